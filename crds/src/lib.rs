@@ -1,0 +1,1 @@
+//! The RedisCluster custom resource: its types, schema and validation rules.

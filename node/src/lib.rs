@@ -1,0 +1,1 @@
+//! A Redis Cluster server that never forks.

@@ -1,0 +1,1 @@
+//! Runs Redis Clusters: planner, rules, and the platforms that they act on.

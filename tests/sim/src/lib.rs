@@ -1,0 +1,1 @@
+//! Whole clusters of engines under virtual time and a seeded network.
