@@ -1,0 +1,62 @@
+//! Commands: one small file each, listed once in its group's table.
+//!
+//! A command sees its arguments, the data, and a read view of the node. It returns what it
+//! changed; replicating, logging and waking others is the engine's part.
+
+use crate::config::Config;
+use crate::data::Partition;
+use crate::request::Action;
+use crate::resp::{Args, Reply};
+use crate::session::Session;
+use crate::time::Now;
+
+/// What a command works with.
+pub struct Exec<'a> {
+    /// The node, to read.
+    pub node: &'a NodeView<'a>,
+    /// The keys.
+    pub data: &'a mut Partition,
+    /// Who asks.
+    pub session: &'a mut Session,
+    /// When: the same moment for all of an EXEC.
+    pub now: Now,
+}
+
+/// What commands may know of the node.
+pub struct NodeView<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// Whether the node replicates from a master.
+    pub is_replica: bool,
+    /// A random number for this command (RANDOMKEY, SCAN order); drawn from the seeded generator.
+    pub random: u64,
+}
+
+/// What a command did.
+#[derive(Debug)]
+pub enum Effect {
+    /// Nothing changed; the reply is written.
+    None,
+    /// Data changed; the reply is written; replicas repeat the request as it was written.
+    AsWritten,
+    /// Data changed; the reply is written; replicas run these commands instead.
+    Rewritten(Vec<Vec<Vec<u8>>>),
+    /// Nothing is written yet: the engine acts and replies.
+    Ask(Box<Action>),
+}
+
+/// Why a command was refused: the text after the `-`, code first, as Redis words it. Nothing was
+/// changed and no reply was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused(pub std::borrow::Cow<'static, str>);
+
+impl Refused {
+    /// A refusal with a fixed text.
+    #[must_use]
+    pub const fn new(text: &'static str) -> Refused {
+        Refused(std::borrow::Cow::Borrowed(text))
+    }
+}
+
+/// The function of a command.
+pub type Run = fn(&mut Exec<'_>, &Args<'_>, &mut Reply) -> Result<Effect, Refused>;

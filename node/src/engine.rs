@@ -1,0 +1,1 @@
+//! The engine: wires commands, cluster, replication and persistence into one machine.

@@ -1,0 +1,198 @@
+//! What crosses the border between the engine and whoever runs it: the shell, or the simulator.
+
+use std::net::{IpAddr, SocketAddr};
+
+use bytes::Bytes;
+
+/// A client connection; what CLIENT ID answers. Never used twice by one process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub u64);
+
+/// A connection to another node: the cluster bus (in or out), a replica's link to its master, or
+/// an enquiry at a data port. The engine gives the numbers; none is used twice by one process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkId(pub u64);
+
+/// Where an accepted connection comes from and where it arrived.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer {
+    /// The other side.
+    pub remote: SocketAddr,
+    /// Our side.
+    pub local: SocketAddr,
+}
+
+/// What [`Engine::on_bytes`](crate::engine::Engine::on_bytes) did with the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// How many bytes of the input are done with; the caller keeps the rest and offers it again.
+    pub consumed: usize,
+    /// What the session waits for.
+    pub state: SessionState,
+}
+
+/// Whether, and when, the caller should call again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionState {
+    /// Call again when more bytes have arrived.
+    NeedInput,
+    /// Whole requests are left in the input: call again in the next turn.
+    MoreToDo,
+    /// Nothing more is executed until [`Output::Resume`] names this session.
+    Parked,
+    /// Send what the reply holds, then close.
+    Close,
+}
+
+/// What happened on a link.
+#[derive(Debug)]
+pub enum LinkEvent<'a> {
+    /// The connection that [`LinkOp::Open`] asked for is up; our address on it.
+    Opened {
+        /// Our side.
+        local: SocketAddr,
+    },
+    /// Bytes arrived.
+    Bytes(&'a [u8]),
+    /// It could not be opened, or it has ended. No further event comes.
+    Closed {
+        /// Why, for the log.
+        reason: &'a str,
+    },
+}
+
+/// What the engine wants of a link.
+#[derive(Clone, Debug)]
+pub enum LinkOp {
+    /// Connect.
+    Open {
+        /// Where to.
+        to: SocketAddr,
+        /// Our own address to connect from, if one is configured (`bind`).
+        from: Option<IpAddr>,
+    },
+    /// Send.
+    Send(Bytes),
+    /// Close after what was sent has left. No event follows.
+    Close,
+}
+
+/// How serious a line of the log is, as redis.conf's `loglevel` has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// For developers.
+    Debug,
+    /// Rarely useful.
+    Verbose,
+    /// What an operator wants to see.
+    Notice,
+    /// What an operator must see.
+    Warning,
+}
+
+/// What comes out of the engine beside the caller's own reply, in the order in which it must be
+/// carried out: a file that is written before a message leaves stands before it.
+#[derive(Debug)]
+pub enum Output {
+    /// Bytes for a client connection: a replica's stream, a reply that was waited for.
+    Push(SessionId, Bytes),
+    /// A parked session may execute again.
+    Resume(SessionId),
+    /// Close a client connection, after what was pushed has left or at once.
+    Close {
+        /// Which.
+        session: SessionId,
+        /// Whether to send first what is still unsent.
+        flush: bool,
+    },
+    /// An operation on a link.
+    Link(LinkId, LinkOp),
+    /// An operation on a file.
+    Disk(DiskOp),
+    /// A line for the log.
+    Log(Level, String),
+    /// Something that only the shell can change, such as a port or the log file.
+    Reconfigure(Reconfigure),
+    /// Leave with this exit code once everything before it is done.
+    Exit(i32),
+}
+
+/// An operation on one of the node's files. Only operations that say so are answered.
+#[derive(Debug)]
+pub enum DiskOp {
+    /// Replace nodes.conf atomically and durably before the next output is carried out. Failing,
+    /// the node exits, as Redis does: it must not vote from a state that it may forget.
+    SaveNodesConf(Bytes),
+    /// Open a temporary file for a snapshot; answered by `SnapshotWritten(0)` or `SnapshotFailed`.
+    SnapshotBegin,
+    /// Append to it; answered by `SnapshotWritten` or `SnapshotFailed`.
+    SnapshotWrite(Bytes),
+    /// Make it durable and rename it to `dir/dbfilename`; answered by `SnapshotSaved` or
+    /// `SnapshotFailed`.
+    SnapshotCommit,
+    /// Remove it.
+    SnapshotAbort,
+    /// Rewrite the configuration file; answered by `ConfigRewritten` with the session's id.
+    RewriteConfig {
+        /// Who waits for the answer.
+        session: SessionId,
+        /// The new text.
+        text: String,
+    },
+}
+
+/// What became of a [`DiskOp`], and the data file at the start.
+#[derive(Debug)]
+pub enum DiskEvent<'a> {
+    /// The next piece of the data file.
+    LoadBytes(&'a [u8]),
+    /// The whole file was given; or there is none, when no piece came before.
+    LoadEnd,
+    /// The file cannot be read.
+    LoadFailed(&'a str),
+    /// So many bytes of the snapshot are written.
+    SnapshotWritten(usize),
+    /// The snapshot is in place.
+    SnapshotSaved,
+    /// The snapshot could not be written; it is removed.
+    SnapshotFailed(&'a str),
+    /// The answer to `RewriteConfig`.
+    ConfigRewritten {
+        /// Who waits for it.
+        session: SessionId,
+        /// Why not, if it failed.
+        result: Result<(), &'a str>,
+    },
+}
+
+/// A change by CONFIG SET that reaches what the shell holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reconfigure {
+    /// `loglevel`.
+    LogLevel(Level),
+    /// `dir`, `dbfilename`: where the next snapshot goes.
+    DataFile {
+        /// The directory.
+        dir: String,
+        /// The file in it.
+        file: String,
+    },
+    /// `bind` or `port`.
+    Listen {
+        /// The addresses.
+        bind: Vec<String>,
+        /// The port; 0 for none.
+        port: u16,
+    },
+    /// `tcp-keepalive`, in seconds; 0 for none.
+    KeepAlive(u32),
+}
+
+/// The endpoint of the probes: what `/livez` and `/readyz` answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// Ready to serve clients; the reason when not, in words for people.
+    pub ready: Result<(), String>,
+    /// Whether the data set is being loaded, synced or withheld (live all the same).
+    pub busy: bool,
+}

@@ -1,0 +1,1 @@
+//! Replication: the stream, its masters and its replicas.

@@ -1,0 +1,284 @@
+//! What a command asks of the engine when it is about more than keys. The command has parsed and
+//! checked its arguments; the engine, or the room that it hands the request to, acts and replies.
+
+use slotkeeper_topology::{Epoch, NodeId, Slot};
+
+use crate::io::SessionId;
+
+/// A request to the engine. Whoever carries it out writes the reply.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// CLUSTER and its subcommands.
+    Cluster(ClusterRequest),
+    /// CLIENT subcommands that reach beyond the own session.
+    Client(ClientRequest),
+    /// CONFIG.
+    Config(ConfigRequest),
+    /// REPLCONF, PSYNC, SYNC, WAIT.
+    Replication(ReplicationRequest),
+    /// INFO with its section names, lowercase; empty for the default ones.
+    Info(Vec<String>),
+    /// ROLE.
+    Role,
+    /// AUTH, or HELLO's AUTH: user (none for `default`) and password.
+    Auth {
+        /// The user, if one was named.
+        user: Option<Vec<u8>>,
+        /// The password.
+        password: Vec<u8>,
+    },
+    /// HELLO: everything that it asks for takes effect, or nothing.
+    Hello {
+        /// 2 or 3, if named.
+        protocol: Option<u8>,
+        /// User and password.
+        auth: Option<(Vec<u8>, Vec<u8>)>,
+        /// The name to set.
+        name: Option<Vec<u8>>,
+    },
+    /// RESET.
+    Reset,
+    /// QUIT.
+    Quit,
+    /// MULTI.
+    Multi,
+    /// EXEC.
+    Exec,
+    /// DISCARD.
+    Discard,
+    /// FLUSHALL or FLUSHDB: which database, all when none.
+    Flush(Option<usize>),
+    /// SAVE: the reply waits until the file is in place.
+    Save,
+    /// BGSAVE.
+    BackgroundSave {
+        /// Start later if another walk is going on.
+        schedule: bool,
+    },
+    /// LASTSAVE.
+    LastSave,
+    /// SHUTDOWN.
+    Shutdown(ShutdownRequest),
+    /// SLOWLOG.
+    SlowLog(SlowLogRequest),
+    /// LATENCY.
+    Latency(LatencyRequest),
+    /// SLOTKEEPER SERVE run-id: ends withholding; refused unless the run id is this process's.
+    EndWithholding {
+        /// The process that is meant.
+        run_id: Vec<u8>,
+    },
+    /// DEBUG and its arguments.
+    Debug(Vec<Vec<u8>>),
+}
+
+/// CLUSTER subcommands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClusterRequest {
+    /// INFO.
+    Info,
+    /// NODES.
+    Nodes,
+    /// SLOTS.
+    Slots,
+    /// SHARDS.
+    Shards,
+    /// MYID.
+    MyId,
+    /// MYSHARDID.
+    MyShardId,
+    /// LINKS.
+    Links,
+    /// MEET.
+    Meet {
+        /// Address as text.
+        ip: String,
+        /// Client port.
+        port: u16,
+        /// Bus port; none for port + 10000.
+        bus_port: Option<u16>,
+    },
+    /// FORGET.
+    Forget(String),
+    /// REPLICATE.
+    Replicate(String),
+    /// REPLICAS, SLAVES.
+    Replicas(String),
+    /// COUNT-FAILURE-REPORTS.
+    CountFailureReports(String),
+    /// SAVECONFIG.
+    SaveConfig,
+    /// ADDSLOTS and ADDSLOTSRANGE.
+    AddSlots(Vec<Slot>),
+    /// DELSLOTS and DELSLOTSRANGE.
+    DelSlots(Vec<Slot>),
+    /// FLUSHSLOTS.
+    FlushSlots,
+    /// SETSLOT.
+    SetSlot(Slot, SetSlot),
+    /// COUNTKEYSINSLOT.
+    CountKeysInSlot(Slot),
+    /// GETKEYSINSLOT: slot and how many at most.
+    GetKeysInSlot(Slot, usize),
+    /// BUMPEPOCH.
+    BumpEpoch,
+    /// SET-CONFIG-EPOCH.
+    SetConfigEpoch(Epoch),
+    /// FAILOVER.
+    Failover(Failover),
+    /// RESET.
+    Reset {
+        /// HARD also takes a new id and zeroes the epochs.
+        hard: bool,
+    },
+}
+
+/// What CLUSTER SETSLOT does to the slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SetSlot {
+    /// NODE id.
+    Node(String),
+    /// MIGRATING id.
+    Migrating(String),
+    /// IMPORTING id.
+    Importing(String),
+    /// STABLE.
+    Stable,
+}
+
+/// How CLUSTER FAILOVER proceeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failover {
+    /// With the master's help, which pauses its clients: nothing is lost.
+    Plain,
+    /// Without the master, by election.
+    Force,
+    /// Without the master and without an election.
+    Takeover,
+}
+
+/// CLIENT subcommands that concern other sessions or the whole node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientRequest {
+    /// LIST, with its filters.
+    List {
+        /// TYPE normal | master | replica | pubsub.
+        kind: Option<ClientKind>,
+        /// ID id ...
+        ids: Option<Vec<SessionId>>,
+    },
+    /// INFO.
+    Info,
+    /// KILL with its filters.
+    Kill(KillFilter),
+    /// PAUSE.
+    Pause {
+        /// How long, in milliseconds.
+        millis: u64,
+        /// Writes only, or everything.
+        writes_only: bool,
+    },
+    /// UNPAUSE.
+    Unpause,
+}
+
+/// The kinds of CLIENT LIST TYPE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientKind {
+    /// An ordinary client.
+    Normal,
+    /// The link to our master.
+    Master,
+    /// A replica of ours.
+    Replica,
+    /// A subscriber.
+    PubSub,
+}
+
+/// Which clients CLIENT KILL ends: those that match every filter given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KillFilter {
+    /// The old form, `CLIENT KILL ip:port`, which replies OK or an error instead of a count.
+    pub old_form: bool,
+    /// ID.
+    pub id: Option<SessionId>,
+    /// TYPE.
+    pub kind: Option<ClientKind>,
+    /// USER.
+    pub user: Option<Vec<u8>>,
+    /// ADDR, `ip:port`.
+    pub addr: Option<String>,
+    /// LADDR, `ip:port`.
+    pub local_addr: Option<String>,
+    /// SKIPME; yes when not named, but for the old form.
+    pub skip_me: bool,
+}
+
+/// CONFIG subcommands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConfigRequest {
+    /// GET patterns.
+    Get(Vec<Vec<u8>>),
+    /// SET pairs: all or none.
+    Set(Vec<(Vec<u8>, Vec<u8>)>),
+    /// RESETSTAT.
+    ResetStat,
+    /// REWRITE.
+    Rewrite,
+}
+
+/// What replicas, and clients that wait for them, ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReplicationRequest {
+    /// REPLCONF with its arguments.
+    ReplConf(Vec<Vec<u8>>),
+    /// PSYNC replid offset.
+    Psync {
+        /// The replication id, or `?`.
+        replid: Vec<u8>,
+        /// The first byte that the replica wants, or -1.
+        offset: i64,
+    },
+    /// SYNC.
+    Sync,
+    /// WAIT.
+    Wait {
+        /// How many replicas.
+        replicas: u64,
+        /// For how long, in milliseconds; 0 for ever.
+        millis: u64,
+    },
+}
+
+/// SHUTDOWN's modifiers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ShutdownRequest {
+    /// SAVE (true) or NOSAVE (false); none: save if save points are configured.
+    pub save: Option<bool>,
+    /// NOW: do not wait for replicas.
+    pub now: bool,
+    /// FORCE: leave even if saving fails.
+    pub force: bool,
+    /// ABORT: call a shutdown in progress off.
+    pub abort: bool,
+}
+
+/// SLOWLOG subcommands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SlowLogRequest {
+    /// GET count; -1 for all.
+    Get(i64),
+    /// LEN.
+    Len,
+    /// RESET.
+    Reset,
+}
+
+/// LATENCY subcommands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LatencyRequest {
+    /// LATEST.
+    Latest,
+    /// RESET event ...
+    Reset(Vec<Vec<u8>>),
+}

@@ -1,0 +1,117 @@
+//! What the node remembers of one client connection. The connection owns it and hands it in.
+
+use std::net::SocketAddr;
+
+use crate::io::{Peer, SessionId};
+
+/// A client connection's state.
+#[derive(Debug)]
+pub struct Session {
+    /// What CLIENT ID answers.
+    pub id: SessionId,
+    /// The other side.
+    pub remote: SocketAddr,
+    /// Our side.
+    pub local: SocketAddr,
+    /// What kind of client it is.
+    pub role: SessionRole,
+    /// RESP3 instead of RESP2.
+    pub resp3: bool,
+    /// The selected database.
+    pub db: usize,
+    /// Whether AUTH was passed, or is not needed.
+    pub authenticated: bool,
+    /// CLIENT SETNAME; empty for none.
+    pub name: Vec<u8>,
+    /// CLIENT SETINFO LIB-NAME.
+    pub lib_name: Vec<u8>,
+    /// CLIENT SETINFO LIB-VER.
+    pub lib_ver: Vec<u8>,
+    /// ASKING was the last command.
+    pub asking: bool,
+    /// READONLY: a replica may answer reads.
+    pub readonly: bool,
+    /// CLIENT NO-EVICT.
+    pub no_evict: bool,
+    /// CLIENT NO-TOUCH.
+    pub no_touch: bool,
+    /// CLIENT REPLY.
+    pub reply_mode: ReplyMode,
+    /// MULTI's queue, while one is open.
+    pub multi: Option<Transaction>,
+    /// What WATCH saw.
+    pub watched: Vec<Watched>,
+    /// The stream offset after the last write of this session, which WAIT waits for.
+    pub last_write_offset: u64,
+}
+
+/// What kind of client a session is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionRole {
+    /// An ordinary client.
+    Normal,
+    /// A replica of ours, once it has sent SYNC or PSYNC.
+    Replica,
+    /// The stream of our master: not answered, never refused, does not expire keys.
+    Master,
+}
+
+/// CLIENT REPLY.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplyMode {
+    /// Replies are sent.
+    On,
+    /// None until ON.
+    Off,
+    /// SKIP was just said: the next command's reply is dropped.
+    SkipNext,
+}
+
+/// The queue between MULTI and EXEC.
+#[derive(Debug, Default)]
+pub struct Transaction {
+    /// The commands with their arguments.
+    pub queue: Vec<Vec<Vec<u8>>>,
+    /// A command was refused at queueing: EXEC aborts.
+    pub failed: bool,
+}
+
+/// A key that WATCH named, as it was then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watched {
+    /// Its database.
+    pub db: usize,
+    /// Its name.
+    pub key: Vec<u8>,
+    /// The partition's version of it, see `Partition::watch`.
+    pub version: u64,
+    /// It had expired already, so that its removal is no change.
+    pub was_expired: bool,
+}
+
+impl Session {
+    /// A new connection.
+    #[must_use]
+    pub fn new(id: SessionId, peer: Peer, authenticated: bool) -> Session {
+        Session {
+            id,
+            remote: peer.remote,
+            local: peer.local,
+            role: SessionRole::Normal,
+            resp3: false,
+            db: 0,
+            authenticated,
+            name: Vec::new(),
+            lib_name: Vec::new(),
+            lib_ver: Vec::new(),
+            asking: false,
+            readonly: false,
+            no_evict: false,
+            no_touch: false,
+            reply_mode: ReplyMode::On,
+            multi: None,
+            watched: Vec::new(),
+            last_write_offset: 0,
+        }
+    }
+}

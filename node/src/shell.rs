@@ -1,0 +1,1 @@
+//! The shell: sockets, files, the clock and randomness.

@@ -1,0 +1,37 @@
+//! The time as the core sees it: always an argument, never read.
+
+/// A moment, read once by the shell (or made by the simulator) and fixed for a command or an EXEC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// Unix time in microseconds. It may jump; expiry and everything that users see use it.
+    pub unix_us: i64,
+    /// Microseconds since a fixed start. It never goes back; every delay and deadline uses it.
+    pub mono_us: u64,
+}
+
+impl Now {
+    /// Unix time in milliseconds.
+    #[must_use]
+    pub fn unix_ms(self) -> i64 {
+        self.unix_us / 1000
+    }
+
+    /// Milliseconds since the fixed start.
+    #[must_use]
+    pub fn mono_ms(self) -> u64 {
+        self.mono_us / 1000
+    }
+
+    /// The unix time, in milliseconds, of a moment on the monotonic scale (milliseconds).
+    #[must_use]
+    pub fn unix_ms_of(self, mono_ms: u64) -> i64 {
+        self.unix_ms() - (self.mono_ms().cast_signed() - mono_ms.cast_signed())
+    }
+}
+
+/// Measures how long commands take, for SLOWLOG, LATENCY and the statistics only: nothing that it
+/// returns may change what a command does.
+pub trait Stopwatch {
+    /// Microseconds since a fixed start.
+    fn micros(&self) -> u64;
+}
