@@ -1,5 +1,246 @@
-//! The configuration: directives, files, arguments, CONFIG.
+//! The configuration: one typed struct, and one table of directives (`config/table.rs`) from which
+//! files, arguments and CONFIG GET, SET and REWRITE follow.
 
-/// The configuration of a node.
-#[derive(Clone, Debug, Default)]
-pub struct Config;
+use crate::io::Level;
+
+/// The configuration of a node: a field for every directive that has an effect, named like it.
+/// What a directive means is documented in redis.conf; here stands the unit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The addresses to listen at; a leading `-` allows one to be missing, `*` is every one.
+    pub bind: Vec<String>,
+    /// The address to connect to other nodes from.
+    pub bind_source_addr: Option<std::net::IpAddr>,
+    /// The port for clients; 0 for none.
+    pub port: u16,
+    /// Refuse clients of other machines while there is no password.
+    pub protected_mode: bool,
+    /// The listen backlog, in connections.
+    pub tcp_backlog: u32,
+    /// Seconds between keepalive probes; 0 for none.
+    pub tcp_keepalive: u32,
+    /// Seconds after which an idle client is closed; 0 for never.
+    pub timeout: u64,
+    /// How many clients may be connected at once.
+    pub maxclients: usize,
+    /// The file that holds the process id; none when empty.
+    pub pidfile: String,
+    /// What the log contains.
+    pub loglevel: Level,
+    /// The log file; standard output when empty.
+    pub logfile: String,
+    /// The working directory.
+    pub dir: String,
+    /// How many keyspaces there are outside cluster mode.
+    pub databases: usize,
+    /// The password of clients.
+    pub requirepass: Option<Vec<u8>>,
+    /// The password at our master.
+    pub masterauth: Option<Vec<u8>>,
+    /// The user at our master; `default` when none.
+    pub masteruser: Option<Vec<u8>>,
+    /// Bytes of the replication stream that are kept for a partial resync.
+    pub repl_backlog_size: usize,
+    /// Seconds of silence after which a replication link is given up.
+    pub repl_timeout: u64,
+    /// Seconds between the PINGs that a master sends down its stream.
+    pub repl_ping_replica_period: u64,
+    /// Whether a replica refuses writes.
+    pub replica_read_only: bool,
+    /// Whether a replica without its master answers reads.
+    pub replica_serve_stale_data: bool,
+    /// What INFO announces to whoever chooses a replica for promotion.
+    pub replica_priority: u32,
+    /// Writes need so many replicas ...
+    pub min_replicas_to_write: u32,
+    /// ... that were heard of within so many seconds.
+    pub min_replicas_max_lag: u64,
+    /// Bytes of data above which writes are refused; 0 for no limit.
+    pub maxmemory: u64,
+    /// When a snapshot is made by itself.
+    pub save: Vec<SavePoint>,
+    /// The snapshot's file name.
+    pub dbfilename: String,
+    /// Seconds that a shutdown waits for replicas.
+    pub shutdown_timeout: u64,
+    /// On shutdown, hand over to the best replica first (ours; the operator sets it).
+    pub shutdown_handover: bool,
+    /// Who may change protected directives with CONFIG SET.
+    pub enable_protected_configs: Gate,
+    /// Who may use DEBUG.
+    pub enable_debug_command: Gate,
+    /// Who may use MODULE.
+    pub enable_module_command: Gate,
+    /// What may wait, unsent, for clients of each kind.
+    pub client_output_buffer_limit: OutputLimits,
+    /// Microseconds from which on a command enters the slow log; 0 for all, negative for none.
+    pub slowlog_log_slower_than: i64,
+    /// How many entries the slow log keeps.
+    pub slowlog_max_len: usize,
+    /// Milliseconds from which on an event enters LATENCY; 0 for none.
+    pub latency_monitor_threshold: u64,
+    /// Cluster mode.
+    pub cluster_enabled: bool,
+    /// The file of the cluster's state, in `dir`.
+    pub cluster_config_file: String,
+    /// Milliseconds of silence after which a node is suspected.
+    pub cluster_node_timeout: u64,
+    /// The port of the cluster bus; 0 for `port` + 10000.
+    pub cluster_port: u16,
+    /// The address that other nodes and clients shall use.
+    pub cluster_announce_ip: Option<String>,
+    /// The client port that they shall use; 0 for `port`.
+    pub cluster_announce_port: u16,
+    /// The bus port that other nodes shall use; 0 for our own.
+    pub cluster_announce_bus_port: u16,
+    /// The host name that this node announces.
+    pub cluster_announce_hostname: Option<String>,
+    /// Serve no slot unless all 16384 have an owner.
+    pub cluster_require_full_coverage: bool,
+    /// Answer reads even when the cluster is down.
+    pub cluster_allow_reads_when_down: bool,
+    /// Never start a failover by itself.
+    pub cluster_replica_no_failover: bool,
+    /// How old, in node timeouts, a replica's data may be for an election; 0 for any age.
+    pub cluster_replica_validity_factor: u32,
+    /// Seconds after which a master that lost its data serves nevertheless; -1 for never (ours).
+    pub cluster_empty_master_wait: i64,
+    /// The port of the probes and metrics; 0 for none (ours).
+    pub health_port: u16,
+    /// The addresses of the probes and metrics, like `bind` (ours).
+    pub health_bind: Vec<String>,
+}
+
+/// A snapshot is due when `changes` keys have changed and `seconds` have passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SavePoint {
+    /// Since the last one.
+    pub seconds: u64,
+    /// Since the last one.
+    pub changes: u64,
+}
+
+/// Who may use a dangerous command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// Nobody.
+    No,
+    /// Everybody.
+    Yes,
+    /// Clients on this machine.
+    Local,
+}
+
+impl Gate {
+    /// Whether a client may pass, which is on this machine or not.
+    #[must_use]
+    pub fn admits(self, local: bool) -> bool {
+        match self {
+            Gate::No => false,
+            Gate::Yes => true,
+            Gate::Local => local,
+        }
+    }
+}
+
+/// The limits of unsent output for one kind of client; 0 is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OutputLimit {
+    /// Bytes beyond which the client is closed at once.
+    pub hard: u64,
+    /// Bytes beyond which it is closed if it stays there ...
+    pub soft: u64,
+    /// ... for so many seconds.
+    pub soft_seconds: u64,
+}
+
+/// `client-output-buffer-limit`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutputLimits {
+    /// Ordinary clients.
+    pub normal: OutputLimit,
+    /// Replicas.
+    pub replica: OutputLimit,
+    /// Subscribers.
+    pub pubsub: OutputLimit,
+}
+
+impl Config {
+    /// The port of the cluster bus, `cluster-port` or the default that belongs to `port`.
+    #[must_use]
+    pub fn bus_port(&self) -> u16 {
+        match self.cluster_port {
+            0 => self.port.saturating_add(10_000),
+            port => port,
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        let everywhere = || vec!["*".to_owned(), "-::*".to_owned()];
+        let point = |seconds, changes| SavePoint { seconds, changes };
+        let limit = |hard, soft, soft_seconds| OutputLimit {
+            hard,
+            soft,
+            soft_seconds,
+        };
+        Config {
+            bind: everywhere(),
+            bind_source_addr: None,
+            port: 6379,
+            protected_mode: true,
+            tcp_backlog: 511,
+            tcp_keepalive: 300,
+            timeout: 0,
+            maxclients: 10_000,
+            pidfile: String::new(),
+            loglevel: Level::Notice,
+            logfile: String::new(),
+            dir: ".".to_owned(),
+            databases: 16,
+            requirepass: None,
+            masterauth: None,
+            masteruser: None,
+            repl_backlog_size: 1 << 20,
+            repl_timeout: 60,
+            repl_ping_replica_period: 10,
+            replica_read_only: true,
+            replica_serve_stale_data: true,
+            replica_priority: 100,
+            min_replicas_to_write: 0,
+            min_replicas_max_lag: 10,
+            maxmemory: 0,
+            save: vec![point(3600, 1), point(300, 100), point(60, 10_000)],
+            dbfilename: "dump.rdb".to_owned(),
+            shutdown_timeout: 10,
+            shutdown_handover: false,
+            enable_protected_configs: Gate::No,
+            enable_debug_command: Gate::No,
+            enable_module_command: Gate::No,
+            client_output_buffer_limit: OutputLimits {
+                normal: OutputLimit::default(),
+                replica: limit(256 << 20, 64 << 20, 60),
+                pubsub: limit(32 << 20, 8 << 20, 60),
+            },
+            slowlog_log_slower_than: 10_000,
+            slowlog_max_len: 128,
+            latency_monitor_threshold: 0,
+            cluster_enabled: false,
+            cluster_config_file: "nodes.conf".to_owned(),
+            cluster_node_timeout: 15_000,
+            cluster_port: 0,
+            cluster_announce_ip: None,
+            cluster_announce_port: 0,
+            cluster_announce_bus_port: 0,
+            cluster_announce_hostname: None,
+            cluster_require_full_coverage: true,
+            cluster_allow_reads_when_down: false,
+            cluster_replica_no_failover: false,
+            cluster_replica_validity_factor: 10,
+            cluster_empty_master_wait: 60,
+            health_port: 0,
+            health_bind: everywhere(),
+        }
+    }
+}
