@@ -1,1 +1,3 @@
 //! RDB files and snapshots.
+
+pub mod rdb;

@@ -1,0 +1,88 @@
+//! The RDB format: what a snapshot and the payload of a full sync consist of.
+//!
+//! Written is version 10, which Redis 7.0 and everything after it reads. Read is every version of
+//! Redis up to 12 and Valkey's own; of the types only strings, for the node holds no other yet.
+
+mod crc64;
+mod encode;
+mod lzf;
+mod parse;
+mod reader;
+
+pub use crc64::crc64;
+pub use reader::{Fed, RdbItem, RdbReader};
+
+/// The version that is written.
+pub const WRITTEN_VERSION: u32 = 10;
+
+/// The newest version of Redis that is read.
+const NEWEST_REDIS: u32 = 12;
+
+/// The oldest version under Valkey's own signature.
+const OLDEST_VALKEY: u32 = 80;
+
+const TYPE_STRING: u8 = 0;
+
+mod opcode {
+    pub const SLOT_INFO: u8 = 244;
+    pub const IDLE: u8 = 248;
+    pub const FREQ: u8 = 249;
+    pub const AUX: u8 = 250;
+    pub const RESIZEDB: u8 = 251;
+    pub const EXPIRETIME_MS: u8 = 252;
+    pub const EXPIRETIME: u8 = 253;
+    pub const SELECTDB: u8 = 254;
+    pub const EOF: u8 = 255;
+}
+
+/// Why a file or payload cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RdbError {
+    /// It does not begin as an RDB file does.
+    #[error("Wrong signature trying to load DB from file")]
+    Signature,
+    /// Written by a newer server.
+    #[error("Can't handle RDB format version {0}")]
+    Version(u32),
+    /// A value of a type that this node does not hold.
+    #[error("The key '{key}' has the type {name} ({code}), which this node does not hold")]
+    Type {
+        /// The type's number.
+        code: u8,
+        /// Its name.
+        name: &'static str,
+        /// The key, made printable.
+        key: String,
+    },
+    /// A section that this node does not know.
+    #[error("The file has a section that this node does not know: {name} ({code})")]
+    Opcode {
+        /// The opcode.
+        code: u8,
+        /// Its name.
+        name: &'static str,
+    },
+    /// A string or length in an encoding that does not exist.
+    #[error("Unknown RDB encoding {0:#04x}")]
+    Encoding(u8),
+    /// A compressed string that does not unpack to its announced length.
+    #[error("Invalid LZF compressed string")]
+    Compression,
+    /// A length that this machine cannot hold.
+    #[error("An RDB length of {0} is too large")]
+    TooLarge(u64),
+    /// The checksum at the end is not that of the content.
+    #[error("Wrong RDB checksum expected: ({expected:x}) but got ({found:x})")]
+    Checksum {
+        /// What the file says.
+        expected: u64,
+        /// What its content gives.
+        found: u64,
+    },
+    /// The content ended early.
+    #[error("Unexpected end of the RDB data")]
+    Truncated,
+    /// Whoever takes the entries refused one.
+    #[error("{0}")]
+    Refused(String),
+}

@@ -1,0 +1,278 @@
+//! Reads an RDB file or payload as it arrives: bytes in any split go in, entries come out.
+
+use super::parse::{Cursor, Step, take};
+use super::{NEWEST_REDIS, OLDEST_VALKEY, RdbError, TYPE_STRING, crc64, opcode};
+
+/// One thing that the file says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RdbItem<'a> {
+    /// A remark about the file or its history.
+    Aux {
+        /// Its name.
+        name: &'a [u8],
+        /// What it says.
+        value: &'a [u8],
+    },
+    /// The entries that follow belong to this database.
+    Database(u64),
+    /// How many keys the database has, and how many of them have a time to live.
+    Sizes {
+        /// Keys.
+        keys: u64,
+        /// Of them with a time to live.
+        expires: u64,
+    },
+    /// A key with a string.
+    Entry {
+        /// The key.
+        key: &'a [u8],
+        /// The value.
+        value: &'a [u8],
+        /// When it expires, in unix milliseconds.
+        expire_at: Option<i64>,
+    },
+}
+
+/// What a call of [`RdbReader::feed`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fed {
+    /// How many bytes of the input belonged to the file; less than all only at its end.
+    pub consumed: usize,
+    /// The file is complete and its checksum right.
+    pub done: bool,
+}
+
+/// The state of reading. It keeps at most one unfinished element, so it never holds more than
+/// has arrived.
+#[derive(Debug, Default)]
+pub struct RdbReader {
+    stage: Stage,
+    /// The beginning of an element whose end has not arrived.
+    partial: Vec<u8>,
+    checksum: u64,
+    version: u32,
+    expire_at: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Stage {
+    #[default]
+    Header,
+    Body,
+    Checksum,
+    Done,
+}
+
+impl RdbReader {
+    /// At the beginning of a file.
+    #[must_use]
+    pub fn new() -> RdbReader {
+        RdbReader::default()
+    }
+
+    /// Whether the whole file was read.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.stage == Stage::Done
+    }
+
+    /// Takes the next bytes and hands what they complete to `sink`, whose refusal ends the
+    /// reading.
+    ///
+    /// # Errors
+    /// When the bytes are no RDB file, hold what this node does not know, or are damaged; the
+    /// reader is of no use afterwards.
+    pub fn feed(
+        &mut self,
+        input: &[u8],
+        sink: &mut dyn FnMut(RdbItem<'_>) -> Result<(), String>,
+    ) -> Result<Fed, RdbError> {
+        let held = self.partial.len();
+        let mut work = std::mem::take(&mut self.partial);
+        if held > 0 {
+            work.extend_from_slice(input);
+        }
+        let bytes = if held > 0 { &work } else { input };
+        let position = self.read(bytes, sink)?;
+        if self.stage == Stage::Done {
+            return Ok(Fed {
+                consumed: position - held.min(position),
+                done: true,
+            });
+        }
+        if held > 0 {
+            work.drain(..position);
+        } else {
+            work.extend_from_slice(&input[position..]);
+        }
+        if work.len() < work.capacity() / 4 {
+            work.shrink_to(64 * 1024);
+        }
+        self.partial = work;
+        Ok(Fed {
+            consumed: input.len(),
+            done: false,
+        })
+    }
+
+    /// Reads whole elements from the front; how many bytes they took.
+    fn read(
+        &mut self,
+        bytes: &[u8],
+        sink: &mut dyn FnMut(RdbItem<'_>) -> Result<(), String>,
+    ) -> Result<usize, RdbError> {
+        let (mut position, mut summed) = (0, 0);
+        while self.stage != Stage::Done {
+            let mut cursor = Cursor::new(&bytes[position..]);
+            let step = match self.stage {
+                Stage::Header => self.header(&mut cursor),
+                Stage::Body => self.element(&mut cursor, sink),
+                Stage::Checksum => self.verify(&mut cursor),
+                Stage::Done => break,
+            };
+            if step?.is_none() {
+                break;
+            }
+            position += cursor.consumed();
+            if self.stage == Stage::Checksum {
+                self.checksum = crc64(self.checksum, &bytes[summed..position]);
+                summed = position;
+            }
+        }
+        if matches!(self.stage, Stage::Header | Stage::Body) {
+            self.checksum = crc64(self.checksum, &bytes[summed..position]);
+        }
+        Ok(position)
+    }
+
+    fn header(&mut self, cursor: &mut Cursor<'_>) -> Step<()> {
+        let magic: [u8; 9] = take!(cursor.array());
+        let (valkey, digits) = match magic.split_at(5) {
+            (b"REDIS", digits) => (false, digits),
+            _ => match magic.split_at(6) {
+                (b"VALKEY", digits) => (true, digits),
+                _ => return Err(RdbError::Signature),
+            },
+        };
+        let mut version = 0;
+        for digit in digits {
+            if !digit.is_ascii_digit() {
+                return Err(RdbError::Signature);
+            }
+            version = version * 10 + u32::from(digit - b'0');
+        }
+        let known = if valkey {
+            version >= OLDEST_VALKEY
+        } else {
+            (1..=NEWEST_REDIS).contains(&version)
+        };
+        if !known {
+            return Err(RdbError::Version(version));
+        }
+        self.version = version;
+        self.stage = Stage::Body;
+        Ok(Some(()))
+    }
+
+    fn element(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        sink: &mut dyn FnMut(RdbItem<'_>) -> Result<(), String>,
+    ) -> Step<()> {
+        match take!(cursor.byte()) {
+            opcode::EOF => {
+                let checked = self.version >= 5;
+                self.stage = if checked {
+                    Stage::Checksum
+                } else {
+                    Stage::Done
+                };
+                return Ok(Some(()));
+            }
+            opcode::EXPIRETIME => {
+                let seconds = i32::from_le_bytes(take!(cursor.array()));
+                self.expire_at = Some(i64::from(seconds) * 1000);
+                return Ok(Some(()));
+            }
+            opcode::EXPIRETIME_MS => {
+                self.expire_at = Some(i64::from_le_bytes(take!(cursor.array())));
+                return Ok(Some(()));
+            }
+            opcode::FREQ => return Ok(cursor.byte()?.map(drop)),
+            opcode::IDLE => return Ok(cursor.length()?.map(drop)),
+            opcode::SLOT_INFO => {
+                for _ in 0..3 {
+                    take!(cursor.length());
+                }
+                return Ok(Some(()));
+            }
+            opcode::AUX => {
+                let (name, value) = (take!(cursor.string()), take!(cursor.string()));
+                sink(RdbItem::Aux {
+                    name: &name,
+                    value: &value,
+                })
+            }
+            opcode::SELECTDB => sink(RdbItem::Database(take!(cursor.length()))),
+            opcode::RESIZEDB => {
+                let (keys, expires) = (take!(cursor.length()), take!(cursor.length()));
+                sink(RdbItem::Sizes { keys, expires })
+            }
+            TYPE_STRING => {
+                let (key, value) = (take!(cursor.string()), take!(cursor.string()));
+                let expire_at = self.expire_at.take();
+                sink(RdbItem::Entry {
+                    key: &key,
+                    value: &value,
+                    expire_at,
+                })
+            }
+            code => return unknown(code, cursor),
+        }
+        .map_err(RdbError::Refused)?;
+        Ok(Some(()))
+    }
+
+    fn verify(&mut self, cursor: &mut Cursor<'_>) -> Step<()> {
+        let expected = u64::from_le_bytes(take!(cursor.array()));
+        if expected != 0 && expected != self.checksum {
+            return Err(RdbError::Checksum {
+                expected,
+                found: self.checksum,
+            });
+        }
+        self.stage = Stage::Done;
+        Ok(Some(()))
+    }
+}
+
+/// The error for what this node cannot read. A value is named with its key, so the key must have
+/// arrived.
+fn unknown(code: u8, cursor: &mut Cursor<'_>) -> Step<()> {
+    let section = match code {
+        243 => Some("slot import"),
+        245 => Some("functions"),
+        246 => Some("functions of a release candidate"),
+        247 => Some("module data"),
+        242.. => Some("unknown section"),
+        _ => None,
+    };
+    if let Some(name) = section {
+        return Err(RdbError::Opcode { code, name });
+    }
+    let name = match code {
+        1 | 10 | 14 | 18 => "list",
+        2 | 11 | 20 => "set",
+        3 | 5 | 12 | 17 => "sorted set",
+        4 | 9 | 13 | 16 => "hash",
+        6 | 7 => "module value",
+        15 | 19 | 21 => "stream",
+        22..=25 => "hash with expiring fields",
+        _ => "unknown type",
+    };
+    let key = take!(cursor.string()).escape_ascii().to_string();
+    Err(RdbError::Type { code, name, key })
+}
+
+#[cfg(test)]
+mod tests;
