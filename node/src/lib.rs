@@ -10,6 +10,7 @@ pub mod data;
 pub mod engine;
 pub mod io;
 pub mod persistence;
+pub mod random;
 pub mod replication;
 pub mod request;
 pub mod resp;
