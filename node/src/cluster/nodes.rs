@@ -79,14 +79,16 @@ impl Nodes {
 
     /// Gives a node its true id.
     pub fn rename(&mut self, r: NodeRef, id: NodeId) {
-        self.by_id.remove(&self[r].id);
+        let known = self[r].id;
+        self.by_id.remove(&known);
         self[r].id = id;
         self.by_id.insert(id, r);
     }
 
     /// Takes a node out. The caller has closed its links and freed its slots.
     pub fn remove(&mut self, r: NodeRef) {
-        self.by_id.remove(&self[r].id);
+        let known = self[r].id;
+        self.by_id.remove(&known);
         self.slab[usize::from(r.0)] = None;
         for node in self.slab.iter_mut().flatten() {
             node.reports.retain(|report| report.reporter != r);
