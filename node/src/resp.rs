@@ -1,7 +1,15 @@
-//! RESP2 and RESP3: requests in, replies out.
+//! RESP2 and RESP3: requests in, replies out; and the same two for links where we are the client.
 
-/// The bytes of replies.
-pub struct Reply;
+mod args;
+mod decode;
+mod encode;
+mod inline;
+pub mod number;
+mod parse;
+mod reply;
 
-/// The arguments of one request: slices of the input.
-pub struct Args<'a>(std::marker::PhantomData<&'a [u8]>);
+pub use args::Args;
+pub use decode::{BATCH_MAX, Batch, Decoder, Limits, ProtocolError};
+pub use encode::encode_command;
+pub use parse::{ReplyParser, ReplySyntax, ReplyValue};
+pub use reply::Reply;

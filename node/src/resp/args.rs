@@ -1,0 +1,116 @@
+//! The arguments of one request.
+
+use super::decode::Span;
+
+/// The arguments of one request, the command's name first: slices of the input, or of a request
+/// that was kept (MULTI's queue).
+#[derive(Clone, Copy, Debug)]
+pub struct Args<'a> {
+    source: Source<'a>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Source<'a> {
+    Input {
+        input: &'a [u8],
+        unquoted: &'a [u8],
+        spans: &'a [Span],
+    },
+    Kept(&'a [Vec<u8>]),
+}
+
+impl<'a> Args<'a> {
+    /// The arguments of a request that was kept.
+    #[must_use]
+    pub fn kept(argv: &'a [Vec<u8>]) -> Args<'a> {
+        Args {
+            source: Source::Kept(argv),
+        }
+    }
+
+    pub(super) fn of_input(input: &'a [u8], unquoted: &'a [u8], spans: &'a [Span]) -> Args<'a> {
+        Args {
+            source: Source::Input {
+                input,
+                unquoted,
+                spans,
+            },
+        }
+    }
+
+    /// How many there are, the command's name included.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "a request has at least a name")]
+    pub fn len(&self) -> usize {
+        match self.source {
+            Source::Input { spans, .. } => spans.len(),
+            Source::Kept(argv) => argv.len(),
+        }
+    }
+
+    /// The argument at an index that the command's arity, or a check of [`Args::len`], vouches for.
+    ///
+    /// # Panics
+    /// If there is no such argument.
+    #[must_use]
+    pub fn get(&self, index: usize) -> &'a [u8] {
+        match self.source {
+            Source::Input {
+                input,
+                unquoted,
+                spans,
+            } => spans[index].slice(input, unquoted),
+            Source::Kept(argv) => &argv[index],
+        }
+    }
+
+    /// The argument at an index, if there is one.
+    #[must_use]
+    pub fn opt(&self, index: usize) -> Option<&'a [u8]> {
+        (index < self.len()).then(|| self.get(index))
+    }
+
+    /// Whether the argument at an index is there and is this word, whatever its case.
+    #[must_use]
+    pub fn is(&self, index: usize, word: &str) -> bool {
+        self.opt(index)
+            .is_some_and(|argument| argument.eq_ignore_ascii_case(word.as_bytes()))
+    }
+
+    /// All of them, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + use<'a> {
+        let this = *self;
+        (0..this.len()).map(move |index| this.get(index))
+    }
+
+    /// All from an index on; none if it is beyond the end.
+    pub fn from(&self, index: usize) -> impl ExactSizeIterator<Item = &'a [u8]> + use<'a> {
+        let this = *self;
+        (index.min(this.len())..this.len()).map(move |index| this.get(index))
+    }
+
+    /// A copy that outlives the input.
+    #[must_use]
+    pub fn to_owned(&self) -> Vec<Vec<u8>> {
+        self.iter().map(<[u8]>::to_vec).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gives_kept_arguments() {
+        let argv = vec![b"GET".to_vec(), b"key".to_vec()];
+        let args = Args::kept(&argv);
+        assert_eq!(args.len(), 2);
+        assert_eq!(args.get(1), b"key");
+        assert_eq!(args.opt(2), None);
+        assert!(args.is(0, "get"));
+        assert!(!args.is(2, "get"));
+        assert_eq!(args.to_owned(), argv);
+        assert_eq!(args.from(1).collect::<Vec<_>>(), [b"key"]);
+        assert_eq!(args.from(9).len(), 0);
+    }
+}
