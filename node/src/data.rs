@@ -1,4 +1,76 @@
-//! The keyspace.
+//! The keyspace: every key this node holds, found by hash, expired, watched and walked.
+//!
+//! [`Partition`] is the only way in. Every change passes one door, which serialises what a walk
+//! has not saved yet, bumps the versions of watched keys and keeps the counts.
 
-/// All keys that this node holds, and what belongs to them.
-pub struct Partition;
+pub mod hash;
+mod partition;
+mod walk;
+
+use slotkeeper_topology::Slot;
+
+pub use partition::{Entry, Partition};
+pub use walk::{Saver, WalkState};
+
+/// A key with what is needed to find it: made by [`Partition::key`], once per request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key<'a> {
+    /// Its name.
+    pub bytes: &'a [u8],
+    /// The partition's hash of the name.
+    pub hash: u64,
+    /// Its hash slot; slot 0 when the node is not in cluster mode.
+    pub slot: Slot,
+}
+
+/// How the keys are divided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// Database 0 only, a table per hash slot.
+    Cluster,
+    /// So many databases, a table each.
+    Databases(usize),
+}
+
+/// What becomes of a key's time to live when its value is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expire {
+    /// It stays as it was.
+    Keep,
+    /// The key does not expire.
+    Never,
+    /// The key expires at this unix time in milliseconds.
+    At(i64),
+}
+
+/// What an access does with a key whose time has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Expiry {
+    /// It is removed and put on the list of [`Partition::take_expired`]: a master.
+    #[default]
+    Delete,
+    /// It stays, but is not found: a replica, which waits for its master's DEL.
+    Hide,
+    /// It is found as if it lived: the stream of a master, and loading.
+    Keep,
+}
+
+/// A value by its type. Further types will be further variants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value<'a> {
+    /// A string.
+    Str(&'a [u8]),
+}
+
+/// Counters of INFO. Those of accesses and expiry are reset by [`Partition::reset_stats`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DataStats {
+    /// Look-ups that found their key.
+    pub hits: u64,
+    /// Look-ups that did not.
+    pub misses: u64,
+    /// Keys removed because their time had come.
+    pub expired: u64,
+    /// Bytes that entries and tables take, those that wait to be freed included.
+    pub memory: usize,
+}
