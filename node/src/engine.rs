@@ -12,7 +12,7 @@ mod withhold;
 use std::collections::VecDeque;
 
 use crate::config::Config;
-use crate::data::Partition;
+use crate::data::{Layout, Partition};
 use crate::io::{
     DiskEvent, Health, Level, LinkEvent, LinkId, LinkOp, Output, Peer, Progress, SessionId,
 };
@@ -80,6 +80,12 @@ impl Engine {
         stopwatch: Box<dyn Stopwatch>,
         now: Now,
     ) -> Result<Engine, String> {
+        let layout = if config.cluster_enabled {
+            Layout::Cluster
+        } else {
+            Layout::Databases(config.databases)
+        };
+        let data = Partition::new(layout, boot.hash_key);
         let mut random = Random::new(boot.random_seed);
         let replication = sync::Replication::new(&config, &mut random, now);
         Ok(Engine {
@@ -88,7 +94,7 @@ impl Engine {
             started: now,
             stopwatch,
             random,
-            data: Partition,
+            data,
             outputs: VecDeque::new(),
             next_session: 1,
             replication,
