@@ -4,3 +4,4 @@
 //! [`report`] are pure.
 
 pub mod model;
+pub mod planner;

@@ -1,0 +1,3 @@
+//! `plan(&Desired, &Observation) -> Plan`: a pure function over an ordered list of rules.
+
+use crate::model::{Desired, Observation, Plan};
