@@ -1,0 +1,189 @@
+//! Writes an RDB file: what a walk hands out goes in, bytes in small buffers come out.
+
+use bytes::Bytes;
+
+use super::{TYPE_STRING, WRITTEN_VERSION, crc64, encode, opcode};
+use crate::data::{Entry, Saver};
+
+/// The name of our own remark: the id that the history had before, and its first offset that is
+/// not part of it.
+pub(super) const SECOND_ID: &[u8] = b"slotkeeper-second-id";
+
+/// Which history the file shows, and at which offset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct History {
+    /// The replication id.
+    pub id: String,
+    /// The offset.
+    pub offset: u64,
+    /// The id that the history had before, and the first offset that it does not have.
+    pub second: Option<(String, u64)>,
+}
+
+/// A file in the making. What is finished waits in a buffer until it is taken.
+#[derive(Debug)]
+pub struct RdbWriter {
+    out: Vec<u8>,
+    /// So much of `out` is in the checksum.
+    summed: usize,
+    checksum: u64,
+    /// The database of the next entry, as the reader will see it.
+    db: Option<usize>,
+    /// Entries that wait for the end of a large value.
+    aside: Option<Aside>,
+    /// Bytes that were taken and have not left yet.
+    in_flight: usize,
+    bound: usize,
+    written: u64,
+    keys: u64,
+}
+
+#[derive(Debug, Default)]
+struct Aside {
+    bytes: Vec<u8>,
+    db: Option<usize>,
+}
+
+impl RdbWriter {
+    /// A file that begins now. `unix_secs` and `used_memory` are remarks; the walk pauses while
+    /// more than `bound` bytes are unsent.
+    #[must_use]
+    pub fn new(history: &History, unix_secs: i64, used_memory: u64, bound: usize) -> RdbWriter {
+        let mut out = format!("REDIS{WRITTEN_VERSION:04}").into_bytes();
+        let mut remark = |name: &[u8], value: &str| {
+            out.push(opcode::AUX);
+            encode::string(&mut out, name);
+            encode::string(&mut out, value.as_bytes());
+        };
+        remark(b"redis-ver", crate::COMPATIBLE_VERSION);
+        remark(b"redis-bits", "64");
+        remark(b"ctime", &unix_secs.to_string());
+        remark(b"used-mem", &used_memory.to_string());
+        remark(b"repl-stream-db", "0");
+        remark(b"repl-id", &history.id);
+        remark(b"repl-offset", &history.offset.to_string());
+        if let Some((id, end)) = &history.second {
+            remark(SECOND_ID, &format!("{id}:{end}"));
+        }
+        remark(b"aof-base", "0");
+        RdbWriter {
+            out,
+            summed: 0,
+            checksum: 0,
+            db: None,
+            aside: None,
+            in_flight: 0,
+            bound,
+            written: 0,
+            keys: 0,
+        }
+    }
+
+    /// What is finished, to be sent or written. It counts as unsent until [`sent`](Self::sent) or
+    /// [`set_in_flight`](Self::set_in_flight) says otherwise.
+    pub fn take(&mut self) -> Bytes {
+        self.checksum = crc64(self.checksum, &self.out[self.summed..]);
+        self.summed = 0;
+        self.in_flight += self.out.len();
+        self.written += self.out.len() as u64;
+        Bytes::from(std::mem::take(&mut self.out))
+    }
+
+    /// So many of the bytes that were taken have left.
+    pub fn sent(&mut self, len: usize) {
+        self.in_flight = self.in_flight.saturating_sub(len);
+    }
+
+    /// So many of the bytes that were taken have not left yet.
+    pub fn set_in_flight(&mut self, len: usize) {
+        self.in_flight = len;
+    }
+
+    /// Ends the file; what is left is to be taken.
+    pub fn finish(&mut self) {
+        self.out.push(opcode::EOF);
+        self.checksum = crc64(self.checksum, &self.out[self.summed..]);
+        self.out.extend_from_slice(&self.checksum.to_le_bytes());
+        self.summed = self.out.len();
+    }
+
+    /// How many bytes were taken so far.
+    #[must_use]
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// How many keys were written so far.
+    #[must_use]
+    pub fn keys(&self) -> u64 {
+        self.keys
+    }
+}
+
+/// Appends what stands before a value: the database if it changes, the time to live, type and key.
+fn begin(
+    out: &mut Vec<u8>,
+    selected: &mut Option<usize>,
+    db: usize,
+    key: &[u8],
+    expire_at: Option<i64>,
+) {
+    if *selected != Some(db) {
+        *selected = Some(db);
+        out.push(opcode::SELECTDB);
+        encode::length(out, db);
+    }
+    if let Some(at) = expire_at {
+        out.push(opcode::EXPIRETIME_MS);
+        out.extend_from_slice(&at.to_le_bytes());
+    }
+    out.push(TYPE_STRING);
+    encode::string(out, key);
+}
+
+impl Saver for RdbWriter {
+    fn table(&mut self, db: usize, keys: usize, expires: usize) {
+        self.db = Some(db);
+        self.out.push(opcode::SELECTDB);
+        encode::length(&mut self.out, db);
+        self.out.push(opcode::RESIZEDB);
+        encode::length(&mut self.out, keys);
+        encode::length(&mut self.out, expires);
+    }
+
+    fn entry(&mut self, db: usize, entry: &Entry<'_>) {
+        let (out, selected) = match &mut self.aside {
+            Some(aside) => (&mut aside.bytes, &mut aside.db),
+            None => (&mut self.out, &mut self.db),
+        };
+        begin(out, selected, db, entry.key(), entry.expire_at());
+        encode::string(out, entry.str());
+        self.keys += 1;
+    }
+
+    fn begin_large(&mut self, db: usize, key: &[u8], expire_at: Option<i64>, len: usize) {
+        begin(&mut self.out, &mut self.db, db, key, expire_at);
+        encode::length(&mut self.out, len);
+        self.aside = Some(Aside::default());
+        self.keys += 1;
+    }
+
+    fn piece(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
+    }
+
+    fn end_large(&mut self) {
+        let aside = self.aside.take().unwrap_or_default();
+        self.out.extend_from_slice(&aside.bytes);
+        self.db = aside.db.or(self.db);
+    }
+
+    fn unsent(&self) -> usize {
+        let aside = self.aside.as_ref().map_or(0, |aside| aside.bytes.len());
+        self.out.len() + aside + self.in_flight
+    }
+
+    fn bound(&self) -> usize {
+        self.bound
+    }
+}

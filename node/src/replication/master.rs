@@ -1,0 +1,331 @@
+//! The node as a master: what each of its replicas has said, was given, and has confirmed.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::ReplId;
+use super::stream::Stream;
+use crate::config::OutputLimit;
+use crate::io::SessionId;
+
+/// What a session has said about itself as a replica, before and after PSYNC.
+#[derive(Debug)]
+pub struct Replica {
+    /// The address that it connected from, or the one that it announced.
+    pub ip: String,
+    /// The port at which it serves clients, as it announced.
+    pub port: u16,
+    /// It can read a payload that ends with a mark.
+    pub reads_mark: bool,
+    /// It understands `+CONTINUE id`.
+    pub psync2: bool,
+    /// It wants the payload only, no stream.
+    pub payload_only: bool,
+    /// How far it has come.
+    pub phase: Phase,
+    /// The offset that it has confirmed.
+    pub acked: u64,
+    /// When it did, or when it came online, in milliseconds of the monotonic scale.
+    pub heard_at: u64,
+    /// Bytes that were pushed and have not left yet.
+    pub unsent: usize,
+    /// The stream since the offset of its payload, until it may be sent.
+    held: Vec<Bytes>,
+    held_len: usize,
+    over_soft_since: Option<u64>,
+}
+
+/// How far a replica has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// It has not sent PSYNC yet.
+    Handshake,
+    /// It needs a full sync, and the walk has not begun.
+    WaitsForWalk,
+    /// The payload is being sent.
+    Payload,
+    /// The payload is sent; the stream follows its first ACK.
+    AwaitsAck,
+    /// It follows the stream.
+    Online,
+}
+
+/// Whether a replica continues or starts from scratch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// It continues: this part of the stream first.
+    Continue(Bytes),
+    /// It needs the whole data set.
+    Full,
+}
+
+/// Decides what PSYNC gets.
+#[must_use]
+pub fn decide(stream: &Stream, id: &[u8], from: i64) -> Decision {
+    let part = ReplId::parse(id)
+        .zip(u64::try_from(from).ok())
+        .and_then(|(id, from)| stream.since(id, from));
+    match part {
+        Some(part) => Decision::Continue(part),
+        None => Decision::Full,
+    }
+}
+
+/// All replicas of this node, and sessions that have sent REPLCONF.
+#[derive(Debug, Default)]
+pub struct Replicas {
+    all: BTreeMap<SessionId, Replica>,
+}
+
+impl Replica {
+    fn new(ip: String, now_ms: u64) -> Replica {
+        Replica {
+            ip,
+            port: 0,
+            reads_mark: false,
+            psync2: false,
+            payload_only: false,
+            phase: Phase::Handshake,
+            acked: 0,
+            heard_at: now_ms,
+            unsent: 0,
+            held: Vec::new(),
+            held_len: 0,
+            over_soft_since: None,
+        }
+    }
+
+    /// Bytes that wait for it: pushed and not gone, or held until its payload is through.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.unsent + self.held_len
+    }
+
+    /// The stream since the offset of its payload; from now on it gets it as it comes.
+    pub fn release(&mut self) -> Vec<Bytes> {
+        self.phase = Phase::Online;
+        self.held_len = 0;
+        std::mem::take(&mut self.held)
+    }
+
+    /// As INFO names it.
+    #[must_use]
+    pub fn state_name(&self) -> &'static str {
+        match self.phase {
+            Phase::Handshake | Phase::WaitsForWalk => "wait_bgsave",
+            Phase::Payload | Phase::AwaitsAck => "send_bulk",
+            Phase::Online => "online",
+        }
+    }
+
+    /// Whether it is beyond the limit for replicas: at once, or for longer than allowed.
+    fn is_beyond(&mut self, limit: OutputLimit, now_ms: u64) -> bool {
+        let waiting = self.waiting() as u64;
+        if limit.hard > 0 && waiting > limit.hard {
+            return true;
+        }
+        if limit.soft == 0 || waiting <= limit.soft {
+            self.over_soft_since = None;
+            return false;
+        }
+        let since = *self.over_soft_since.get_or_insert(now_ms);
+        now_ms - since > limit.soft_seconds * 1000
+    }
+}
+
+impl Replicas {
+    /// What the session has said; a new record when it says something for the first time.
+    pub fn entry(&mut self, session: SessionId, ip: &str, now_ms: u64) -> &mut Replica {
+        self.all.entry(session).or_insert_with(|| Replica::new(ip.to_owned(), now_ms))
+    }
+
+    /// What the session has said, if anything.
+    #[must_use]
+    pub fn of(&self, session: SessionId) -> Option<&Replica> {
+        self.all.get(&session)
+    }
+
+    /// What the session has said, if anything.
+    pub fn of_mut(&mut self, session: SessionId) -> Option<&mut Replica> {
+        self.all.get_mut(&session)
+    }
+
+    /// The session has ended.
+    pub fn remove(&mut self, session: SessionId) -> Option<Replica> {
+        self.all.remove(&session)
+    }
+
+    /// Those that have sent PSYNC, in the order in which they connected.
+    pub fn attached(&self) -> impl Iterator<Item = (SessionId, &Replica)> {
+        let attached = |(_, replica): &(_, &Replica)| replica.phase != Phase::Handshake;
+        self.all.iter().map(|(id, replica)| (*id, replica)).filter(attached)
+    }
+
+    /// Those in that phase.
+    #[must_use]
+    pub fn in_phase(&self, phase: Phase) -> Vec<SessionId> {
+        let same = self.all.iter().filter(|(_, replica)| replica.phase == phase);
+        same.map(|(id, _)| *id).collect()
+    }
+
+    /// How many have sent PSYNC.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.attached().count()
+    }
+
+    /// Everyone gets this part of the stream: the sessions to push it to. Those whose payload is
+    /// still on its way get it later.
+    pub fn feed(&mut self, part: &Bytes) -> Vec<SessionId> {
+        let mut online = Vec::new();
+        for (id, replica) in &mut self.all {
+            match replica.phase {
+                Phase::Handshake | Phase::WaitsForWalk => {}
+                _ if replica.payload_only => {}
+                Phase::Payload | Phase::AwaitsAck => {
+                    replica.held_len += part.len();
+                    replica.held.push(part.clone());
+                }
+                Phase::Online => {
+                    replica.unsent += part.len();
+                    online.push(*id);
+                }
+            }
+        }
+        online
+    }
+
+    /// Those that are beyond the output limit, and how many bytes wait for each.
+    pub fn beyond(&mut self, limit: OutputLimit, now_ms: u64) -> Vec<(SessionId, usize)> {
+        let attached = self.all.iter_mut().filter(|(_, r)| r.phase != Phase::Handshake);
+        attached
+            .filter_map(|(id, r)| r.is_beyond(limit, now_ms).then(|| (*id, r.waiting())))
+            .collect()
+    }
+
+    /// Those online that were not heard of for longer than that.
+    #[must_use]
+    pub fn silent(&self, timeout_ms: u64, now_ms: u64) -> Vec<SessionId> {
+        let silent = |replica: &Replica| match replica.phase {
+            Phase::Online | Phase::AwaitsAck => now_ms - replica.heard_at > timeout_ms,
+            _ => false,
+        };
+        self.all.iter().filter(|(_, r)| silent(r)).map(|(id, _)| *id).collect()
+    }
+
+    /// A replica has confirmed the stream up to that offset.
+    pub fn ack(&mut self, session: SessionId, offset: u64, now_ms: u64) {
+        if let Some(replica) = self.all.get_mut(&session) {
+            replica.acked = replica.acked.max(offset);
+            replica.heard_at = now_ms;
+        }
+    }
+
+    /// How many have confirmed the stream up to that offset.
+    #[must_use]
+    pub fn acked(&self, offset: u64) -> usize {
+        self.online().filter(|replica| replica.acked >= offset).count()
+    }
+
+    /// How many are online and were heard of within so many seconds.
+    #[must_use]
+    pub fn good(&self, max_lag_secs: u64, now_ms: u64) -> usize {
+        self.online().filter(|r| (now_ms - r.heard_at) / 1000 <= max_lag_secs).count()
+    }
+
+    fn online(&self) -> impl Iterator<Item = &Replica> {
+        self.all.values().filter(|replica| replica.phase == Phase::Online)
+    }
+
+    /// INFO's lines about them.
+    pub fn info(&self, now_ms: u64, out: &mut String) {
+        for (number, (_, replica)) in self.attached().enumerate() {
+            let lag = (now_ms - replica.heard_at) / 1000;
+            out.push_str(&format!(
+                "slave{number}:ip={},port={},state={},offset={},lag={lag}\r\n",
+                replica.ip,
+                replica.port,
+                replica.state_name(),
+                replica.acked,
+            ));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(phases: &[Phase]) -> Replicas {
+        let mut replicas = Replicas::default();
+        for (number, phase) in phases.iter().enumerate() {
+            let replica = replicas.entry(SessionId(number as u64), "10.0.0.1", 1000);
+            replica.phase = *phase;
+            replica.port = 6380;
+        }
+        replicas
+    }
+
+    #[test]
+    fn only_known_and_kept_history_continues() {
+        let id = ReplId::from_bits([7; 20]);
+        let mut stream = Stream::new(id);
+        stream.keep(100);
+        stream.relay(b"0123456789");
+        let ask = |id: &[u8], from| decide(&stream, id, from);
+        let text = id.to_string();
+        assert_eq!(ask(text.as_bytes(), 9), Decision::Continue(Bytes::from_static(b"89")));
+        assert_eq!(ask(text.as_bytes(), 12), Decision::Full);
+        assert_eq!(ask(b"?", -1), Decision::Full);
+        assert_eq!(ask(text.as_bytes(), -1), Decision::Full);
+        assert_eq!(ask(&[b'x'; 40], 9), Decision::Full);
+    }
+
+    #[test]
+    fn the_stream_waits_for_the_payload() {
+        let mut replicas = with(&[Phase::Online, Phase::Payload, Phase::WaitsForWalk]);
+        let part = Bytes::from_static(b"abc");
+        assert_eq!(replicas.feed(&part), [SessionId(0)]);
+        let second = replicas.of_mut(SessionId(1)).expect("there");
+        assert_eq!(second.waiting(), 3);
+        assert_eq!(second.release(), [part.clone()]);
+        assert_eq!((second.waiting(), second.phase), (0, Phase::Online));
+        assert_eq!(replicas.feed(&part), [SessionId(0), SessionId(1)]);
+        assert_eq!(replicas.of(SessionId(2)).expect("there").waiting(), 0);
+    }
+
+    #[test]
+    fn counts_what_was_confirmed() {
+        let mut replicas = with(&[Phase::Online, Phase::Online, Phase::Payload]);
+        replicas.ack(SessionId(0), 10, 5000);
+        replicas.ack(SessionId(1), 20, 9000);
+        replicas.ack(SessionId(2), 20, 9000);
+        assert_eq!((replicas.acked(10), replicas.acked(11), replicas.acked(21)), (2, 1, 0));
+        assert_eq!((replicas.good(3, 9000), replicas.good(4, 9000)), (1, 2));
+        assert_eq!(replicas.silent(3999, 9000), [SessionId(0)]);
+    }
+
+    #[test]
+    fn names_a_replica_that_takes_too_little() {
+        let limit = OutputLimit { hard: 100, soft: 10, soft_seconds: 5 };
+        let mut replicas = with(&[Phase::Online]);
+        replicas.feed(&Bytes::from_static(&[0; 11]));
+        assert_eq!(replicas.beyond(limit, 1000), []);
+        assert_eq!(replicas.beyond(limit, 6000), []);
+        assert_eq!(replicas.beyond(limit, 6001), [(SessionId(0), 11)]);
+        replicas.of_mut(SessionId(0)).expect("there").unsent = 10;
+        assert_eq!(replicas.beyond(limit, 6002), []);
+        replicas.feed(&Bytes::from_static(&[0; 91]));
+        assert_eq!(replicas.beyond(limit, 6003), [(SessionId(0), 101)]);
+    }
+
+    #[test]
+    fn writes_what_info_says() {
+        let mut replicas = with(&[Phase::Handshake, Phase::Online]);
+        replicas.ack(SessionId(1), 14, 1000);
+        let mut out = String::new();
+        replicas.info(2500, &mut out);
+        assert_eq!(out, "slave0:ip=10.0.0.1,port=6380,state=online,offset=14,lag=1\r\n");
+    }
+}
