@@ -2,7 +2,9 @@
 
 use std::fmt;
 
+pub mod master;
 pub mod stream;
+pub mod upstream;
 
 /// Names one history of the data: two nodes with the same id and offset hold the same.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -8,9 +8,11 @@ mod encode;
 mod lzf;
 mod parse;
 mod reader;
+mod writer;
 
 pub use crc64::crc64;
 pub use reader::{Fed, RdbItem, RdbReader};
+pub use writer::{History, RdbWriter};
 
 /// The version that is written.
 pub const WRITTEN_VERSION: u32 = 10;

@@ -137,7 +137,9 @@ impl Replica {
 impl Replicas {
     /// What the session has said; a new record when it says something for the first time.
     pub fn entry(&mut self, session: SessionId, ip: &str, now_ms: u64) -> &mut Replica {
-        self.all.entry(session).or_insert_with(|| Replica::new(ip.to_owned(), now_ms))
+        self.all
+            .entry(session)
+            .or_insert_with(|| Replica::new(ip.to_owned(), now_ms))
     }
 
     /// What the session has said, if anything.
@@ -159,13 +161,19 @@ impl Replicas {
     /// Those that have sent PSYNC, in the order in which they connected.
     pub fn attached(&self) -> impl Iterator<Item = (SessionId, &Replica)> {
         let attached = |(_, replica): &(_, &Replica)| replica.phase != Phase::Handshake;
-        self.all.iter().map(|(id, replica)| (*id, replica)).filter(attached)
+        self.all
+            .iter()
+            .map(|(id, replica)| (*id, replica))
+            .filter(attached)
     }
 
     /// Those in that phase.
     #[must_use]
     pub fn in_phase(&self, phase: Phase) -> Vec<SessionId> {
-        let same = self.all.iter().filter(|(_, replica)| replica.phase == phase);
+        let same = self
+            .all
+            .iter()
+            .filter(|(_, replica)| replica.phase == phase);
         same.map(|(id, _)| *id).collect()
     }
 
@@ -198,7 +206,10 @@ impl Replicas {
 
     /// Those that are beyond the output limit, and how many bytes wait for each.
     pub fn beyond(&mut self, limit: OutputLimit, now_ms: u64) -> Vec<(SessionId, usize)> {
-        let attached = self.all.iter_mut().filter(|(_, r)| r.phase != Phase::Handshake);
+        let attached = self
+            .all
+            .iter_mut()
+            .filter(|(_, r)| r.phase != Phase::Handshake);
         attached
             .filter_map(|(id, r)| r.is_beyond(limit, now_ms).then(|| (*id, r.waiting())))
             .collect()
@@ -211,7 +222,11 @@ impl Replicas {
             Phase::Online | Phase::AwaitsAck => now_ms - replica.heard_at > timeout_ms,
             _ => false,
         };
-        self.all.iter().filter(|(_, r)| silent(r)).map(|(id, _)| *id).collect()
+        self.all
+            .iter()
+            .filter(|(_, r)| silent(r))
+            .map(|(id, _)| *id)
+            .collect()
     }
 
     /// A replica has confirmed the stream up to that offset.
@@ -225,17 +240,23 @@ impl Replicas {
     /// How many have confirmed the stream up to that offset.
     #[must_use]
     pub fn acked(&self, offset: u64) -> usize {
-        self.online().filter(|replica| replica.acked >= offset).count()
+        self.online()
+            .filter(|replica| replica.acked >= offset)
+            .count()
     }
 
     /// How many are online and were heard of within so many seconds.
     #[must_use]
     pub fn good(&self, max_lag_secs: u64, now_ms: u64) -> usize {
-        self.online().filter(|r| (now_ms - r.heard_at) / 1000 <= max_lag_secs).count()
+        self.online()
+            .filter(|r| (now_ms - r.heard_at) / 1000 <= max_lag_secs)
+            .count()
     }
 
     fn online(&self) -> impl Iterator<Item = &Replica> {
-        self.all.values().filter(|replica| replica.phase == Phase::Online)
+        self.all
+            .values()
+            .filter(|replica| replica.phase == Phase::Online)
     }
 
     /// INFO's lines about them.
@@ -275,7 +296,10 @@ mod tests {
         stream.relay(b"0123456789");
         let ask = |id: &[u8], from| decide(&stream, id, from);
         let text = id.to_string();
-        assert_eq!(ask(text.as_bytes(), 9), Decision::Continue(Bytes::from_static(b"89")));
+        assert_eq!(
+            ask(text.as_bytes(), 9),
+            Decision::Continue(Bytes::from_static(b"89"))
+        );
         assert_eq!(ask(text.as_bytes(), 12), Decision::Full);
         assert_eq!(ask(b"?", -1), Decision::Full);
         assert_eq!(ask(text.as_bytes(), -1), Decision::Full);
@@ -301,14 +325,21 @@ mod tests {
         replicas.ack(SessionId(0), 10, 5000);
         replicas.ack(SessionId(1), 20, 9000);
         replicas.ack(SessionId(2), 20, 9000);
-        assert_eq!((replicas.acked(10), replicas.acked(11), replicas.acked(21)), (2, 1, 0));
+        assert_eq!(
+            (replicas.acked(10), replicas.acked(11), replicas.acked(21)),
+            (2, 1, 0)
+        );
         assert_eq!((replicas.good(3, 9000), replicas.good(4, 9000)), (1, 2));
         assert_eq!(replicas.silent(3999, 9000), [SessionId(0)]);
     }
 
     #[test]
     fn names_a_replica_that_takes_too_little() {
-        let limit = OutputLimit { hard: 100, soft: 10, soft_seconds: 5 };
+        let limit = OutputLimit {
+            hard: 100,
+            soft: 10,
+            soft_seconds: 5,
+        };
         let mut replicas = with(&[Phase::Online]);
         replicas.feed(&Bytes::from_static(&[0; 11]));
         assert_eq!(replicas.beyond(limit, 1000), []);
@@ -326,6 +357,9 @@ mod tests {
         replicas.ack(SessionId(1), 14, 1000);
         let mut out = String::new();
         replicas.info(2500, &mut out);
-        assert_eq!(out, "slave0:ip=10.0.0.1,port=6380,state=online,offset=14,lag=1\r\n");
+        assert_eq!(
+            out,
+            "slave0:ip=10.0.0.1,port=6380,state=online,offset=14,lag=1\r\n"
+        );
     }
 }

@@ -168,7 +168,10 @@ impl Stream {
     /// and the bytes are still kept.
     #[must_use]
     pub fn since(&self, id: ReplId, from: u64) -> Option<Bytes> {
-        let ours = id == self.id || self.second.is_some_and(|(old, end)| id == old && from <= end);
+        let ours = id == self.id
+            || self
+                .second
+                .is_some_and(|(old, end)| id == old && from <= end);
         let kept = self.kept()?;
         if !ours || from < kept.first || from > self.offset + 1 {
             return None;
@@ -256,7 +259,11 @@ mod tests {
         assert_eq!(stream.offset(), text.len() as u64);
         assert_eq!(stream.since(id(1), 1).as_deref(), Some(text.as_bytes()));
         assert_eq!(stream.since(id(2), 1), None, "another history");
-        assert_eq!(stream.since(id(1), text.len() as u64 + 2), None, "the future");
+        assert_eq!(
+            stream.since(id(1), text.len() as u64 + 2),
+            None,
+            "the future"
+        );
     }
 
     #[test]
@@ -281,7 +288,11 @@ mod tests {
         assert_eq!(stream.second(), Some((id(1), 11)));
         assert_eq!(stream.since(id(1), 9).as_deref(), Some(&b"89own"[..]));
         assert_eq!(stream.since(id(1), 11).as_deref(), Some(&b"own"[..]));
-        assert_eq!(stream.since(id(1), 12), None, "it has seen what we have not");
+        assert_eq!(
+            stream.since(id(1), 12),
+            None,
+            "it has seen what we have not"
+        );
         assert_eq!(stream.since(id(2), 12).as_deref(), Some(&b"wn"[..]));
     }
 

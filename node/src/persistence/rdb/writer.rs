@@ -9,6 +9,9 @@ use crate::data::{Entry, Saver};
 /// not part of it.
 pub(super) const SECOND_ID: &[u8] = b"slotkeeper-second-id";
 
+/// The release of Redis that writes the same files.
+const READABLE_SINCE: &str = "7.0.15";
+
 /// Which history the file shows, and at which offset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct History {
@@ -55,7 +58,7 @@ impl RdbWriter {
             encode::string(&mut out, name);
             encode::string(&mut out, value.as_bytes());
         };
-        remark(b"redis-ver", crate::COMPATIBLE_VERSION);
+        remark(b"redis-ver", READABLE_SINCE);
         remark(b"redis-bits", "64");
         remark(b"ctime", &unix_secs.to_string());
         remark(b"used-mem", &used_memory.to_string());
