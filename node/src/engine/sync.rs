@@ -22,8 +22,9 @@ impl Replication {
         false
     }
 
-    /// Appends encoded commands to the stream. Commit is the only caller.
-    pub(super) fn append(&mut self, _commands: &[u8]) {}
+    /// Appends encoded commands that changed the database `db` to the stream, which selects it
+    /// first when needed. Commit is the only caller.
+    pub(super) fn append(&mut self, _db: usize, _commands: &[u8]) {}
 
     /// The offset at the end of the stream.
     pub(super) fn offset(&self) -> u64 {

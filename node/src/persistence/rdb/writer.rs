@@ -190,3 +190,6 @@ impl Saver for RdbWriter {
         self.bound
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+use super::super::{RdbItem, RdbReader};
+use super::*;
+use crate::data::{Expire, Layout, Partition, WalkState};
+use crate::time::Now;
+
+fn history() -> History {
+    History {
+        id: "a".repeat(40),
+        offset: 77,
+        second: Some(("b".repeat(40), 12)),
+    }
+}
+
+/// What a file says: its remarks and sizes, and its entries as lines in order of the keys.
+fn read(file: &[u8]) -> (Vec<String>, Vec<String>) {
+    let (mut remarks, mut entries, mut db) = (Vec::new(), Vec::new(), 0);
+    let mut reader = RdbReader::new();
+    let mut sink = |item: RdbItem<'_>| {
+        match item {
+            RdbItem::Aux { name, value } => {
+                remarks.push(format!("{}={}", name.escape_ascii(), value.escape_ascii()));
+            }
+            RdbItem::Database(number) => db = number,
+            RdbItem::Sizes { keys, expires } => remarks.push(format!("{db}: {keys} {expires}")),
+            RdbItem::Entry {
+                key,
+                value,
+                expire_at,
+            } => {
+                let (key, len) = (key.escape_ascii(), value.len());
+                let start = value[..len.min(12)].escape_ascii();
+                entries.push(format!("{db} {key} {start} {len} {expire_at:?}"));
+            }
+        }
+        Ok(())
+    };
+    let fed = reader.feed(file, &mut sink).expect("a valid file");
+    assert!(fed.done);
+    assert_eq!(fed.consumed, file.len());
+    entries.sort();
+    (remarks, entries)
+}
+
+#[test]
+fn a_walk_becomes_a_file() {
+    let mut data = Partition::new(Layout::Databases(4), [1, 2]);
+    data.begin(Now::default(), true);
+    for (db, key, value, expire) in [
+        (0, "text", "value", Expire::Never),
+        (0, "number", "-70000", Expire::Never),
+        (0, "12", "0012", Expire::At(4_102_444_800_123)),
+        (3, "other", "", Expire::Never),
+    ] {
+        let key = data.key(key.as_bytes());
+        data.set(db, &key, value.as_bytes(), expire);
+    }
+    let writer = RdbWriter::new(&history(), 1_700_000_000, 4096, 1 << 20);
+    data.start_walk(Box::new(writer));
+    while data.walk_step(64) != WalkState::Done {}
+    let saver: Box<dyn std::any::Any> = data.stop_walk().expect("the walk");
+    let mut writer = *saver.downcast::<RdbWriter>().expect("the writer");
+    writer.finish();
+    let file = writer.take();
+    assert_eq!(writer.keys(), 4);
+    let (remarks, entries) = read(&file);
+    let expected = [
+        "redis-ver=7.0.15",
+        "redis-bits=64",
+        "ctime=1700000000",
+        "used-mem=4096",
+        "repl-stream-db=0",
+        "repl-id=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "repl-offset=77",
+        "slotkeeper-second-id=bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb:12",
+        "aof-base=0",
+        "0: 3 1",
+        "3: 1 0",
+    ];
+    assert_eq!(remarks, expected);
+    let expected = [
+        "0 12 0012 4 Some(4102444800123)",
+        "0 number -70000 6 None",
+        "0 text value 5 None",
+        "3 other  0 None",
+    ];
+    assert_eq!(entries, expected);
+}
+
+#[test]
+fn entries_wait_for_the_end_of_a_large_value() {
+    let mut data = Partition::new(Layout::Databases(4), [1, 2]);
+    data.begin(Now::default(), true);
+    let mut writer = RdbWriter::new(&history(), 0, 0, 100);
+    writer.table(0, 2, 0);
+    writer.begin_large(0, b"large", Some(5), 20_000);
+    let mut file = Vec::new();
+    for part in [b'a', b'b'] {
+        writer.piece(&[part; 10_000]);
+        let key = data.key(b"small");
+        data.set(usize::from(part - b'a'), &key, b"1", Expire::Never);
+        let entry = data.peek(usize::from(part - b'a'), &key).expect("just set");
+        writer.entry(usize::from(part - b'a'), &entry);
+        file.extend_from_slice(&writer.take());
+    }
+    assert_eq!(
+        writer.unsent(),
+        file.len() + 11 + 11,
+        "what waits counts, too"
+    );
+    writer.sent(file.len());
+    writer.end_large();
+    writer.begin_large(0, b"next", None, 0);
+    writer.end_large();
+    writer.finish();
+    file.extend_from_slice(&writer.take());
+    let expected = [
+        "0 large aaaaaaaaaaaa 20000 Some(5)",
+        "0 next  0 None",
+        "0 small 1 1 None",
+        "1 small 1 1 None",
+    ];
+    assert_eq!(read(&file).1, expected);
+    writer.set_in_flight(3);
+    assert_eq!((writer.unsent(), writer.written()), (3, file.len() as u64));
+}
