@@ -8,6 +8,7 @@ pub mod command;
 pub mod config;
 pub mod data;
 pub mod engine;
+pub mod glob;
 pub mod io;
 pub mod persistence;
 pub mod random;

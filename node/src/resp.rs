@@ -11,5 +11,6 @@ mod reply;
 pub use args::Args;
 pub use decode::{BATCH_MAX, Batch, Decoder, Limits, ProtocolError};
 pub use encode::encode_command;
+pub use inline::split_words;
 pub use parse::{ReplyParser, ReplySyntax, ReplyValue};
 pub use reply::Reply;

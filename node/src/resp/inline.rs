@@ -60,6 +60,20 @@ pub(super) fn split_line(
     }
 }
 
+/// The words of a line, quotes and escapes resolved, as inline requests and redis.conf have them;
+/// none when a quote does not end or something other than a space follows it.
+#[must_use]
+pub fn split_words(line: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let mut unquoted = Vec::new();
+    let mut places = Vec::new();
+    split_line(line, &mut unquoted, |word| places.push(word)).ok()?;
+    let words = places.into_iter().map(|word| match word {
+        Word::Plain { start, len } => line[start..start + len].to_vec(),
+        Word::Unquoted { start, len } => unquoted[start..start + len].to_vec(),
+    });
+    Some(words.collect())
+}
+
 /// Appends the first word of the line; gives the length it has in the line.
 fn unquote(line: &[u8], out: &mut Vec<u8>) -> Result<usize, SplitError> {
     let mut at = 0;
