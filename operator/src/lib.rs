@@ -1,4 +1,6 @@
 //! Runs Redis Clusters: planner, rules, and the platforms that they act on.
+
+pub mod cli;
 //!
 //! `observe -> plan -> act -> report`: [`model`] has the words of all four, [`planner`] and
 //! [`report`] are pure.

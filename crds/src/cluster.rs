@@ -1,0 +1,214 @@
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{
+    Affinity, LocalObjectReference, ResourceRequirements, Toleration, TopologySpreadConstraint,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::owned::config_schema;
+use crate::status::RedisClusterStatus;
+
+/// `spec.shards` where the manifest does not say.
+pub const DEFAULT_SHARDS: u16 = 3;
+
+/// `spec.replicasPerShard` where the manifest does not say.
+pub const DEFAULT_REPLICAS_PER_SHARD: u8 = 1;
+
+/// What a Redis Cluster shall be.
+#[derive(CustomResource, KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq)]
+#[kube(
+    group = "slotkeeper.dev",
+    version = "v1alpha1",
+    kind = "RedisCluster",
+    plural = "redisclusters",
+    shortname = "rdc",
+    namespaced,
+    doc = "A Redis Cluster: shards of one master and its replicas, kept running by the operator.",
+    status = "RedisClusterStatus",
+    derive = "PartialEq",
+    scale(
+        spec_replicas_path = ".spec.shards",
+        status_replicas_path = ".status.shardCount",
+        label_selector_path = ".status.selector"
+    ),
+    printcolumn(name = "Shards", type_ = "integer", json_path = ".spec.shards"),
+    printcolumn(name = "Replicas", type_ = "integer", json_path = ".spec.replicasPerShard",
+        description = "Replicas of each master"),
+    printcolumn(name = "Ready nodes", type_ = "string", json_path = ".status.readyNodes"),
+    printcolumn(name = "Slots", type_ = "integer", json_path = ".status.slotsCovered"),
+    printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    validation = Rule::new("self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')")
+        .message("metadata.name must start with a letter and hold lower-case letters, digits and hyphens only: Services and host names are made of it")
+        .field_path(".metadata.name"),
+    validation = Rule::new("size(self.metadata.name) <= 40")
+        .message("metadata.name must have at most 40 characters: the names of StatefulSets and pods are made of it")
+        .field_path(".metadata.name")
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("has(self.storage) == has(oldSelf.storage) && (!has(self.storage) || self.storage == oldSelf.storage)")
+        .message("storage cannot be changed: the volumes of a running cluster stay as they were made")
+        .field_path(".storage")
+)]
+pub struct RedisClusterSpec {
+    /// How many shards the 16384 slots are spread over. Fewer than three cannot elect a new master
+    /// by themselves; the operator does it for them. It cannot be changed yet.
+    #[serde(default = "default_shards")]
+    #[schemars(range(min = 1, max = 1000), extend("format" = "int32"))]
+    #[x_kube(
+        validation = Rule::new("self == oldSelf")
+            .message("shards cannot be changed yet: scaling comes in a later version")
+    )]
+    pub shards: u16,
+
+    /// How many replicas each master has.
+    #[serde(default = "default_replicas_per_shard")]
+    #[schemars(range(min = 0, max = 5), extend("format" = "int32"))]
+    pub replicas_per_shard: u8,
+
+    /// The image with `slotkeeper-node`; the operator's own image where it is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1024))]
+    pub image: Option<String>,
+
+    /// When the image is pulled; as in a pod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_pull_policy: Option<PullPolicy>,
+
+    /// Secrets for the registry of the image; as in a pod.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub image_pull_secrets: Vec<LocalObjectReference>,
+
+    /// How clients and nodes prove themselves. Without it there is no password, and only the
+    /// network stands between the data and everybody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth: Option<Auth>,
+
+    /// Directives of redis.conf by name, such as `maxmemory: 1gb`. Values are strings. Those that
+    /// the operator sets itself are refused by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "config_schema")]
+    pub config: BTreeMap<String, String>,
+
+    /// CPU and memory of each node; as in a container.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<ResourceRequirements>,
+
+    /// A volume for each node. Without it the data lives as long as the pod. It cannot be changed
+    /// later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage: Option<Storage>,
+
+    /// Where the pods may run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduling: Option<Scheduling>,
+
+    /// Further labels of the pods.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 64))]
+    #[x_kube(
+        validation = Rule::new("self.all(name, !name.startsWith('slotkeeper.dev/') && !name.startsWith('app.kubernetes.io/'))")
+            .message("podLabels must not begin with slotkeeper.dev/ or app.kubernetes.io/: the operator finds its pods by them")
+    )]
+    pub pod_labels: BTreeMap<String, String>,
+
+    /// Further annotations of the pods.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 64))]
+    #[x_kube(
+        validation = Rule::new("self.all(name, !name.startsWith('slotkeeper.dev/'))")
+            .message("podAnnotations must not begin with slotkeeper.dev/: the operator keeps its own notes there")
+    )]
+    pub pod_annotations: BTreeMap<String, String>,
+
+    /// True: the operator watches and reports, and changes nothing.
+    #[serde(default)]
+    pub paused: bool,
+}
+
+/// How clients and nodes prove themselves.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Auth {
+    /// The Secret with the password, in the namespace of the RedisCluster.
+    pub password_secret_ref: SecretKey,
+}
+
+/// One key of a Secret.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretKey {
+    /// The name of the Secret.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// The key in it.
+    #[schemars(length(min = 1, max = 253))]
+    pub key: String,
+}
+
+/// When an image is pulled.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
+#[allow(missing_docs, reason = "the words of the pod API")]
+pub enum PullPolicy {
+    Always,
+    IfNotPresent,
+    Never,
+}
+
+/// A volume for each node.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Storage {
+    /// Its size, such as `10Gi`.
+    pub size: Quantity,
+    /// Its StorageClass; the default one where it is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage_class_name: Option<String>,
+}
+
+/// Where the pods may run.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Scheduling {
+    /// Whether pods of one shard must run on different machines, or only should.
+    #[serde(default)]
+    pub spread: Spread,
+    /// Labels that a machine must have; as in a pod.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub node_selector: BTreeMap<String, String>,
+    /// Taints that the pods bear; as in a pod.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tolerations: Vec<Toleration>,
+    /// Affinity beside the spread; as in a pod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub affinity: Option<Affinity>,
+    /// Further constraints on the spread; as in a pod.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub topology_spread_constraints: Vec<TopologySpreadConstraint>,
+    /// The PriorityClass of the pods.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority_class_name: Option<String>,
+}
+
+/// Whether pods of one shard must run on different machines, or only should.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
+pub enum Spread {
+    /// They should; one machine is enough to try a cluster.
+    #[default]
+    Preferred,
+    /// They must; a pod without a machine of its own waits.
+    Required,
+}
+
+fn default_shards() -> u16 {
+    DEFAULT_SHARDS
+}
+
+fn default_replicas_per_shard() -> u8 {
+    DEFAULT_REPLICAS_PER_SHARD
+}
