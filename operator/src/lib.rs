@@ -1,9 +1,8 @@
 //! Runs Redis Clusters: planner, rules, and the platforms that they act on.
-
-pub mod cli;
 //!
 //! `observe -> plan -> act -> report`: [`model`] has the words of all four, [`planner`] and
-//! [`report`] are pure.
+//! `report` are pure.
 
+pub mod cli;
 pub mod model;
 pub mod planner;
