@@ -5,6 +5,7 @@ use std::fmt;
 pub mod master;
 pub mod stream;
 pub mod upstream;
+pub mod withhold;
 
 /// Names one history of the data: two nodes with the same id and offset hold the same.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
