@@ -6,22 +6,44 @@
 //! judge the cluster's state, save nodes.conf). Sends of a call always come out after the
 //! `SaveNodesConf` of the same call: nothing is promised that a crash could forget.
 
+mod bus;
+mod election;
+mod epochs;
 mod event;
+mod failure;
+mod handshake;
+mod links;
+mod manual;
 mod node;
 mod nodes;
+mod nodes_conf;
+mod ownership;
+mod ping;
 mod random;
+mod receive;
+mod requests;
+mod send;
 mod slots;
+mod state;
+#[cfg(test)]
+mod tests;
+mod view;
+mod votes;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use slotkeeper_topology::{Epoch, NodeId, Slot, SlotSet};
-
+use election::Election;
 pub use event::{ClusterEvent, Facts, NodeRef, Route};
-use node::{Flags, Node};
+use links::Links;
+use manual::Manual;
+use node::Flags;
 use nodes::Nodes;
 pub use random::Random;
+use slotkeeper_topology::{Epoch, NodeId, Slot, SlotSet};
 use slots::Slots;
+use state::State;
+pub use view::{ClusterHealth, MessageCount};
 
 use crate::config::Config;
 use crate::io::{Level, LinkEvent, LinkId, Peer};
@@ -32,27 +54,52 @@ use crate::time::Now;
 /// How often the regular work is done, in milliseconds.
 const TICK_MS: u64 = 100;
 
-/// Link ids of this machine: none that another room of the node gives.
-const FIRST_LINK: u64 = 1 << 60;
-
 /// The cluster, as this node sees it.
 #[derive(Debug)]
 pub struct Cluster {
     config: Config,
     random: Random,
+    /// The moment of the current call.
     now: Now,
     nodes: Nodes,
     slots: Slots,
-    next_link: u64,
+    links: Links,
     current_epoch: Epoch,
     last_vote_epoch: Epoch,
-    state_ok: bool,
+    state: State,
+    election: Election,
+    manual: Manual,
     withholding: bool,
+    /// This node has told everybody that it failed, since a replica has newer data.
+    declared_failed: bool,
+    /// The own address comes from nodes.conf; the next message of another node may correct it.
+    own_ip_unconfirmed: bool,
     /// Nodes that CLUSTER FORGET named, until when (monotonic milliseconds) they stay unknown.
     forgotten: BTreeMap<NodeId, i64>,
+    stats: Stats,
+    ticks: u64,
     next_tick: u64,
+    gossip_round: u64,
+    todo: Todo,
     events: VecDeque<ClusterEvent>,
+    /// What the current call sends; it leaves after nodes.conf is saved.
     sends: Vec<ClusterEvent>,
+}
+
+/// Messages by type, as [`bus::KINDS`] numbers them.
+#[derive(Debug, Default)]
+struct Stats {
+    sent: [u64; bus::KINDS.len()],
+    received: [u64; bus::KINDS.len()],
+}
+
+/// What became due in a call and is done once at its end.
+#[derive(Debug, Default)]
+struct Todo {
+    manual: bool,
+    failover: bool,
+    update_state: bool,
+    save: bool,
 }
 
 impl Cluster {
@@ -66,58 +113,94 @@ impl Cluster {
         mut random: Random,
         now: Now,
     ) -> Result<Cluster, String> {
-        let id = NodeId::from_random(random.id_bytes());
-        let me = Node::new(id, Flags::MYSELF | Flags::MASTER, now);
-        let _ = nodes_conf;
-        Ok(Cluster {
+        let remembered = match nodes_conf.filter(|text| !text.is_empty()) {
+            Some(text) => nodes_conf::read(text, now)?,
+            None => nodes_conf::Remembered::of_new_node(&mut random, now),
+        };
+        let mut cluster = Cluster {
             config: config.clone(),
             random,
             now,
-            nodes: Nodes::new(me),
-            slots: Slots::new(),
-            next_link: FIRST_LINK,
-            current_epoch: Epoch::ZERO,
-            last_vote_epoch: Epoch::ZERO,
-            state_ok: false,
+            nodes: remembered.nodes,
+            slots: remembered.slots,
+            links: Links::new(),
+            current_epoch: remembered.current_epoch,
+            last_vote_epoch: remembered.last_vote_epoch,
+            state: State::default(),
+            election: Election::default(),
+            manual: Manual::default(),
             withholding: false,
+            declared_failed: false,
+            own_ip_unconfirmed: config.cluster_announce_ip.is_none(),
             forgotten: BTreeMap::new(),
+            stats: Stats::default(),
+            ticks: 0,
             next_tick: now.mono_ms(),
+            gossip_round: 0,
+            todo: Todo {
+                save: nodes_conf.is_none(),
+                ..Todo::default()
+            },
             events: VecDeque::new(),
             sends: Vec::new(),
-        })
+        };
+        cluster.apply_config();
+        if let Some(master) = cluster.nodes.me().master {
+            cluster.follow(master);
+        }
+        cluster.update_state();
+        cluster.flush();
+        Ok(cluster)
     }
 
     /// Another node has connected to the bus port; the id under which its events come.
-    pub fn accept(&mut self, _peer: Peer, _now: Now) -> LinkId {
-        self.next_link += 1;
-        LinkId(self.next_link)
+    pub fn accept(&mut self, peer: Peer, now: Now) -> LinkId {
+        self.accept_link(peer, now)
     }
 
     /// Something happened on a bus link.
-    pub fn on_link(&mut self, _link: LinkId, _event: LinkEvent<'_>, _facts: &Facts<'_>, _now: Now) {
+    pub fn on_link(&mut self, link: LinkId, event: LinkEvent<'_>, facts: &Facts<'_>, now: Now) {
+        self.begin(facts, now);
+        self.link_event(link, event, facts);
+        self.finish(facts);
     }
 
     /// The regular work, and what has become due. Call it at [`Cluster::next_timer`], and whenever
     /// the replication offset has moved while [`Cluster::watches_offset`].
-    pub fn on_timer(&mut self, _facts: &Facts<'_>, now: Now) {
-        self.next_tick = now.mono_ms() + TICK_MS;
+    pub fn on_timer(&mut self, facts: &Facts<'_>, now: Now) {
+        self.begin(facts, now);
+        if now.mono_ms() >= self.next_tick {
+            self.next_tick = now.mono_ms() + TICK_MS;
+            self.tick();
+        }
+        self.todo.manual = true;
+        self.todo.failover = true;
+        self.finish(facts);
     }
 
     /// When [`Cluster::on_timer`] is due next, in monotonic milliseconds.
     #[must_use]
     pub fn next_timer(&self) -> u64 {
-        self.next_tick
+        let election = self
+            .election
+            .due()
+            .map_or(u64::MAX, |at| at.max(0).cast_unsigned());
+        let now = self.now.mono_ms();
+        self.next_tick.min(election.max(now + 1))
     }
 
     /// Carries out a CLUSTER request and writes the reply. COUNTKEYSINSLOT and GETKEYSINSLOT are
     /// the engine's.
     pub fn request(
         &mut self,
-        _request: ClusterRequest,
-        _facts: &Facts<'_>,
-        _now: Now,
-        _reply: &mut Reply,
+        request: ClusterRequest,
+        facts: &Facts<'_>,
+        now: Now,
+        reply: &mut Reply,
     ) {
+        self.begin(facts, now);
+        self.dispatch(request, facts, reply);
+        self.finish(facts);
     }
 
     /// What the engine must do next, in order; drain it after every call.
@@ -126,14 +209,113 @@ impl Cluster {
     }
 
     /// Takes up what CONFIG SET changed.
-    pub fn config_changed(&mut self, config: &Config, _now: Now) {
+    pub fn config_changed(&mut self, config: &Config, now: Now) {
+        self.now = now;
         self.config = config.clone();
+        self.apply_config();
+        self.todo.update_state = true;
+        self.flush();
     }
 
     /// After the data file was loaded: the slots that hold keys. A key in a slot that nobody owns
     /// makes this master its owner; one in a slot of somebody else marks it as importing, so that
     /// no key is lost unseen.
-    pub fn adopt_loaded_slots(&mut self, _with_keys: &SlotSet, _now: Now) {}
+    pub fn adopt_loaded_slots(&mut self, with_keys: &SlotSet, now: Now) {
+        self.now = now;
+        if self.nodes.me().is_replica() {
+            return;
+        }
+        let me = self.nodes.my_ref();
+        for slot in with_keys.iter() {
+            match self.slots.owner(slot) {
+                Some(owner) if owner == me => {}
+                Some(owner) if self.slots.importing_from(slot).is_none() => {
+                    self.slots.set_importing(me, slot, Some(owner));
+                    let text = format!(
+                        "I have keys for slot {slot}, but the slot is assigned to another node. \
+                         Setting it to importing state."
+                    );
+                    self.log(Level::Warning, text);
+                }
+                Some(_) => continue,
+                None => {
+                    self.slots.assign(&mut self.nodes, slot, Some(me));
+                    let text = format!(
+                        "I have keys for unassigned slot {slot}. Taking responsibility for it."
+                    );
+                    self.log(Level::Warning, text);
+                }
+            }
+            self.todo.save = true;
+        }
+        self.todo.update_state = true;
+        self.flush();
+    }
+
+    fn begin(&mut self, facts: &Facts<'_>, now: Now) {
+        self.now = now;
+        self.nodes.me_mut().repl_offset = facts.repl_offset;
+    }
+
+    /// Does what became due, then lets everything out: the save first, then the messages.
+    fn finish(&mut self, facts: &Facts<'_>) {
+        if std::mem::take(&mut self.todo.manual) {
+            self.drive_manual_failover(facts);
+        }
+        // A step of an election may make the next one due at once, but never many.
+        for _ in 0..3 {
+            if std::mem::take(&mut self.todo.failover) {
+                self.drive_election(facts);
+            }
+        }
+        self.flush();
+    }
+
+    fn flush(&mut self) {
+        if std::mem::take(&mut self.todo.update_state) {
+            self.update_state();
+        }
+        if std::mem::take(&mut self.todo.save) {
+            let text = self.nodes_conf();
+            self.events
+                .push_back(ClusterEvent::SaveNodesConf(text.into()));
+        }
+        self.events.extend(self.sends.drain(..));
+    }
+
+    /// What this node announces about itself, out of the configuration.
+    fn apply_config(&mut self) {
+        let config = &self.config;
+        let or = |announced: u16, own: u16| if announced == 0 { own } else { announced };
+        let port = or(config.cluster_announce_port, config.port);
+        let bus_port = or(config.cluster_announce_bus_port, config.bus_port());
+        let hostname = config.cluster_announce_hostname.clone().unwrap_or_default();
+        let no_failover = config.cluster_replica_no_failover;
+        let ip = self.announced_ip();
+        let me = self.nodes.me_mut();
+        let before = (
+            me.ip,
+            me.port,
+            me.bus_port,
+            me.flags,
+            std::mem::take(&mut me.hostname),
+        );
+        me.ip = ip.or(me.ip);
+        me.port = port;
+        me.bus_port = bus_port;
+        me.hostname = hostname;
+        me.flags.assign(Flags::NO_FAILOVER, no_failover);
+        let after = (me.ip, me.port, me.bus_port, me.flags, me.hostname.clone());
+        self.todo.save |= before != after;
+    }
+
+    /// `cluster-announce-ip`, if it is an address.
+    fn announced_ip(&self) -> Option<IpAddr> {
+        self.config
+            .cluster_announce_ip
+            .as_ref()
+            .and_then(|ip| ip.parse().ok())
+    }
 
     /// Where a slot is served: one look-up.
     #[inline]
@@ -153,7 +335,7 @@ impl Cluster {
     #[inline]
     #[must_use]
     pub fn state_ok(&self) -> bool {
-        self.state_ok
+        self.state.ok
     }
 
     /// Whether this node is a master.
@@ -199,21 +381,22 @@ impl Cluster {
     /// the offset, such as its regular PING.
     #[must_use]
     pub fn hand_over_in_progress(&self) -> bool {
-        false
+        self.manual.ends.is_some() && self.nodes.me().is_master()
     }
 
     /// A replica that waits until it has applied all that its paused master has written: call
     /// [`Cluster::on_timer`] as soon as the offset moves.
     #[must_use]
     pub fn watches_offset(&self) -> bool {
-        false
+        self.waits_for_stream()
     }
 
     /// From the start until the node has shown itself current: it reads the bus, votes and keeps
     /// its links, but sends no PING and no PONG except in answer to a MEET, so that others may find
-    /// it failed.
+    /// it failed. Becoming a replica ends it, too.
     pub fn set_withholding(&mut self, withholding: bool) {
         self.withholding = withholding;
+        self.declared_failed &= withholding;
     }
 
     /// Whether it withholds.
@@ -222,8 +405,13 @@ impl Cluster {
         self.withholding
     }
 
-    /// Broadcasts FAIL about itself: a replica has newer data and shall be elected.
-    pub fn declare_self_failed(&mut self, _now: Now) {}
+    /// Broadcasts FAIL about itself: a replica has newer data and shall be elected. Links that
+    /// open later are told, too.
+    pub fn declare_self_failed(&mut self, now: Now) {
+        self.now = now;
+        self.fail_self();
+        self.flush();
+    }
 
     fn log(&mut self, level: Level, text: impl Into<String>) {
         self.events.push_back(ClusterEvent::Log(level, text.into()));

@@ -93,7 +93,7 @@ pub(super) struct Node {
     pub flags: Flags,
     pub ip: Option<IpAddr>,
     pub port: u16,
-    pub tls_port: u16,
+    pub plain_port: u16,
     pub bus_port: u16,
     pub hostname: String,
     /// Announced by Redis 7.2 and later; kept and shown nowhere else.
@@ -131,7 +131,7 @@ impl Node {
             flags,
             ip: None,
             port: 0,
-            tls_port: 0,
+            plain_port: 0,
             bus_port: 0,
             hostname: String::new(),
             human_name: String::new(),

@@ -1,0 +1,53 @@
+use slotkeeper_topology::Epoch;
+
+use super::{Cluster, NodeRef};
+use crate::io::Level;
+
+impl Cluster {
+    fn highest_epoch(&self) -> Epoch {
+        self.nodes
+            .iter()
+            .map(|(_, n)| n.config_epoch)
+            .fold(self.current_epoch, Epoch::max)
+    }
+
+    /// Takes a new config epoch without asking: for CLUSTER BUMPEPOCH, TAKEOVER and imported slots.
+    /// False when ours is the highest already.
+    pub(super) fn bump_epoch(&mut self) -> bool {
+        let highest = self.highest_epoch();
+        let mine = self.nodes.me().config_epoch;
+        if mine != Epoch::ZERO && mine == highest {
+            return false;
+        }
+        self.current_epoch = highest.next();
+        self.take_epoch(self.current_epoch);
+        self.log(
+            Level::Warning,
+            format!("New configEpoch set to {}", self.current_epoch),
+        );
+        true
+    }
+
+    pub(super) fn take_epoch(&mut self, epoch: Epoch) {
+        self.nodes.me_mut().config_epoch = epoch;
+        self.todo.save = true;
+    }
+
+    /// Two masters with one epoch: the one with the smaller id takes a new one.
+    pub(super) fn resolve_collision(&mut self, sender: NodeRef, its_epoch: Epoch) {
+        let me = self.nodes.me();
+        let other = &self.nodes[sender];
+        let collide = me.is_master() && other.is_master() && its_epoch == me.config_epoch;
+        if !collide || other.config_epoch != me.config_epoch || other.id <= me.id {
+            return;
+        }
+        let other = other.id;
+        self.current_epoch = self.current_epoch.next();
+        self.take_epoch(self.current_epoch);
+        let text = format!(
+            "WARNING: configEpoch collision with node {other}. configEpoch set to {}",
+            self.current_epoch
+        );
+        self.log(Level::Verbose, text);
+    }
+}

@@ -1,0 +1,158 @@
+use slotkeeper_topology::NodeId;
+
+use super::node::{FailureReport, Flags, Moment};
+use super::{Cluster, NodeRef};
+use crate::io::Level;
+
+/// Failure reports count for so many node timeouts; so long is also the wait before the FAIL of a
+/// master that nobody replaced is taken back.
+const TIMEOUTS: i64 = 2;
+
+impl Cluster {
+    /// We cannot reach a node ourselves.
+    pub(super) fn suspect(&mut self, r: NodeRef) {
+        let text = format!("*** NODE {} possibly failing", self.nodes[r].id);
+        self.log(Level::Debug, text);
+        self.nodes[r].flags.set(Flags::PFAIL);
+        self.todo.update_state = true;
+        self.fail_if_agreed(r);
+    }
+
+    /// A node says that another cannot be reached, or can.
+    pub(super) fn note_report(&mut self, reporter: NodeRef, about: NodeRef, down: bool) {
+        if !self.nodes[reporter].is_master() {
+            return;
+        }
+        let at = Moment::of(self.now);
+        let ids = (self.nodes[reporter].id, self.nodes[about].id);
+        let reports = &mut self.nodes[about].reports;
+        let known = reports
+            .iter()
+            .position(|report| report.reporter == reporter);
+        match (down, known) {
+            (true, Some(i)) => reports[i].at = at,
+            (true, None) => {
+                reports.push(FailureReport { reporter, at });
+                let text = format!("Node {} reported node {} as not reachable.", ids.0, ids.1);
+                self.log(Level::Verbose, text);
+            }
+            (false, Some(i)) => {
+                reports.swap_remove(i);
+                let text = format!("Node {} reported node {} is back online.", ids.0, ids.1);
+                self.log(Level::Verbose, text);
+            }
+            (false, None) => {}
+        }
+        if down {
+            self.fail_if_agreed(about);
+        }
+    }
+
+    /// How many masters lately reported the node as failing.
+    pub(super) fn reports_of(&self, r: NodeRef) -> usize {
+        self.recent_reports(r).count()
+    }
+
+    fn recent_reports(&self, r: NodeRef) -> impl Iterator<Item = NodeRef> {
+        let oldest = self.config.cluster_node_timeout.cast_signed() * TIMEOUTS;
+        (self.nodes[r].reports.iter())
+            .filter(move |report| report.at.until(self.now) <= oldest)
+            .map(|report| report.reporter)
+    }
+
+    /// A node that we suspect has failed when the majority of the slot-owning masters agree.
+    fn fail_if_agreed(&mut self, r: NodeRef) {
+        if !self.nodes[r].suspected() || self.nodes[r].failed() {
+            return;
+        }
+        let others = self
+            .recent_reports(r)
+            .filter(|&by| self.nodes[by].votes())
+            .count();
+        let agreeing = others + usize::from(self.nodes.me().votes());
+        if agreeing < self.nodes.quorum() {
+            return;
+        }
+        let id = self.nodes[r].id;
+        self.log(
+            Level::Notice,
+            format!("Marking node {id} as failing (quorum reached)."),
+        );
+        self.set_failed(r);
+        self.broadcast_fail(id);
+    }
+
+    fn set_failed(&mut self, r: NodeRef) {
+        let at = Moment::of(self.now);
+        let node = &mut self.nodes[r];
+        node.flags.clear(Flags::PFAIL);
+        node.flags.set(Flags::FAIL);
+        node.fail_time = Some(at);
+        self.todo.save = true;
+        self.todo.update_state = true;
+        self.todo.failover = true;
+    }
+
+    /// Another node found the majority.
+    pub(super) fn on_fail(&mut self, sender: NodeRef, failed: &NodeId) {
+        let Some(r) = self.nodes.find(failed) else {
+            return;
+        };
+        if self.nodes[r].flags.has(Flags::FAIL | Flags::MYSELF) {
+            return;
+        }
+        let text = format!(
+            "FAIL message received from {} about {failed}",
+            self.nodes[sender].id
+        );
+        self.log(Level::Notice, text);
+        self.set_failed(r);
+    }
+
+    /// A failed node answers again. A master keeps its FAIL for a while: it may be being replaced.
+    pub(super) fn clear_failure_if_due(&mut self, r: NodeRef) {
+        let node = &self.nodes[r];
+        let wait = self.config.cluster_node_timeout.cast_signed() * TIMEOUTS;
+        let waited = node.fail_time.is_none_or(|at| at.until(self.now) > wait);
+        let text = if !node.votes() {
+            let kind = if node.is_replica() {
+                "replica"
+            } else {
+                "master without slots"
+            };
+            format!(
+                "Clear FAIL state for node {}: {kind} is reachable again.",
+                node.id
+            )
+        } else if waited {
+            format!(
+                "Clear FAIL state for node {}: is reachable again and nobody is serving its slots \
+                 after some time.",
+                node.id
+            )
+        } else {
+            return;
+        };
+        self.log(Level::Notice, text);
+        let node = &mut self.nodes[r];
+        node.flags.clear(Flags::FAIL);
+        node.fail_time = None;
+        self.todo.save = true;
+        self.todo.update_state = true;
+    }
+
+    /// Broadcasts FAIL about this node itself: a replica has newer data and shall be elected. Only
+    /// for a node that withholds.
+    pub(super) fn fail_self(&mut self) {
+        if !self.withholding || !self.nodes.me().is_master() {
+            return;
+        }
+        self.declared_failed = true;
+        let id = self.nodes.me().id;
+        self.log(
+            Level::Warning,
+            "A replica has newer data: declaring this node failed.",
+        );
+        self.broadcast_fail(id);
+    }
+}

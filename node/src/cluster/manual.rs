@@ -1,0 +1,127 @@
+use super::{Cluster, ClusterEvent, Facts, NodeRef};
+use crate::io::Level;
+use crate::request::Failover;
+
+/// How long a planned hand-over may take, in milliseconds.
+const TIMEOUT_MS: i64 = 5000;
+/// How long writes are paused at most, in those timeouts: until the new master is known.
+const PAUSE_TIMEOUTS: i64 = 2;
+
+/// A planned hand-over: CLUSTER FAILOVER.
+#[derive(Debug, Default)]
+pub(super) struct Manual {
+    /// When it is given up (monotonic milliseconds); none when there is none.
+    pub ends: Option<i64>,
+    /// On a replica: it may ask for votes.
+    pub can_start: bool,
+    /// On a replica: the final offset of the paused master.
+    master_offset: Option<u64>,
+    /// On a master: the replica that takes over.
+    pub replica: Option<NodeRef>,
+}
+
+impl Cluster {
+    /// CLUSTER FAILOVER on a replica. The error is the reply's text.
+    pub(super) fn start_manual_failover(&mut self, how: Failover) -> Result<(), &'static str> {
+        if self.nodes.me().is_master() {
+            return Err("ERR You should send CLUSTER FAILOVER to a replica");
+        }
+        let Some(master) = self.nodes.me().master else {
+            return Err("ERR I'm a replica but my master is unknown to me");
+        };
+        if how == Failover::Plain && (self.nodes[master].failed() || !self.linked(master)) {
+            return Err("ERR Master is down or failed, please use CLUSTER FAILOVER FORCE");
+        }
+        self.end_manual_failover();
+        self.manual.ends = Some(self.now.mono_ms().cast_signed() + TIMEOUT_MS);
+        match how {
+            Failover::Takeover => {
+                self.log(Level::Warning, "Taking over the master (user request).");
+                self.bump_epoch();
+                self.replace_master(master);
+            }
+            Failover::Force => {
+                self.log(Level::Warning, "Forced failover user request accepted.");
+                self.manual.can_start = true;
+                self.todo.failover = true;
+            }
+            Failover::Plain => {
+                self.log(Level::Warning, "Manual failover user request accepted.");
+                self.send_manual_failover_start(master);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the link that we opened to a node is up.
+    pub(super) fn linked(&self, r: NodeRef) -> bool {
+        let link = self.nodes[r].outbound.and_then(|link| self.links.get(link));
+        link.is_some_and(|link| link.open)
+    }
+
+    /// A replica of ours wants to take over: no more writes, and it is told our offset.
+    pub(super) fn on_manual_failover_start(&mut self, replica: NodeRef) {
+        if self.nodes[replica].master != Some(self.nodes.my_ref()) {
+            return;
+        }
+        self.end_manual_failover();
+        let now = self.now.mono_ms().cast_signed();
+        self.manual.ends = Some(now + TIMEOUT_MS);
+        self.manual.replica = Some(replica);
+        let until_mono_ms = (now + TIMEOUT_MS * PAUSE_TIMEOUTS).cast_unsigned();
+        self.events
+            .push_back(ClusterEvent::PauseWrites { until_mono_ms });
+        let text = format!(
+            "Manual failover requested by replica {}.",
+            self.nodes[replica].id
+        );
+        self.log(Level::Warning, text);
+        self.ping(replica);
+    }
+
+    /// Our paused master names its final offset.
+    pub(super) fn note_paused_master(&mut self, sender: NodeRef, offset: u64) {
+        let waits = self.manual.ends.is_some() && self.manual.master_offset.is_none();
+        if waits && self.nodes.me().is_replica() && self.nodes.me().master == Some(sender) {
+            self.manual.master_offset = Some(offset);
+            self.todo.manual = true;
+            let text =
+                format!("Received replication offset for paused master manual failover: {offset}");
+            self.log(Level::Warning, text);
+        }
+    }
+
+    /// Gives up what takes too long; on a replica, begins the election once all is replicated.
+    pub(super) fn drive_manual_failover(&mut self, facts: &Facts<'_>) {
+        let now = self.now.mono_ms().cast_signed();
+        if self.manual.ends.is_some_and(|ends| ends < now) {
+            self.log(Level::Warning, "Manual failover timed out.");
+            self.end_manual_failover();
+        }
+        if self.manual.ends.is_none() || self.manual.can_start || !self.nodes.me().is_replica() {
+            return;
+        }
+        if self.manual.master_offset == Some(facts.repl_offset) {
+            self.manual.can_start = true;
+            self.todo.failover = true;
+            let text = "All master replication stream processed, manual failover can start.";
+            self.log(Level::Warning, text);
+        }
+    }
+
+    /// Ends a hand-over, done or not; a master takes writes again, if it still is one.
+    pub(super) fn end_manual_failover(&mut self) {
+        if self.manual.ends.is_some() && self.manual.replica.is_some() {
+            self.events.push_back(ClusterEvent::ResumeWrites);
+        }
+        self.manual = Manual::default();
+    }
+
+    /// Whether a replica waits for the rest of its paused master's stream.
+    pub(super) fn waits_for_stream(&self) -> bool {
+        self.manual.ends.is_some()
+            && !self.manual.can_start
+            && self.manual.master_offset.is_some()
+            && self.nodes.me().is_replica()
+    }
+}

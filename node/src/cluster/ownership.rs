@@ -1,0 +1,146 @@
+use slotkeeper_topology::{Epoch, NodeId, SlotSet};
+
+use super::bus::Header;
+use super::node::Flags;
+use super::{Cluster, ClusterEvent, Facts, NodeRef};
+use crate::io::Level;
+
+impl Cluster {
+    /// Compares the slots that a sender claims, for itself or its master, with our table.
+    pub(super) fn update_ownership(
+        &mut self,
+        sender: NodeRef,
+        header: &Header<'_>,
+        facts: &Facts<'_>,
+    ) {
+        let Some(master) = self.nodes.master_of(sender) else {
+            return;
+        };
+        if self.nodes[master].slots.as_bitmap() == header.slots {
+            return;
+        }
+        let claimed = SlotSet::from_bitmap(header.slots);
+        if self.nodes[sender].is_master() {
+            self.adopt_claims(sender, header.config_epoch, &claimed, facts);
+        }
+        // A claim that is out of date: tell it who owns the slot now.
+        let outdated = claimed.iter().find_map(|slot| {
+            let owner = self.slots.owner(slot).filter(|&owner| owner != sender)?;
+            (self.nodes[owner].config_epoch > header.config_epoch).then_some(owner)
+        });
+        if let Some(owner) = outdated {
+            self.send_update(sender, owner);
+        }
+    }
+
+    /// Somebody tells us that slots of ours, or of a node that we vouch for, have a newer owner.
+    pub(super) fn on_update(
+        &mut self,
+        id: &NodeId,
+        epoch: Epoch,
+        slots: &[u8; 2048],
+        facts: &Facts<'_>,
+    ) {
+        let Some(r) = self.nodes.find(id) else { return };
+        if r == self.nodes.my_ref() || self.nodes[r].config_epoch >= epoch {
+            return;
+        }
+        self.set_role_master(r);
+        self.nodes[r].config_epoch = epoch;
+        self.todo.save = true;
+        self.adopt_claims(r, epoch, &SlotSet::from_bitmap(slots), facts);
+    }
+
+    /// Gives slots to a node that claims them with a higher epoch than their owner has. If that
+    /// takes the last one of this shard, its nodes become replicas of the new owner.
+    fn adopt_claims(
+        &mut self,
+        sender: NodeRef,
+        epoch: Epoch,
+        claimed: &SlotSet,
+        facts: &Facts<'_>,
+    ) {
+        let me = self.nodes.my_ref();
+        if sender == me {
+            return;
+        }
+        let my_master = self.nodes.master_of(me);
+        let (mut lost_with_keys, mut taken_from_us) = (SlotSet::new(), false);
+        for slot in claimed.iter() {
+            let owner = self.slots.owner(slot);
+            if owner == Some(sender) || self.slots.importing_from(slot).is_some() {
+                continue;
+            }
+            if owner.is_some_and(|owner| self.nodes[owner].config_epoch >= epoch) {
+                continue;
+            }
+            if owner == Some(me) && (facts.slot_has_keys)(slot) {
+                lost_with_keys.insert(slot);
+            }
+            taken_from_us |= owner.is_some() && owner == my_master;
+            self.slots.assign(&mut self.nodes, slot, Some(sender));
+            self.todo.save = true;
+            self.todo.update_state = true;
+        }
+        let nothing_left = my_master.is_some_and(|master| self.nodes[master].slot_count == 0);
+        if taken_from_us && nothing_left {
+            let text = format!(
+                "Configuration change detected. Reconfiguring myself as a replica of {}",
+                self.nodes[sender].id
+            );
+            self.log(Level::Warning, text);
+            self.become_replica_of(sender);
+        } else if !lost_with_keys.is_empty() {
+            self.events
+                .push_back(ClusterEvent::SlotsLost(lost_with_keys));
+        }
+        self.leave_chain();
+    }
+
+    /// A replica of a replica follows that one's master instead.
+    fn leave_chain(&mut self) {
+        let me = self.nodes.my_ref();
+        let master = self.nodes.me().master;
+        let above = master.and_then(|master| self.nodes[master].master);
+        if let Some(above) = above.filter(|&above| above != me) {
+            let text = format!(
+                "I'm a sub-replica! Reconfiguring myself from {} to {}",
+                master
+                    .map(|m| self.nodes[m].id.to_string())
+                    .unwrap_or_default(),
+                self.nodes[above].id
+            );
+            self.log(Level::Notice, text);
+            self.become_replica_of(above);
+        }
+    }
+
+    /// Makes this node the replica of another.
+    pub(super) fn become_replica_of(&mut self, master: NodeRef) {
+        let me = self.nodes.my_ref();
+        if self.nodes.me().is_master() {
+            let node = self.nodes.me_mut();
+            node.flags.clear(Flags::MASTER | Flags::MIGRATE_TO);
+            node.flags.set(Flags::REPLICA);
+            self.slots.close(me, None);
+        }
+        // Replicated data is the new master's: there is nothing left to withhold.
+        self.withholding = false;
+        self.declared_failed = false;
+        self.nodes.me_mut().shard = Some(self.shard_of(master));
+        self.set_replica_of(me, Some(master));
+        self.follow(master);
+        self.end_manual_failover();
+        self.todo.save = true;
+        self.todo.update_state = true;
+    }
+
+    /// Makes this node a master, as far as its own table goes.
+    pub(super) fn become_master(&mut self) {
+        let me = self.nodes.my_ref();
+        if self.nodes.me().is_replica() {
+            self.set_role_master(me);
+            self.events.push_back(ClusterEvent::BecomeMaster);
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! CLUSTER's subcommands that change something, and the way to those that show something.
+
+mod members;
+mod slots;
+
+use super::{Cluster, Facts, NodeRef};
+use crate::request::ClusterRequest;
+use crate::resp::Reply;
+
+/// The reply of a request that changes something: OK, or an error's text.
+type Outcome = Result<(), String>;
+
+impl Cluster {
+    pub(super) fn dispatch(
+        &mut self,
+        request: ClusterRequest,
+        facts: &Facts<'_>,
+        reply: &mut Reply,
+    ) {
+        let outcome = match request {
+            ClusterRequest::Info => return self.reply_info(reply),
+            ClusterRequest::Nodes => return self.reply_nodes(reply),
+            ClusterRequest::Slots => return self.reply_slots(reply),
+            ClusterRequest::Shards => return self.reply_shards(reply),
+            ClusterRequest::Links => return self.reply_links(reply),
+            ClusterRequest::MyId => return reply.bulk(self.my_id().as_bytes()),
+            ClusterRequest::MyShardId => return reply.bulk(self.my_shard().as_bytes()),
+            ClusterRequest::Replicas(id) => return self.request_replicas(&id, reply),
+            ClusterRequest::CountFailureReports(id) => return self.request_reports(&id, reply),
+            ClusterRequest::BumpEpoch => return self.request_bump_epoch(reply),
+            ClusterRequest::Meet { ip, port, bus_port } => self.request_meet(&ip, port, bus_port),
+            ClusterRequest::Forget(id) => self.request_forget(&id),
+            ClusterRequest::Replicate(id) => self.request_replicate(&id, facts),
+            ClusterRequest::SaveConfig => {
+                self.todo.save = true;
+                Ok(())
+            }
+            ClusterRequest::AddSlots(slots) => self.request_add_slots(&slots),
+            ClusterRequest::DelSlots(slots) => self.request_del_slots(&slots),
+            ClusterRequest::FlushSlots => self.request_flush_slots(facts),
+            ClusterRequest::SetSlot(slot, to) => self.request_set_slot(slot, &to, facts),
+            ClusterRequest::SetConfigEpoch(epoch) => self.request_set_epoch(epoch),
+            ClusterRequest::Failover(how) => self.start_manual_failover(how).map_err(str::to_owned),
+            ClusterRequest::Reset { hard } => self.request_reset(hard, facts),
+            ClusterRequest::CountKeysInSlot(_) | ClusterRequest::GetKeysInSlot(..) => {
+                Err("ERR the keys of a slot are not the cluster's to count".to_owned())
+            }
+        };
+        match outcome {
+            Ok(()) => reply.ok(),
+            Err(text) => reply.error(&text),
+        }
+    }
+
+    fn find_text(&self, id: &str) -> Option<NodeRef> {
+        id.parse().ok().and_then(|id| self.nodes.find(&id))
+    }
+
+    fn known(&self, id: &str) -> Result<NodeRef, String> {
+        self.find_text(id)
+            .ok_or_else(|| format!("ERR Unknown node {id}"))
+    }
+
+    fn request_replicas(&self, id: &str, reply: &mut Reply) {
+        match self.known(id) {
+            Ok(r) if self.nodes[r].is_master() => self.reply_replicas(r, reply),
+            Ok(_) => reply.error("ERR The specified node is not a master"),
+            Err(text) => reply.error(&text),
+        }
+    }
+
+    fn request_reports(&self, id: &str, reply: &mut Reply) {
+        match self.known(id) {
+            Ok(r) => reply.integer(self.reports_of(r) as i64),
+            Err(text) => reply.error(&text),
+        }
+    }
+}

@@ -1,0 +1,61 @@
+use slotkeeper_topology::NodeLine;
+
+use crate::cluster::{Cluster, NodeRef};
+use crate::resp::Reply;
+
+impl Cluster {
+    /// CLUSTER NODES.
+    pub(in crate::cluster) fn reply_nodes(&self, reply: &mut Reply) {
+        let text: String = self
+            .nodes
+            .refs()
+            .into_iter()
+            .map(|r| format!("{}\n", self.shown(r)))
+            .collect();
+        reply.verbatim(&text);
+    }
+
+    /// CLUSTER REPLICAS: an array of such lines.
+    pub(in crate::cluster) fn reply_replicas(&self, master: NodeRef, reply: &mut Reply) {
+        let replicas = self.nodes.replicas_of(master);
+        reply.array(replicas.len());
+        for r in replicas {
+            reply.bulk_display(self.shown(r));
+        }
+    }
+
+    fn shown(&self, r: NodeRef) -> NodeLine {
+        let mut line = self.line_of(r);
+        if line.flags.myself {
+            // We hear ourselves now, to the second, as Redis writes it.
+            line.pong_received = self.now.unix_ms() / 1000 * 1000;
+        }
+        line
+    }
+
+    /// CLUSTER LINKS.
+    pub(in crate::cluster) fn reply_links(&self, reply: &mut Reply) {
+        let known: Vec<_> = self
+            .links
+            .iter()
+            .filter_map(|(_, link)| Some((link, link.node?)))
+            .collect();
+        reply.array(known.len());
+        for (link, r) in known {
+            reply.map(6);
+            reply.bulk(b"direction");
+            reply.bulk(if link.outbound { b"to" } else { b"from" });
+            reply.bulk(b"node");
+            reply.bulk(self.nodes[r].id.as_bytes());
+            reply.bulk(b"create-time");
+            reply.integer(link.created.unix);
+            reply.bulk(b"events");
+            reply.bulk(if link.open { b"r" } else { b"w" });
+            // What waits to be sent is kept outside of this machine.
+            reply.bulk(b"send-buffer-allocated");
+            reply.integer(0);
+            reply.bulk(b"send-buffer-used");
+            reply.integer(0);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+use slotkeeper_topology::SlotSet;
+
+use super::bus::{FLAG_FORCE_ACK, Header};
+use super::node::Moment;
+use super::{Cluster, NodeRef};
+use crate::io::Level;
+
+impl Cluster {
+    /// A replica asks for our vote. It is on disk before the answer leaves: `finish` puts the save
+    /// in front of every message of the call.
+    pub(super) fn on_vote_request(&mut self, candidate: NodeRef, header: &Header<'_>) {
+        if !self.nodes.me().votes() {
+            return;
+        }
+        match self.judge_candidate(candidate, header) {
+            Ok(master) => {
+                self.nodes[master].voted = Some(Moment::of(self.now));
+                self.last_vote_epoch = self.current_epoch;
+                self.todo.save = true;
+                self.send_vote(candidate);
+                let text = format!(
+                    "Failover auth granted to {} for epoch {}",
+                    self.nodes[candidate].id, self.current_epoch
+                );
+                self.log(Level::Warning, text);
+            }
+            Err(why) => {
+                let text = format!(
+                    "Failover auth denied to {}: {why}",
+                    self.nodes[candidate].id
+                );
+                self.log(Level::Warning, text);
+            }
+        }
+    }
+
+    /// The master that the candidate may replace, or why it may not.
+    fn judge_candidate(&self, candidate: NodeRef, header: &Header<'_>) -> Result<NodeRef, String> {
+        let asked = header.current_epoch;
+        if asked < self.current_epoch {
+            return Err(format!(
+                "reqEpoch ({asked}) < curEpoch({})",
+                self.current_epoch
+            ));
+        }
+        if self.last_vote_epoch == self.current_epoch {
+            return Err(format!("already voted for epoch {}", self.current_epoch));
+        }
+        if self.nodes[candidate].is_master() {
+            return Err("it is a master node".to_owned());
+        }
+        let master = self.nodes[candidate]
+            .master
+            .ok_or("I don't know its master")?;
+        let myself_failed = master == self.nodes.my_ref() && self.declared_failed;
+        if !self.nodes[master].failed() && !myself_failed && !header.has(FLAG_FORCE_ACK) {
+            return Err("its master is up".to_owned());
+        }
+        let pause = self.config.cluster_node_timeout.cast_signed() * 2;
+        let last = self.nodes[master].voted.map(|at| at.until(self.now));
+        if let Some(ago) = last.filter(|&ago| ago < pause) {
+            return Err(format!(
+                "can't vote about this master before {} milliseconds",
+                pause - ago
+            ));
+        }
+        let newer = SlotSet::from_bitmap(header.slots).iter().find_map(|slot| {
+            let owner = self.slots.owner(slot)?;
+            let epoch = self.nodes[owner].config_epoch;
+            (epoch > header.config_epoch).then_some((slot, epoch))
+        });
+        match newer {
+            Some((slot, epoch)) => Err(format!(
+                "slot {slot} epoch ({epoch}) > reqEpoch ({})",
+                header.config_epoch
+            )),
+            None => Ok(master),
+        }
+    }
+}
