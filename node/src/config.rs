@@ -1,7 +1,25 @@
 //! The configuration: one typed struct, and one table of directives (`config/table.rs`) from which
 //! files, arguments and CONFIG GET, SET and REWRITE follow.
 
+mod change;
+mod directive;
+mod fixed;
+mod lists;
+mod load;
+mod rewrite;
+mod table;
+#[cfg(test)]
+mod tests;
+mod value;
+
+pub use change::Changes;
+pub use load::{ConfigError, Invocation, Source};
+pub use rewrite::transfer;
+
 use crate::io::Level;
+
+/// The version of this server.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The configuration of a node: a field for every directive that has an effect, named like it.
 /// What a directive means is documented in redis.conf; here stands the unit.

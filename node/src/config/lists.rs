@@ -1,0 +1,135 @@
+//! Directives whose values have a form of their own.
+
+use super::directive::Kind;
+use super::value::{self, Invalid};
+use super::{Config, OutputLimit, SavePoint};
+
+/// `save 3600 1 300 100`, `save ""`. The points add up; [`super::load`] and CONFIG SET clear them
+/// first where the new ones replace the old.
+pub(super) const SAVE_POINTS: Kind = Kind::Own {
+    set: set_save,
+    show: |config| save_words(&config.save).join(" "),
+    lines: |config| match config.save.as_slice() {
+        [] => vec!["\"\"".to_owned()],
+        points => save_words(points),
+    },
+};
+
+fn save_words(points: &[SavePoint]) -> Vec<String> {
+    let word = |point: &SavePoint| format!("{} {}", point.seconds, point.changes);
+    points.iter().map(word).collect()
+}
+
+fn set_save(config: &mut Config, words: &[Vec<u8>]) -> Result<(), Invalid> {
+    if words.iter().all(Vec::is_empty) {
+        config.save.clear();
+        return Ok(());
+    }
+    let refuse = || Invalid("Invalid save parameters".to_owned());
+    let number = |word: &[u8], min| {
+        let number = value::number(word, min, i64::from(i32::MAX)).map_err(|_| refuse())?;
+        Ok(number.unsigned_abs())
+    };
+    let mut points = Vec::new();
+    for pair in words.chunks(2) {
+        let [seconds, changes] = pair else {
+            return Err(refuse());
+        };
+        points.push(SavePoint {
+            seconds: number(seconds, 1)?,
+            changes: number(changes, 0)?,
+        });
+    }
+    config.save.extend(points);
+    Ok(())
+}
+
+/// `client-output-buffer-limit normal 0 0 0 replica 256mb 64mb 60`; classes not named keep theirs.
+pub(super) const OUTPUT_LIMITS: Kind = Kind::Own {
+    set: set_output_limits,
+    show: |config| {
+        let word = |(class, limit): (&str, OutputLimit)| {
+            let class = if class == "replica" { "slave" } else { class };
+            format!(
+                "{class} {} {} {}",
+                limit.hard, limit.soft, limit.soft_seconds
+            )
+        };
+        output_limits(config).map(word).join(" ")
+    },
+    lines: |config| {
+        let line = |(class, limit): (&str, OutputLimit)| {
+            let (hard, soft) = (value::with_unit(limit.hard), value::with_unit(limit.soft));
+            format!("{class} {hard} {soft} {}", limit.soft_seconds)
+        };
+        output_limits(config).map(line).to_vec()
+    },
+};
+
+fn output_limits(config: &Config) -> [(&'static str, OutputLimit); 3] {
+    let limits = config.client_output_buffer_limit;
+    [
+        ("normal", limits.normal),
+        ("replica", limits.replica),
+        ("pubsub", limits.pubsub),
+    ]
+}
+
+fn set_output_limits(config: &mut Config, words: &[Vec<u8>]) -> Result<(), Invalid> {
+    let mut limits = config.client_output_buffer_limit;
+    for limit in words.chunks(4) {
+        let [class, hard, soft, seconds] = limit else {
+            return Err(Invalid(
+                "Wrong number of arguments in buffer limit configuration.".to_owned(),
+            ));
+        };
+        let place = match class.to_ascii_lowercase().as_slice() {
+            b"normal" => &mut limits.normal,
+            b"replica" | b"slave" => &mut limits.replica,
+            b"pubsub" => &mut limits.pubsub,
+            _ => {
+                return Err(Invalid(
+                    "Invalid client class specified in buffer limit configuration.".to_owned(),
+                ));
+            }
+        };
+        *place = output_limit(hard, soft, seconds).map_err(|_| {
+            Invalid(
+                "Error in hard, soft or soft_seconds setting in buffer limit configuration."
+                    .to_owned(),
+            )
+        })?;
+    }
+    config.client_output_buffer_limit = limits;
+    Ok(())
+}
+
+fn output_limit(hard: &[u8], soft: &[u8], seconds: &[u8]) -> Result<OutputLimit, Invalid> {
+    Ok(OutputLimit {
+        hard: value::memory(hard)?,
+        soft: value::memory(soft)?,
+        soft_seconds: value::number(seconds, 0, i64::from(i32::MAX))?.unsigned_abs(),
+    })
+}
+
+/// An IP address, or nothing.
+pub(super) const SOURCE_ADDRESS: Kind = Kind::Own {
+    set: |config, words| {
+        config.bind_source_addr = match words {
+            [] => None,
+            [word] if word.is_empty() => None,
+            [word] => {
+                let parsed = value::text(word)?.parse();
+                Some(parsed.map_err(|_| Invalid("argument must be an IP address".to_owned()))?)
+            }
+            _ => return Err(value::wrong_count()),
+        };
+        Ok(())
+    },
+    show: |config| source_address(config).unwrap_or_default(),
+    lines: |config| vec![source_address(config).unwrap_or_else(|| "\"\"".to_owned())],
+};
+
+fn source_address(config: &Config) -> Option<String> {
+    config.bind_source_addr.map(|address| address.to_string())
+}

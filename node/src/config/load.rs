@@ -1,0 +1,270 @@
+//! Reads the configuration at the start: files, standard input and arguments, in that order.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use super::directive::Directive;
+use super::fixed::FIXED;
+use super::table::DIRECTIVES;
+use super::value::{self, Invalid};
+use super::{Config, VERSION};
+use crate::resp::split_words;
+
+/// Files that include files that include files ...
+const INCLUDE_DEPTH_MAX: usize = 16;
+
+/// Where a piece of configuration is read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source<'a> {
+    /// A file.
+    File(&'a Path),
+    /// Standard input.
+    Stdin,
+}
+
+/// What the command line asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Invocation {
+    /// Run with this configuration, which came from this file.
+    Run(Box<Config>, Option<PathBuf>),
+    /// Print the version.
+    Version,
+    /// Print the usage.
+    Help,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// A directive cannot be taken.
+    #[error(
+        "*** FATAL CONFIG FILE ERROR (Slotkeeper {VERSION}) ***\nReading {place}\n>>> '{line}'\n{reason}"
+    )]
+    Line {
+        /// File and line, or which argument.
+        place: String,
+        /// The directive as given.
+        line: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file cannot be read.
+    #[error("Fatal error, can't open config file '{file}': {error}")]
+    File {
+        /// Its name as given.
+        file: String,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// Directives that do not go together.
+    #[error("{0}")]
+    Contradiction(String),
+}
+
+impl Invocation {
+    /// Reads the arguments as redis-server takes them (without the program's name):
+    /// `[FILE] [-] [--directive value ...]`, or `--version`, or `--help`.
+    ///
+    /// # Errors
+    /// When a file cannot be read or a directive cannot be taken.
+    pub fn from_args(
+        args: &[Vec<u8>],
+        read: &mut dyn FnMut(Source<'_>) -> io::Result<Vec<u8>>,
+    ) -> Result<Invocation, ConfigError> {
+        match args.iter().map(Vec::as_slice).collect::<Vec<_>>()[..] {
+            [b"-v" | b"--version"] => return Ok(Invocation::Version),
+            [b"-h" | b"--help"] => return Ok(Invocation::Help),
+            _ => {}
+        }
+        let mut loader = Loader {
+            config: Config::default(),
+            read,
+            save_given: false,
+        };
+        let file = loader.arguments(args)?;
+        loader.config.check()?;
+        Ok(Invocation::Run(Box::new(loader.config), file))
+    }
+}
+
+impl Config {
+    /// A configuration out of the text of a redis.conf without `include`.
+    ///
+    /// # Errors
+    /// When a directive cannot be taken.
+    pub fn from_text(text: &str) -> Result<Config, ConfigError> {
+        let mut read = |_: Source<'_>| Err(io::ErrorKind::Unsupported.into());
+        let mut loader = Loader {
+            config: Config::default(),
+            read: &mut read,
+            save_given: false,
+        };
+        loader.text("the configuration", text.as_bytes(), 0)?;
+        loader.config.check()?;
+        Ok(loader.config)
+    }
+
+    /// Whether the directives go together.
+    fn check(&self) -> Result<(), ConfigError> {
+        if self.cluster_enabled && self.cluster_port == 0 && self.port > u16::MAX - 10_000 {
+            return Err(ConfigError::Contradiction(format!(
+                "The port {} leaves no room for the cluster bus at port + 10000: choose a port of \
+                 55535 or less, or set cluster-port",
+                self.port
+            )));
+        }
+        Ok(())
+    }
+}
+
+struct Loader<'a> {
+    config: Config,
+    read: &'a mut dyn FnMut(Source<'_>) -> io::Result<Vec<u8>>,
+    /// The first `save` replaces the default points, later ones add to it.
+    save_given: bool,
+}
+
+impl Loader<'_> {
+    /// Gives the main file's name.
+    fn arguments(&mut self, args: &[Vec<u8>]) -> Result<Option<PathBuf>, ConfigError> {
+        let mut rest = args;
+        let mut file = None;
+        if let [first, tail @ ..] = rest
+            && !first.starts_with(b"-")
+        {
+            let name = String::from_utf8_lossy(first).into_owned();
+            self.file(&name, 0)?;
+            file = Some(PathBuf::from(name));
+            rest = tail;
+        }
+        let mut stdin = false;
+        if let [first, tail @ ..] = rest
+            && first == b"-"
+        {
+            stdin = true;
+            rest = tail;
+        }
+        if let [head @ .., last] = rest
+            && last == b"-"
+        {
+            stdin = true;
+            rest = head;
+        }
+        if stdin {
+            let text = self.bytes(Source::Stdin, "-")?;
+            self.text("standard input", &text, 0)?;
+        }
+        self.options(rest, args.len() - rest.len())?;
+        Ok(file)
+    }
+
+    /// `--directive value ...` until the next `--`; the first value may itself begin with `--`.
+    fn options(&mut self, args: &[Vec<u8>], before: usize) -> Result<(), ConfigError> {
+        let mut at = 0;
+        while at < args.len() {
+            let is_option = |arg: &[u8]| arg.starts_with(b"--");
+            let values_from = at + 1;
+            let name = args[at].strip_prefix(b"--").unwrap_or(&args[at]);
+            let no_value = name.eq_ignore_ascii_case(b"save");
+            let first = usize::from(values_from < args.len() && !no_value);
+            let more = args[(values_from + first).min(args.len())..]
+                .iter()
+                .take_while(|arg| !is_option(arg))
+                .count();
+            let next = values_from + first + more;
+            let values = &args[values_from..next];
+            let result = if is_option(&args[at]) {
+                self.directive(name, values, 0)?
+            } else {
+                Err(bad_directive())
+            };
+            result.map_err(|reason| ConfigError::Line {
+                place: format!("the command line, at argument {}", before + at + 1),
+                line: String::from_utf8_lossy(&args[at..next].join(&b' ')).into_owned(),
+                reason: reason.to_string(),
+            })?;
+            at = next;
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, name: &str, depth: usize) -> Result<(), ConfigError> {
+        let text = self.bytes(Source::File(Path::new(name)), name)?;
+        self.text(&format!("the configuration file '{name}'"), &text, depth)
+    }
+
+    fn bytes(&mut self, source: Source<'_>, name: &str) -> Result<Vec<u8>, ConfigError> {
+        (self.read)(source).map_err(|error| ConfigError::File {
+            file: name.to_owned(),
+            error,
+        })
+    }
+
+    fn text(&mut self, name: &str, text: &[u8], depth: usize) -> Result<(), ConfigError> {
+        for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
+            let line = line.trim_ascii();
+            if line.is_empty() || line.starts_with(b"#") {
+                continue;
+            }
+            let result = match split_words(line).as_deref() {
+                None => Err(Invalid(
+                    "Unbalanced quotes in configuration line".to_owned(),
+                )),
+                Some([]) => Ok(()),
+                Some([name, values @ ..]) => self.directive(name, values, depth)?,
+            };
+            result.map_err(|reason| ConfigError::Line {
+                place: format!("{name}, at line {}", index + 1),
+                line: String::from_utf8_lossy(line).into_owned(),
+                reason: reason.to_string(),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The outer error is one of an included file, which names its own place.
+    fn directive(
+        &mut self,
+        name: &[u8],
+        values: &[Vec<u8>],
+        depth: usize,
+    ) -> Result<Result<(), Invalid>, ConfigError> {
+        if name.eq_ignore_ascii_case(b"include") {
+            let [file] = values else {
+                return Ok(Err(value::wrong_count()));
+            };
+            if depth == INCLUDE_DEPTH_MAX {
+                return Ok(Err(Invalid("Too many files that include files".to_owned())));
+            }
+            self.file(&String::from_utf8_lossy(file), depth + 1)?;
+            return Ok(Ok(()));
+        }
+        if let Some(directive) = DIRECTIVES.iter().find(|d| d.is_called(name)) {
+            return Ok(self.known(directive, values));
+        }
+        Ok(match FIXED.iter().find(|fixed| fixed.is_called(name)) {
+            Some(fixed) => fixed.check(values),
+            None => Err(bad_directive()),
+        })
+    }
+
+    fn known(&mut self, directive: &Directive, values: &[Vec<u8>]) -> Result<(), Invalid> {
+        if directive.name == "save" && !self.save_given {
+            self.save_given = true;
+            self.config.save.clear();
+        }
+        // One quoted value may hold all the words.
+        if let [value] = values
+            && directive.has_words()
+        {
+            return directive.set(&mut self.config, &value::spaced(value));
+        }
+        directive.set(&mut self.config, values)
+    }
+}
+
+fn bad_directive() -> Invalid {
+    Invalid("Bad directive or wrong number of arguments".to_owned())
+}

@@ -1,0 +1,333 @@
+//! The directives that this node carries out, each with its field.
+
+use super::directive::Change::{self, Always, AtStart, Protected};
+use super::directive::{Directive, Kind};
+use super::lists;
+use super::value::Invalid;
+use super::{Config, Gate};
+use crate::io::Level;
+
+const LEVELS: &[&str] = &["debug", "verbose", "notice", "warning"];
+const LEVEL_VALUES: [Level; 4] = [Level::Debug, Level::Verbose, Level::Notice, Level::Warning];
+const GATES: &[&str] = &["no", "yes", "local"];
+const GATE_VALUES: [Gate; 3] = [Gate::No, Gate::Yes, Gate::Local];
+const INT_MAX: i64 = i32::MAX as i64;
+
+const fn of(name: &'static str, change: Change, kind: Kind) -> Directive {
+    Directive {
+        name,
+        alias: None,
+        change,
+        kind,
+    }
+}
+
+impl Directive {
+    const fn or(mut self, alias: &'static str) -> Directive {
+        self.alias = Some(alias);
+        self
+    }
+}
+
+macro_rules! yes_no {
+    ($field:ident) => {
+        Kind::YesNo(|c| c.$field, |c, value| c.$field = value)
+    };
+}
+
+/// The limits are within the field's own, so that the conversions lose nothing.
+macro_rules! number {
+    ($field:ident: $type:ty, $min:expr, $max:expr) => {
+        Kind::Number(
+            $min,
+            $max,
+            |c| c.$field as i64,
+            |c, n| c.$field = n as $type,
+        )
+    };
+}
+
+macro_rules! memory {
+    ($field:ident: $type:ty, $min:expr) => {
+        Kind::Memory($min, |c| c.$field as u64, |c, n| c.$field = n as $type)
+    };
+}
+
+macro_rules! text {
+    ($field:ident) => {
+        text!($field, |_| Ok(()))
+    };
+    ($field:ident, $check:expr) => {
+        Kind::Text(
+            |c| &c.$field,
+            |c, text| {
+                let check: fn(&str) -> Result<(), Invalid> = $check;
+                check(&text)?;
+                c.$field = text;
+                Ok(())
+            },
+        )
+    };
+}
+
+macro_rules! optional_text {
+    ($field:ident, $check:expr) => {
+        Kind::Text(
+            |c| c.$field.as_deref().unwrap_or_default(),
+            |c, text| {
+                let check: fn(&str) -> Result<(), Invalid> = $check;
+                check(&text)?;
+                c.$field = Some(text).filter(|text| !text.is_empty());
+                Ok(())
+            },
+        )
+    };
+}
+
+macro_rules! secret {
+    ($field:ident) => {
+        Kind::Secret(|c| c.$field.as_deref(), |c, value| c.$field = value)
+    };
+}
+
+macro_rules! gate {
+    ($field:ident) => {
+        Kind::Word(
+            GATES,
+            |c| place(&GATE_VALUES, c.$field),
+            |c, i| c.$field = GATE_VALUES[i],
+        )
+    };
+}
+
+macro_rules! words {
+    ($field:ident) => {
+        Kind::Words(|c| &c.$field, |c| &mut c.$field)
+    };
+}
+
+/// In alphabetical order of the names.
+pub(super) static DIRECTIVES: &[Directive] = &[
+    of("bind", Always, words!(bind)),
+    of("bind-source-addr", AtStart, lists::SOURCE_ADDRESS),
+    of("client-output-buffer-limit", Always, lists::OUTPUT_LIMITS),
+    of(
+        "cluster-allow-reads-when-down",
+        Always,
+        yes_no!(cluster_allow_reads_when_down),
+    ),
+    of(
+        "cluster-announce-bus-port",
+        Always,
+        number!(cluster_announce_bus_port: u16, 0, 65535),
+    ),
+    of(
+        "cluster-announce-hostname",
+        Always,
+        optional_text!(cluster_announce_hostname, hostname),
+    ),
+    of(
+        "cluster-announce-ip",
+        Always,
+        optional_text!(cluster_announce_ip, address),
+    ),
+    of(
+        "cluster-announce-port",
+        Always,
+        number!(cluster_announce_port: u16, 0, 65535),
+    ),
+    of(
+        "cluster-config-file",
+        AtStart,
+        text!(cluster_config_file, file_name),
+    ),
+    of(
+        "cluster-empty-master-wait",
+        Always,
+        number!(cluster_empty_master_wait: i64, -1, INT_MAX),
+    ),
+    of("cluster-enabled", AtStart, yes_no!(cluster_enabled)),
+    of(
+        "cluster-node-timeout",
+        Always,
+        number!(cluster_node_timeout: u64, 1, INT_MAX),
+    ),
+    of(
+        "cluster-port",
+        AtStart,
+        number!(cluster_port: u16, 0, 65535),
+    ),
+    of(
+        "cluster-replica-no-failover",
+        Always,
+        yes_no!(cluster_replica_no_failover),
+    )
+    .or("cluster-slave-no-failover"),
+    of(
+        "cluster-replica-validity-factor",
+        Always,
+        number!(cluster_replica_validity_factor: u32, 0, INT_MAX),
+    )
+    .or("cluster-slave-validity-factor"),
+    of(
+        "cluster-require-full-coverage",
+        Always,
+        yes_no!(cluster_require_full_coverage),
+    ),
+    of("databases", AtStart, number!(databases: usize, 1, INT_MAX)),
+    of("dbfilename", Protected, text!(dbfilename, file_name)),
+    of("dir", Protected, text!(dir, not_empty)),
+    of("enable-debug-command", AtStart, gate!(enable_debug_command)),
+    of(
+        "enable-module-command",
+        AtStart,
+        gate!(enable_module_command),
+    ),
+    of(
+        "enable-protected-configs",
+        AtStart,
+        gate!(enable_protected_configs),
+    ),
+    of("health-bind", AtStart, words!(health_bind)),
+    of("health-port", AtStart, number!(health_port: u16, 0, 65535)),
+    of(
+        "latency-monitor-threshold",
+        Always,
+        number!(latency_monitor_threshold: u64, 0, i64::MAX),
+    ),
+    of("logfile", AtStart, text!(logfile)),
+    of(
+        "loglevel",
+        Always,
+        Kind::Word(
+            LEVELS,
+            |c| place(&LEVEL_VALUES, c.loglevel),
+            |c, i| c.loglevel = LEVEL_VALUES[i],
+        ),
+    ),
+    of("masterauth", Always, secret!(masterauth)),
+    of("masteruser", Always, secret!(masteruser)),
+    of(
+        "maxclients",
+        Always,
+        number!(maxclients: usize, 1, u32::MAX as i64),
+    ),
+    of("maxmemory", Always, memory!(maxmemory: u64, 0)),
+    of(
+        "min-replicas-max-lag",
+        Always,
+        number!(min_replicas_max_lag: u64, 0, INT_MAX),
+    )
+    .or("min-slaves-max-lag"),
+    of(
+        "min-replicas-to-write",
+        Always,
+        number!(min_replicas_to_write: u32, 0, INT_MAX),
+    )
+    .or("min-slaves-to-write"),
+    of("pidfile", AtStart, text!(pidfile)),
+    of("port", Always, number!(port: u16, 0, 65535)),
+    of("protected-mode", Always, yes_no!(protected_mode)),
+    of(
+        "repl-backlog-size",
+        Always,
+        memory!(repl_backlog_size: usize, 16 << 10),
+    ),
+    of(
+        "repl-ping-replica-period",
+        Always,
+        number!(repl_ping_replica_period: u64, 1, INT_MAX),
+    )
+    .or("repl-ping-slave-period"),
+    of(
+        "repl-timeout",
+        Always,
+        number!(repl_timeout: u64, 1, INT_MAX),
+    ),
+    of(
+        "replica-priority",
+        Always,
+        number!(replica_priority: u32, 0, INT_MAX),
+    )
+    .or("slave-priority"),
+    of("replica-read-only", Always, yes_no!(replica_read_only)).or("slave-read-only"),
+    of(
+        "replica-serve-stale-data",
+        Always,
+        yes_no!(replica_serve_stale_data),
+    )
+    .or("slave-serve-stale-data"),
+    of("requirepass", Always, secret!(requirepass)),
+    of("save", Always, lists::SAVE_POINTS),
+    of("shutdown-handover", Always, yes_no!(shutdown_handover)),
+    of(
+        "shutdown-timeout",
+        Always,
+        number!(shutdown_timeout: u64, 0, INT_MAX),
+    ),
+    of(
+        "slowlog-log-slower-than",
+        Always,
+        number!(slowlog_log_slower_than: i64, -1, i64::MAX),
+    ),
+    of(
+        "slowlog-max-len",
+        Always,
+        number!(slowlog_max_len: usize, 0, i64::MAX),
+    ),
+    of(
+        "tcp-backlog",
+        AtStart,
+        number!(tcp_backlog: u32, 0, INT_MAX),
+    ),
+    of(
+        "tcp-keepalive",
+        Always,
+        number!(tcp_keepalive: u32, 0, INT_MAX),
+    ),
+    of("timeout", Always, number!(timeout: u64, 0, INT_MAX)),
+];
+
+fn place<T: PartialEq>(values: &[T], value: T) -> usize {
+    let found = values.iter().position(|known| *known == value);
+    found.expect("the list has every value of its type")
+}
+
+fn not_empty(text: &str) -> Result<(), Invalid> {
+    if text.is_empty() {
+        return Err(Invalid("argument must not be empty".to_owned()));
+    }
+    Ok(())
+}
+
+fn file_name(name: &str) -> Result<(), Invalid> {
+    if name.contains('/') {
+        return Err(Invalid("it can't be a path, just a filename".to_owned()));
+    }
+    not_empty(name)
+}
+
+/// An address stands in 46 bytes of a bus message, with an end mark.
+fn address(text: &str) -> Result<(), Invalid> {
+    if text.len() < 46 {
+        return Ok(());
+    }
+    Err(Invalid(
+        "Addresses must be less than 46 characters".to_owned(),
+    ))
+}
+
+fn hostname(name: &str) -> Result<(), Invalid> {
+    if name.len() >= 256 {
+        return Err(Invalid(
+            "Hostnames must be less than 256 characters".to_owned(),
+        ));
+    }
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    if name.bytes().all(allowed) {
+        return Ok(());
+    }
+    Err(Invalid(
+        "Hostnames may only contain alphanumeric characters, hyphens or dots".to_owned(),
+    ))
+}
