@@ -41,20 +41,17 @@ impl Observation {
         }
     }
 
-    /// The place of each id that answered or that a hostname assigns to a pod. An id that several
-    /// hostnames claim belongs to none of them: it is a stranger.
+    /// The place of each id that answered or whose hostname names a place, also one that has no pod
+    /// any more. An id that several hostnames claim belongs to none of them: it is a stranger.
     #[must_use]
     pub fn identities(&self) -> BTreeMap<NodeId, Place> {
-        let by_name: BTreeMap<&str, Place> = (self.pods.iter())
-            .filter(|(_, pod)| !pod.hostname.is_empty())
-            .map(|(place, pod)| (pod.hostname.as_str(), *place))
-            .collect();
         let mut named: BTreeMap<NodeId, Option<Place>> = BTreeMap::new();
         for line in self.answered().flat_map(|(_, facts)| &facts.lines) {
-            if line.flags.handshake || line.address.hostname.is_empty() {
+            let hostname = line.address.hostname.as_str();
+            if line.flags.handshake || hostname.is_empty() {
                 continue;
             }
-            let place = by_name.get(line.address.hostname.as_str()).copied();
+            let place = self.place_named(hostname);
             let known = named.entry(line.id).or_insert(place);
             if *known != place {
                 *known = None;
@@ -66,6 +63,24 @@ impl Observation {
         named
             .chain(self.answered().map(|(place, facts)| (facts.id, place)))
             .collect()
+    }
+
+    /// The place that a hostname stands for: that of a pod with it, or any whose hostname differs
+    /// from those of the pods in its `-SHARD-ORDINAL` alone.
+    fn place_named(&self, hostname: &str) -> Option<Place> {
+        if let Some((place, _)) = self.pods.iter().find(|(_, pod)| pod.hostname == hostname) {
+            return Some(*place);
+        }
+        let (place, pod) = self.pods.iter().find(|(_, pod)| !pod.hostname.is_empty())?;
+        let (label, domain) = pod.hostname.split_once('.').unwrap_or((&pod.hostname, ""));
+        let prefix = label.strip_suffix(&format!("-{place}"))?;
+        let (label, other_domain) = hostname.split_once('.').unwrap_or((hostname, ""));
+        let (shard, ordinal) = label
+            .strip_prefix(prefix)?
+            .strip_prefix('-')?
+            .split_once('-')?;
+        let place = Place::new(shard.parse().ok()?, ordinal.parse().ok()?);
+        (domain == other_domain).then_some(place)
     }
 
     /// All that answered.

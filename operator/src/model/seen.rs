@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use slotkeeper_topology::NodeId;
 
 use super::{
-    FailoverMode, Moment, NodeFacts, Observation, Outcome, Place, Plan, PlannedStep, PodUid,
+    FailoverMode, Moment, NodeFacts, Observation, Outcome, Phase, Place, Plan, PlannedStep, PodUid,
     ProcessEnd, Step, StepOutcome,
 };
 
@@ -13,6 +13,9 @@ use super::{
 pub struct Seen {
     /// The first pass that this memory knows of. A vote asked for before is not remembered.
     pub started: Option<Moment>,
+    /// Whether no vote can have been asked for before this memory began: it has seen the cluster
+    /// before it was formed.
+    pub votes_known: bool,
     /// Whether slots were ever seen assigned among nodes that know each other. It never permits
     /// anything: it only forbids to form again.
     pub formed: bool,
@@ -45,6 +48,8 @@ pub struct NodeMemory {
     pub run_id: String,
     /// When it last answered, serving or not.
     pub answered_at: Moment,
+    /// When it was last seen to serve; what follows is as it was then. None: it never was.
+    pub served_at: Option<Moment>,
     /// Since when it has not been serving: silent, replaced, or withholding.
     pub down_since: Option<Moment>,
     /// The id of the history that it had.
@@ -133,6 +138,7 @@ impl Seen {
         self.note_answers(observation);
         self.note_ids(observation);
         self.note_votes(observation);
+        self.note_birth(observation);
         self.formed |= observation.answered().any(|(_, facts)| is_formed(facts));
         self.drop_old(observation);
     }
@@ -168,6 +174,19 @@ impl Seen {
     pub fn held_back(&self, step: &Step, now: Moment) -> Option<&Attempt> {
         let attempt = self.attempts.get(&step.to_string())?;
         (attempt.held_until > now).then_some(attempt)
+    }
+
+    /// A cluster is not formed yet when every process that runs says so.
+    fn note_birth(&mut self, observation: &Observation) {
+        let unborn = observation
+            .pods
+            .iter()
+            .all(|(place, pod)| match observation.facts(*place) {
+                Some(facts) => !is_formed(facts),
+                None => matches!(pod.phase, Phase::Missing | Phase::Pending),
+            });
+        let unborn = unborn && self.ends.is_empty();
+        self.votes_known |= unborn && !self.formed && !observation.pods.is_empty();
     }
 
     fn note_places(&mut self, observation: &Observation) {
@@ -367,6 +386,7 @@ impl NodeMemory {
             uid: uid.clone(),
             run_id: facts.run_id.clone(),
             answered_at: now,
+            served_at: None,
             down_since: None,
             replid: String::new(),
             offset: 0,
@@ -383,6 +403,7 @@ impl NodeMemory {
             return memory;
         }
         memory.down_since = None;
+        memory.served_at = Some(now);
         memory.replid.clone_from(&facts.replication.replid);
         memory.offset = facts.replication.offset;
         memory.keys = facts.keys;

@@ -1,0 +1,99 @@
+use crate::model::{NodeFacts, Place, Step, WaitReason};
+
+use super::super::{Draft, View};
+use super::Master;
+
+/// How a member compares with the master that withholds itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    NotNewer,
+    Newer,
+    Undecided,
+}
+
+/// Ends the withholding of a master when every other member of its shard answers and none is
+/// newer. False when that is not so.
+pub(super) fn end(view: &View<'_>, draft: &mut Draft<'_>, master: Master) -> bool {
+    let Some(facts) = view.facts(master.id) else {
+        return false;
+    };
+    if facts.loading || !all_answer(view, master) {
+        return false;
+    }
+    let mut members = view.answered().filter(|(place, member)| {
+        let same = place.shard == master.place.shard || member.master() == Some(master.id);
+        same && member.id != master.id
+    });
+    if members.any(|(_, member)| verdict(facts, member) != Verdict::NotNewer) {
+        return false;
+    }
+    let shard = Some(master.place.shard);
+    // A vote that is still under way would make a second master of what is written meanwhile.
+    let vote = view
+        .seen()
+        .votes
+        .get(&master.id)
+        .filter(|vote| view.is_recent(vote));
+    if let Some(vote) = vote {
+        let until = vote.asked_at.after(view.node_timeouts(2));
+        draft.wait(
+            shard,
+            WaitReason::VotePending { master: master.id },
+            Some(until),
+        );
+        return true;
+    }
+    let node = view.target(master.place, facts);
+    let step = Step::EndWithholding {
+        node,
+        run_id: facts.run_id.clone(),
+    };
+    let why = "every member of the shard answers and none is newer";
+    draft.step_with_loss(shard, step, why, loss(view, master, facts));
+    true
+}
+
+fn all_answer(view: &View<'_>, master: Master) -> bool {
+    let shard = master.place.shard;
+    let wanted = view.desired.places().filter(|place| place.shard == shard);
+    let mut places = view.pods_of(shard).map(|(place, _)| place).chain(wanted);
+    let answers = |place: Place| view.observation.facts(place).is_some_and(|f| !f.loading);
+    // Replicas of it in pods of other shards, and strangers, are known by the others' lines.
+    let mut followers = view.lines().filter(|line| line.master == Some(master.id));
+    places.all(answers)
+        && followers.all(|line| view.facts(line.id).is_some() || view.is_gone(line.id))
+}
+
+fn verdict(master: &NodeFacts, member: &NodeFacts) -> Verdict {
+    let (mine, its) = (&master.replication, &member.replication);
+    if member.keys == 0 {
+        return Verdict::NotNewer;
+    }
+    match its.replid == mine.replid {
+        true if its.offset <= mine.offset => Verdict::NotNewer,
+        true => Verdict::Newer,
+        false if its.replid2.as_ref() == Some(&mine.replid) => Verdict::Newer,
+        false => Verdict::Undecided,
+    }
+}
+
+/// What is lost when a master serves again that has no key: everything, unless it was seen
+/// without keys before.
+fn loss(view: &View<'_>, master: Master, facts: &NodeFacts) -> Option<String> {
+    let memory = view
+        .seen()
+        .nodes
+        .get(&master.id)
+        .filter(|memory| memory.served_at.is_some());
+    let had = memory.map(|memory| memory.keys);
+    if facts.keys > 0 || had == Some(0) {
+        return None;
+    }
+    let had = had.map_or_else(
+        || "an unknown number of".to_owned(),
+        |keys| keys.to_string(),
+    );
+    Some(format!(
+        "no member of the shard holds a key any more; it had {had} keys"
+    ))
+}

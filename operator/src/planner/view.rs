@@ -1,0 +1,282 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use slotkeeper_topology::{Epoch, NodeId, NodeLine, SlotSet};
+
+use crate::model::{
+    Desired, Moment, NodeFacts, Observation, Phase, Place, PodView, Seen, Target, Vote,
+};
+
+/// One pass's observation, read together: who is who, and who owns which slots.
+pub struct View<'a> {
+    /// What the manifest asks for.
+    pub desired: &'a Desired,
+    /// What was seen.
+    pub observation: &'a Observation,
+    /// The place of every id that has one; an id without is a stranger.
+    pub places: BTreeMap<NodeId, Place>,
+    /// The masters that own slots, by all that answered: for each slot the claim with the highest
+    /// configuration epoch counts.
+    pub owners: BTreeMap<NodeId, Owner>,
+}
+
+/// What a master owns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Its slots; never empty.
+    pub slots: SlotSet,
+    /// Its configuration epoch.
+    pub epoch: Epoch,
+}
+
+impl<'a> View<'a> {
+    /// Reads the observation.
+    #[must_use]
+    pub fn new(desired: &'a Desired, observation: &'a Observation) -> View<'a> {
+        View {
+            desired,
+            observation,
+            places: observation.identities(),
+            owners: owners(observation),
+        }
+    }
+
+    /// When the pass began.
+    #[must_use]
+    pub fn now(&self) -> Moment {
+        self.observation.now
+    }
+
+    /// What earlier passes saw.
+    #[must_use]
+    pub fn seen(&self) -> &'a Seen {
+        &self.observation.seen
+    }
+
+    /// The node timeout of the cluster, in milliseconds, so many times.
+    #[must_use]
+    pub fn node_timeouts(&self, times: u64) -> u64 {
+        self.desired.node_timeout_ms.saturating_mul(times)
+    }
+
+    /// All that answered, in the order of their places.
+    pub fn answered(&self) -> impl Iterator<Item = (Place, &'a NodeFacts)> {
+        self.observation.answered()
+    }
+
+    /// What the node with that id answered, if it did.
+    #[must_use]
+    pub fn facts(&self, id: NodeId) -> Option<&'a NodeFacts> {
+        let facts = self.observation.facts(*self.places.get(&id)?)?;
+        (facts.id == id).then_some(facts)
+    }
+
+    /// The pod of a place.
+    #[must_use]
+    pub fn pod(&self, place: Place) -> Option<&'a PodView> {
+        self.observation.pods.get(&place)
+    }
+
+    /// The pods of a shard, wanted or not.
+    pub fn pods_of(&self, shard: u32) -> impl Iterator<Item = (Place, &'a PodView)> {
+        let pods = self
+            .observation
+            .pods
+            .iter()
+            .map(|(place, pod)| (*place, pod));
+        pods.filter(move |(place, _)| place.shard == shard)
+    }
+
+    /// The node of a place as the target of a step.
+    #[must_use]
+    pub fn target(&self, place: Place, facts: &NodeFacts) -> Target {
+        let uid = self
+            .pod(place)
+            .map(|pod| pod.uid.clone())
+            .unwrap_or_default();
+        Target {
+            place,
+            uid,
+            id: facts.id,
+        }
+    }
+
+    /// The shard of an id, if it has a place.
+    #[must_use]
+    pub fn shard_of(&self, id: NodeId) -> Option<u32> {
+        self.places.get(&id).map(|place| place.shard)
+    }
+
+    /// The masters with slots among the nodes of a shard.
+    #[must_use]
+    pub fn owners_of(&self, shard: u32) -> Vec<NodeId> {
+        let owners = self.owners.keys().copied();
+        owners
+            .filter(|id| self.shard_of(*id) == Some(shard))
+            .collect()
+    }
+
+    /// The one master of a shard that owns slots, answers and serves.
+    #[must_use]
+    pub fn serving_owner_of(&self, shard: u32) -> Option<(Place, &'a NodeFacts)> {
+        let [id] = self.owners_of(shard)[..] else {
+            return None;
+        };
+        let facts = self.facts(id).filter(|facts| serves(facts))?;
+        Some((*self.places.get(&id)?, facts))
+    }
+
+    /// The answering replicas of a master, by their own word.
+    pub fn replicas_of(&self, master: NodeId) -> impl Iterator<Item = (Place, &'a NodeFacts)> {
+        self.answered()
+            .filter(move |(_, facts)| facts.master() == Some(master))
+    }
+
+    /// Whether the id will never return: the pod that its hostname names answers with another id,
+    /// or that pod was taken away for good.
+    #[must_use]
+    pub fn is_gone(&self, id: NodeId) -> bool {
+        let Some(place) = self.places.get(&id) else {
+            return false;
+        };
+        match self.observation.facts(*place) {
+            Some(facts) => facts.id != id && self.pod(*place).is_some_and(|pod| pod.volume_mounted),
+            None => self.is_taken_away(id, *place),
+        }
+    }
+
+    /// Whether the manifest no longer wants the place and the platform keeps no pod there; of an
+    /// owner of slots the process must have ended, too.
+    fn is_taken_away(&self, id: NodeId, place: Place) -> bool {
+        let kept = self.observation.objects.shards.get(&place.shard);
+        let kept = kept.is_some_and(|object| place.ordinal < object.pods);
+        let missing = self
+            .pod(place)
+            .is_none_or(|pod| pod.phase == Phase::Missing);
+        let ended = self.seen().ended.contains_key(&id) || !self.owners.contains_key(&id);
+        !self.desired.wants(place) && !kept && missing && ended
+    }
+
+    /// Every id that an answering node lists, except made-up ones of a handshake.
+    #[must_use]
+    pub fn listed(&self) -> BTreeSet<NodeId> {
+        self.lines().map(|line| line.id).collect()
+    }
+
+    /// Every line of every answering node, except those of a handshake.
+    pub fn lines(&self) -> impl Iterator<Item = &'a NodeLine> {
+        let lines = self.answered().flat_map(|(_, facts)| &facts.lines);
+        lines.filter(|line| !line.flags.handshake)
+    }
+
+    /// The highest epoch that any answering node has heard of.
+    #[must_use]
+    pub fn highest_epoch(&self) -> Epoch {
+        let heard = self
+            .answered()
+            .map(|(_, facts)| facts.cluster.current_epoch);
+        let owned = self.lines().map(|line| line.config_epoch);
+        heard.chain(owned).max().unwrap_or_default()
+    }
+
+    /// The vote asked for within two node timeouts whose candidate was not seen to win yet.
+    #[must_use]
+    pub fn vote_in_flight(&self) -> Option<(NodeId, &'a Vote)> {
+        let votes = self
+            .seen()
+            .votes
+            .iter()
+            .map(|(master, vote)| (*master, vote));
+        votes
+            .filter(|(_, vote)| !vote.succeeded)
+            .find(|(_, vote)| self.is_recent(vote))
+    }
+
+    /// Whether a vote was asked for within two node timeouts.
+    #[must_use]
+    pub fn is_recent(&self, vote: &Vote) -> bool {
+        self.now() < vote.asked_at.after(self.node_timeouts(2))
+    }
+
+    /// The node that introduces newcomers: of the largest group of nodes that know each other a
+    /// serving master, if it has one.
+    #[must_use]
+    pub fn hub(&self) -> Option<(Place, &'a NodeFacts)> {
+        self.answered().max_by_key(|(place, facts)| {
+            let known = self.known_by(facts);
+            let slots: usize = (self.owners.iter())
+                .filter(|(id, _)| known.contains(id) || **id == facts.id)
+                .map(|(_, owner)| owner.slots.len())
+                .sum();
+            let steady = serves(facts) && self.owners.contains_key(&facts.id);
+            (slots, known.len(), steady, std::cmp::Reverse(*place))
+        })
+    }
+
+    fn known_by(&self, facts: &NodeFacts) -> BTreeSet<NodeId> {
+        facts.peers().map(|line| line.id).collect()
+    }
+}
+
+/// Whether a node takes part fully: it neither loads nor withholds.
+#[must_use]
+pub fn serves(facts: &NodeFacts) -> bool {
+    !facts.loading && !facts.withholding
+}
+
+/// Whether the node lists the other as a well member of the cluster.
+#[must_use]
+pub fn sees(facts: &NodeFacts, id: NodeId) -> bool {
+    facts.line(id).is_some_and(|line| {
+        let flags = line.flags;
+        let ill = flags.fail || flags.fail_suspected || flags.handshake || flags.no_addr;
+        line.connected && !ill
+    })
+}
+
+fn owners(observation: &Observation) -> BTreeMap<NodeId, Owner> {
+    let mut claims: Vec<(NodeId, Owner)> = claims(observation).into_iter().collect();
+    claims.sort_by_key(|(id, claim)| (std::cmp::Reverse(claim.epoch), *id));
+    let mut taken = SlotSet::new();
+    let mut owners = BTreeMap::new();
+    for (id, Owner { slots, epoch }) in claims {
+        let slots = slots.difference(&taken);
+        if !slots.is_empty() {
+            taken = taken.union(&slots);
+            owners.insert(id, Owner { slots, epoch });
+        }
+    }
+    owners
+}
+
+/// What each id claims: by its own word if it answered, else by those who heard of its highest
+/// epoch.
+fn claims(observation: &Observation) -> BTreeMap<NodeId, Owner> {
+    let mut claims: BTreeMap<NodeId, Owner> = BTreeMap::new();
+    let own: BTreeMap<NodeId, &NodeFacts> = observation
+        .answered()
+        .map(|(_, facts)| (facts.id, facts))
+        .collect();
+    for line in observation.answered().flat_map(|(_, facts)| &facts.lines) {
+        let hearsay = own.contains_key(&line.id) && !line.flags.myself;
+        if hearsay || line.slots.is_empty() || !line.flags.master {
+            continue;
+        }
+        let epoch = line.config_epoch;
+        match claims.get_mut(&line.id) {
+            Some(claim) if claim.epoch > epoch || claim.slots == line.slots => {
+                claim.epoch = claim.epoch.max(epoch);
+            }
+            Some(claim) if claim.epoch == epoch => claim.slots = claim.slots.union(&line.slots),
+            _ => {
+                claims.insert(
+                    line.id,
+                    Owner {
+                        slots: line.slots.clone(),
+                        epoch,
+                    },
+                );
+            }
+        }
+    }
+    claims
+}
