@@ -72,6 +72,9 @@ pub struct Cluster {
     withholding: bool,
     /// This node has told everybody that it failed, since a replica has newer data.
     declared_failed: bool,
+    /// A replica that was a master, and has not been in sync with its master since: what it holds
+    /// is another history.
+    unsynced: bool,
     /// The own address comes from nodes.conf; the next message of another node may correct it.
     own_ip_unconfirmed: bool,
     /// Nodes that CLUSTER FORGET named, until when (monotonic milliseconds) they stay unknown.
@@ -131,6 +134,7 @@ impl Cluster {
             manual: Manual::default(),
             withholding: false,
             declared_failed: false,
+            unsynced: false,
             own_ip_unconfirmed: config.cluster_announce_ip.is_none(),
             forgotten: BTreeMap::new(),
             stats: Stats::default(),
@@ -161,7 +165,7 @@ impl Cluster {
     /// Something happened on a bus link.
     pub fn on_link(&mut self, link: LinkId, event: LinkEvent<'_>, facts: &Facts<'_>, now: Now) {
         self.begin(facts, now);
-        self.link_event(link, event, facts);
+        self.link_event(link, &event, facts);
         self.finish(facts);
     }
 
@@ -255,6 +259,7 @@ impl Cluster {
     fn begin(&mut self, facts: &Facts<'_>, now: Now) {
         self.now = now;
         self.nodes.me_mut().repl_offset = facts.repl_offset;
+        self.unsynced &= !facts.master_link_up;
     }
 
     /// Does what became due, then lets everything out: the save first, then the messages.

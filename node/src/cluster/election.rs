@@ -78,6 +78,9 @@ impl Cluster {
 
     /// Whether the data set is whole and young enough to replace the master's.
     fn data_is_good(&self, facts: &Facts<'_>) -> Result<(), &'static str> {
+        if self.unsynced {
+            return Err("Currently unable to failover: I was never in sync with my master.");
+        }
         if !facts.dataset_complete {
             return Err("Currently unable to failover: My data set is incomplete.");
         }

@@ -140,8 +140,8 @@ impl Cluster {
         }
     }
 
-    pub(super) fn link_event(&mut self, id: LinkId, event: LinkEvent<'_>, facts: &Facts<'_>) {
-        match event {
+    pub(super) fn link_event(&mut self, id: LinkId, event: &LinkEvent<'_>, facts: &Facts<'_>) {
+        match *event {
             LinkEvent::Opened { local } => self.link_opened(id, local),
             LinkEvent::Bytes(bytes) => self.link_bytes(id, bytes, facts),
             LinkEvent::Closed { reason } => self.link_closed(id, reason),

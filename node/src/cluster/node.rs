@@ -62,9 +62,9 @@ impl Flags {
 
     pub fn assign(&mut self, flags: Flags, on: bool) {
         if on {
-            self.set(flags)
+            self.set(flags);
         } else {
-            self.clear(flags)
+            self.clear(flags);
         }
     }
 }

@@ -123,6 +123,7 @@ impl Cluster {
             node.flags.clear(Flags::MASTER | Flags::MIGRATE_TO);
             node.flags.set(Flags::REPLICA);
             self.slots.close(me, None);
+            self.unsynced = true;
         }
         // Replicated data is the new master's: there is nothing left to withhold.
         self.withholding = false;
@@ -139,6 +140,7 @@ impl Cluster {
     pub(super) fn become_master(&mut self) {
         let me = self.nodes.my_ref();
         if self.nodes.me().is_replica() {
+            self.unsynced = false;
             self.set_role_master(me);
             self.events.push_back(ClusterEvent::BecomeMaster);
         }

@@ -1,0 +1,144 @@
+use super::*;
+
+#[test]
+fn six_nodes_that_one_meets_all_know_each_other() {
+    let mut world = World::new(6);
+    world.meet_all();
+    for i in 0..6 {
+        let text = world.nodes_text(i);
+        for other in 0..6 {
+            let line = world.line(i, other);
+            assert!(
+                line.contains(&format!(
+                    "10.0.0.{}:{}@1700{other}",
+                    other + 1,
+                    7000 + other
+                )),
+                "{text}"
+            );
+            assert!(line.contains(&format!(",node-{other}.example ")), "{text}");
+            assert!(line.contains(" connected"), "{text}");
+        }
+        assert!(!text.contains("handshake"), "{text}");
+    }
+}
+
+#[test]
+fn a_meeting_of_nobody_is_given_up() {
+    let mut world = World::new(1);
+    world.ok(
+        0,
+        ClusterRequest::Meet {
+            ip: "10.9.9.9".to_owned(),
+            port: 1,
+            bus_port: None,
+        },
+    );
+    world.run(500);
+    assert!(world.nodes_text(0).contains(" handshake "));
+    world.run(TIMEOUT + 500);
+    assert!(!world.nodes_text(0).contains("handshake"));
+}
+
+#[test]
+fn meeting_a_node_again_changes_nothing() {
+    let mut world = World::new(3);
+    world.meet_all();
+    world.meet(0, 1);
+    world.meet(1, 0);
+    world.run(3000);
+    for i in 0..3 {
+        assert_eq!(world.members[i].cluster.known_nodes(), 3);
+    }
+}
+
+#[test]
+fn masters_of_one_epoch_come_apart() {
+    let world = World::formed(5, 0);
+    let mut epochs: Vec<_> = world
+        .members
+        .iter()
+        .map(|m| m.cluster.nodes.me().config_epoch)
+        .collect();
+    epochs.sort_unstable();
+    epochs.dedup();
+    assert_eq!(epochs.len(), 5);
+    for m in &world.members {
+        assert_eq!(
+            m.cluster.current_epoch(),
+            world.members[0].cluster.current_epoch()
+        );
+    }
+}
+
+#[test]
+fn a_forgotten_node_stays_away_for_a_minute() {
+    let mut world = World::new(3);
+    world.meet_all();
+    let gone = world.id(2).to_string();
+    world.kill(2);
+    for i in 0..2 {
+        world.ok(i, ClusterRequest::Forget(gone.clone()));
+    }
+    world.run(5000);
+    assert_eq!(world.members[0].cluster.known_nodes(), 2);
+    world.restart(2);
+    world.run(5000);
+    assert_eq!(
+        world.members[0].cluster.known_nodes(),
+        2,
+        "it still knows them; they do not"
+    );
+    let unknown = world.request(0, ClusterRequest::Forget(gone));
+    assert!(unknown.starts_with("-ERR Unknown node "), "{unknown}");
+}
+
+#[test]
+fn one_that_is_told_to_forget_tells_peers_that_know_the_extension() {
+    let mut world = World::new(3);
+    world.meet_all();
+    let gone = world.id(2).to_string();
+    world.kill(2);
+    world.ok(0, ClusterRequest::Forget(gone));
+    world.run(3000);
+    assert_eq!(world.members[1].cluster.known_nodes(), 2);
+}
+
+#[test]
+fn a_new_address_is_adopted_by_all() {
+    let mut world = World::formed(3, 1);
+    world.kill(0);
+    world.members[0].ip = "10.0.0.77".parse().unwrap();
+    world.restart(0);
+    world.run(3000);
+    for i in 0..4 {
+        let line = world.line(i, 0);
+        assert!(line.contains(" 10.0.0.77:7000@17000,"), "node {i}: {line}");
+        assert!(!line.contains("fail"), "{line}");
+    }
+    let follow = world.members[3]
+        .trace
+        .iter()
+        .filter(|word| **word == "follow")
+        .count();
+    assert_eq!(follow, 2, "its replica follows it to the new address");
+}
+
+#[test]
+fn a_changed_announcement_is_adopted_by_all() {
+    let mut world = World::new(3);
+    world.meet_all();
+    world.members[1].config.cluster_announce_ip = Some("10.0.0.2".to_owned());
+    world.members[1].config.cluster_announce_port = 9999;
+    world.members[1].config.cluster_announce_hostname = Some("other.example".to_owned());
+    let config = world.members[1].config.clone();
+    world.with_facts(1, |cluster, _, now| cluster.config_changed(&config, now));
+    world.run(3000);
+    for i in 0..3 {
+        let line = world.line(i, 1);
+        assert!(
+            line.contains(" 10.0.0.2:9999@17001,other.example "),
+            "node {i}: {line}"
+        );
+    }
+}

@@ -1,0 +1,193 @@
+use super::*;
+
+#[test]
+fn info_names_what_redis_names() {
+    let mut world = World::formed(3, 0);
+    let info = world.request(0, ClusterRequest::Info);
+    for line in [
+        "cluster_state:ok",
+        "cluster_slots_assigned:16384",
+        "cluster_slots_ok:16384",
+        "cluster_slots_pfail:0",
+        "cluster_slots_fail:0",
+        "cluster_known_nodes:3",
+        "cluster_size:3",
+        "cluster_stats_messages_meet_sent:2",
+        "total_cluster_links_buffer_limit_exceeded:0",
+    ] {
+        assert!(info.contains(&format!("{line}\r\n")), "{line} in {info}");
+    }
+    assert!(
+        !info.contains("auth-req"),
+        "types that were never sent are not listed"
+    );
+}
+
+#[test]
+fn slots_lists_runs_with_their_nodes() {
+    let mut world = World::formed(2, 2);
+    world.members[2].offset = 7;
+    world.members[3].offset = 7;
+    world.run(3000);
+    let text = world.request(0, ClusterRequest::Slots);
+    let node = |world: &World, i: usize| {
+        format!(
+            "*4\r\n$8\r\n10.0.0.{}\r\n:{}\r\n$40\r\n{}\r\n*2\r\n$8\r\nhostname\r\n$14\r\nnode-{i}.example\r\n",
+            i + 1,
+            7000 + i,
+            world.id(i)
+        )
+    };
+    let expected = format!(
+        "*2\r\n*4\r\n:0\r\n:8191\r\n{}{}*4\r\n:8192\r\n:16383\r\n{}{}",
+        node(&world, 0),
+        node(&world, 2),
+        node(&world, 1),
+        node(&world, 3)
+    );
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn shards_and_links_have_their_maps() {
+    let mut world = World::formed(2, 1);
+    let shards = world.request(0, ClusterRequest::Shards);
+    assert!(
+        shards.contains("$4\r\nrole\r\n$7\r\nreplica\r\n"),
+        "{shards}"
+    );
+    assert!(
+        shards.contains("$6\r\nhealth\r\n$7\r\nloading\r\n"),
+        "{shards}"
+    );
+    let links = world.request(0, ClusterRequest::Links);
+    assert!(
+        links.starts_with("*4\r\n*12\r\n$9\r\ndirection\r\n"),
+        "two each way: {links}"
+    );
+}
+
+#[test]
+fn refusals_are_those_of_redis() {
+    let mut world = World::formed(2, 1);
+    let (me, master, replica) = (
+        world.id(0).to_string(),
+        world.id(0).to_string(),
+        world.id(2).to_string(),
+    );
+    let nobody = "f".repeat(40);
+    let cases = [
+        (
+            0,
+            ClusterRequest::Forget(me.clone()),
+            "I tried hard but I can't forget myself...".to_owned(),
+        ),
+        (
+            2,
+            ClusterRequest::Forget(master.clone()),
+            "Can't forget my master!".to_owned(),
+        ),
+        (
+            0,
+            ClusterRequest::Forget(nobody.clone()),
+            format!("Unknown node {nobody}"),
+        ),
+        (
+            0,
+            ClusterRequest::Replicate(me),
+            "Can't replicate myself".to_owned(),
+        ),
+        (
+            1,
+            ClusterRequest::Replicate(replica.clone()),
+            "I can only replicate a master, not a replica.".to_owned(),
+        ),
+        (
+            1,
+            ClusterRequest::Replicate(master),
+            "To set a master the node must be empty and without assigned slots.".to_owned(),
+        ),
+        (
+            0,
+            ClusterRequest::Replicas(replica),
+            "The specified node is not a master".to_owned(),
+        ),
+        (
+            0,
+            ClusterRequest::SetConfigEpoch(slotkeeper_topology::Epoch(3)),
+            "The user can assign a config epoch only when the node does not know any other node."
+                .to_owned(),
+        ),
+        (
+            0,
+            ClusterRequest::Meet {
+                ip: "x".to_owned(),
+                port: 1,
+                bus_port: None,
+            },
+            "Invalid node address specified: x:1".to_owned(),
+        ),
+    ];
+    for (i, request, text) in cases {
+        assert_eq!(world.request(i, request), format!("-ERR {text}\r\n"));
+    }
+}
+
+#[test]
+fn epochs_are_bumped_and_set() {
+    let mut world = World::new(1);
+    world.ok(
+        0,
+        ClusterRequest::SetConfigEpoch(slotkeeper_topology::Epoch(3)),
+    );
+    let again = world.request(
+        0,
+        ClusterRequest::SetConfigEpoch(slotkeeper_topology::Epoch(4)),
+    );
+    assert_eq!(again, "-ERR Node config epoch is already non-zero\r\n");
+    assert_eq!(world.request(0, ClusterRequest::BumpEpoch), "+STILL 3\r\n");
+    let mut world = World::formed(2, 0);
+    let low = (0..2)
+        .min_by_key(|&i| world.members[i].cluster.nodes.me().config_epoch)
+        .unwrap();
+    let high = world.members[low].cluster.current_epoch();
+    let text = world.request(low, ClusterRequest::BumpEpoch);
+    assert_eq!(text, format!("+BUMPED {}\r\n", high.next()));
+}
+
+#[test]
+fn reset_forgets_everything_and_hard_even_who_one_is() {
+    let mut world = World::formed(2, 1);
+    let id = world.id(2);
+    world.members[2].keys.insert(Slot::new(1).unwrap());
+    world.ok(2, ClusterRequest::Reset { hard: false });
+    assert!(
+        world.members[2]
+            .trace
+            .ends_with(&["master", "flush", "save"])
+    );
+    assert_eq!(
+        (world.id(2), world.members[2].cluster.known_nodes()),
+        (id, 1)
+    );
+    world.members[1].keys.insert(Slot::new(16000).unwrap());
+    let refused = world.request(1, ClusterRequest::Reset { hard: true });
+    assert_eq!(
+        refused,
+        "-ERR CLUSTER RESET can't be called with master nodes containing keys\r\n"
+    );
+    world.members[2].keys.clear();
+    world.ok(2, ClusterRequest::Reset { hard: true });
+    assert_ne!(world.id(2), id);
+    assert!(world.members[2].saved.starts_with(world.id(2).as_str()));
+}
+
+#[test]
+fn failure_reports_are_counted() {
+    let mut world = World::formed(5, 0);
+    let gone = world.id(4).to_string();
+    world.kill(4);
+    world.run(TIMEOUT * 2);
+    let count = world.request(0, ClusterRequest::CountFailureReports(gone));
+    assert!([":2\r\n", ":3\r\n"].contains(&count.as_str()), "{count}");
+}

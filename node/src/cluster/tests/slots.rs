@@ -1,0 +1,183 @@
+use super::*;
+use crate::cluster::Route;
+use crate::request::SetSlot;
+
+fn slot(number: u16) -> Slot {
+    Slot::new(number).unwrap()
+}
+
+#[test]
+fn the_state_follows_the_coverage() {
+    let mut world = World::new(1);
+    world.run(3000);
+    assert!(!world.members[0].cluster.state_ok());
+    world.ok(0, ClusterRequest::AddSlots(Slot::all().collect()));
+    world.run(3000);
+    assert!(world.members[0].cluster.state_ok());
+    world.ok(0, ClusterRequest::DelSlots(vec![slot(0)]));
+    assert!(!world.members[0].cluster.state_ok());
+    assert_eq!(world.members[0].cluster.route(slot(0)), Route::Unassigned);
+}
+
+#[test]
+fn slots_are_added_and_deleted_all_or_none() {
+    let mut world = World::new(1);
+    world.ok(0, ClusterRequest::AddSlots(vec![slot(3)]));
+    for (request, text) in [
+        (
+            ClusterRequest::AddSlots(vec![slot(2), slot(3)]),
+            "-ERR Slot 3 is already busy\r\n",
+        ),
+        (
+            ClusterRequest::AddSlots(vec![slot(7), slot(7)]),
+            "-ERR Slot 7 specified multiple times\r\n",
+        ),
+        (
+            ClusterRequest::DelSlots(vec![slot(3), slot(4)]),
+            "-ERR Slot 4 is already unassigned\r\n",
+        ),
+    ] {
+        assert_eq!(world.request(0, request), text);
+    }
+    assert_eq!(world.members[0].cluster.my_slots().to_string(), "3");
+}
+
+#[test]
+fn a_slot_moves_by_the_book() {
+    let mut world = World::formed(2, 0);
+    let (from, to) = (world.id(0).to_string(), world.id(1).to_string());
+    let set = |to| ClusterRequest::SetSlot(slot(7), to);
+    world.ok(1, set(SetSlot::Importing(from.clone())));
+    world.ok(0, set(SetSlot::Migrating(to.clone())));
+    assert!(matches!(
+        world.members[0].cluster.route(slot(7)),
+        Route::Migrating(_)
+    ));
+    assert!(matches!(
+        world.members[1].cluster.route(slot(7)),
+        Route::Importing(_)
+    ));
+    assert!(world.line(0, 0).ends_with(&format!("0-8191 [7->-{to}]")));
+    assert!(
+        world
+            .line(1, 1)
+            .ends_with(&format!("8192-16383 [7-<-{from}]"))
+    );
+    world.members[0].keys.insert(slot(7));
+    let refused = world.request(0, set(SetSlot::Node(to.clone())));
+    assert!(
+        refused.starts_with("-ERR Can't assign hashslot 7 to a different node"),
+        "{refused}"
+    );
+    world.members[0].keys.clear();
+    world.ok(1, set(SetSlot::Node(to.clone())));
+    world.ok(0, set(SetSlot::Node(to)));
+    world.run(2000);
+    for i in 0..2 {
+        assert!(world.line(i, 1).ends_with(" 7 8192-16383"), "node {i}");
+    }
+    assert_eq!(world.members[1].cluster.route(slot(7)), Route::Mine);
+}
+
+#[test]
+fn the_refusals_of_setslot_are_those_of_redis() {
+    let mut world = World::formed(2, 1);
+    let (a, b, replica) = (
+        world.id(0).to_string(),
+        world.id(1).to_string(),
+        world.id(2).to_string(),
+    );
+    let nobody = "0".repeat(40);
+    let cases = [
+        (
+            0,
+            SetSlot::Migrating(replica.clone()),
+            "Target node is not a master".to_owned(),
+        ),
+        (
+            0,
+            SetSlot::Migrating(nobody.clone()),
+            format!("I don't know about node {nobody}"),
+        ),
+        (
+            0,
+            SetSlot::Importing(b.clone()),
+            "I'm already the owner of hash slot 7".to_owned(),
+        ),
+        (
+            1,
+            SetSlot::Migrating(a.clone()),
+            "I'm not the owner of hash slot 7".to_owned(),
+        ),
+        (
+            1,
+            SetSlot::Node(nobody.clone()),
+            format!("Unknown node {nobody}"),
+        ),
+        (
+            2,
+            SetSlot::Stable,
+            "You can use SETSLOT only with masters.".to_owned(),
+        ),
+    ];
+    for (i, to, text) in cases {
+        let reply = world.request(i, ClusterRequest::SetSlot(slot(7), to));
+        assert_eq!(reply, format!("-ERR {text}\r\n"));
+    }
+}
+
+#[test]
+fn keys_of_slots_that_a_newer_owner_took_are_given_up() {
+    let mut world = World::formed(3, 0);
+    world.members[0].keys.extend([slot(1), slot(2)]);
+    // The owner is cut off while another takes one of its slots with a newer epoch.
+    world.partition(&[0]);
+    world.run(500);
+    world.ok(1, ClusterRequest::DelSlots(vec![slot(1)]));
+    world.ok(1, ClusterRequest::AddSlots(vec![slot(1)]));
+    world.request(1, ClusterRequest::BumpEpoch);
+    world.cut.clear();
+    world.run(5000);
+    assert_eq!(world.members[0].lost.to_string(), "1");
+    assert_eq!(world.members[0].keys, BTreeSet::from([slot(2)]));
+    assert!(world.is_master(0));
+    for i in 0..3 {
+        assert!(
+            world.line(i, 1).contains(" connected 1 5462-10922"),
+            "node {i}"
+        );
+    }
+}
+
+#[test]
+fn an_outdated_claim_is_corrected_by_an_update() {
+    let mut world = World::formed(3, 3);
+    world.kill(0);
+    world.run(TIMEOUT + 3000);
+    assert!(world.is_master(3));
+    // The new owner is out of sight when the old one comes back: the others tell it.
+    world.kill(3);
+    world.restart(0);
+    world.run(3000);
+    assert_eq!(world.members[0].follows, Some(world.id(3)));
+    let updates: u64 = [1, 2]
+        .map(|i: usize| world.members[i].cluster.stats.sent[7])
+        .iter()
+        .sum();
+    assert!(updates > 0);
+}
+
+#[test]
+fn loaded_keys_make_their_slots_ours_or_importing() {
+    let mut world = World::formed(2, 0);
+    world.kill(0);
+    world.restart(0);
+    let slots = "0-3 16383".parse().unwrap();
+    world.ok(0, ClusterRequest::DelSlots(vec![slot(2)]));
+    world.with_facts(0, |cluster, _, now| cluster.adopt_loaded_slots(&slots, now));
+    assert_eq!(world.members[0].cluster.route(slot(2)), Route::Mine);
+    assert!(matches!(
+        world.members[0].cluster.route(slot(16383)),
+        Route::Importing(_)
+    ));
+}

@@ -1,0 +1,86 @@
+use super::*;
+
+fn sent(world: &World, i: usize) -> (u64, u64) {
+    let sent = &world.members[i].cluster.stats.sent;
+    (sent[0], sent[1])
+}
+
+/// Three masters and replicas; the first master restarts and withholds.
+fn withholding() -> World {
+    let mut world = World::formed(3, 3);
+    world.kill(0);
+    world.restart(0);
+    world.members[0].cluster.set_withholding(true);
+    world
+}
+
+#[test]
+fn a_withholding_node_is_silent_and_found_failed() {
+    let mut world = withholding();
+    world.run(TIMEOUT + 300);
+    assert_eq!(sent(&world, 0), (0, 0));
+    assert!(world.line(1, 0).contains("fail"));
+}
+
+#[test]
+fn declaring_itself_failed_brings_an_election_at_once_with_its_own_vote() {
+    let mut world = withholding();
+    world.kill(2);
+    world.run(300);
+    let now = world.now;
+    world.members[0].cluster.declare_self_failed(now);
+    world.drain(0);
+    world.deliver();
+    world.run(1500);
+    assert!(
+        world.is_master(3),
+        "two of three voted, the withholding one among them"
+    );
+    assert!(!world.is_master(0), "and it follows the winner");
+    assert_eq!(world.members[0].follows, Some(world.id(3)));
+    assert!(!world.members[0].cluster.is_withholding());
+    world.run(TIMEOUT);
+    assert!(sent(&world, 0).1 > 0, "it speaks again");
+}
+
+#[test]
+fn links_that_open_later_hear_of_the_failure_too() {
+    let mut world = withholding();
+    let now = world.now;
+    world.members[0].cluster.declare_self_failed(now);
+    world.drain(0);
+    world.run(2500);
+    assert!(world.is_master(3));
+}
+
+#[test]
+fn it_answers_a_meet_and_takes_the_new_address_along() {
+    let mut world = World::formed(3, 3);
+    world.kill(0);
+    world.members[0].ip = "10.0.0.99".parse().unwrap();
+    world.restart(0);
+    world.members[0].cluster.set_withholding(true);
+    world.run(1000);
+    assert!(world.line(1, 0).contains(" 10.0.0.1:"));
+    world.meet(1, 0);
+    world.run(1000);
+    assert!(
+        world.line(1, 0).contains(" 10.0.0.99:7000@17000"),
+        "{}",
+        world.line(1, 0)
+    );
+    assert_eq!(sent(&world, 0).0, 0);
+}
+
+#[test]
+fn once_it_withholds_no_more_it_is_taken_back() {
+    let mut world = withholding();
+    world.run(500);
+    world.members[0].cluster.set_withholding(false);
+    world.run(TIMEOUT * 6);
+    assert!(world.is_master(0));
+    for i in 0..6 {
+        assert!(world.members[i].cluster.state_ok(), "node {i}");
+        assert!(!world.line(i, 0).contains("fail"));
+    }
+}
