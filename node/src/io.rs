@@ -45,7 +45,7 @@ pub enum SessionState {
 }
 
 /// What happened on a link.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum LinkEvent<'a> {
     /// The connection that [`LinkOp::Open`] asked for is up; our address on it.
     Opened {
