@@ -3,7 +3,11 @@
 //! `observe -> plan -> act -> report`: [`model`] has the words of all four, [`planner`] and
 //! `report` are pure.
 
+pub mod act;
 pub mod cli;
+pub mod links;
 pub mod model;
+pub mod observe;
 pub mod planner;
+pub mod platform;
 pub mod report;

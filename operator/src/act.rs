@@ -1,0 +1,267 @@
+//! Performs one step: a match arm each. It decides nothing; it makes sure that the step meets the
+//! node that it is meant for.
+
+use futures::future::join_all;
+use redis::aio::MultiplexedConnection;
+use redis::{Cmd, ErrorKind, RedisError, Value, cmd};
+use slotkeeper_crds::RedisCluster;
+use slotkeeper_topology::{Epoch, NodeId, NodeLine, SlotSet, parse_nodes};
+
+use crate::links::{DEADLINE, Links};
+use crate::model::{Address, FailoverMode, Place, Step, StepOutcome, Target};
+use crate::platform::{Platform, PlatformError, Survey};
+
+/// What steps are performed with.
+pub struct Actor<'a, P> {
+    /// The platform.
+    pub platform: &'a P,
+    /// The connections to the nodes.
+    pub links: &'a Links,
+    /// The manifest.
+    pub cluster: &'a RedisCluster,
+    /// The survey of this pass: where the nodes are.
+    pub survey: &'a Survey,
+}
+
+/// A step that ended early says so by an error; the outcome is the same type.
+type Tried<T> = Result<T, StepOutcome>;
+
+/// How often BUMPEPOCH is sent before it counts as failed.
+const BUMPS_MOST: usize = 16;
+
+/// The role that a node must have when the step reaches it.
+#[derive(Clone, Copy)]
+enum Expect {
+    Any,
+    Master,
+    ReplicaOf(NodeId),
+}
+
+impl<P: Platform> Actor<'_, P> {
+    /// Performs the step.
+    pub async fn act(&self, step: &Step) -> StepOutcome {
+        match self.try_act(step).await {
+            Ok(()) => StepOutcome::Done,
+            Err(outcome) => outcome,
+        }
+    }
+
+    async fn try_act(&self, step: &Step) -> Tried<()> {
+        match step {
+            Step::EnsureCommon => platform(self.platform.ensure_common(self.cluster).await),
+            Step::EnsureShard { shard, pods } => platform(
+                self.platform
+                    .ensure_shard(self.cluster, *shard, *pods)
+                    .await,
+            ),
+            Step::RemoveShard { shard } => platform(self.platform.remove_shard(*shard).await),
+            Step::AddSlots { node, slots } => {
+                self.tell(node, Expect::Master, &add_slots(slots)).await
+            }
+            Step::SetConfigEpoch { node, epoch } => {
+                let command = cluster(&["SET-CONFIG-EPOCH", &epoch.to_string()]);
+                self.tell(node, Expect::Master, &command).await
+            }
+            Step::Meet {
+                node,
+                peer,
+                address,
+            } => self.meet(node, peer, address).await,
+            Step::Forget { id, nodes } => self.forget(*id, nodes).await,
+            Step::ResetSoft { node } => self.reset_soft(node).await,
+            Step::BumpEpoch { node, above } => self.bump_epoch(node, *above).await,
+            Step::Replicate { node, master } => {
+                let command = cluster(&["REPLICATE", master.as_str()]);
+                self.tell(node, Expect::Any, &command).await
+            }
+            Step::Failover { node, mode, master } => {
+                self.tell(node, Expect::ReplicaOf(*master), &failover(*mode))
+                    .await
+            }
+            Step::EndWithholding { node, run_id } => {
+                let mut command = cmd("SLOTKEEPER");
+                command.arg("SERVE").arg(run_id);
+                self.tell(node, Expect::Any, &command).await
+            }
+        }
+    }
+
+    /// Verifies the target and sends it one command.
+    async fn tell(&self, node: &Target, expect: Expect, command: &Cmd) -> Tried<()> {
+        let (mut connection, _) = self.verified(node, expect).await?;
+        send::<Value>(&mut connection, command).await.map(drop)
+    }
+
+    async fn meet(&self, node: &Target, peer: &Target, address: &Address) -> Tried<()> {
+        self.verified_at(peer, address, Expect::Any).await?;
+        let command = cluster(&[
+            "MEET",
+            &address.ip,
+            &address.port.to_string(),
+            &address.bus_port.to_string(),
+        ]);
+        self.tell(node, Expect::Any, &command).await
+    }
+
+    /// Tells all nodes at the same time; the worst outcome counts.
+    async fn forget(&self, id: NodeId, nodes: &[Target]) -> Tried<()> {
+        let command = cluster(&["FORGET", id.as_str()]);
+        let telling = nodes.iter().map(|node| async {
+            match self.tell(node, Expect::Any, &command).await {
+                Err(StepOutcome::Refused(why)) if why.contains("Unknown node") => Ok(()),
+                outcome => outcome,
+            }
+        });
+        join_all(telling).await.into_iter().collect()
+    }
+
+    async fn reset_soft(&self, node: &Target) -> Tried<()> {
+        let (mut connection, line) = self.verified(node, Expect::Any).await?;
+        if !line.flags.slave {
+            return Err(not_sent("it is not a replica"));
+        }
+        let keys: u64 = send(&mut connection, &cmd("DBSIZE"))
+            .await
+            .map_err(unsent)?;
+        if keys > 0 {
+            return Err(not_sent(&format!("it holds {keys} keys")));
+        }
+        send::<Value>(&mut connection, &cluster(&["RESET", "SOFT"]))
+            .await
+            .map(drop)
+    }
+
+    async fn bump_epoch(&self, node: &Target, above: Epoch) -> Tried<()> {
+        let (mut connection, line) = self.verified(node, Expect::Master).await?;
+        let mut epoch = line.config_epoch;
+        for _ in 0..BUMPS_MOST {
+            if epoch > above {
+                return Ok(());
+            }
+            let reply: String = send(&mut connection, &cluster(&["BUMPEPOCH"])).await?;
+            let number = reply
+                .split_whitespace()
+                .last()
+                .and_then(|word| word.parse().ok());
+            epoch = Epoch(number.ok_or_else(|| {
+                StepOutcome::Refused(format!("CLUSTER BUMPEPOCH answered {reply:?}"))
+            })?);
+        }
+        Err(StepOutcome::Refused(format!(
+            "its epoch stays at {epoch}, not above {above}"
+        )))
+    }
+
+    /// A connection to the target on which it has just said that it is the one.
+    async fn verified(
+        &self,
+        node: &Target,
+        expect: Expect,
+    ) -> Tried<(MultiplexedConnection, NodeLine)> {
+        let pod = self.survey.pods.get(&node.place);
+        let Some(address) = pod.and_then(|pod| pod.address.as_ref()) else {
+            return Err(not_sent("its address is not known"));
+        };
+        self.verified_at(node, address, expect).await
+    }
+
+    async fn verified_at(
+        &self,
+        node: &Target,
+        address: &Address,
+        expect: Expect,
+    ) -> Tried<(MultiplexedConnection, NodeLine)> {
+        if self.platform.life(node.place).await.as_ref() != Some(&node.uid) {
+            return Err(not_sent("the pod has another life by now"));
+        }
+        let connected = self.links.get(node.place, address).await;
+        let mut connection = connected.map_err(|why| not_sent(&why.to_string()))?;
+        let text: String = send(&mut connection, &cluster(&["NODES"]))
+            .await
+            .map_err(unsent)
+            .inspect_err(|_| self.links.drop_link(node.place))?;
+        let line = myself(&text)?;
+        if line.id != node.id {
+            return Err(not_sent(&format!("{} answers as {}", node.place, line.id)));
+        }
+        expect.check(&line, node.place)?;
+        Ok((connection, line))
+    }
+}
+
+impl Expect {
+    fn check(self, line: &NodeLine, place: Place) -> Tried<()> {
+        match self {
+            Expect::Any => Ok(()),
+            Expect::Master if line.flags.master => Ok(()),
+            Expect::Master => Err(not_sent(&format!("{place} is not a master"))),
+            Expect::ReplicaOf(master) if line.flags.slave && line.master == Some(master) => Ok(()),
+            Expect::ReplicaOf(master) => {
+                Err(not_sent(&format!("{place} is not a replica of {master}")))
+            }
+        }
+    }
+}
+
+/// The line of the answering node in CLUSTER NODES.
+fn myself(text: &str) -> Tried<NodeLine> {
+    let lines = parse_nodes(text).map_err(|error| not_sent(&error.to_string()))?;
+    let mine = lines.into_iter().find(|line| line.flags.myself);
+    mine.ok_or_else(|| not_sent("CLUSTER NODES has no line of the node itself"))
+}
+
+async fn send<T: redis::FromRedisValue>(
+    connection: &mut MultiplexedConnection,
+    command: &Cmd,
+) -> Tried<T> {
+    match tokio::time::timeout(DEADLINE, command.query_async(connection)).await {
+        Ok(Ok(reply)) => Ok(reply),
+        Ok(Err(error)) => Err(failed(&error)),
+        Err(_) => Err(StepOutcome::Unknown("no answer in time".to_owned())),
+    }
+}
+
+fn failed(error: &RedisError) -> StepOutcome {
+    match error.kind() {
+        ErrorKind::Io => StepOutcome::Unknown(error.to_string()),
+        _ => StepOutcome::Refused(error.to_string()),
+    }
+}
+
+/// The outcome of a step whose question, not its command, failed: nothing was sent.
+fn unsent(outcome: StepOutcome) -> StepOutcome {
+    not_sent(outcome.error().unwrap_or_default())
+}
+
+fn not_sent(why: &str) -> StepOutcome {
+    StepOutcome::NotSent(why.to_owned())
+}
+
+fn platform(result: Result<(), PlatformError>) -> Tried<()> {
+    result.map_err(|error| match error {
+        PlatformError::Refused(why) => StepOutcome::Refused(why),
+        PlatformError::Unknown(why) => StepOutcome::Unknown(why),
+    })
+}
+
+fn cluster(words: &[&str]) -> Cmd {
+    let mut command = cmd("CLUSTER");
+    command.arg(words);
+    command
+}
+
+fn add_slots(slots: &SlotSet) -> Cmd {
+    let mut command = cluster(&["ADDSLOTSRANGE"]);
+    for range in slots.ranges() {
+        command.arg(range.start().get()).arg(range.end().get());
+    }
+    command
+}
+
+fn failover(mode: FailoverMode) -> Cmd {
+    match mode {
+        FailoverMode::Plain => cluster(&["FAILOVER"]),
+        FailoverMode::Force => cluster(&["FAILOVER", "FORCE"]),
+        FailoverMode::Takeover => cluster(&["FAILOVER", "TAKEOVER"]),
+    }
+}

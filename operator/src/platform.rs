@@ -1,0 +1,69 @@
+//! What the operator asks of the place where nodes run: pods to look at, a few objects to keep, and
+//! a word when something happens there. Everything else goes to the nodes themselves.
+
+pub mod local;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+
+use slotkeeper_crds::{RedisCluster, RedisClusterStatus};
+use thiserror::Error;
+
+use crate::model::{Objects, Place, PodUid, PodView};
+
+/// A platform keeps the pods of one cluster.
+pub trait Platform {
+    /// Everything that the platform knows of the cluster now.
+    fn survey(
+        &self,
+        cluster: &RedisCluster,
+    ) -> impl Future<Output = Result<Survey, PlatformError>> + Send;
+
+    /// The present life of a pod, read again just before a step is sent to its node.
+    fn life(&self, place: Place) -> impl Future<Output = Option<PodUid>> + Send;
+
+    /// Creates or corrects what the whole cluster shares.
+    fn ensure_common(
+        &self,
+        cluster: &RedisCluster,
+    ) -> impl Future<Output = Result<(), PlatformError>> + Send;
+
+    /// Creates or corrects the object of a shard, to keep that many pods.
+    fn ensure_shard(
+        &self,
+        cluster: &RedisCluster,
+        shard: u32,
+        pods: u32,
+    ) -> impl Future<Output = Result<(), PlatformError>> + Send;
+
+    /// Removes the object of a shard and its pods.
+    fn remove_shard(&self, shard: u32) -> impl Future<Output = Result<(), PlatformError>> + Send;
+
+    /// Writes the status. Called only when it has changed.
+    fn publish(
+        &self,
+        status: &RedisClusterStatus,
+    ) -> impl Future<Output = Result<(), PlatformError>> + Send;
+}
+
+/// What the platform knows of a cluster at one moment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Survey {
+    /// The objects behind the pods.
+    pub objects: Objects,
+    /// One for every desired place, there or not, and one for every further pod of the cluster.
+    pub pods: BTreeMap<Place, PodView>,
+    /// The password that nodes and clients share.
+    pub password: Option<String>,
+}
+
+/// The platform could not do or say something.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum PlatformError {
+    /// It refused.
+    #[error("{0}")]
+    Refused(String),
+    /// It did not answer; what was asked may have happened.
+    #[error("{0}")]
+    Unknown(String),
+}

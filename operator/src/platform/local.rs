@@ -1,0 +1,303 @@
+//! The local platform: nodes as child processes on 127.0.0.1, files in one directory.
+
+mod backoff;
+mod layout;
+mod manifest;
+mod node_config;
+pub mod ports;
+mod process;
+mod state;
+mod supervisor;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::future::join_all;
+use slotkeeper_crds::{MemberStatus, RedisCluster, RedisClusterStatus};
+use tokio::sync::Notify;
+
+pub use layout::Layout;
+pub use manifest::{Manifest, read};
+pub use process::{Process, ProcessId};
+pub use state::{PodState, State, load_cluster, save_cluster};
+pub use supervisor::{GRACE, Supervisor, Tell};
+
+use super::{Platform, PlatformError, Survey};
+use crate::model::{Address, ObjectState, Objects, Place, PodUid, PodView, ShardObject};
+
+/// A cluster of processes in a directory.
+pub struct LocalPlatform {
+    supervisor: Arc<Supervisor>,
+    password: Option<String>,
+    cluster: Mutex<RedisCluster>,
+}
+
+impl LocalPlatform {
+    /// The cluster of a manifest in the directory of `layout`. Pods that the directory's record
+    /// names are kept running from now on; no other process is touched or started.
+    ///
+    /// # Errors
+    /// When a port that is needed is taken, or the record cannot be read.
+    pub fn open(
+        layout: Layout,
+        binary: PathBuf,
+        manifest: &Manifest,
+        wake: Arc<Notify>,
+        tell: Tell,
+    ) -> Result<LocalPlatform, String> {
+        let mut state = State::load(&layout.dir)?.unwrap_or_default();
+        state.base_port = layout.base_port;
+        let supervisor = Supervisor::new(layout, binary, state, wake, tell);
+        let recorded: Vec<Place> = supervisor.record(|state| state.places().collect());
+        let places = places(&manifest.cluster).chain(recorded.iter().copied());
+        for place in places {
+            if supervisor.left_over(place).is_none() {
+                check_ports(supervisor.layout(), place)?;
+            }
+        }
+        for place in recorded {
+            supervisor.keep(place);
+        }
+        Ok(LocalPlatform {
+            supervisor: Arc::new(supervisor),
+            password: manifest.password.clone(),
+            cluster: Mutex::new(manifest.cluster.clone()),
+        })
+    }
+
+    /// Takes a changed manifest.
+    pub fn apply(&self, cluster: &RedisCluster) {
+        let mut known = self.cluster.lock().unwrap_or_else(PoisonError::into_inner);
+        let status = known.status.take();
+        known.clone_from(cluster);
+        known.status = status;
+    }
+
+    /// Where the pods are.
+    #[must_use]
+    pub fn layout(&self) -> &Layout {
+        self.supervisor.layout()
+    }
+
+    /// Stops the supervisor and then the nodes: replicas first, so that no master hands over to
+    /// one that is about to end, too.
+    pub async fn stop(&self) {
+        let masters = self.masters();
+        let (masters, replicas): (Vec<_>, Vec<_>) = (self.supervisor.let_go().await)
+            .into_iter()
+            .partition(|(place, _)| masters.contains(&self.layout().pod(*place)));
+        for group in [replicas, masters] {
+            let ending = group.into_iter().map(|(place, mut process)| async move {
+                process.end(GRACE).await;
+                self.supervisor
+                    .record(|state| state.pod(place).process = None);
+            });
+            join_all(ending).await;
+        }
+    }
+
+    /// Stops the supervisor and leaves the nodes running.
+    pub async fn leave(&self) {
+        self.supervisor.let_go().await;
+    }
+
+    fn masters(&self) -> Vec<String> {
+        let cluster = self.cluster.lock().unwrap_or_else(PoisonError::into_inner);
+        let shards = cluster.status.iter().flat_map(|status| &status.shards);
+        let masters = shards.filter_map(|shard| shard.master.as_ref());
+        masters.map(|master| master.pod.clone()).collect()
+    }
+
+    /// The text that the configuration file of a pod should have, and its address.
+    fn wanted(&self, cluster: &RedisCluster, place: Place) -> Result<(Address, String), String> {
+        let layout = self.layout();
+        let address = layout.address(place)?;
+        let password = self.password.as_deref();
+        let text = node_config::render(layout, place, &address, &cluster.spec, password);
+        Ok((address, text))
+    }
+
+    fn shard_state(&self, cluster: &RedisCluster, shard: u32, pods: u32) -> ObjectState {
+        let current = (0..pods).all(|ordinal| {
+            let place = Place::new(shard, ordinal);
+            let on_disk = fs::read_to_string(self.layout().config_file(place));
+            let wanted = self.wanted(cluster, place);
+            matches!((on_disk, wanted), (Ok(text), Ok((_, wanted))) if text == wanted)
+        });
+        if current {
+            ObjectState::Current
+        } else {
+            ObjectState::Stale
+        }
+    }
+
+    fn common_state(&self) -> ObjectState {
+        let file = Layout::password_file(&self.layout().dir);
+        match fs::read_to_string(file) {
+            Err(_) => ObjectState::Missing,
+            Ok(text) if text == self.password.as_deref().unwrap_or_default() => {
+                ObjectState::Current
+            }
+            Ok(_) => ObjectState::Stale,
+        }
+    }
+
+    fn prepare(&self, cluster: &RedisCluster, place: Place) -> Result<(), String> {
+        if !self.supervisor.keeps(place) && self.supervisor.left_over(place).is_none() {
+            check_ports(self.layout(), place)?;
+        }
+        let (_, text) = self.wanted(cluster, place)?;
+        let failed = |error: std::io::Error| format!("{}: {error}", self.layout().pod(place));
+        fs::create_dir_all(self.layout().pod_dir(place)).map_err(failed)?;
+        state::save(&self.layout().config_file(place), &text).map_err(failed)
+    }
+
+    /// Ends a pod; without storage its data goes with it.
+    fn remove(&self, place: Place) {
+        let cluster = self.cluster.lock().unwrap_or_else(PoisonError::into_inner);
+        let keep = cluster.spec.storage.is_some();
+        let dir = self.layout().pod_dir(place);
+        self.supervisor.remove(place, move || {
+            if !keep {
+                // What is left of it is overwritten by the next pod of the place.
+                let _ = fs::remove_dir_all(dir);
+            }
+        });
+    }
+}
+
+impl Platform for LocalPlatform {
+    async fn survey(&self, cluster: &RedisCluster) -> Result<Survey, PlatformError> {
+        let lives = self.supervisor.lives();
+        let shards = self.supervisor.record(|state| state.shards.clone());
+        let objects = Objects {
+            common: self.common_state(),
+            shards: shards
+                .into_iter()
+                .map(|(shard, pods)| {
+                    let state = self.shard_state(cluster, shard, pods);
+                    (shard, ShardObject { pods, state })
+                })
+                .collect(),
+        };
+        let mut pods = BTreeMap::new();
+        for place in places(cluster).chain(lives.keys().copied()) {
+            let life = lives.get(&place).cloned().unwrap_or_default();
+            let address = self
+                .layout()
+                .address(place)
+                .map_err(PlatformError::Refused)?;
+            let view = PodView {
+                name: self.layout().pod(place),
+                uid: life.uid,
+                hostname: self.layout().hostname(place),
+                phase: life.phase,
+                address: Some(address),
+                // All are on this one, which is what the user asked for.
+                machine: None,
+                ended: life.ended,
+                volume_mounted: true,
+            };
+            pods.insert(place, view);
+        }
+        Ok(Survey {
+            objects,
+            pods,
+            password: self.password.clone(),
+        })
+    }
+
+    async fn life(&self, place: Place) -> Option<PodUid> {
+        let life = self.supervisor.lives().remove(&place)?;
+        life.phase.may_run().then_some(life.uid)
+    }
+
+    async fn ensure_common(&self, _: &RedisCluster) -> Result<(), PlatformError> {
+        let file = Layout::password_file(&self.layout().dir);
+        let text = self.password.as_deref().unwrap_or_default();
+        state::save(&file, text).map_err(|error| PlatformError::Refused(error.to_string()))
+    }
+
+    async fn ensure_shard(
+        &self,
+        cluster: &RedisCluster,
+        shard: u32,
+        pods: u32,
+    ) -> Result<(), PlatformError> {
+        let places = (0..pods).map(|ordinal| Place::new(shard, ordinal));
+        for place in places.clone() {
+            self.prepare(cluster, place)
+                .map_err(PlatformError::Refused)?;
+        }
+        self.supervisor
+            .record(|state| state.shards.insert(shard, pods));
+        places.for_each(|place| self.supervisor.keep(place));
+        for place in self.supervisor.lives().into_keys() {
+            if place.shard == shard && place.ordinal >= pods {
+                self.remove(place);
+            }
+        }
+        Ok(())
+    }
+
+    async fn remove_shard(&self, shard: u32) -> Result<(), PlatformError> {
+        self.supervisor.record(|state| state.shards.remove(&shard));
+        for place in self.supervisor.lives().into_keys() {
+            if place.shard == shard {
+                self.remove(place);
+            }
+        }
+        Ok(())
+    }
+
+    async fn publish(&self, status: &RedisClusterStatus) -> Result<(), PlatformError> {
+        let mut cluster = self.cluster.lock().unwrap_or_else(PoisonError::into_inner);
+        cluster.status = Some(status.clone());
+        let places: BTreeMap<String, Place> = (self.supervisor.lives().into_keys())
+            .map(|place| (self.layout().pod(place), place))
+            .collect();
+        self.supervisor.record(|state| {
+            for MemberStatus { pod, node_id, .. } in members(status) {
+                if let (Some(place), Some(_)) = (places.get(pod), node_id) {
+                    state.pod(*place).node_id.clone_from(node_id);
+                }
+            }
+        });
+        save_cluster(&self.layout().dir, &cluster)
+            .map_err(|error| PlatformError::Refused(error.to_string()))
+    }
+}
+
+/// Every place that the manifest asks for.
+fn places(cluster: &RedisCluster) -> impl Iterator<Item = Place> + use<> {
+    let (shards, ordinals) = (cluster.spec.shards, cluster.spec.replicas_per_shard + 1);
+    (0..u32::from(shards)).flat_map(move |shard| {
+        (0..u32::from(ordinals)).map(move |ordinal| Place::new(shard, ordinal))
+    })
+}
+
+fn members(status: &RedisClusterStatus) -> impl Iterator<Item = &MemberStatus> {
+    let shards = status.shards.iter();
+    shards.flat_map(|shard| shard.master.iter().chain(&shard.replicas))
+}
+
+fn check_ports(layout: &Layout, place: Place) -> Result<(), String> {
+    let address = layout.address(place)?;
+    for port in [
+        address.port,
+        address.bus_port,
+        Layout::health_port(&address),
+    ] {
+        ports::check_free(&address.ip, port)
+            .map_err(|error| format!("{}: {error}", layout.pod(place)))?;
+    }
+    Ok(())
+}
+
+/// The directory of a cluster where the user names none.
+#[must_use]
+pub fn default_dir(name: &str) -> PathBuf {
+    Path::new(".slotkeeper").join(name)
+}

@@ -1,0 +1,144 @@
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use slotkeeper_crds::RedisCluster;
+
+use super::layout::Layout;
+use super::process::ProcessId;
+use crate::model::Place;
+
+/// What has to outlive a run of `local up`: which shards there are, and which processes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// The port of pod 0 of shard 0.
+    pub base_port: u16,
+    /// The shards and how many pods each has.
+    pub shards: BTreeMap<u32, u32>,
+    /// The pods, by SHARD-ORDINAL.
+    pub pods: BTreeMap<String, PodState>,
+}
+
+/// One pod.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PodState {
+    /// Counts its processes; what a pod UID is elsewhere.
+    pub incarnation: u64,
+    /// Its process, if it has one.
+    pub process: Option<ProcessId>,
+    /// The id that its node last gave.
+    pub node_id: Option<String>,
+}
+
+impl State {
+    /// The record of a pod.
+    pub fn pod(&mut self, place: Place) -> &mut PodState {
+        self.pods.entry(place.to_string()).or_default()
+    }
+
+    /// Every place that a shard of the record has.
+    pub fn places(&self) -> impl Iterator<Item = Place> + '_ {
+        let shards = self.shards.iter();
+        shards.flat_map(|(shard, pods)| (0..*pods).map(|ordinal| Place::new(*shard, ordinal)))
+    }
+
+    /// Reads the record of a directory; none when there is no cluster in it.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn load(dir: &Path) -> Result<Option<State>, String> {
+        load(&Layout::state_file(dir))
+    }
+
+    /// Writes the record.
+    ///
+    /// # Errors
+    /// When the disk refuses it.
+    pub fn save(&self, dir: &Path) -> io::Result<()> {
+        save(&Layout::state_file(dir), &to_json(self))
+    }
+}
+
+/// Reads the last accepted RedisCluster of a directory, with its status.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn load_cluster(dir: &Path) -> Result<Option<RedisCluster>, String> {
+    load(&Layout::cluster_file(dir))
+}
+
+/// Writes it.
+///
+/// # Errors
+/// When the disk refuses it.
+pub fn save_cluster(dir: &Path, cluster: &RedisCluster) -> io::Result<()> {
+    save(&Layout::cluster_file(dir), &to_json(cluster))
+}
+
+/// Replaces a file as a whole, readable for its owner only: a password may be in it.
+///
+/// # Errors
+/// When the disk refuses it.
+pub fn save(path: &Path, text: &str) -> io::Result<()> {
+    let new = path.with_extension("new");
+    let mut options = fs::OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&new)?;
+    file.write_all(text.as_bytes())?;
+    fs::rename(&new, path)
+}
+
+fn load<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<Option<T>, String> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(format!("cannot read {}: {error}", path.display())),
+    };
+    let value = serde_json::from_str(&text);
+    value
+        .map(Some)
+        .map_err(|error| format!("{} is damaged: {error}", path.display()))
+}
+
+fn to_json<T: Serialize>(value: &T) -> String {
+    serde_json::to_string_pretty(value).expect("plain data with text keys always serialises")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_record_round_trips_and_damage_is_named() {
+        let dir = std::env::temp_dir().join(format!("slotkeeper-state-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        assert_eq!(State::load(&dir), Ok(None));
+        let mut state = State {
+            base_port: 6379,
+            ..State::default()
+        };
+        state.shards.insert(1, 2);
+        state.pod(Place::new(1, 0)).incarnation = 3;
+        state.save(&dir).unwrap();
+        let read = State::load(&dir).unwrap().unwrap();
+        assert_eq!(read, state);
+        assert_eq!(
+            read.places().collect::<Vec<_>>(),
+            [Place::new(1, 0), Place::new(1, 1)]
+        );
+        save(&Layout::state_file(&dir), "{").unwrap();
+        assert!(
+            State::load(&dir)
+                .unwrap_err()
+                .contains("state.json is damaged")
+        );
+        fs::remove_dir_all(&dir).unwrap();
+    }
+}
