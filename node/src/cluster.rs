@@ -19,7 +19,6 @@ mod nodes;
 mod nodes_conf;
 mod ownership;
 mod ping;
-mod random;
 mod receive;
 mod requests;
 mod send;
@@ -39,7 +38,6 @@ use links::Links;
 use manual::Manual;
 use node::Flags;
 use nodes::Nodes;
-pub use random::Random;
 use slotkeeper_topology::{Epoch, NodeId, Slot, SlotSet};
 use slots::Slots;
 use state::State;
@@ -47,6 +45,7 @@ pub use view::{ClusterHealth, MessageCount};
 
 use crate::config::Config;
 use crate::io::{Level, LinkEvent, LinkId, Peer};
+pub use crate::random::Random;
 use crate::request::ClusterRequest;
 use crate::resp::Reply;
 use crate::time::Now;
@@ -216,7 +215,9 @@ impl Cluster {
     pub fn config_changed(&mut self, config: &Config, now: Now) {
         self.now = now;
         self.config = config.clone();
-        self.apply_config();
+        if self.apply_config() {
+            self.announce();
+        }
         self.todo.update_state = true;
         self.flush();
     }
@@ -288,8 +289,17 @@ impl Cluster {
         self.events.extend(self.sends.drain(..));
     }
 
-    /// What this node announces about itself, out of the configuration.
-    fn apply_config(&mut self) {
+    /// Tells everybody at once what has changed; a PING, since addresses are learnt from those.
+    fn announce(&mut self) {
+        for r in self.nodes.refs() {
+            if self.nodes.is_peer(r) && self.nodes[r].ping_sent.is_none() {
+                self.ping(r);
+            }
+        }
+    }
+
+    /// What this node announces about itself, out of the configuration; whether that changed.
+    fn apply_config(&mut self) -> bool {
         let config = &self.config;
         let or = |announced: u16, own: u16| if announced == 0 { own } else { announced };
         let port = or(config.cluster_announce_port, config.port);
@@ -312,6 +322,7 @@ impl Cluster {
         me.flags.assign(Flags::NO_FAILOVER, no_failover);
         let after = (me.ip, me.port, me.bus_port, me.flags, me.hostname.clone());
         self.todo.save |= before != after;
+        before != after
     }
 
     /// `cluster-announce-ip`, if it is an address.
@@ -400,8 +411,12 @@ impl Cluster {
     /// its links, but sends no PING and no PONG except in answer to a MEET, so that others may find
     /// it failed. Becoming a replica ends it, too.
     pub fn set_withholding(&mut self, withholding: bool) {
-        self.withholding = withholding;
-        self.declared_failed &= withholding;
+        if withholding {
+            self.withholding = true;
+        } else {
+            self.speak_again();
+            self.flush();
+        }
     }
 
     /// Whether it withholds.

@@ -1,5 +1,6 @@
 use slotkeeper_topology::NodeId;
 
+use super::bus::Kind;
 use super::node::{FailureReport, Flags, Moment};
 use super::{Cluster, NodeRef};
 use crate::io::Level;
@@ -139,6 +140,20 @@ impl Cluster {
         node.fail_time = None;
         self.todo.save = true;
         self.todo.update_state = true;
+    }
+
+    /// Withholding is over. The others wait for the PONGs that were kept back, and would go on
+    /// waiting: as long as anything comes from here, they do not open the link anew.
+    pub(super) fn speak_again(&mut self) {
+        if !std::mem::take(&mut self.withholding) {
+            return;
+        }
+        self.declared_failed = false;
+        for r in self.nodes.refs() {
+            if let Some(link) = self.nodes[r].inbound {
+                self.send_gossip(link, Kind::Pong);
+            }
+        }
     }
 
     /// Broadcasts FAIL about this node itself: a replica has newer data and shall be elected. Only

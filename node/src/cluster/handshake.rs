@@ -17,7 +17,7 @@ impl Cluster {
         if self.nodes.is_full() || self.nodes.iter().any(|(_, n)| n.in_handshake() && same(n)) {
             return false;
         }
-        let id = NodeId::from_random(self.random.id_bytes());
+        let id = NodeId::from_random(self.random.bytes());
         let mut node = Node::new(id, Flags::HANDSHAKE | Flags::MEET, self.now);
         node.ip = Some(ip);
         node.port = port;
@@ -34,7 +34,7 @@ impl Cluster {
         if sender.is_some() || self.nodes.is_full() {
             return;
         }
-        let id = NodeId::from_random(self.random.id_bytes());
+        let id = NodeId::from_random(self.random.bytes());
         let mut node = Node::new(id, Flags::HANDSHAKE, self.now);
         node.ip = Some(ip);
         node.port = header.port;

@@ -3,8 +3,8 @@ use std::ops::{Index, IndexMut};
 
 use slotkeeper_topology::NodeId;
 
-use super::NodeRef;
 use super::node::{Flags, Node};
+use super::{NodeRef, Random};
 
 /// More nodes than any cluster has; what gossip names beyond is not taken up.
 const MOST_NODES: usize = 60_000;
@@ -14,6 +14,8 @@ const MOST_NODES: usize = 60_000;
 pub(super) struct Nodes {
     slab: Vec<Option<Node>>,
     by_id: BTreeMap<NodeId, NodeRef>,
+    /// All of them, ordered by id: walked for every message.
+    order: Vec<NodeRef>,
     me: NodeRef,
 }
 
@@ -23,6 +25,7 @@ impl Nodes {
         Nodes {
             slab: vec![Some(me)],
             by_id,
+            order: vec![NodeRef(0)],
             me: NodeRef(0),
         }
     }
@@ -50,12 +53,12 @@ impl Nodes {
 
     /// All of them, ordered by id.
     pub fn refs(&self) -> Vec<NodeRef> {
-        self.by_id.values().copied().collect()
+        self.order.clone()
     }
 
     /// All of them, ordered by id.
     pub fn iter(&self) -> impl Iterator<Item = (NodeRef, &Node)> {
-        self.by_id.values().map(|&r| (r, &self[r]))
+        self.order.iter().map(|&r| (r, &self[r]))
     }
 
     pub fn is_full(&self) -> bool {
@@ -74,7 +77,12 @@ impl Nodes {
         }
         let r = NodeRef(u16::try_from(place).expect("the number of nodes is bounded"));
         self.by_id.insert(id, r);
+        self.reorder();
         r
+    }
+
+    fn reorder(&mut self) {
+        self.order = self.by_id.values().copied().collect();
     }
 
     /// Gives a node its true id.
@@ -83,6 +91,7 @@ impl Nodes {
         self.by_id.remove(&known);
         self[r].id = id;
         self.by_id.insert(id, r);
+        self.reorder();
     }
 
     /// Takes a node out. The caller has closed its links and freed its slots.
@@ -90,6 +99,7 @@ impl Nodes {
         let known = self[r].id;
         self.by_id.remove(&known);
         self.slab[usize::from(r.0)] = None;
+        self.reorder();
         for node in self.slab.iter_mut().flatten() {
             node.reports.retain(|report| report.reporter != r);
             if node.master == Some(r) {
@@ -123,6 +133,12 @@ impl Nodes {
         } else {
             self[r].master
         }
+    }
+
+    /// One of them, drawn at random.
+    pub fn draw(&self, random: &mut Random) -> NodeRef {
+        let index = random.below(self.order.len() as u64);
+        self.order[usize::try_from(index).unwrap_or_default()]
     }
 
     /// A node that is in no handshake and is not this one.

@@ -19,7 +19,7 @@ pub(super) struct Remembered {
 impl Remembered {
     /// What a node knows that has never run.
     pub fn of_new_node(random: &mut Random, now: Now) -> Remembered {
-        let id = NodeId::from_random(random.id_bytes());
+        let id = NodeId::from_random(random.bytes());
         let mut me = Node::new(id, Flags::MYSELF | Flags::MASTER, now);
         me.shard = Some(id);
         Remembered {

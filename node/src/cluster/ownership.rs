@@ -125,13 +125,12 @@ impl Cluster {
             self.slots.close(me, None);
             self.unsynced = true;
         }
-        // Replicated data is the new master's: there is nothing left to withhold.
-        self.withholding = false;
-        self.declared_failed = false;
         self.nodes.me_mut().shard = Some(self.shard_of(master));
         self.set_replica_of(me, Some(master));
         self.follow(master);
         self.end_manual_failover();
+        // Replicated data is the new master's: there is nothing left to withhold.
+        self.speak_again();
         self.todo.save = true;
         self.todo.update_state = true;
     }

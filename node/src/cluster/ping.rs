@@ -36,10 +36,9 @@ impl Cluster {
     }
 
     fn ping_random(&mut self) {
-        let refs = self.nodes.refs();
         let mut oldest: Option<NodeRef> = None;
         for _ in 0..RANDOM_PING_CANDIDATES {
-            let r = refs[self.random.index(refs.len())];
+            let r = self.nodes.draw(&mut self.random);
             let node = &self.nodes[r];
             if node.outbound.is_none()
                 || node.ping_sent.is_some()

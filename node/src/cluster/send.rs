@@ -139,7 +139,7 @@ impl Cluster {
             if fresh == 0 || chosen.len() >= wanted {
                 break;
             }
-            let r = refs[self.random.index(refs.len())];
+            let r = self.nodes.draw(&mut self.random);
             let node = &mut self.nodes[r];
             if r == me || Some(r) == to || node.suspected() {
                 continue;

@@ -101,12 +101,11 @@ impl Cluster {
                 self.forget_node(r);
             }
         }
-        self.withholding = false;
-        self.declared_failed = false;
+        self.speak_again();
         if hard {
             self.current_epoch = Epoch::ZERO;
             self.last_vote_epoch = Epoch::ZERO;
-            let id = NodeId::from_random(self.random.id_bytes());
+            let id = NodeId::from_random(self.random.bytes());
             let old = self.nodes.me().id;
             self.nodes.rename(me, id);
             let node = self.nodes.me_mut();

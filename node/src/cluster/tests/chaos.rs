@@ -2,6 +2,10 @@
 
 use super::*;
 
+fn draw(random: &mut Random, below: usize) -> usize {
+    usize::try_from(random.below(below as u64)).unwrap()
+}
+
 /// Every node's claim on its own slots carries an epoch of its own.
 fn check_one_owner_per_epoch(world: &World, seed: u64) {
     let mut claims: BTreeMap<(Slot, u64), NodeId> = BTreeMap::new();
@@ -45,11 +49,11 @@ fn kills_and_partitions_heal() {
         let mut world = World::formed(3, 3);
         let mut random = Random::new(seed);
         for _ in 0..12 {
-            let i = random.index(6);
+            let i = draw(&mut random, 6);
             match random.below(5) {
                 0 => world.kill(i),
                 1 if !world.members[i].up => world.restart(i),
-                2 => world.partition(&[i, random.index(6)]),
+                2 => world.partition(&[i, draw(&mut random, 6)]),
                 3 => world.cut.clear(),
                 _ if world.members[i].up => {
                     world.failover(
@@ -105,7 +109,7 @@ fn garbled_messages_never_make_it_panic() {
                 for _ in 0..=random.below(4) {
                     // Past the signature and the length, often in the header's last part.
                     let from = if random.below(2) == 0 { 8 } else { 2200 };
-                    let at = from + random.index(garbled.len() - from);
+                    let at = from + draw(&mut random, garbled.len() - from);
                     garbled[at] = u8::try_from(random.below(256)).unwrap();
                 }
                 *bytes = garbled.into();

@@ -57,3 +57,15 @@ fn one_seed_gives_one_history() {
     };
     assert_eq!(history(), history());
 }
+
+#[test]
+fn a_cluster_at_rest_saves_nothing() {
+    let mut world = World::formed(3, 3);
+    world.run(3000);
+    world.members.iter_mut().for_each(|m| m.trace.clear());
+    world.run(20_000);
+    for m in &world.members {
+        assert!(!m.trace.contains(&"save"));
+        assert!(m.trace.contains(&"send"));
+    }
+}

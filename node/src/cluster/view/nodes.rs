@@ -1,5 +1,3 @@
-use slotkeeper_topology::NodeLine;
-
 use crate::cluster::{Cluster, NodeRef};
 use crate::resp::Reply;
 
@@ -10,7 +8,7 @@ impl Cluster {
             .nodes
             .refs()
             .into_iter()
-            .map(|r| format!("{}\n", self.shown(r)))
+            .map(|r| format!("{}\n", self.line_of(r)))
             .collect();
         reply.verbatim(&text);
     }
@@ -20,17 +18,8 @@ impl Cluster {
         let replicas = self.nodes.replicas_of(master);
         reply.array(replicas.len());
         for r in replicas {
-            reply.bulk_display(self.shown(r));
+            reply.bulk_display(self.line_of(r));
         }
-    }
-
-    fn shown(&self, r: NodeRef) -> NodeLine {
-        let mut line = self.line_of(r);
-        if line.flags.myself {
-            // We hear ourselves now, to the second, as Redis writes it.
-            line.pong_received = self.now.unix_ms() / 1000 * 1000;
-        }
-        line
     }
 
     /// CLUSTER LINKS.
