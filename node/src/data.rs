@@ -3,13 +3,19 @@
 //! [`Partition`] is the only way in. Every change passes one door, which serialises what a walk
 //! has not saved yet, bumps the versions of watched keys and keeps the counts.
 
+mod database;
+mod entry;
 pub mod hash;
 mod partition;
+mod store;
+mod table;
 mod walk;
+mod watch;
 
-use slotkeeper_topology::Slot;
+use slotkeeper_topology::{Slot, key_slot};
 
-pub use partition::{Entry, Partition};
+pub use entry::Entry;
+pub use partition::Partition;
 pub use walk::{Saver, WalkState};
 
 /// A key with what is needed to find it: made by [`Partition::key`], once per request.
@@ -74,3 +80,11 @@ pub struct DataStats {
     /// Bytes that entries and tables take, those that wait to be freed included.
     pub memory: usize,
 }
+
+/// The slot of every key outside of cluster mode: it indexes the only table.
+fn only_slot() -> Slot {
+    key_slot(b"")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,20 @@
 //! The walk: the state at one moment, handed out in small steps while the keys go on changing.
+//!
+//! Each entry bears the number of the walk that has saved it, or during which it was born. A walk
+//! begins by taking a new number, so at that moment nothing is saved, and no pass over the keys is
+//! needed to say so. Then it goes through the tables in the order of hashes, and saves what does
+//! not bear its number; the door (`store.rs`) saves an entry first that is about to change.
 
 use std::any::Any;
+use std::collections::VecDeque;
 
-use super::Entry;
+use slotkeeper_topology::Slot;
+
+use super::database::{Database, Shelf};
+use super::entry::{Entry, EntryBox, Heap, LARGE};
+use super::hash::HashKey;
+use super::table::Table;
+use super::{Key, only_slot};
 
 /// Takes what a walk hands out. A writer of RDB files is one.
 ///
@@ -43,4 +55,307 @@ pub enum WalkState {
     PausedAtBound,
     /// Everything was handed out; or there is no walk.
     Done,
+}
+
+/// How much of a step's budget, in bytes, an entry takes that is saved already.
+const GLANCE: usize = 16;
+/// How much an entry takes beside its key and value.
+const OVERHEAD: usize = 16;
+/// The smallest piece of a large value, but for the last.
+const LEAST_PIECE: usize = 4096;
+
+/// A place in all tables: database, shelf, position in its table.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Cursor {
+    pub db: usize,
+    pub shelf: usize,
+    pub position: u64,
+}
+
+impl Cursor {
+    /// Goes to a position of the same table, or on to the next one.
+    pub fn advance(&mut self, dbs: &[Database], position: Option<u64>) {
+        self.position = position.unwrap_or(0);
+        if position.is_none() {
+            self.shelf += 1;
+            if self.shelf >= dbs[self.db].shelves() {
+                self.shelf = 0;
+                self.db += 1;
+            }
+        }
+    }
+}
+
+/// Tables that a flush took out before they were saved.
+struct Handed {
+    db: usize,
+    shelves: Box<[Shelf]>,
+    shelf: usize,
+    position: u64,
+}
+
+/// The large value that is being sent in pieces.
+struct Large {
+    db: usize,
+    key: Vec<u8>,
+    hash: u64,
+    slot: Slot,
+    sent: usize,
+    /// The entry, if a flush took it out of its table.
+    owned: Option<EntryBox>,
+}
+
+impl Large {
+    fn key(&self) -> Key<'_> {
+        Key {
+            bytes: &self.key,
+            hash: self.hash,
+            slot: self.slot,
+        }
+    }
+}
+
+/// A walk that is under way, or done but not stopped yet.
+pub(super) struct Walk {
+    pub saver: Box<dyn Saver>,
+    /// Its number.
+    generation: u8,
+    hasher: HashKey,
+    /// Everything in the tables before it is saved.
+    pub cursor: Cursor,
+    handed: VecDeque<Handed>,
+    large: Option<Large>,
+    pub done: bool,
+}
+
+/// What one look at a table came to.
+struct Looked {
+    next: Option<u64>,
+    large: Option<Vec<u8>>,
+}
+
+impl Walk {
+    /// Begins a walk of that number.
+    pub fn new(
+        mut saver: Box<dyn Saver>,
+        generation: u8,
+        hasher: HashKey,
+        dbs: &[Database],
+    ) -> Walk {
+        for (number, db) in dbs.iter().enumerate().filter(|(_, db)| db.len() > 0) {
+            saver.table(number, db.len(), db.expires());
+        }
+        Walk {
+            saver,
+            generation,
+            hasher,
+            cursor: Cursor::default(),
+            handed: VecDeque::new(),
+            large: None,
+            done: false,
+        }
+    }
+
+    fn at_bound(&self) -> bool {
+        self.saver.unsent() >= self.saver.bound()
+    }
+
+    /// Saves an entry that is about to change, if it is not saved yet. The value that is being
+    /// sent is sent to its end.
+    pub fn save_first(&mut self, dbs: &mut [Database], db: usize, key: &Key<'_>) {
+        if self.done {
+            return;
+        }
+        if self.is_sending(db, key) {
+            while self.send_piece(dbs, LARGE).is_none() {}
+        } else if let Some(mut entry) = dbs[db].get_mut(key) {
+            let view = entry.view();
+            if view.meta().generation != self.generation {
+                self.saver.entry(db, &view);
+                entry.set_generation(self.generation);
+            }
+        }
+    }
+
+    /// Whether this key's value is being sent in pieces out of its table.
+    fn is_sending(&self, db: usize, key: &Key<'_>) -> bool {
+        let large = self.large.as_ref().filter(|large| large.owned.is_none());
+        large.is_some_and(|large| large.db == db && large.key() == *key)
+    }
+
+    /// Whether a writer of this key must wait.
+    pub fn must_wait(&self, dbs: &[Database], db: usize, key: &Key<'_>) -> bool {
+        if self.done {
+            return false;
+        }
+        let unsaved = || {
+            let entry = dbs[db].get(key);
+            entry.is_some_and(|entry| entry.view().meta().generation != self.generation)
+        };
+        self.is_sending(db, key) || (self.at_bound() && unsaved())
+    }
+
+    /// Takes over tables that a flush has taken out of database `db`.
+    pub fn hand_over(&mut self, heap: &mut Heap, db: usize, first: usize, shelves: Box<[Shelf]>) {
+        let mut shelves = shelves;
+        if let Some(large) = self
+            .large
+            .as_mut()
+            .filter(|l| l.db == db && l.owned.is_none())
+            && let Some(at) = large.slot.index().checked_sub(first)
+            && let Some(shelf) = shelves.get_mut(at)
+        {
+            large.owned = shelf.table_mut().remove(heap, large.hash, &large.key);
+        }
+        self.handed.push_back(Handed {
+            db,
+            shelves,
+            shelf: 0,
+            position: 0,
+        });
+    }
+
+    /// Hands out about `budget` bytes more. Tables that were handed over and are saved now come
+    /// back in `garbage`.
+    pub fn step(
+        &mut self,
+        dbs: &mut [Database],
+        heap: &mut Heap,
+        budget: usize,
+        garbage: &mut Vec<Box<[Shelf]>>,
+    ) -> WalkState {
+        let mut left = budget;
+        while !self.done {
+            if self.at_bound() {
+                return WalkState::PausedAtBound;
+            }
+            if left == 0 {
+                return WalkState::More;
+            }
+            if self.large.is_some() {
+                let piece = left.clamp(LEAST_PIECE, LARGE);
+                left = left.saturating_sub(piece);
+                if let Some(Large { owned, .. }) = self.send_piece(dbs, piece) {
+                    owned.into_iter().for_each(|entry| entry.release(heap));
+                }
+            } else if !self.handed.is_empty() {
+                garbage.extend(self.look_at_handed(heap, &mut left));
+            } else if self.cursor.db < dbs.len() {
+                self.look_at_live(dbs, &mut left);
+            } else {
+                self.done = true;
+            }
+        }
+        WalkState::Done
+    }
+
+    fn look_at_live(&mut self, dbs: &mut [Database], left: &mut usize) {
+        let Cursor {
+            db,
+            shelf,
+            position,
+        } = self.cursor;
+        let looked = self.look(dbs[db].table_mut(shelf), db, position, left);
+        if let Some(key) = looked.large {
+            let slot = Slot::new(shelf as u16).expect("there are no more tables than slots");
+            self.begin_large(dbs[db].table(shelf), db, key, slot);
+        }
+        self.cursor.advance(dbs, looked.next);
+    }
+
+    /// Returns tables of which nothing is left to save.
+    fn look_at_handed(&mut self, heap: &mut Heap, left: &mut usize) -> Option<Box<[Shelf]>> {
+        let mut handed = self.handed.pop_front()?;
+        while let Some(shelf) = handed.shelves.get_mut(handed.shelf) {
+            let looked = self.look(shelf.table_mut(), handed.db, handed.position, left);
+            handed.position = looked.next.unwrap_or(0);
+            handed.shelf += usize::from(looked.next.is_none());
+            let stop = *left == 0 || self.at_bound() || looked.large.is_some();
+            if let Some(key) = looked.large {
+                self.begin_large(shelf.table_mut(), handed.db, key, only_slot());
+                if let Some(large) = &mut self.large {
+                    large.owned = shelf.table_mut().remove(heap, large.hash, &large.key);
+                }
+            }
+            if stop {
+                self.handed.push_front(handed);
+                return None;
+            }
+        }
+        Some(handed.shelves)
+    }
+
+    /// Saves what is not saved of a segment, up to the first large value.
+    fn look(&mut self, table: &mut Table, db: usize, position: u64, left: &mut usize) -> Looked {
+        let mut large = None;
+        let next = table.visit_mut(position, |mut entry| {
+            if *left == 0 || large.is_some() || self.at_bound() {
+                return false;
+            }
+            let view = entry.view();
+            let mut cost = GLANCE;
+            if view.meta().generation != self.generation {
+                if view.is_large() {
+                    large = Some(view.key().to_vec());
+                } else {
+                    cost = view.key().len() + view.str().len() + OVERHEAD;
+                    self.saver.entry(db, &view);
+                }
+                entry.set_generation(self.generation);
+            }
+            *left = left.saturating_sub(cost);
+            true
+        });
+        Looked { next, large }
+    }
+
+    fn begin_large(&mut self, table: &Table, db: usize, key: Vec<u8>, slot: Slot) {
+        let hash = self.hasher.hash(&key);
+        let entry = table.get(hash, &key).expect("it was just seen").view();
+        let length = entry.str().len();
+        self.saver.begin_large(db, &key, entry.expire_at(), length);
+        self.large = Some(Large {
+            db,
+            key,
+            hash,
+            slot,
+            sent: 0,
+            owned: None,
+        });
+    }
+
+    /// Sends up to `max` bytes of the large value. Returns it when that was the end of it.
+    fn send_piece(&mut self, dbs: &[Database], max: usize) -> Option<Large> {
+        let large = self
+            .large
+            .as_mut()
+            .expect("only called while one is being sent");
+        let entry = match &large.owned {
+            Some(entry) => entry.view(),
+            None => {
+                let found = dbs[large.db].get(&large.key());
+                found
+                    .expect("the door sends it to its end before it goes")
+                    .view()
+            }
+        };
+        let rest = &entry.str()[large.sent..];
+        let piece = &rest[..rest.len().min(max)];
+        self.saver.piece(piece);
+        large.sent += piece.len();
+        if piece.len() < rest.len() {
+            return None;
+        }
+        self.saver.end_large();
+        self.large.take()
+    }
+
+    /// Ends it: its saver, and what flushes left for it to free.
+    pub fn stop(self, heap: &mut Heap) -> (Box<dyn Saver>, Vec<Box<[Shelf]>>) {
+        if let Some(entry) = self.large.and_then(|large| large.owned) {
+            entry.release(heap);
+        }
+        let handed = self.handed.into_iter().map(|handed| handed.shelves);
+        (self.saver, handed.collect())
+    }
 }

@@ -1,0 +1,324 @@
+//! A database: a table per hash slot (or just one), what is known of their sizes, and which keys
+//! have a time to live.
+
+use std::collections::BTreeSet;
+
+use super::Key;
+use super::entry::{Entry, EntryBox, EntryMut, EntryRef, Heap};
+use super::hash::HashKey;
+use super::table::{Drain, Table, next_random};
+
+/// How many neighbouring tables share a count of keys.
+const GROUP: usize = 128;
+
+/// The keys of a table that have a time to live.
+#[derive(Default)]
+struct Times {
+    /// When they expire, in unix milliseconds, and their hash.
+    keys: BTreeSet<(i64, u64)>,
+    /// The sum of these times.
+    sum: i128,
+}
+
+/// A table and the times of its keys. An empty one costs 24 bytes.
+#[derive(Default)]
+pub(super) struct Shelf {
+    table: Table,
+    times: Option<Box<Times>>,
+}
+
+impl Shelf {
+    pub fn table_mut(&mut self) -> &mut Table {
+        &mut self.table
+    }
+}
+
+/// One database.
+pub(super) struct Database {
+    shelves: Box<[Shelf]>,
+    len: usize,
+    /// Keys of each `GROUP` shelves.
+    groups: Box<[usize]>,
+    expires: usize,
+    /// The sum of all times at which keys expire.
+    expire_sum: i128,
+    /// A bit for each shelf that has times.
+    timed: Box<[u64]>,
+}
+
+impl Database {
+    /// An empty one of so many shelves.
+    pub fn new(shelves: usize) -> Database {
+        Database {
+            shelves: (0..shelves).map(|_| Shelf::default()).collect(),
+            len: 0,
+            groups: vec![0; shelves.div_ceil(GROUP)].into(),
+            expires: 0,
+            expire_sum: 0,
+            timed: vec![0; shelves.div_ceil(64)].into(),
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    pub fn expires(&self) -> usize {
+        self.expires
+    }
+
+    /// The mean of all times at which keys expire, in unix milliseconds.
+    pub fn mean_expire(&self) -> Option<i64> {
+        let mean = self.expire_sum.checked_div(self.expires as i128)?;
+        i64::try_from(mean).ok()
+    }
+
+    pub fn shelves(&self) -> usize {
+        self.shelves.len()
+    }
+
+    pub fn table(&self, shelf: usize) -> &Table {
+        &self.shelves[shelf].table
+    }
+
+    pub fn table_mut(&mut self, shelf: usize) -> &mut Table {
+        &mut self.shelves[shelf].table
+    }
+
+    #[inline]
+    pub fn get(&self, key: &Key<'_>) -> Option<EntryRef<'_>> {
+        self.shelves[key.slot.index()]
+            .table
+            .get(key.hash, key.bytes)
+    }
+
+    #[inline]
+    pub fn get_mut(&mut self, key: &Key<'_>) -> Option<EntryMut<'_>> {
+        let shelf = &mut self.shelves[key.slot.index()];
+        shelf.table.get_mut(key.hash, key.bytes)
+    }
+
+    /// Adds an entry whose key is not there yet.
+    pub fn insert(&mut self, heap: &mut Heap, hasher: &HashKey, key: &Key<'_>, entry: EntryBox) {
+        let at = entry.view().expire_at();
+        let shelf = key.slot.index();
+        self.shelves[shelf]
+            .table
+            .insert(heap, hasher, key.hash, entry);
+        self.len += 1;
+        self.groups[shelf / GROUP] += 1;
+        self.retime(key, None, at);
+    }
+
+    /// Takes an entry out. If its table is left with a directory of nothing, that comes out, too,
+    /// to be freed in steps.
+    pub fn remove(&mut self, heap: &mut Heap, key: &Key<'_>) -> Option<(EntryBox, Option<Table>)> {
+        let shelf = key.slot.index();
+        let table = &mut self.shelves[shelf].table;
+        let entry = table.remove(heap, key.hash, key.bytes)?;
+        let hollow = table.is_hollow().then(|| std::mem::take(table));
+        self.len -= 1;
+        self.groups[shelf / GROUP] -= 1;
+        self.retime(key, entry.view().expire_at(), None);
+        Some((entry, hollow))
+    }
+
+    /// Notes that a key's time to live has changed.
+    pub fn retime(&mut self, key: &Key<'_>, old: Option<i64>, new: Option<i64>) {
+        if old == new {
+            return;
+        }
+        let shelf = key.slot.index();
+        let times = &mut self.shelves[shelf].times;
+        if let Some(at) = old {
+            if let Some(known) = times {
+                known.sum -= i128::from(at);
+                known.keys.remove(&(at, key.hash));
+                if known.keys.is_empty() {
+                    *times = None;
+                    self.timed[shelf / 64] &= !(1 << (shelf % 64));
+                }
+            }
+            self.expires -= 1;
+            self.expire_sum -= i128::from(at);
+        }
+        if let Some(at) = new {
+            let known = times.get_or_insert_default();
+            known.sum += i128::from(at);
+            known.keys.insert((at, key.hash));
+            self.timed[shelf / 64] |= 1 << (shelf % 64);
+            self.expires += 1;
+            self.expire_sum += i128::from(at);
+        }
+    }
+
+    /// Takes all of a shelf out.
+    pub fn take(&mut self, shelf: usize) -> Shelf {
+        let taken = std::mem::take(&mut self.shelves[shelf]);
+        self.len -= taken.table.len();
+        self.groups[shelf / GROUP] -= taken.table.len();
+        self.timed[shelf / 64] &= !(1 << (shelf % 64));
+        if let Some(times) = &taken.times {
+            self.expires -= times.keys.len();
+            self.expire_sum -= times.sum;
+        }
+        taken
+    }
+
+    /// All shelves, in order.
+    pub fn into_shelves(self) -> Box<[Shelf]> {
+        self.shelves
+    }
+
+    /// The first shelf from `from` on that has keys with a time to live.
+    pub fn next_timed(&self, from: usize) -> Option<usize> {
+        let mut word = from / 64;
+        let mut bits = *self.timed.get(word)? & (u64::MAX << (from % 64));
+        while bits == 0 {
+            word += 1;
+            bits = *self.timed.get(word)?;
+        }
+        Some(word * 64 + bits.trailing_zeros() as usize)
+    }
+
+    /// The names of up to `limit` keys of a shelf that have expired, the oldest first.
+    pub fn due(&self, hasher: &HashKey, shelf: usize, now_ms: i64, limit: usize) -> Vec<Vec<u8>> {
+        let Shelf { table, times } = &self.shelves[shelf];
+        let due = times
+            .iter()
+            .flat_map(|times| times.keys.range(..=(now_ms, u64::MAX)));
+        let named = due.take(limit).filter_map(|&(at, hash)| {
+            let found = table.find(hash, |entry| {
+                let entry = entry.view();
+                entry.expire_at() == Some(at) && hasher.hash(entry.key()) == hash
+            });
+            found.map(|entry| entry.view().key().to_vec())
+        });
+        named.collect()
+    }
+
+    /// An entry picked by `random`, all of them about equally likely.
+    pub fn sample(&self, random: u64) -> Option<Entry<'_>> {
+        let mut nth = random as usize % self.len.max(1);
+        let group = self
+            .groups
+            .iter()
+            .position(|&count| skip(&mut nth, count))?;
+        let shelves = self.shelves.iter().skip(group * GROUP);
+        let shelf = shelves
+            .map(|shelf| &shelf.table)
+            .find(|table| skip(&mut nth, table.len()))?;
+        shelf.sample(next_random(random))
+    }
+}
+
+/// Whether the `nth` of a sequence lies within its next `count`; passes over them if not.
+fn skip(nth: &mut usize, count: usize) -> bool {
+    let within = *nth < count;
+    if !within {
+        *nth -= count;
+    }
+    within
+}
+
+/// Shelves on their way out.
+pub(super) struct Garbage {
+    shelves: Vec<Shelf>,
+    drain: Option<Drain>,
+    times: BTreeSet<(i64, u64)>,
+}
+
+impl Garbage {
+    pub fn new(shelves: impl Into<Vec<Shelf>>) -> Garbage {
+        Garbage {
+            shelves: shelves.into(),
+            drain: None,
+            times: BTreeSet::new(),
+        }
+    }
+
+    pub fn of_table(table: Table) -> Garbage {
+        Garbage::new(vec![Shelf { table, times: None }])
+    }
+
+    /// Frees until the budget, in entries, is used up. Returns whether all is freed.
+    pub fn step(&mut self, heap: &mut Heap, budget: &mut usize) -> bool {
+        loop {
+            if let Some(drain) = &mut self.drain {
+                if !drain.step(heap, budget) {
+                    return false;
+                }
+                self.drain = None;
+            }
+            while self.times.pop_first().is_some() {
+                *budget = budget.saturating_sub(1);
+                if *budget == 0 {
+                    return false;
+                }
+            }
+            let Some(shelf) = self.shelves.pop() else {
+                return true;
+            };
+            self.times = shelf.times.map_or_else(BTreeSet::new, |times| times.keys);
+            self.drain =
+                (shelf.table.len() > 0 || shelf.table.is_hollow()).then(|| Drain::new(shelf.table));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use slotkeeper_topology::Slot;
+
+    use super::*;
+    use crate::data::entry::Meta;
+
+    fn key(hasher: &HashKey, bytes: &'static [u8], slot: u16) -> Key<'static> {
+        Key {
+            bytes,
+            hash: hasher.hash(bytes),
+            slot: Slot::new(slot).unwrap(),
+        }
+    }
+
+    fn entry(heap: &mut Heap, key: &Key<'_>, expire_at: Option<i64>) -> EntryBox {
+        let meta = Meta {
+            expire_at,
+            raw: false,
+            clock: 0,
+            generation: 0,
+        };
+        EntryBox::new(heap, key.bytes, [b"value", b""], meta)
+    }
+
+    #[test]
+    fn counts_keys_and_times_and_forgets_them_with_their_shelf() {
+        let (mut heap, hasher) = (Heap::plain(), HashKey::new([3, 4]));
+        let mut database = Database::new(16384);
+        let keys = [b"a", b"b", b"c"].map(|name| key(&hasher, name, 500));
+        let other = key(&hasher, b"d", 16383);
+        for (key, at) in keys.iter().zip([None, Some(300), Some(100)]) {
+            let made = entry(&mut heap, key, at);
+            database.insert(&mut heap, &hasher, key, made);
+        }
+        let made = entry(&mut heap, &other, Some(800));
+        database.insert(&mut heap, &hasher, &other, made);
+        assert_eq!((database.len(), database.expires()), (4, 3));
+        assert_eq!(database.mean_expire(), Some(400));
+        assert_eq!(database.next_timed(0), Some(500));
+        assert_eq!(database.next_timed(501), Some(16383));
+        assert_eq!(database.due(&hasher, 500, 299, 10), [b"c"]);
+        assert_eq!(database.due(&hasher, 500, 300, 10), [b"c", b"b"]);
+        let shelf = database.take(500);
+        assert_eq!((database.len(), database.expires()), (1, 1));
+        assert_eq!(database.next_timed(0), Some(16383));
+        assert_eq!(database.sample(99).unwrap().key(), b"d");
+        let (last, hollow) = database.remove(&mut heap, &other).unwrap();
+        last.release(&mut heap);
+        assert!(hollow.is_none() && database.next_timed(0).is_none());
+        assert_eq!(database.mean_expire(), None);
+        let mut garbage = Garbage::new(vec![shelf]);
+        while !garbage.step(&mut heap, &mut 1) {}
+        assert_eq!(heap.used(), 0);
+    }
+}

@@ -1,0 +1,529 @@
+//! One key with its value, in one block of memory.
+//!
+//! ```text
+//! byte 0      flags: 1 has a time to live, 2 raw, 4 large; upper five bits: the walk's generation
+//! bytes 1-3   access clock, seconds modulo 2^24
+//! 8 bytes     unix time in milliseconds when it expires, only with the flag
+//! 1-5 bytes   length of the key
+//! 1-5 bytes   length of the value; not if large
+//! key, value  a large value is a pointer to a vector of its own
+//! ```
+//!
+//! A length below 253 takes one byte, others a marker and two or four bytes.
+#![expect(
+    unsafe_code,
+    reason = "an entry is laid out by hand: a short string is one block"
+)]
+
+mod heap;
+mod view;
+
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+
+pub(super) use heap::{Heap, rounded};
+pub use view::Entry;
+pub(super) use view::clock_of;
+
+/// Values above so many bytes have a vector of their own: the walk sends them in pieces of this
+/// size, and APPEND to them is amortised.
+pub(super) const LARGE: usize = 64 * 1024;
+
+const HAS_TTL: u8 = 1;
+const RAW: u8 = 2;
+const IS_LARGE: u8 = 4;
+const GENERATION_SHIFT: u8 = 3;
+/// Walks are counted modulo this.
+pub(super) const GENERATIONS: u8 = 32;
+/// The access clock is counted modulo this.
+pub(super) const CLOCK_MODULUS: u64 = 1 << 24;
+
+/// What an entry has beside key and value.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Meta {
+    /// Unix time in milliseconds.
+    pub expire_at: Option<i64>,
+    /// OBJECT ENCODING says `raw` whatever the value.
+    pub raw: bool,
+    /// Seconds, modulo [`CLOCK_MODULUS`].
+    pub clock: u32,
+    /// The last walk that has saved it, or during which it was born; modulo [`GENERATIONS`].
+    pub generation: u8,
+}
+
+impl Meta {
+    fn flags(self, large: bool) -> u8 {
+        let ttl = if self.expire_at.is_some() { HAS_TTL } else { 0 };
+        let raw = if self.raw { RAW } else { 0 };
+        let large = if large { IS_LARGE } else { 0 };
+        ttl | raw | large | self.generation << GENERATION_SHIFT
+    }
+
+    fn head(self, large: bool) -> u32 {
+        u32::from(self.flags(large)) | self.clock << 8
+    }
+}
+
+/// Owns an entry's block. There is no `Drop`: it goes back by [`EntryBox::release`], to the heap
+/// that it came from.
+#[must_use]
+pub(super) struct EntryBox(NonNull<u8>);
+
+// SAFETY: it owns what it points to.
+unsafe impl Send for EntryBox {}
+
+/// Where the parts of an entry lie, counted from its start.
+struct Parts {
+    flags: u8,
+    key: usize,
+    key_len: usize,
+    value: usize,
+    /// The value's length in the block: 8 (the pointer) for a large one.
+    value_len: usize,
+}
+
+impl Parts {
+    fn end(&self) -> usize {
+        self.value + self.value_len
+    }
+}
+
+fn length_width(len: usize) -> usize {
+    match len {
+        0..=252 => 1,
+        253..=0xFFFF => 3,
+        _ => 5,
+    }
+}
+
+/// # Safety
+/// `at` has room for the length's width.
+unsafe fn write_length(at: *mut u8, len: usize) {
+    // SAFETY: promised by the caller.
+    unsafe {
+        match length_width(len) {
+            1 => at.write(len as u8),
+            3 => {
+                at.write(253);
+                at.add(1).cast::<u16>().write_unaligned(len as u16);
+            }
+            _ => {
+                at.write(254);
+                let len = u32::try_from(len).expect("requests bound keys to 512 MB");
+                at.add(1).cast::<u32>().write_unaligned(len);
+            }
+        }
+    }
+}
+
+/// The length at `at` and how many bytes it takes.
+///
+/// # Safety
+/// `write_length` wrote there.
+#[inline]
+unsafe fn read_length(at: *const u8) -> (usize, usize) {
+    // SAFETY: promised by the caller.
+    unsafe {
+        match at.read() {
+            253 => (usize::from(at.add(1).cast::<u16>().read_unaligned()), 3),
+            254 => (at.add(1).cast::<u32>().read_unaligned() as usize, 5),
+            short => (usize::from(short), 1),
+        }
+    }
+}
+
+/// # Safety
+/// `start` is the start of a live entry.
+#[inline]
+unsafe fn parts(start: *const u8) -> Parts {
+    // SAFETY: an entry is laid out as the head of this file says.
+    unsafe {
+        let flags = start.read();
+        let mut at = if flags & HAS_TTL == 0 { 4 } else { 12 };
+        let (key_len, width) = read_length(start.add(at));
+        at += width;
+        let mut value_len = 8;
+        if flags & IS_LARGE == 0 {
+            let (len, width) = read_length(start.add(at));
+            value_len = len;
+            at += width;
+        }
+        Parts {
+            flags,
+            key: at,
+            key_len,
+            value: at + key_len,
+            value_len,
+        }
+    }
+}
+
+impl EntryBox {
+    /// A new entry whose value is the two pieces together.
+    pub fn new(heap: &mut Heap, key: &[u8], value: [&[u8]; 2], meta: Meta) -> EntryBox {
+        let len = value[0].len() + value[1].len();
+        if len > LARGE {
+            return EntryBox::with_vec(heap, key, value.concat(), meta);
+        }
+        let ttl = if meta.expire_at.is_some() { 8 } else { 0 };
+        let lengths = length_width(key.len()) + length_width(len);
+        let block = heap.allocate(4 + ttl + lengths + key.len() + len);
+        // SAFETY: the block is as long as the sum of what is written; nothing else points to it.
+        unsafe {
+            let mut at = write_head(block.as_ptr(), meta, false, key.len());
+            write_length(at, len);
+            at = at.add(length_width(len));
+            at = write_bytes(at, key);
+            at = write_bytes(at, value[0]);
+            write_bytes(at, value[1]);
+        }
+        EntryBox(block)
+    }
+
+    /// A new entry whose value keeps a vector of its own.
+    pub fn with_vec(heap: &mut Heap, key: &[u8], value: Vec<u8>, meta: Meta) -> EntryBox {
+        heap.account(0, value.capacity());
+        let ttl = if meta.expire_at.is_some() { 8 } else { 0 };
+        let block = heap.allocate(4 + ttl + length_width(key.len()) + key.len() + 8);
+        let value = Box::into_raw(Box::new(value));
+        // SAFETY: as in `new`; `release` takes the vector back.
+        unsafe {
+            let at = write_head(block.as_ptr(), meta, true, key.len());
+            let at = write_bytes(at, key);
+            at.cast::<*mut Vec<u8>>().write_unaligned(value);
+        }
+        EntryBox(block)
+    }
+
+    /// To read.
+    pub fn view(&self) -> Entry<'_> {
+        self.borrow().view()
+    }
+
+    /// To read, for as long as the box is borrowed.
+    fn borrow(&self) -> EntryRef<'_> {
+        EntryRef(self.0, PhantomData)
+    }
+
+    /// The same entry under another name or with another time to live: a new block. A large value
+    /// moves, others are copied.
+    pub fn remade(self, heap: &mut Heap, key: &[u8], meta: Meta) -> EntryBox {
+        // SAFETY: the box owns a live entry.
+        let parts = unsafe { parts(self.0.as_ptr()) };
+        if parts.flags & IS_LARGE == 0 {
+            let made = EntryBox::new(heap, key, [self.view().str(), &[]], meta);
+            self.release(heap);
+            return made;
+        }
+        // SAFETY: the pointer lies at the value's place; the vector has one owner at a time, and
+        // the block goes back without it.
+        unsafe {
+            let value = *Box::from_raw(large_at(self.0.as_ptr(), &parts));
+            heap.account(value.capacity(), 0);
+            heap.release(self.0, parts.end());
+            EntryBox::with_vec(heap, key, value, meta)
+        }
+    }
+
+    /// Frees the entry. `heap` is the one it came from.
+    pub fn release(self, heap: &mut Heap) {
+        // SAFETY: the box owns a live entry of this heap, and is gone now.
+        unsafe {
+            let parts = parts(self.0.as_ptr());
+            if parts.flags & IS_LARGE != 0 {
+                let value = Box::from_raw(large_at(self.0.as_ptr(), &parts));
+                heap.account(value.capacity(), 0);
+            }
+            heap.release(self.0, parts.end());
+        }
+    }
+
+    /// The address, for a table to keep; [`EntryBox::from_address`] is its inverse.
+    pub fn into_address(self) -> u64 {
+        self.0.as_ptr().expose_provenance() as u64
+    }
+
+    /// # Safety
+    /// `address` came from `into_address`, and nothing else makes a box of it.
+    pub unsafe fn from_address(address: u64) -> EntryBox {
+        let pointer = std::ptr::with_exposed_provenance_mut(address as usize);
+        // SAFETY: the address of a block is not 0.
+        EntryBox(unsafe { NonNull::new_unchecked(pointer) })
+    }
+}
+
+/// # Safety
+/// There is room for a head. Returns where it ends.
+unsafe fn write_head(start: *mut u8, meta: Meta, large: bool, key_len: usize) -> *mut u8 {
+    // SAFETY: promised by the caller.
+    unsafe {
+        start
+            .cast::<u32>()
+            .write_unaligned(meta.head(large).to_le());
+        let mut at = start.add(4);
+        if let Some(expire_at) = meta.expire_at {
+            at.cast::<i64>().write_unaligned(expire_at);
+            at = at.add(8);
+        }
+        write_length(at, key_len);
+        at.add(length_width(key_len))
+    }
+}
+
+/// # Safety
+/// There is room for the bytes, and they lie elsewhere. Returns where they end.
+unsafe fn write_bytes(at: *mut u8, bytes: &[u8]) -> *mut u8 {
+    // SAFETY: promised by the caller.
+    unsafe {
+        at.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+        at.add(bytes.len())
+    }
+}
+
+/// # Safety
+/// A live entry with a large value, and its parts.
+unsafe fn large_at(start: *const u8, parts: &Parts) -> *mut Vec<u8> {
+    // SAFETY: promised by the caller.
+    unsafe {
+        start
+            .add(parts.value)
+            .cast::<*mut Vec<u8>>()
+            .read_unaligned()
+    }
+}
+
+/// A borrowed entry.
+#[derive(Clone, Copy)]
+pub(super) struct EntryRef<'a>(NonNull<u8>, PhantomData<&'a u8>);
+
+impl<'a> EntryRef<'a> {
+    /// # Safety
+    /// The entry at `address` lives, unchanged, for `'a`.
+    #[inline]
+    pub unsafe fn from_address(address: u64) -> EntryRef<'a> {
+        let pointer = std::ptr::with_exposed_provenance_mut(address as usize);
+        // SAFETY: the address of a block is not 0.
+        EntryRef(unsafe { NonNull::new_unchecked(pointer) }, PhantomData)
+    }
+
+    /// Its parts.
+    #[inline]
+    pub fn view(self) -> Entry<'a> {
+        let start = self.0.as_ptr().cast_const();
+        // SAFETY: the entry is live and unchanged for `'a`.
+        unsafe {
+            let parts = parts(start);
+            let value = if parts.flags & IS_LARGE == 0 {
+                std::slice::from_raw_parts(start.add(parts.value), parts.value_len)
+            } else {
+                (*large_at(start, &parts)).as_slice()
+            };
+            let expire_at =
+                (parts.flags & HAS_TTL != 0).then(|| start.add(4).cast::<i64>().read_unaligned());
+            Entry {
+                key: std::slice::from_raw_parts(start.add(parts.key), parts.key_len),
+                value,
+                meta: Meta {
+                    expire_at,
+                    raw: parts.flags & RAW != 0,
+                    clock: u32::from_le(start.cast::<u32>().read_unaligned()) >> 8,
+                    generation: parts.flags >> GENERATION_SHIFT,
+                },
+            }
+        }
+    }
+
+    /// Whether its name is `key`.
+    #[inline]
+    pub fn is(self, key: &[u8]) -> bool {
+        // SAFETY: as in `view`.
+        unsafe {
+            let parts = parts(self.0.as_ptr());
+            std::slice::from_raw_parts(self.0.as_ptr().add(parts.key), parts.key_len) == key
+        }
+    }
+}
+
+/// An entry in its table, to change in place or to replace.
+pub(super) struct EntryMut<'a> {
+    /// The word of the table: a tag in the upper 16 bits, the address in the lower 48.
+    word: &'a mut u64,
+}
+
+const ADDRESS: u64 = (1 << 48) - 1;
+
+impl<'a> EntryMut<'a> {
+    /// # Safety
+    /// The word holds the address of an entry that nothing else refers to for `'a`.
+    pub unsafe fn from_word(word: &'a mut u64) -> EntryMut<'a> {
+        EntryMut { word }
+    }
+
+    fn start(&self) -> *mut u8 {
+        std::ptr::with_exposed_provenance_mut((*self.word & ADDRESS) as usize)
+    }
+
+    fn parts(&self) -> Parts {
+        // SAFETY: the word holds a live entry.
+        unsafe { parts(self.start()) }
+    }
+
+    /// To read.
+    pub fn view(&self) -> Entry<'_> {
+        // SAFETY: the entry is live, and borrowed as long as the view.
+        unsafe { EntryRef::from_address(*self.word & ADDRESS) }.view()
+    }
+
+    /// To read, for as long as the table is borrowed.
+    pub fn into_view(self) -> Entry<'a> {
+        // SAFETY: the entry is live, and the word stays borrowed for `'a`.
+        unsafe { EntryRef::from_address(*self.word & ADDRESS) }.view()
+    }
+
+    /// Puts another entry in its place, for the same key, and returns the old one.
+    pub fn replace(&mut self, entry: EntryBox) -> EntryBox {
+        let old = *self.word & ADDRESS;
+        *self.word = (*self.word & !ADDRESS) | entry.into_address();
+        // SAFETY: the word owned the old entry, and does not any more.
+        unsafe { EntryBox::from_address(old) }
+    }
+
+    /// Gives the entry another meta, in a block of another layout.
+    pub fn remake(&mut self, heap: &mut Heap, meta: Meta) {
+        let old = *self.word & ADDRESS;
+        let key = self.view().key().to_vec();
+        // SAFETY: the word owns the entry, and gets the remade one at once.
+        let made = unsafe { EntryBox::from_address(old) }.remade(heap, &key, meta);
+        *self.word = (*self.word & !ADDRESS) | made.into_address();
+    }
+
+    /// Notes an access.
+    #[inline]
+    pub fn set_clock(&mut self, clock: u32) {
+        // SAFETY: the first four bytes of a live entry, which is borrowed mutably.
+        unsafe {
+            let head = self.start().cast::<u32>();
+            let old = u32::from_le(head.read_unaligned());
+            if old >> 8 != clock {
+                head.write_unaligned((old & 0xFF | clock << 8).to_le());
+            }
+        }
+    }
+
+    /// Notes the walk that has saved it.
+    pub fn set_generation(&mut self, generation: u8) {
+        // SAFETY: as in `set_clock`.
+        unsafe {
+            let flags = self.start().read();
+            let low = flags & ((1 << GENERATION_SHIFT) - 1);
+            self.start().write(low | generation << GENERATION_SHIFT);
+        }
+    }
+
+    /// Writes value and meta over the old ones if the block has just the right size for them.
+    pub fn overwrite(&mut self, value: &[u8], meta: Meta) -> bool {
+        let parts = self.parts();
+        let had_ttl = parts.flags & HAS_TTL != 0;
+        let fits = parts.flags & IS_LARGE == 0
+            && had_ttl == meta.expire_at.is_some()
+            && length_width(parts.value_len) == length_width(value.len())
+            && value.len() <= LARGE
+            && rounded(parts.end()) == rounded(parts.value + value.len());
+        if fits {
+            // SAFETY: the layout is the same but for the value's length, and the block as long.
+            // The value is not part of the block: the table is borrowed mutably.
+            unsafe {
+                let at = write_head(self.start(), meta, false, parts.key_len);
+                write_length(at, value.len());
+                write_bytes(self.start().add(parts.value), value);
+            }
+        }
+        fits
+    }
+
+    /// Changes the time to live in place, if the entry has one and keeps one.
+    pub fn overwrite_expire(&mut self, at: Option<i64>) -> bool {
+        let has = self.parts().flags & HAS_TTL != 0;
+        let Some(at) = at.filter(|_| has) else {
+            return false;
+        };
+        // SAFETY: the eight bytes after the head are the time.
+        unsafe { self.start().add(4).cast::<i64>().write_unaligned(at) };
+        true
+    }
+
+    /// Marks a string as one that was changed in place (OBJECT ENCODING: raw).
+    fn set_raw(&mut self) {
+        // SAFETY: the flags of a live entry, which is borrowed mutably.
+        unsafe { self.start().write(self.start().read() | RAW) };
+    }
+
+    /// Appends in place, if the value is large or the block has room. Returns the new length.
+    pub fn append(&mut self, heap: &mut Heap, tail: &[u8]) -> Option<usize> {
+        let parts = self.parts();
+        let len = parts.value_len + tail.len();
+        if parts.flags & IS_LARGE != 0 {
+            return Some(self.change_large(heap, |value| {
+                reserve(value, tail.len());
+                value.extend_from_slice(tail);
+            }));
+        }
+        let fits = length_width(parts.value_len) == length_width(len)
+            && len <= LARGE
+            && rounded(parts.end()) == rounded(parts.value + len);
+        if !fits {
+            return None;
+        }
+        // SAFETY: the block is as long, and the length as wide; the tail lies elsewhere.
+        unsafe {
+            let at = parts.key - length_width(len);
+            write_length(self.start().add(at), len);
+            write_bytes(self.start().add(parts.end()), tail);
+        }
+        self.set_raw();
+        Some(len)
+    }
+
+    /// Writes `bytes` at `offset` in place, if the value is large or long enough. Returns the new
+    /// length.
+    pub fn write_at(&mut self, heap: &mut Heap, offset: usize, bytes: &[u8]) -> Option<usize> {
+        let parts = self.parts();
+        let end = offset + bytes.len();
+        if parts.flags & IS_LARGE != 0 {
+            return Some(self.change_large(heap, |value| {
+                if value.len() < end {
+                    reserve(value, end - value.len());
+                    value.resize(end, 0);
+                }
+                value[offset..end].copy_from_slice(bytes);
+            }));
+        }
+        if end > parts.value_len {
+            return None;
+        }
+        // SAFETY: the range lies within the value; the bytes lie elsewhere.
+        unsafe { write_bytes(self.start().add(parts.value + offset), bytes) };
+        self.set_raw();
+        Some(parts.value_len)
+    }
+
+    fn change_large(&mut self, heap: &mut Heap, change: impl FnOnce(&mut Vec<u8>)) -> usize {
+        self.set_raw();
+        // SAFETY: the entry owns the vector, and is borrowed mutably.
+        let value = unsafe { &mut *large_at(self.start(), &self.parts()) };
+        let before = value.capacity();
+        change(value);
+        heap.account(before, value.capacity());
+        value.len()
+    }
+}
+
+/// Room for more: as much again, but at most 1 MiB more than is needed.
+fn reserve(value: &mut Vec<u8>, more: usize) {
+    if value.capacity() - value.len() < more {
+        value.reserve_exact(more + (value.len() + more).min(1 << 20));
+    }
+}
+
+#[cfg(test)]
+mod tests;

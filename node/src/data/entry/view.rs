@@ -1,0 +1,137 @@
+//! What others see of an entry.
+
+use super::{CLOCK_MODULUS, LARGE, Meta, length_width, rounded};
+use crate::data::Value;
+use crate::time::Now;
+
+/// A key and its value, to read.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    pub(super) key: &'a [u8],
+    pub(super) value: &'a [u8],
+    pub(super) meta: Meta,
+}
+
+impl<'a> Entry<'a> {
+    /// The key's name.
+    #[must_use]
+    pub fn key(&self) -> &'a [u8] {
+        self.key
+    }
+
+    /// The value.
+    #[must_use]
+    pub fn value(&self) -> Value<'a> {
+        Value::Str(self.value)
+    }
+
+    /// The bytes of a string.
+    #[must_use]
+    pub fn str(&self) -> &'a [u8] {
+        self.value
+    }
+
+    /// When it expires: unix time in milliseconds.
+    #[must_use]
+    pub fn expire_at(&self) -> Option<i64> {
+        self.meta.expire_at
+    }
+
+    /// What OBJECT ENCODING answers: `int`, `embstr` or `raw`.
+    #[must_use]
+    pub fn encoding(&self) -> &'static str {
+        match self.value {
+            _ if self.meta.raw => "raw",
+            number if is_canonical_integer(number) => "int",
+            short if short.len() <= 44 => "embstr",
+            _ => "raw",
+        }
+    }
+
+    /// Whole seconds since it was last accessed.
+    #[must_use]
+    pub fn idle_secs(&self, now: Now) -> u64 {
+        let elapsed = clock_of(now).wrapping_sub(self.meta.clock);
+        u64::from(elapsed) % CLOCK_MODULUS
+    }
+
+    /// Bytes that it takes, its place in the table included.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        let ttl = if self.meta.expire_at.is_some() { 8 } else { 0 };
+        let (lengths, outside) = if self.value.len() > LARGE {
+            (8, self.value.len())
+        } else {
+            (length_width(self.value.len()) + self.value.len(), 0)
+        };
+        let block = 4 + ttl + length_width(self.key.len()) + self.key.len() + lengths;
+        8 + rounded(block) + outside
+    }
+
+    pub(in crate::data) fn meta(&self) -> Meta {
+        self.meta
+    }
+
+    pub(in crate::data) fn is_large(&self) -> bool {
+        self.value.len() > LARGE
+    }
+}
+
+/// The access clock at a moment.
+pub(in crate::data) fn clock_of(now: Now) -> u32 {
+    (now.mono_us / 1_000_000 % CLOCK_MODULUS) as u32
+}
+
+/// Whether this is how a 64-bit integer is written: no sign but `-`, no leading zeros.
+fn is_canonical_integer(text: &[u8]) -> bool {
+    let (digits, limit) = match text {
+        [b'-', digits @ ..] => (digits, i64::MIN.unsigned_abs()),
+        digits => (digits, i64::MAX.unsigned_abs()),
+    };
+    match digits {
+        [] => false,
+        [b'0', rest @ ..] => rest.is_empty() && text.len() == 1,
+        _ if digits.len() > 19 => false,
+        _ => {
+            let value = digits.iter().try_fold(0u64, |sum, digit| {
+                digit
+                    .is_ascii_digit()
+                    .then(|| sum * 10 + u64::from(digit - b'0'))
+            });
+            value.is_some_and(|value| value <= limit)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_canonical_integers_are_int() {
+        for text in [
+            "0",
+            "7",
+            "-1",
+            "9223372036854775807",
+            "-9223372036854775808",
+        ] {
+            assert!(is_canonical_integer(text.as_bytes()), "{text}");
+        }
+        for text in [
+            "",
+            "-",
+            "-0",
+            "00",
+            "01",
+            "+1",
+            "1 ",
+            "1.0",
+            "9223372036854775808",
+        ] {
+            assert!(!is_canonical_integer(text.as_bytes()), "{text}");
+        }
+        assert!(!is_canonical_integer(b"-9223372036854775809"));
+        assert!(!is_canonical_integer(b"18446744073709551616"));
+    }
+}

@@ -1,0 +1,81 @@
+//! Changes. An expired key counts as missing, and makes way.
+
+use slotkeeper_topology::Slot;
+
+use super::Partition;
+use crate::data::entry::clock_of;
+use crate::data::{Expire, Key};
+
+impl Partition {
+    /// Sets a key to a string; creates it, or replaces its value.
+    pub fn set(&mut self, db: usize, key: &Key<'_>, value: &[u8], expire: Expire) {
+        self.make_way(db, key);
+        self.store.set(db, key, value, expire, clock_of(self.now));
+    }
+
+    /// Appends to a string, created when missing. Returns its new length.
+    pub fn append(&mut self, db: usize, key: &Key<'_>, tail: &[u8]) -> usize {
+        self.make_way(db, key);
+        self.store.append(db, key, tail, clock_of(self.now))
+    }
+
+    /// Overwrites part of a string from `offset` on, filled up with zero bytes, created when
+    /// missing. Returns its new length.
+    pub fn set_range(&mut self, db: usize, key: &Key<'_>, offset: usize, bytes: &[u8]) -> usize {
+        self.make_way(db, key);
+        self.store
+            .set_range(db, key, offset, bytes, clock_of(self.now))
+    }
+
+    /// Removes a key. Returns whether it was there.
+    pub fn remove(&mut self, db: usize, key: &Key<'_>) -> bool {
+        // A master's DEL of what has expired here: no change for those who knew it had.
+        let expired = self.is_expired(db, key);
+        self.make_way(db, key) && self.store.remove(db, key, expired)
+    }
+
+    /// Sets or removes (none) a key's time to live, in unix milliseconds. Returns whether the key
+    /// is there.
+    pub fn set_expire(&mut self, db: usize, key: &Key<'_>, at: Option<i64>) -> bool {
+        self.make_way(db, key) && self.store.set_expire(db, key, at)
+    }
+
+    /// Gives a key another name, in place of what is there. Returns whether there was such a key.
+    pub fn rename(&mut self, db: usize, from: &Key<'_>, to: &Key<'_>) -> bool {
+        if !self.make_way(db, from) {
+            return false;
+        }
+        self.make_way(db, to);
+        self.store.rename(db, from, to)
+    }
+
+    /// Copies a key. Returns whether it was done: not without a source, and not over another key
+    /// unless `replace` says so.
+    pub fn copy(
+        &mut self,
+        from_db: usize,
+        from: &Key<'_>,
+        to_db: usize,
+        to: &Key<'_>,
+        replace: bool,
+    ) -> bool {
+        if !self.live(from_db, from) || (self.make_way(to_db, to) && !replace) {
+            return false;
+        }
+        self.store
+            .copy((from_db, from), (to_db, to), clock_of(self.now))
+    }
+
+    /// Removes all keys of a hash slot. Returns how many.
+    pub fn flush_slot(&mut self, slot: Slot) -> usize {
+        self.store.flush_slot(slot, self.now.unix_ms())
+    }
+
+    /// Removes all keys of a database, or of all. Returns how many.
+    pub fn flush(&mut self, db: Option<usize>) -> usize {
+        let which = db.map_or(0..self.databases(), |db| db..db + 1);
+        which
+            .map(|db| self.store.flush(db, self.now.unix_ms()))
+            .sum()
+    }
+}

@@ -1,0 +1,301 @@
+//! Random traffic against a plain map, with walks, flushes and expiry in the middle.
+
+use super::*;
+use crate::data::table::next_random;
+
+struct World {
+    data: Partition,
+    model: Contents,
+    random: u64,
+    now: i64,
+    /// What the walk that is under way must hand out.
+    expected: Option<Contents>,
+    walks: usize,
+}
+
+impl World {
+    fn new(layout: Layout, seed: u64, heap: Heap) -> World {
+        World {
+            data: Partition::with_heap(layout, [seed, !seed], heap),
+            model: Contents::new(),
+            random: seed,
+            now: 1_000_000,
+            expected: None,
+            walks: 0,
+        }
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        self.random = next_random(self.random);
+        (self.random >> 32) as usize % bound
+    }
+
+    /// A few large values among many short ones; some of each share a hash tag.
+    fn key(&mut self) -> Vec<u8> {
+        match self.below(4) {
+            0 => format!("{{tag}}{}", self.below(400)).into_bytes(),
+            _ => name(self.below(400)),
+        }
+    }
+
+    fn value(&mut self) -> Vec<u8> {
+        let length = match self.below(60) {
+            0 => 65_537 + self.below(200_000),
+            1..=3 => self.below(5000),
+            _ => self.below(100),
+        };
+        vec![b'a' + self.below(26) as u8; length]
+    }
+
+    fn expire_at(&mut self) -> i64 {
+        self.now - 5 + self.below(100) as i64
+    }
+
+    /// Removes from the model what the partition says has expired.
+    fn learn_expired(&mut self) {
+        for (db, name) in self.data.take_expired() {
+            let (_, at) = self.model.remove(&(db, name)).expect("it was there");
+            assert!(at.expect("it had a time to live") <= self.now);
+        }
+    }
+
+    /// What an access finds; call it after the partition's and `learn_expired`.
+    fn live(&self, db: usize, name: &[u8]) -> Option<&Held> {
+        let held = self.model.get(&(db, name.to_vec()))?;
+        held.1.is_none_or(|at| at > self.now).then_some(held)
+    }
+
+    fn step(&mut self) {
+        self.now += self.below(3) as i64;
+        self.data.begin(at(self.now), true);
+        let db = self.below(self.data.databases());
+        let (name, other) = (self.key(), self.key());
+        let waits = |name: &[u8]| self.data.must_wait(db, &self.data.key(name));
+        if waits(&name) || waits(&other) {
+            self.walk();
+            return;
+        }
+        match self.below(100) {
+            0..=39 => self.set(db, &name),
+            40..=49 => self.read(db, &name),
+            50..=56 => self.append(db, &name),
+            57..=60 => self.set_range(db, &name),
+            61..=69 => self.remove(db, &name),
+            70..=74 => self.set_expire(db, &name),
+            75..=79 => self.rename(db, &name, &other),
+            80..=83 => self.copy(db, &name, &other),
+            84..=86 => self.expire_cycle(),
+            87 if self.below(8) == 0 => self.flush(db),
+            88 => self.flush_slot(&name),
+            89..=98 => self.walk(),
+            _ => {
+                self.data.reclaim_step(10);
+            }
+        }
+    }
+
+    fn set(&mut self, db: usize, name: &[u8]) {
+        let value = self.value();
+        let expire = match self.below(4) {
+            0 => Expire::At(self.expire_at()),
+            1 => Expire::Keep,
+            _ => Expire::Never,
+        };
+        self.data.set(db, &self.data.key(name), &value, expire);
+        self.learn_expired();
+        let at = match expire {
+            Expire::At(at) => Some(at),
+            Expire::Keep => self.live(db, name).and_then(|held| held.1),
+            Expire::Never => None,
+        };
+        self.model.insert((db, name.to_vec()), (value, at));
+    }
+
+    fn read(&mut self, db: usize, name: &[u8]) {
+        let key = self.data.key(name);
+        let found = self
+            .data
+            .get(db, &key)
+            .map(|e| (e.str().to_vec(), e.expire_at()));
+        self.learn_expired();
+        assert_eq!(found.as_ref(), self.live(db, name));
+        let peeked = self
+            .data
+            .peek(db, &key)
+            .map(|e| (e.str().to_vec(), e.expire_at()));
+        assert_eq!(peeked, found);
+    }
+
+    fn append(&mut self, db: usize, name: &[u8]) {
+        let tail = self.value();
+        let length = self.data.append(db, &self.data.key(name), &tail);
+        self.learn_expired();
+        let (value, _) = self.model.entry((db, name.to_vec())).or_default();
+        value.extend_from_slice(&tail);
+        assert_eq!(length, value.len());
+    }
+
+    fn set_range(&mut self, db: usize, name: &[u8]) {
+        let (offset, bytes) = (self.below(70_000), self.value());
+        let length = self
+            .data
+            .set_range(db, &self.data.key(name), offset, &bytes);
+        self.learn_expired();
+        let (value, _) = self.model.entry((db, name.to_vec())).or_default();
+        value.resize(value.len().max(offset + bytes.len()), 0);
+        value[offset..offset + bytes.len()].copy_from_slice(&bytes);
+        assert_eq!(length, value.len());
+    }
+
+    fn remove(&mut self, db: usize, name: &[u8]) {
+        let removed = self.data.remove(db, &self.data.key(name));
+        self.learn_expired();
+        assert_eq!(removed, self.model.remove(&(db, name.to_vec())).is_some());
+    }
+
+    fn set_expire(&mut self, db: usize, name: &[u8]) {
+        let at = (self.below(3) > 0).then(|| self.expire_at());
+        let done = self.data.set_expire(db, &self.data.key(name), at);
+        self.learn_expired();
+        let held = self.model.get_mut(&(db, name.to_vec()));
+        assert_eq!(done, held.map(|held| held.1 = at).is_some());
+    }
+
+    fn rename(&mut self, db: usize, from: &[u8], to: &[u8]) {
+        let done = self
+            .data
+            .rename(db, &self.data.key(from), &self.data.key(to));
+        self.learn_expired();
+        let held = self.model.remove(&(db, from.to_vec()));
+        assert_eq!(done, held.is_some());
+        held.map(|held| self.model.insert((db, to.to_vec()), held));
+    }
+
+    fn copy(&mut self, db: usize, from: &[u8], to: &[u8]) {
+        let replace = self.below(2) == 0;
+        let to_db = if from == to {
+            db
+        } else {
+            self.below(self.data.databases())
+        };
+        if self.data.must_wait(to_db, &self.data.key(to)) {
+            return;
+        }
+        let (source, target) = (self.data.key(from), self.data.key(to));
+        let done = self.data.copy(db, &source, to_db, &target, replace);
+        self.learn_expired();
+        let allowed = replace || self.live(to_db, to).is_none();
+        let held = self.live(db, from).cloned().filter(|_| allowed);
+        assert_eq!(done, held.is_some());
+        held.map(|held| self.model.insert((to_db, to.to_vec()), held));
+    }
+
+    fn expire_cycle(&mut self) {
+        let limit = self.below(20);
+        let count = self.data.expire_cycle(at(self.now), limit);
+        assert!(count <= limit);
+        self.learn_expired();
+    }
+
+    fn flush(&mut self, db: usize) {
+        let which = (self.below(2) == 0).then_some(db);
+        let before = self.model.len();
+        let count = self.data.flush(which);
+        self.model
+            .retain(|(db, _), _| which.is_some_and(|which| which != *db));
+        assert_eq!(count, before - self.model.len());
+    }
+
+    fn flush_slot(&mut self, name: &[u8]) {
+        if self.data.databases() == 1 && self.below(3) == 0 {
+            let slot = self.data.key(name).slot;
+            let before = self.model.len();
+            let count = self.data.flush_slot(slot);
+            self.model.retain(|(_, name), _| key_slot(name) != slot);
+            assert_eq!(count, before - self.model.len());
+        }
+    }
+
+    fn walk(&mut self) {
+        let Some(expected) = self.expected.take() else {
+            self.data.start_walk(Box::<Recorder>::default());
+            recorder(&mut self.data).bound = if self.walks % 2 == 0 { 0 } else { 300_000 };
+            self.expected = Some(self.model.clone());
+            return;
+        };
+        recorder(&mut self.data).unsent = 0;
+        let budget = 1 + self.below(20_000);
+        if self.data.walk_step(budget) != WalkState::Done {
+            self.expected = Some(expected);
+            if self.below(40) == 0 {
+                self.expected = None;
+                let half = stop(&mut self.data);
+                assert!(half.contents.len() <= half.tables.values().map(|t| t.0).sum());
+            }
+            return;
+        }
+        let saved = stop(&mut self.data);
+        assert!(
+            saved.contents == expected,
+            "not the state at the start of the walk"
+        );
+        for (db, (keys, expires)) in saved.tables {
+            let held = || expected.iter().filter(|((of, _), _)| *of == db);
+            assert_eq!(
+                (keys, expires),
+                (held().count(), held().filter(|h| h.1.1.is_some()).count())
+            );
+        }
+        self.walks += 1;
+    }
+
+    fn check(&mut self) {
+        assert!(contents(&mut self.data) == self.model);
+        for db in 0..self.data.databases() {
+            let held = || self.model.iter().filter(|((of, _), _)| *of == db);
+            assert_eq!(self.data.len(db), held().count());
+            assert_eq!(
+                self.data.expires(db),
+                held().filter(|h| h.1.1.is_some()).count()
+            );
+        }
+    }
+}
+
+fn run(layout: Layout, seed: u64, heap: Heap, steps: usize) {
+    let mut world = World::new(layout, seed, heap);
+    for step in 0..steps {
+        world.step();
+        if step % 500 == 0 {
+            world.check();
+        }
+    }
+    world.check();
+    assert!(world.walks > 0, "seed {seed} finished no walk");
+    world.data.stop_walk();
+    world.data.flush(None);
+    while world.data.reclaim_step(100) {}
+    assert_eq!(world.data.stats().memory, 0);
+}
+
+#[test]
+fn a_cluster_partition_does_as_the_model() {
+    for seed in 1..=6 {
+        run(Layout::Cluster, seed, Heap::plain(), 6000);
+    }
+}
+
+#[test]
+fn a_standalone_partition_does_as_the_model() {
+    for seed in 1..=6 {
+        run(Layout::Databases(3), seed, Heap::plain(), 6000);
+    }
+}
+
+#[test]
+fn so_does_one_with_blocks_side_by_side() {
+    for seed in 7..=10 {
+        run(Layout::Cluster, seed, Heap::new(), 6000);
+        run(Layout::Databases(2), seed, Heap::new(), 6000);
+    }
+}
