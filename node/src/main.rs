@@ -1,3 +1,34 @@
-//! Entry point.
+//! Entry point: `slotkeeper-node [PATH/redis.conf] [--directive value ...]`.
 
-fn main() {}
+use std::os::unix::ffi::OsStringExt;
+use std::process::ExitCode;
+
+use slotkeeper_node::config::{Invocation, VERSION};
+use slotkeeper_node::shell;
+
+const USAGE: &str = "\
+Usage: slotkeeper-node [/path/to/redis.conf] [options] [-]
+       slotkeeper-node - (read the configuration from standard input)
+       slotkeeper-node -v or --version
+       slotkeeper-node -h or --help
+
+Options are the directives of redis.conf, each with its values:
+       slotkeeper-node --port 7777 --cluster-enabled yes
+       slotkeeper-node /etc/redis.conf --loglevel verbose";
+
+fn main() -> ExitCode {
+    let args: Vec<Vec<u8>> = std::env::args_os()
+        .skip(1)
+        .map(OsStringExt::into_vec)
+        .collect();
+    match Invocation::from_args(&args, &mut shell::read_config) {
+        Ok(Invocation::Version) => println!("Slotkeeper node v={VERSION}"),
+        Ok(Invocation::Help) => println!("{USAGE}"),
+        Ok(Invocation::Run(config, file)) => return shell::run(*config, file.as_deref()),
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}

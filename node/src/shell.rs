@@ -1,1 +1,82 @@
-//! The shell: sockets, files, the clock and randomness.
+//! The shell: sockets, files, the clock and randomness. Everything that the engine is kept from.
+
+mod carry_out;
+mod client;
+mod clock;
+mod data_file;
+mod files;
+mod health;
+mod link;
+mod listen;
+mod log;
+mod outbox;
+mod places;
+mod ready;
+mod socket;
+mod start;
+mod system;
+mod turn;
+
+use std::fs::{self, File};
+use std::future::poll_fn;
+use std::io::{self, Read};
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::config::{Config, Source};
+
+/// Runs a node until it leaves; the exit code of the process.
+#[must_use]
+pub fn run(config: Config, config_file: Option<&Path>) -> ExitCode {
+    let pidfile = config.pidfile.clone();
+    let prepared = match start::prepare(config, config_file) {
+        Ok(prepared) => prepared,
+        Err(reason) => {
+            eprintln!("{reason}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let log = prepared.log.clone();
+    let fail = |reason: &str| {
+        log.warning(reason);
+        ExitCode::FAILURE
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&format!("Can't start: {}", system::reason(&error))),
+    };
+    let code = runtime.block_on(async {
+        let mut shell = start::start(prepared)?;
+        // The loop has its own limits; tokio's would only hide readiness from it.
+        let turns = poll_fn(|context| shell.poll(context));
+        let code = tokio::task::coop::unconstrained(turns).await;
+        shell.leave();
+        Ok(code)
+    });
+    if !pidfile.is_empty() && code.is_ok() {
+        let _ = fs::remove_file(&pidfile);
+    }
+    match code {
+        Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
+        Err(reason) => {
+            let reason: String = reason;
+            fail(&reason)
+        }
+    }
+}
+
+/// Reads configuration files and standard input for [`crate::config::Invocation::from_args`].
+///
+/// # Errors
+/// What the system says.
+pub fn read_config(source: Source<'_>) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    match source {
+        Source::File(path) => File::open(path)?.read_to_end(&mut bytes)?,
+        Source::Stdin => io::stdin().lock().read_to_end(&mut bytes)?,
+    };
+    Ok(bytes)
+}

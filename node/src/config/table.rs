@@ -1,10 +1,10 @@
 //! The directives that this node carries out, each with its field.
 
+use super::Gate;
 use super::directive::Change::{self, Always, AtStart, Protected};
 use super::directive::{Directive, Kind};
 use super::lists;
 use super::value::Invalid;
-use super::{Config, Gate};
 use crate::io::Level;
 
 const LEVELS: &[&str] = &["debug", "verbose", "notice", "warning"];
@@ -288,7 +288,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     of("timeout", Always, number!(timeout: u64, 0, INT_MAX)),
 ];
 
-fn place<T: PartialEq>(values: &[T], value: T) -> usize {
+fn place<T: Copy + PartialEq>(values: &[T], value: T) -> usize {
     let found = values.iter().position(|known| *known == value);
     found.expect("the list has every value of its type")
 }

@@ -1,0 +1,152 @@
+//! Carries out what the engine wants, in order.
+
+use super::files;
+use super::link::Link;
+use super::listen::listen;
+use super::ready::Token;
+use super::system::reason;
+use super::turn::{Listener, Shell};
+use crate::io::{DiskEvent, DiskOp, LinkId, LinkOp, Output, Reconfigure, SessionId};
+
+impl Shell {
+    /// Everything that is to be done, up to an exit. Bytes are sent once all is done: what was to
+    /// be written before them is.
+    pub(super) fn carry_out(&mut self) {
+        while self.turn.exit.is_none() {
+            let Some(output) = self.engine.poll_output() else {
+                return;
+            };
+            match output {
+                Output::Push(session, bytes) => {
+                    if let Some(place) = self.unsent(session)
+                        && let Some(client) = self.clients.get_mut(place)
+                    {
+                        client.socket.outbox.push_shared(bytes);
+                        self.turn.pushed.push(place);
+                    }
+                }
+                Output::Resume(session) => {
+                    if let Some(place) = self.by_session.get(&session)
+                        && let Some(client) = self.clients.get_mut(*place)
+                    {
+                        client.resume();
+                    }
+                }
+                Output::Close { session, flush } => self.close_client(session, flush),
+                Output::Link(id, op) => self.operate_link(id, op),
+                Output::Disk(op) => self.operate_disk(op),
+                Output::Log(level, text) => self.log.write(level, &text),
+                Output::Reconfigure(change) => self.reconfigure(change),
+                Output::Exit(code) => self.turn.exit = Some(code),
+            }
+        }
+    }
+
+    /// Where the session's client is. Its reply of this turn, which comes before whatever is
+    /// pushed now, is moved to its outbox.
+    fn unsent(&mut self, session: SessionId) -> Option<usize> {
+        let place = *self.by_session.get(&session)?;
+        let client = self.clients.get_mut(place)?;
+        if let Some(range) = client.pending.take() {
+            client.socket.outbox.push(&self.turn.reply.bytes()[range]);
+            self.turn.pushed.push(place);
+        }
+        Some(place)
+    }
+
+    fn close_client(&mut self, session: SessionId, flush: bool) {
+        let Some(place) = self.unsent(session) else {
+            return;
+        };
+        if flush {
+            self.turn.pushed.push(place);
+            self.turn.closing.push(place);
+        } else {
+            self.remove_client(place);
+        }
+    }
+
+    fn operate_link(&mut self, id: LinkId, op: LinkOp) {
+        if let LinkOp::Open { to, from } = op {
+            let place = self.links.next();
+            let waker = self.queue.waker(Token::Link(place));
+            self.links.insert(Link::open(id, to, from, waker));
+            self.by_link.insert(id, place);
+            self.turn.serve_later(Token::Link(place));
+            return;
+        }
+        let Some(place) = self.by_link.get(&id).copied() else {
+            // It has ended; the engine learns of it, or closed it itself.
+            return;
+        };
+        let Some(link) = self.links.get_mut(place) else {
+            return;
+        };
+        match op {
+            LinkOp::Open { .. } => {}
+            LinkOp::Send(bytes) => link.outbox().push_shared(bytes),
+            LinkOp::Close => link.closing_since = Some(self.clock.now().mono_ms()),
+        }
+        self.turn.sent.push(place);
+    }
+
+    fn operate_disk(&mut self, op: DiskOp) {
+        match op {
+            DiskOp::SaveNodesConf(text) => self.save_nodes(&text),
+            DiskOp::SnapshotBegin => self.files.snapshot.begin(&self.files.data),
+            DiskOp::SnapshotWrite(bytes) => self.files.snapshot.write(bytes),
+            DiskOp::SnapshotCommit => self.files.snapshot.commit(self.files.data.clone()),
+            DiskOp::SnapshotAbort => self.files.snapshot.abort(),
+            DiskOp::RewriteConfig { session, text } => {
+                let written = match &self.files.config {
+                    None => Err("The server is running without a config file".to_owned()),
+                    Some(path) => files::rewrite_config(path, &text).map_err(|e| reason(&e)),
+                };
+                let result = written.as_ref().copied().map_err(String::as_str);
+                let event = DiskEvent::ConfigRewritten { session, result };
+                self.engine.on_disk(event, self.clock.now());
+            }
+        }
+    }
+
+    fn save_nodes(&mut self, text: &[u8]) {
+        let Some(nodes) = &mut self.files.nodes else {
+            return;
+        };
+        if let Err(error) = nodes.save(text) {
+            let reason = reason(&error);
+            let text = format!("Fatal: can't update cluster config file: {reason}");
+            self.log.warning(&text);
+            self.turn.exit = Some(1);
+        }
+    }
+
+    fn reconfigure(&mut self, change: Reconfigure) {
+        match change {
+            Reconfigure::LogLevel(level) => self.log.set_level(level),
+            Reconfigure::DataFile { dir, file } => {
+                self.files.data = std::path::Path::new(&dir).join(file);
+            }
+            Reconfigure::Listen { bind, port } => self.listen_elsewhere(&bind, port),
+            Reconfigure::KeepAlive(seconds) => self.keepalive_secs = seconds,
+        }
+    }
+
+    /// The old sockets are closed first, since old and new may overlap; connections stay.
+    fn listen_elsewhere(&mut self, bind: &[String], port: u16) {
+        self.listeners.clear();
+        if port == 0 {
+            return;
+        }
+        match listen(bind, port, self.backlog) {
+            Err(reason) => self.log.warning(&reason),
+            Ok(sockets) => {
+                for (index, socket) in sockets.into_iter().enumerate() {
+                    let waker = self.queue.waker(Token::Listener(index));
+                    self.listeners.push(Listener { socket, waker });
+                    self.turn.serve_later(Token::Listener(index));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! The clock: the only place where the time is read.
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use crate::time::{Now, Stopwatch};
+
+/// Gives the time on both scales for one system call's worth of work: unix time is read once per
+/// turn and carried on by the monotonic clock within it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clock {
+    start: Instant,
+    turn: Now,
+}
+
+impl Clock {
+    pub(super) fn start() -> Clock {
+        let mut clock = Clock {
+            start: Instant::now(),
+            turn: Now::default(),
+        };
+        clock.begin_turn();
+        clock
+    }
+
+    /// Reads both clocks.
+    pub(super) fn begin_turn(&mut self) -> Now {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH);
+        self.turn = Now {
+            unix_us: unix.map_or(0, |since| {
+                i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+            }),
+            mono_us: micros(self.start),
+        };
+        self.turn
+    }
+
+    /// The time now, within the turn.
+    pub(super) fn now(&self) -> Now {
+        let mono_us = micros(self.start);
+        let passed = mono_us.saturating_sub(self.turn.mono_us);
+        Now {
+            unix_us: self.turn.unix_us.saturating_add_unsigned(passed),
+            mono_us,
+        }
+    }
+
+    /// The same clock, when so much more time has passed.
+    #[cfg(test)]
+    pub(super) fn shifted(mut self, passed: std::time::Duration) -> Clock {
+        self.start -= passed;
+        self
+    }
+
+    /// The moment of a value of the monotonic scale.
+    pub(super) fn instant(&self, mono_ms: u64) -> Instant {
+        self.start + std::time::Duration::from_millis(mono_ms)
+    }
+}
+
+impl Stopwatch for Clock {
+    fn micros(&self) -> u64 {
+        micros(self.start)
+    }
+}
+
+fn micros(start: Instant) -> u64 {
+    u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,254 @@
+//! The data file: read at the start and written as snapshots, each by a thread of its own, so that
+//! no disk holds up a client.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::task::Waker;
+use std::thread::JoinHandle;
+
+use bytes::Bytes;
+
+use super::files::sync_directory;
+use super::system::reason;
+
+/// The engine decodes so many bytes of the file at once.
+const LOAD_BYTES: usize = 64 << 10;
+/// So many pieces are read ahead.
+const LOAD_AHEAD: usize = 8;
+
+/// A piece of the data file at the start.
+pub(super) enum Piece {
+    Bytes(Vec<u8>),
+    End,
+    Failed(String),
+}
+
+/// Reads the file on its own thread; the waker is told of each piece.
+pub(super) fn load(path: PathBuf, waker: Waker) -> io::Result<Receiver<Piece>> {
+    let (sender, receiver) = sync_channel(LOAD_AHEAD);
+    std::thread::Builder::new()
+        .name("load".to_owned())
+        .spawn(move || {
+            let last = match read_all(&path, &sender, &waker) {
+                Ok(()) => Piece::End,
+                Err(error) => Piece::Failed(format!("{}: {}", path.display(), reason(&error))),
+            };
+            // A receiver that is gone means that the node is leaving.
+            let _ = sender.send(last);
+            waker.wake();
+        })?;
+    Ok(receiver)
+}
+
+fn read_all(path: &Path, sender: &SyncSender<Piece>, waker: &Waker) -> io::Result<()> {
+    let mut file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        result => result?,
+    };
+    loop {
+        let mut piece = vec![0; LOAD_BYTES];
+        let count = match file.read(&mut piece) {
+            Ok(0) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            result => result?,
+        };
+        piece.truncate(count);
+        if sender.send(Piece::Bytes(piece)).is_err() {
+            return Ok(());
+        }
+        waker.wake_by_ref();
+    }
+}
+
+enum Order {
+    Begin(PathBuf),
+    Write(Bytes),
+    Commit(PathBuf),
+    Abort,
+}
+
+/// What became of an order.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    Written(usize),
+    Saved,
+    Failed(String),
+}
+
+/// The thread that writes snapshots.
+pub(super) struct SnapshotWriter {
+    orders: Option<Sender<Order>>,
+    answers: Receiver<Answer>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl SnapshotWriter {
+    /// The waker is told of each answer.
+    pub(super) fn start(waker: Waker) -> io::Result<SnapshotWriter> {
+        let (orders, received) = channel();
+        let (sender, answers) = channel();
+        let thread = std::thread::Builder::new()
+            .name("snapshot".to_owned())
+            .spawn(move || carry_out(&received, &sender, &waker))?;
+        Ok(SnapshotWriter {
+            orders: Some(orders),
+            answers,
+            thread: Some(thread),
+        })
+    }
+
+    fn order(&self, order: Order) {
+        if let Some(orders) = &self.orders {
+            // The thread ends only after this sender.
+            let _ = orders.send(order);
+        }
+    }
+
+    /// Opens the temporary file beside the one that it will replace.
+    pub(super) fn begin(&self, target: &Path) {
+        let mut name = target.as_os_str().to_owned();
+        name.push(format!(".tmp-{}", std::process::id()));
+        self.order(Order::Begin(PathBuf::from(name)));
+    }
+
+    pub(super) fn write(&self, bytes: Bytes) {
+        self.order(Order::Write(bytes));
+    }
+
+    pub(super) fn commit(&self, target: PathBuf) {
+        self.order(Order::Commit(target));
+    }
+
+    pub(super) fn abort(&self) {
+        self.order(Order::Abort);
+    }
+
+    pub(super) fn answer(&self) -> Option<Answer> {
+        self.answers.try_recv().ok()
+    }
+}
+
+impl Drop for SnapshotWriter {
+    /// An unfinished snapshot is removed.
+    fn drop(&mut self) {
+        self.abort();
+        self.orders = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn carry_out(orders: &Receiver<Order>, answers: &Sender<Answer>, waker: &Waker) {
+    let mut open: Option<Snapshot> = None;
+    while let Ok(order) = orders.recv() {
+        let result = match order {
+            Order::Begin(path) => {
+                remove(open.take());
+                Snapshot::create(path).map(|snapshot| {
+                    open = Some(snapshot);
+                    Answer::Written(0)
+                })
+            }
+            Order::Write(bytes) => match &mut open {
+                // It has failed before, which was said then.
+                None => continue,
+                Some(snapshot) => {
+                    let written = snapshot.file.write_all(&bytes);
+                    written.map(|()| Answer::Written(bytes.len()))
+                }
+            },
+            Order::Commit(target) => match open.take() {
+                None => continue,
+                Some(snapshot) => snapshot.commit(&target).map(|()| Answer::Saved),
+            },
+            Order::Abort => {
+                remove(open.take());
+                continue;
+            }
+        };
+        let answer = result.unwrap_or_else(|error| {
+            remove(open.take());
+            Answer::Failed(reason(&error))
+        });
+        let _ = answers.send(answer);
+        waker.wake_by_ref();
+    }
+}
+
+struct Snapshot {
+    path: PathBuf,
+    file: File,
+}
+
+impl Snapshot {
+    fn create(path: PathBuf) -> io::Result<Snapshot> {
+        let file = File::create(&path)?;
+        Ok(Snapshot { path, file })
+    }
+
+    fn commit(self, target: &Path) -> io::Result<()> {
+        let durable = || {
+            self.file.sync_all()?;
+            fs::rename(&self.path, target)?;
+            sync_directory(target)
+        };
+        durable().inspect_err(|_| {
+            let _ = fs::remove_file(&self.path);
+        })
+    }
+}
+
+fn remove(snapshot: Option<Snapshot>) {
+    if let Some(snapshot) = snapshot {
+        let _ = fs::remove_file(snapshot.path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wait(writer: &SnapshotWriter) -> Answer {
+        writer.answers.recv().unwrap()
+    }
+
+    #[test]
+    fn a_snapshot_replaces_the_file_and_is_read_back() {
+        let name = format!("slotkeeper-snapshot-{}", std::process::id());
+        let directory = std::env::temp_dir().join(name);
+        fs::create_dir_all(&directory).unwrap();
+        let target = directory.join("dump.rdb");
+        let writer = SnapshotWriter::start(Waker::noop().clone()).unwrap();
+        writer.begin(&target);
+        writer.write(Bytes::from_static(b"abc"));
+        writer.commit(target.clone());
+        assert_eq!(wait(&writer), Answer::Written(0));
+        assert_eq!(wait(&writer), Answer::Written(3));
+        assert_eq!(wait(&writer), Answer::Saved);
+        writer.begin(&target);
+        writer.write(Bytes::from_static(b"unfinished"));
+        drop(writer);
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
+        let pieces = load(target, Waker::noop().clone()).unwrap();
+        assert!(matches!(pieces.recv(), Ok(Piece::Bytes(bytes)) if bytes == b"abc"));
+        assert!(matches!(pieces.recv(), Ok(Piece::End)));
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn a_missing_directory_fails_and_a_missing_file_is_empty() {
+        let nowhere = PathBuf::from("/nonexistent/dump.rdb");
+        let writer = SnapshotWriter::start(Waker::noop().clone()).unwrap();
+        writer.begin(&nowhere);
+        writer.write(Bytes::from_static(b"abc"));
+        assert_eq!(
+            wait(&writer),
+            Answer::Failed("No such file or directory".to_owned())
+        );
+        let pieces = load(nowhere, Waker::noop().clone()).unwrap();
+        assert!(matches!(pieces.recv(), Ok(Piece::End)));
+    }
+}

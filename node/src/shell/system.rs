@@ -1,0 +1,76 @@
+//! What the operating system is asked: entropy, limits, its name.
+
+use std::fs::File;
+use std::io::{self, Read};
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Files that the node needs beside one per client: listeners, links, data files, the log.
+const RESERVED_FILES: u64 = 32;
+
+/// Random bytes.
+pub(super) fn entropy<const N: usize>() -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Raises the limit of open files for so many clients; gives how many there can be.
+pub(super) fn reserve_files(maxclients: usize) -> usize {
+    let wanted = maxclients as u64 + RESERVED_FILES;
+    let limit = getrlimit(Resource::Nofile);
+    let have = |limit: Rlimit| limit.current.unwrap_or(u64::MAX);
+    if have(limit) >= wanted {
+        return maxclients;
+    }
+    let within_hard = wanted.min(limit.maximum.unwrap_or(u64::MAX));
+    let raised = Rlimit {
+        current: Some(within_hard),
+        maximum: limit.maximum,
+    };
+    let reached = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => within_hard,
+        Err(_) => have(limit),
+    };
+    let clients = reached.saturating_sub(RESERVED_FILES).max(1);
+    usize::try_from(clients)
+        .unwrap_or(usize::MAX)
+        .min(maxclients)
+}
+
+/// The operating system as INFO names it: `Linux 6.1.0 x86_64`.
+pub(super) fn os_name() -> String {
+    let name = rustix::system::uname();
+    let part = |part: &std::ffi::CStr| part.to_string_lossy().into_owned();
+    let parts = [
+        part(name.sysname()),
+        part(name.release()),
+        part(name.machine()),
+    ];
+    parts.join(" ")
+}
+
+/// What an error says, without the number that Rust adds.
+pub(super) fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.find(" (os error") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_those_of_the_system() {
+        let error = io::Error::from_raw_os_error(98);
+        assert_eq!(reason(&error), "Address already in use");
+    }
+
+    #[test]
+    fn entropy_differs() {
+        assert_ne!(entropy::<16>().unwrap(), entropy::<16>().unwrap());
+    }
+}
