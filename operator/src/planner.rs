@@ -12,7 +12,7 @@ mod view;
 use crate::model::{Desired, Observation, Plan, Rule, Wait, WaitReason};
 
 use draft::Draft;
-pub use view::{Owner, View};
+pub use view::{Owner, View, sees, serves};
 
 /// What has to be done now to come closer to what is desired.
 #[must_use]

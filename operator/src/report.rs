@@ -1,3 +1,184 @@
 //! What the manifest's status says after a pass: pure, and only what this pass has observed.
 
-use crate::model::{Desired, Observation, Outcome, Plan};
+mod conditions;
+mod shards;
+mod status;
+
+use crate::model::{Desired, Observation, Outcome, Plan, Rule, Step, StepOutcome, WaitReason};
+use crate::planner::View;
+use slotkeeper_crds::ShardStatus;
+use slotkeeper_topology::SLOT_COUNT;
+
+pub use conditions::{Condition, Truth};
+
+/// What one pass has to say about the cluster.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// The generation of the manifest that the pass worked from.
+    pub generation: i64,
+    /// One word for people.
+    pub phase: Phase,
+    /// One sentence for people.
+    pub message: String,
+    /// The shards, in their order.
+    pub shards: Vec<ShardStatus>,
+    /// How many shards are served by a master.
+    pub shards_served: u32,
+    /// Nodes that answered and are ready.
+    pub ready_nodes: usize,
+    /// Nodes that the manifest wants.
+    pub wanted_nodes: usize,
+    /// Slots whose owner answered and serves.
+    pub slots_covered: u16,
+    /// All conditions, always the same ones in the same order.
+    pub conditions: Vec<Condition>,
+}
+
+/// The state of a cluster in one word for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// The manifest says `paused`: nothing is done.
+    Paused,
+    /// It has not been formed yet.
+    Forming,
+    /// Everything is as the manifest says.
+    Ready,
+    /// Every slot is served, but something is missing.
+    Degraded,
+    /// Slots are not served.
+    Outage,
+}
+
+/// Everything that a condition is made of.
+struct Subject<'a> {
+    view: &'a View<'a>,
+    plan: &'a Plan,
+    slots_covered: u16,
+    ready_nodes: usize,
+    wanted_nodes: usize,
+}
+
+/// The report of a pass.
+#[must_use]
+pub fn report(
+    desired: &Desired,
+    observation: &Observation,
+    plan: &Plan,
+    outcome: &Outcome,
+) -> Report {
+    let view = View::new(desired, observation);
+    let subject = Subject {
+        view: &view,
+        plan,
+        slots_covered: shards::slots_served(&view),
+        ready_nodes: shards::ready_nodes(&view),
+        wanted_nodes: desired.places().count(),
+    };
+    let conditions = conditions::all(&subject);
+    let phase = phase(&subject, &conditions);
+    let shards = shards::statuses(&view);
+    Report {
+        generation: desired.generation,
+        phase,
+        message: message(phase, &subject, outcome),
+        shards_served: shards::served(&view),
+        shards,
+        ready_nodes: subject.ready_nodes,
+        wanted_nodes: subject.wanted_nodes,
+        slots_covered: subject.slots_covered,
+        conditions,
+    }
+}
+
+fn phase(subject: &Subject<'_>, conditions: &[Condition]) -> Phase {
+    let ready = conditions
+        .iter()
+        .any(|c| c.kind == "Ready" && c.truth == Truth::True);
+    match () {
+        () if subject.view.desired.paused => Phase::Paused,
+        () if ready => Phase::Ready,
+        () if !subject.view.seen().formed => Phase::Forming,
+        () if subject.slots_covered == SLOT_COUNT => Phase::Degraded,
+        () => Phase::Outage,
+    }
+}
+
+/// What a tired person has to know first: what is wrong, then what is done about it or what is
+/// waited for.
+fn message(phase: Phase, subject: &Subject<'_>, outcome: &Outcome) -> String {
+    let Subject {
+        view,
+        slots_covered,
+        ready_nodes,
+        wanted_nodes,
+        ..
+    } = subject;
+    let state = match phase {
+        Phase::Paused => "The operator is paused by the manifest and changes nothing".to_owned(),
+        Phase::Ready => {
+            let Desired {
+                shards,
+                replicas_per_shard,
+                ..
+            } = view.desired;
+            return format!(
+                "All {SLOT_COUNT} slots are served; every one of {shards} masters has its \
+                 {replicas_per_shard} replicas."
+            );
+        }
+        Phase::Forming => format!(
+            "The cluster is being formed: {} of {wanted_nodes} nodes answer",
+            view.answered().count()
+        ),
+        Phase::Degraded => {
+            format!("All slots are served, {ready_nodes} of {wanted_nodes} nodes are ready")
+        }
+        Phase::Outage => {
+            format!(
+                "{} of {SLOT_COUNT} slots are not served",
+                SLOT_COUNT - slots_covered
+            )
+        }
+    };
+    match next(subject, outcome) {
+        Some(next) => format!("{state}; {next}."),
+        None => format!("{state}."),
+    }
+}
+
+/// A step that failed, else a step of a take over, else what a shard waits for, else any step.
+fn next(subject: &Subject<'_>, outcome: &Outcome) -> Option<String> {
+    let failed = outcome
+        .results
+        .iter()
+        .find_map(|(planned, result)| match result {
+            StepOutcome::Refused(why) | StepOutcome::Unknown(why) => {
+                Some(format!("failed: {}: {why}", planned.step))
+            }
+            StepOutcome::Done | StepOutcome::NotSent(_) => None,
+        });
+    let steps = &subject.plan.steps;
+    let take_over = steps.iter().find_map(|planned| match &planned.step {
+        Step::Failover { node, .. } => Some(format!("{} takes over", node.place)),
+        _ => None,
+    });
+    let mut waits = subject.plan.waiting.iter().filter(|wait| {
+        !matches!(
+            wait.reason,
+            WaitReason::Paused | WaitReason::Again { error: None, .. }
+        )
+    });
+    let wait = waits.next().map(|wait| match wait.shard {
+        Some(shard) => format!("shard {shard} waits: {}", wait.reason),
+        None => format!("waiting: {}", wait.reason),
+    });
+    let working = steps.first().map(|planned| match planned.rule {
+        Rule::Objects => "its objects are being created".to_owned(),
+        _ => format!(
+            "{} steps are under way, first: {}",
+            steps.len(),
+            planned.step
+        ),
+    });
+    take_over.or(failed).or(wait).or(working)
+}

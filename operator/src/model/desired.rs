@@ -1,3 +1,4 @@
+use slotkeeper_crds::RedisCluster;
 use slotkeeper_topology::{SlotSet, even_split};
 
 use super::Place;
@@ -59,5 +60,24 @@ impl Desired {
     #[must_use]
     pub fn layout(&self) -> Vec<SlotSet> {
         even_split(self.shards as usize)
+    }
+}
+
+impl From<&RedisCluster> for Desired {
+    /// Takes a manifest that has passed its checks; a node timeout that cannot be read counts as
+    /// Redis's default.
+    fn from(cluster: &RedisCluster) -> Desired {
+        let spec = &cluster.spec;
+        let node_timeout = spec.config.get("cluster-node-timeout");
+        Desired {
+            name: cluster.metadata.name.clone().unwrap_or_default(),
+            generation: cluster.metadata.generation.unwrap_or_default(),
+            shards: u32::from(spec.shards),
+            replicas_per_shard: u32::from(spec.replicas_per_shard),
+            paused: spec.paused,
+            node_timeout_ms: node_timeout
+                .and_then(|ms| ms.parse().ok())
+                .unwrap_or(Desired::DEFAULT_NODE_TIMEOUT_MS),
+        }
     }
 }
