@@ -1,0 +1,113 @@
+//! Changes to single facts of a scenario.
+
+use std::collections::BTreeMap;
+
+use slotkeeper::model::{NodeFacts, Phase, Role, Silence, Upstream};
+use slotkeeper_topology::{Epoch, NodeFlags, NodeId, NodeLine};
+
+use crate::observed;
+use crate::script;
+
+pub fn phase(text: &str) -> Phase {
+    match text {
+        "missing" => Phase::Missing,
+        "pending" => Phase::Pending,
+        "running" => Phase::Running,
+        "deleting" => Phase::Deleting,
+        "terminated" => Phase::Terminated,
+        "unknown" => Phase::Unknown,
+        other => panic!("no such phase: {other}"),
+    }
+}
+
+pub fn silence(text: &str) -> Silence {
+    match text {
+        "not-asked" => Silence::NotAsked,
+        "no-address" => Silence::NoAddress,
+        "refused" => Silence::Refused,
+        "timeout" => Silence::TimedOut,
+        "password" => Silence::WrongPassword,
+        "loading" => Silence::Loading,
+        other => panic!("no such silence: {other}"),
+    }
+}
+
+pub fn fact(facts: &mut NodeFacts, name: &str, value: &str) {
+    let number = || value.parse().expect("a number");
+    match name {
+        "keys" => facts.keys = number(),
+        "offset" => facts.replication.offset = number(),
+        "replid" => value.clone_into(&mut facts.replication.replid),
+        "replid2" => facts.replication.replid2 = Some(value.to_owned()),
+        "run" => value.clone_into(&mut facts.run_id),
+        "withholding" => facts.withholding = value != "no",
+        "loading" => facts.loading = value != "no",
+        "epoch" => facts.cluster.current_epoch = Epoch(number()),
+        "link" => {
+            facts.replication.role = Role::Replica;
+            let link = facts
+                .replication
+                .upstream
+                .get_or_insert_with(Upstream::default);
+            (link.up, link.syncing) = (value == "up", value == "sync");
+        }
+        "master" => {
+            facts.replication.role = Role::Master;
+            facts.replication.upstream = None;
+        }
+        other => panic!("a node has no {other}"),
+    }
+}
+
+pub fn line(facts: &mut NodeFacts, id: NodeId, fields: &BTreeMap<String, String>) {
+    if fields.contains_key("drop") {
+        facts.lines.retain(|line| line.id != id);
+        return;
+    }
+    if !facts.lines.iter().any(|line| line.id == id) {
+        let place = fields.get("at").expect("a new line needs at=PLACE");
+        facts.lines.push(observed::line(script::place(place), id));
+    }
+    let own = facts.id == id;
+    let found = facts.lines.iter_mut().find(|line| line.id == id);
+    let line = found.expect("it is there or was added");
+    for (name, value) in fields {
+        match name.as_str() {
+            "at" => {}
+            "slots" => line.slots = value.replace('+', " ").parse().expect("slots"),
+            "epoch" => line.config_epoch = Epoch(value.parse().expect("an epoch")),
+            "flags" => {
+                line.flags = flags(value);
+                line.flags.myself = own;
+            }
+            "of" => line.master = Some(observed::id(value)),
+            "ip" => value.clone_into(&mut line.address.ip),
+            "host" => line.address.hostname = value.replace('-', ""),
+            "ping" => line.ping_sent = value.parse().expect("milliseconds"),
+            "pong" => line.pong_received = value.parse().expect("milliseconds"),
+            "link" => line.connected = value == "connected",
+            other => panic!("a line has no {other}"),
+        }
+    }
+    if line.flags.master {
+        line.master = None;
+    }
+}
+
+fn flags(text: &str) -> NodeFlags {
+    let id = observed::id("00");
+    let line = format!("{id} :0@0 {text} - 0 0 0 connected");
+    NodeLine::parse(&line)
+        .expect("flags as CLUSTER NODES has them")
+        .flags
+}
+
+/// A line of CLUSTER NODES; ids may be shortened.
+pub fn short_line(text: &str) -> NodeLine {
+    let mut words: Vec<String> = text.split_ascii_whitespace().map(str::to_owned).collect();
+    words[0] = observed::id(&words[0]).to_string();
+    if words[3] != "-" {
+        words[3] = observed::id(&words[3]).to_string();
+    }
+    NodeLine::parse(&words.join(" ")).expect("a line of CLUSTER NODES")
+}

@@ -1,0 +1,330 @@
+//! The language of the scenario files: one command a line; `plan` and `status` are followed by
+//! what they print, up to a blank line. See `tests/scenarios/README.md`.
+
+use std::fmt::Write as _;
+
+use slotkeeper::model::{
+    Desired, Moment, NodeView, ObjectState, Observation, Outcome, Phase, Place, Plan, PodUid,
+    ProcessEnd, Proof, ShardObject, StepOutcome,
+};
+use slotkeeper::{planner, report};
+use slotkeeper_topology::NodeLine;
+
+use crate::edit;
+use crate::observed;
+
+pub struct Script {
+    desired: Desired,
+    observation: Observation,
+    plan: Plan,
+    outcome: Outcome,
+}
+
+/// Runs the commands of a scenario and gives its text back with fresh output.
+pub fn run(text: &str) -> String {
+    let mut script = Script {
+        desired: Desired::new("demo", 3, 1),
+        observation: Observation::default(),
+        plan: Plan::default(),
+        outcome: Outcome::default(),
+    };
+    let mut result = String::new();
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        result += line;
+        result.push('\n');
+        let words: Vec<&str> = line.split_ascii_whitespace().collect();
+        let Some((command, words)) = words.split_first() else {
+            continue;
+        };
+        if *command == "nodes" {
+            let mut block = String::new();
+            while let Some(line) = lines.next_if(|line| line.starts_with("  ")) {
+                let _ = writeln!(result, "{line}");
+                let _ = writeln!(block, "{line}");
+            }
+            script.nodes(place(words[0]), &block);
+        } else if let Some(output) = script.command(command, words) {
+            while lines.next_if(|line| !line.trim().is_empty()).is_some() {}
+            result += &output;
+        }
+    }
+    result
+}
+
+impl Script {
+    fn command(&mut self, command: &str, words: &[&str]) -> Option<String> {
+        match command {
+            "#" => {}
+            "spec" => self.spec(words),
+            "fresh" => self.observation = observed::fresh(&self.desired),
+            "healthy" => {
+                self.observation = observed::healthy(&self.desired);
+                // The operator has formed it, so it knows every vote.
+                self.observation.seen.votes_known = true;
+            }
+            "nothing" => self.nothing(),
+            "pod" => self.pod(place(words[0]), &words[1..]),
+            "object" => self.object(words),
+            "node" => self.node(place(words[0]), &words[1..]),
+            "line" => self.line(words),
+            "replace" => self.replace(place(words[0]), words[1]),
+            "advance" => {
+                let ms: u64 = words[0].parse().expect("milliseconds");
+                self.observation.now = self.observation.now.after(ms);
+            }
+            "restart" => self.observation.seen = slotkeeper::model::Seen::default(),
+            "did" => self.did(words),
+            "see" => self.see(),
+            "plan" => return Some(self.plan()),
+            "status" => return Some(self.status()),
+            other => panic!("no such command: {other}"),
+        }
+        None
+    }
+
+    fn spec(&mut self, words: &[&str]) {
+        for (name, value) in observed::fields(words) {
+            match name.as_str() {
+                "shards" => self.desired.shards = value.parse().expect("a number"),
+                "replicas" => self.desired.replicas_per_shard = value.parse().expect("a number"),
+                "node-timeout" => self.desired.node_timeout_ms = value.parse().expect("a number"),
+                "paused" => self.desired.paused = value != "no",
+                other => panic!("spec has no {other}"),
+            }
+        }
+    }
+
+    /// No object, no pod.
+    fn nothing(&mut self) {
+        self.observation = observed::fresh(&self.desired);
+        self.observation.nodes.clear();
+        self.observation.objects = slotkeeper::model::Objects {
+            common: ObjectState::Missing,
+            ..slotkeeper::model::Objects::default()
+        };
+        for pod in self.observation.pods.values_mut() {
+            (pod.phase, pod.uid, pod.address) = (Phase::Missing, PodUid::default(), None);
+        }
+    }
+
+    fn pod(&mut self, place: Place, words: &[&str]) {
+        let now = self.observation.now;
+        let pod = self
+            .observation
+            .pods
+            .entry(place)
+            .or_insert_with(|| observed::pod(place));
+        for (name, value) in observed::fields(words) {
+            match name.as_str() {
+                "phase" => pod.phase = edit::phase(&value),
+                "uid" => pod.uid = PodUid(value),
+                "machine" => pod.machine = Some(value),
+                "ip" => pod.address.get_or_insert_default().ip = value,
+                "unmounted" => pod.volume_mounted = false,
+                "mounted" => pod.volume_mounted = true,
+                "ended" => {
+                    let proof = if value == "gone" {
+                        Proof::PodGone
+                    } else {
+                        Proof::Terminated
+                    };
+                    pod.ended = Some(ProcessEnd {
+                        uid: pod.uid.clone(),
+                        at: now,
+                        proof,
+                    });
+                }
+                "started" => pod.ended = None,
+                other => panic!("a pod has no {other}"),
+            }
+        }
+    }
+
+    fn object(&mut self, words: &[&str]) {
+        let state = |value: &str| match value {
+            "missing" => ObjectState::Missing,
+            "stale" => ObjectState::Stale,
+            "current" => ObjectState::Current,
+            other => panic!("no such state: {other}"),
+        };
+        let objects = &mut self.observation.objects;
+        if words[0] == "common" {
+            objects.common = state(words[1]);
+            return;
+        }
+        let shard: u32 = words[0].parse().expect("a shard");
+        if words[1] == "missing" {
+            objects.shards.remove(&shard);
+            return;
+        }
+        let object = ShardObject {
+            pods: 0,
+            state: ObjectState::Current,
+        };
+        let object = objects.shards.entry(shard).or_insert(object);
+        for (name, value) in observed::fields(&words[1..]) {
+            match name.as_str() {
+                "pods" => object.pods = value.parse().expect("a number"),
+                other => object.state = state(other),
+            }
+        }
+    }
+
+    /// Changes what a node answers, or that it answers.
+    fn node(&mut self, place: Place, words: &[&str]) {
+        if let Some(why) = words[0].strip_prefix("silent=") {
+            self.observation
+                .nodes
+                .insert(place, NodeView::Silent(edit::silence(why)));
+            return;
+        }
+        let lone = || {
+            let lone = observed::lone(place, observed::first_id(place));
+            NodeView::Answered(Box::new(lone))
+        };
+        let view = self.observation.nodes.entry(place).or_insert_with(lone);
+        if let NodeView::Silent(_) = view {
+            *view = lone();
+        }
+        let NodeView::Answered(facts) = view else {
+            return;
+        };
+        for (name, value) in observed::fields(words) {
+            edit::fact(facts, &name, &value);
+        }
+    }
+
+    /// Another node, new and alone, answers at the place.
+    fn replace(&mut self, place: Place, id: &str) {
+        let lone = observed::lone(place, observed::id(id));
+        self.observation
+            .nodes
+            .insert(place, NodeView::Answered(Box::new(lone)));
+    }
+
+    /// `line OBSERVER|all|others ID name=value...`: changes one line in the CLUSTER NODES of one
+    /// node, of all, or of all but the node with that id.
+    fn line(&mut self, words: &[&str]) {
+        let id = observed::id(words[1]);
+        for (place, view) in &mut self.observation.nodes {
+            let NodeView::Answered(facts) = view else {
+                continue;
+            };
+            let chosen = match words[0] {
+                "all" => true,
+                "others" => facts.id != id,
+                observer => *place == self::place(observer),
+            };
+            // A lone node that was put in a pod's place does not know the others.
+            let known =
+                facts.line(id).is_some() || words.iter().any(|word| word.starts_with("at="));
+            if chosen && known {
+                edit::line(facts, id, &observed::fields(&words[2..]));
+            }
+        }
+    }
+
+    /// The whole CLUSTER NODES of a node; ids may be shortened, the own line is found by its id.
+    fn nodes(&mut self, place: Place, block: &str) {
+        let Some(NodeView::Answered(facts)) = self.observation.nodes.get_mut(&place) else {
+            panic!("{place} does not answer");
+        };
+        facts.lines = block
+            .lines()
+            .map(edit::short_line)
+            .collect::<Vec<NodeLine>>();
+        observed::mark_myself(facts);
+    }
+
+    fn see(&mut self) {
+        let now = self.observation.now;
+        for view in self.observation.nodes.values_mut() {
+            if let NodeView::Answered(facts) = view {
+                facts.read_at = now.after(10);
+            }
+        }
+        let mut seen = std::mem::take(&mut self.observation.seen);
+        seen.update(&self.observation);
+        self.observation.seen = seen;
+    }
+
+    fn did(&mut self, words: &[&str]) {
+        let result = match words[0] {
+            "ok" => StepOutcome::Done,
+            "refused" => StepOutcome::Refused(words[1..].join(" ")),
+            "unknown" => StepOutcome::Unknown("no answer in time".to_owned()),
+            other => panic!("no such outcome: {other}"),
+        };
+        let steps = self.plan.steps.iter().cloned();
+        self.outcome = Outcome {
+            results: steps.map(|step| (step, result.clone())).collect(),
+        };
+        let now: Moment = self.observation.now;
+        self.observation.seen.intend(&self.plan, now);
+        self.observation.seen.learn(&self.outcome, now);
+    }
+
+    fn plan(&mut self) -> String {
+        self.see();
+        self.plan = planner::plan(&self.desired, &self.observation);
+        let mut text = String::new();
+        for planned in &self.plan.steps {
+            let _ = writeln!(
+                text,
+                "  {:<14} {} -- {}",
+                planned.rule, planned.step, planned.why
+            );
+            if let Some(loss) = &planned.loss {
+                let _ = writeln!(text, "  {:<14} LOSS: {loss}", "");
+            }
+        }
+        for wait in &self.plan.waiting {
+            let shard = wait
+                .shard
+                .map_or("all".to_owned(), |shard| format!("shard {shard}"));
+            let until = wait.until.map_or(String::new(), |until| {
+                format!(" (for {} ms)", until.since(self.observation.now))
+            });
+            let _ = writeln!(
+                text,
+                "  {:<14} {shard} waits: {}{until}",
+                wait.rule, wait.reason
+            );
+        }
+        if text.is_empty() {
+            text += "  nothing to do\n";
+        }
+        text
+    }
+
+    fn status(&self) -> String {
+        let report = report::report(&self.desired, &self.observation, &self.plan, &self.outcome);
+        let mut text = String::new();
+        let _ = writeln!(text, "  {}: {}", report.phase, report.message);
+        let _ = writeln!(
+            text,
+            "  nodes {}/{}, slots {}, shards served {}",
+            report.ready_nodes, report.wanted_nodes, report.slots_covered, report.shards_served
+        );
+        for condition in &report.conditions {
+            let _ = writeln!(
+                text,
+                "  {:<16} {:<7} {}: {}",
+                condition.kind,
+                condition.truth.as_str(),
+                condition.reason,
+                condition.message
+            );
+        }
+        text
+    }
+}
+
+pub fn place(text: &str) -> Place {
+    let (shard, ordinal) = text.split_once('-').expect("a place is SHARD-ORDINAL");
+    Place::new(
+        shard.parse().expect("a shard"),
+        ordinal.parse().expect("an ordinal"),
+    )
+}
