@@ -6,6 +6,7 @@
 
 mod draft;
 mod forming;
+pub mod nevers;
 mod rules;
 mod view;
 

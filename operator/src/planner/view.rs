@@ -197,23 +197,28 @@ impl<'a> View<'a> {
         self.now() < vote.asked_at.after(self.node_timeouts(2))
     }
 
-    /// The node that introduces newcomers: of the largest group of nodes that know each other a
-    /// serving master, if it has one.
+    /// The node that introduces newcomers: of the nodes that know each other, the one with the most
+    /// slots and then the most nodes around it; rather a serving master than another.
     #[must_use]
     pub fn hub(&self) -> Option<(Place, &'a NodeFacts)> {
         self.answered().max_by_key(|(place, facts)| {
-            let known = self.known_by(facts);
-            let slots: usize = (self.owners.iter())
-                .filter(|(id, _)| known.contains(id) || **id == facts.id)
-                .map(|(_, owner)| owner.slots.len())
+            let friends = self.acquaintances(facts);
+            let slots: usize = (friends.iter().chain([&facts.id]))
+                .filter_map(|id| self.owners.get(id))
+                .map(|owner| owner.slots.len())
                 .sum();
             let steady = serves(facts) && self.owners.contains_key(&facts.id);
-            (slots, known.len(), steady, std::cmp::Reverse(*place))
+            (slots, friends.len(), steady, std::cmp::Reverse(*place))
         })
     }
 
-    fn known_by(&self, facts: &NodeFacts) -> BTreeSet<NodeId> {
-        facts.peers().map(|line| line.id).collect()
+    /// The answering nodes that know this one and that it knows.
+    fn acquaintances(&self, facts: &NodeFacts) -> Vec<NodeId> {
+        let knows = |a: &NodeFacts, b: &NodeFacts| a.peers().any(|line| line.id == b.id);
+        let friends = self
+            .answered()
+            .filter(|(_, other)| knows(facts, other) && knows(other, facts));
+        friends.map(|(_, other)| other.id).collect()
     }
 }
 
