@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use slotkeeper_topology::{SLOT_COUNT, Slot, key_slot};
 
 use super::database::{Database, Garbage, Shelf};
-use super::entry::{Entry, EntryBox, EntryMut, GENERATIONS, Heap, LARGE, Meta};
+use super::entry::{Entry, EntryBox, EntryMut, EntryRef, GENERATIONS, Heap, LARGE, Meta};
 use super::hash::HashKey;
 use super::walk::{Cursor, Saver, Walk, WalkState};
 use super::watch::Watches;
@@ -91,7 +91,7 @@ impl Store {
 
     #[inline]
     pub fn get(&self, db: usize, key: &Key<'_>) -> Option<Entry<'_>> {
-        self.dbs[db].get(key).map(|entry| entry.view())
+        self.dbs[db].get(key).map(EntryRef::view)
     }
 
     /// The entry, after its access clock was set. That alone is no change.
@@ -259,7 +259,7 @@ impl Store {
 
     /// Copies a key over another. Returns whether there was such a key.
     pub fn copy(&mut self, from: (usize, &Key<'_>), to: (usize, &Key<'_>), clock: u32) -> bool {
-        let Some(source) = self.dbs[from.0].get(from.1).map(|entry| entry.view()) else {
+        let Some(source) = self.dbs[from.0].get(from.1).map(EntryRef::view) else {
             return false;
         };
         let meta = Meta {

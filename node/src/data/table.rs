@@ -14,7 +14,7 @@ mod segment;
 mod visit;
 
 use self::segment::{MAX_CODE, NoRoom, Segment, code_for, limit_of};
-use super::entry::{EntryBox, EntryMut, EntryRef, Heap};
+use super::entry::{ADDRESS, EntryBox, EntryMut, EntryRef, Heap};
 use super::hash::HashKey;
 
 pub(super) use drain::Drain;
@@ -33,7 +33,7 @@ const MAX_DEPTH: u8 = 32;
 struct Place(u64);
 
 const IS_NODE: u64 = 1;
-const ADDRESS: u64 = (1 << 48) - 2;
+const PLACE_ADDRESS: u64 = ADDRESS - IS_NODE;
 
 impl Place {
     fn segment(segment: Segment) -> Place {
@@ -67,12 +67,12 @@ impl Place {
         let shape = (self.0 >> 48) as u16;
         let (code, depth) = ((shape & 63) as u8, (shape >> 6) as u8 & 63);
         // SAFETY: `segment` took it apart.
-        unsafe { Segment::from_parts(self.0 & ADDRESS, code, depth) }
+        unsafe { Segment::from_parts(self.0 & PLACE_ADDRESS, code, depth) }
     }
 
     #[inline]
     fn node_start(self) -> *mut Place {
-        std::ptr::with_exposed_provenance_mut((self.0 & ADDRESS) as usize)
+        std::ptr::with_exposed_provenance_mut((self.0 & PLACE_ADDRESS) as usize)
     }
 
     /// # Safety
@@ -157,9 +157,7 @@ impl Table {
         // SAFETY: the table is borrowed, so its segments and entries live and do not change.
         unsafe {
             let at = segment.find(hash, is_it)?;
-            Some(EntryRef::from_address(
-                segment.words()[at] & ADDRESS_OF_ENTRY,
-            ))
+            Some(EntryRef::from_address(segment.words()[at] & ADDRESS))
         }
     }
 
@@ -277,13 +275,13 @@ impl Table {
             for (at, word) in words.iter().enumerate() {
                 prefetch_ahead(words, at);
                 if *word != 0 {
-                    let address = word & ADDRESS_OF_ENTRY;
+                    let address = word & ADDRESS;
                     let hash = hasher.hash(EntryRef::from_address(address).view().key());
                     halves[(word >> 63) as usize].push((hash, address));
                 }
             }
             let made = halves.map(|half| {
-                Segment::filled(heap, code_for(half.len()), depth, half.iter().copied())
+                Segment::filled(heap, code_for(half.len()), depth, &half.iter().copied())
             });
             segment.release(heap);
             made
@@ -340,8 +338,6 @@ impl Table {
     }
 }
 
-const ADDRESS_OF_ENTRY: u64 = (1 << 48) - 1;
-
 /// The places of a node that lead to the same segment as the one at `at`, if the node takes
 /// `spare` bits more of the hash than the segment needs.
 fn shared(at: usize, spare: u8) -> std::ops::Range<usize> {
@@ -353,9 +349,7 @@ fn shared(at: usize, spare: u8) -> std::ops::Range<usize> {
 #[inline]
 fn prefetch_ahead(words: &[u64], at: usize) {
     if let Some(&word) = words.get(at + 8).filter(|&&word| word != 0) {
-        prefetch(std::ptr::with_exposed_provenance(
-            (word & ADDRESS_OF_ENTRY) as usize,
-        ));
+        prefetch(std::ptr::with_exposed_provenance((word & ADDRESS) as usize));
     }
 }
 

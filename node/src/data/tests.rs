@@ -18,12 +18,21 @@ type Held = (Vec<u8>, Option<i64>);
 /// By database and key.
 type Contents = BTreeMap<(usize, Vec<u8>), Held>;
 
+/// A large value of which a part has come.
+struct Sending {
+    db: usize,
+    key: Vec<u8>,
+    expire_at: Option<i64>,
+    len: usize,
+    value: Vec<u8>,
+}
+
 /// A saver that remembers, and refuses what a writer of RDB files could not bear.
 #[derive(Default)]
 struct Recorder {
     tables: BTreeMap<usize, (usize, usize)>,
     contents: Contents,
-    large: Option<(usize, Vec<u8>, Option<i64>, usize, Vec<u8>)>,
+    large: Option<Sending>,
     pieces: usize,
     unsent: usize,
     /// 0 for none.
@@ -49,9 +58,13 @@ impl Saver for Recorder {
     }
 
     fn begin_large(&mut self, db: usize, key: &[u8], expire_at: Option<i64>, len: usize) {
-        let old = self
-            .large
-            .replace((db, key.to_vec(), expire_at, len, Vec::new()));
+        let old = self.large.replace(Sending {
+            db,
+            key: key.to_vec(),
+            expire_at,
+            len,
+            value: Vec::new(),
+        });
         assert!(old.is_none(), "one at a time");
     }
 
@@ -59,17 +72,14 @@ impl Saver for Recorder {
         assert!(bytes.len() <= 64 * 1024);
         self.unsent += bytes.len();
         self.pieces += 1;
-        self.large
-            .as_mut()
-            .expect("begun")
-            .4
-            .extend_from_slice(bytes);
+        let sending = self.large.as_mut().expect("begun");
+        sending.value.extend_from_slice(bytes);
     }
 
     fn end_large(&mut self) {
-        let (db, key, expire_at, len, value) = self.large.take().expect("begun");
-        assert_eq!(value.len(), len);
-        self.keep(db, &key, value, expire_at);
+        let sent = self.large.take().expect("begun");
+        assert_eq!(sent.value.len(), sent.len);
+        self.keep(sent.db, &sent.key, sent.value, sent.expire_at);
     }
 
     fn unsent(&self) -> usize {

@@ -77,6 +77,7 @@ fn class_of(size: usize) -> usize {
     }
 }
 
+#[cfg(test)]
 fn class_size(class: usize) -> usize {
     if class <= 64 {
         class * 8

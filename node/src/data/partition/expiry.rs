@@ -1,6 +1,7 @@
 //! Which keys have expired, and what becomes of them.
 
 use super::Partition;
+use crate::data::database::Database;
 use crate::data::{Expiry, Key};
 use crate::time::Now;
 
@@ -86,7 +87,7 @@ impl Partition {
     }
 
     fn tables(&self) -> usize {
-        self.store.dbs().iter().map(|db| db.shelves()).sum()
+        self.store.dbs().iter().map(Database::shelves).sum()
     }
 
     /// Returns how many could be removed.

@@ -1,8 +1,8 @@
 //! Freeing a table in steps.
 #![expect(unsafe_code, reason = "takes the directory and its segments apart")]
 
-use super::{ADDRESS_OF_ENTRY, Place, Table};
-use crate::data::entry::{EntryBox, Heap};
+use super::{Place, Table};
+use crate::data::entry::{ADDRESS, EntryBox, Heap};
 
 /// A table on its way out.
 pub(in crate::data) struct Drain {
@@ -40,7 +40,7 @@ impl Drain {
         unsafe {
             let words: &[u64] = segment.words();
             for &word in words.iter().filter(|&&word| word != 0) {
-                EntryBox::from_address(word & ADDRESS_OF_ENTRY).release(heap);
+                EntryBox::from_address(word & ADDRESS).release(heap);
             }
             *budget = budget.saturating_sub(1 + segment.len());
             segment.release(heap);

@@ -12,11 +12,10 @@
 
 use std::ptr::NonNull;
 
-use crate::data::entry::{EntryBox, EntryMut, EntryRef, Heap};
+use crate::data::entry::{ADDRESS, EntryBox, EntryMut, EntryRef, Heap};
 
 /// The code of the largest ordinary segment, of 1024 words.
 pub(super) const MAX_CODE: u8 = 28;
-const ADDRESS: u64 = (1 << 48) - 1;
 
 /// How many words a segment of that code has: 8, 10, 12, 14, 16, 20, ... 1024.
 #[inline]
@@ -138,9 +137,9 @@ impl Segment {
     unsafe fn add_len(self, change: i64) {
         // SAFETY: promised by the caller.
         unsafe {
-            self.block
-                .write(self.block.read().wrapping_add_signed(change))
-        };
+            let len = self.block.read();
+            self.block.write(len.wrapping_add_signed(change));
+        }
     }
 
     /// Where the entry is that has this hash and that `is_it` knows.
@@ -263,7 +262,7 @@ impl Segment {
             let full = words.iter().filter(|&&word| word != 0);
             let tagged = full.map(|&word| (word >> 48 << 48, word & ADDRESS));
             // What is left of the hash, at depth 0, has the same tags.
-            let made = Segment::filled(heap, code, 0, tagged);
+            let made = Segment::filled(heap, code, 0, &tagged);
             self.release(heap);
             Segment {
                 depth: self.depth,
@@ -281,7 +280,7 @@ impl Segment {
         heap: &mut Heap,
         code: u8,
         depth: u8,
-        entries: impl Iterator<Item = (u64, u64)> + Clone,
+        entries: &(impl Iterator<Item = (u64, u64)> + Clone),
     ) -> Segment {
         let mut code = code;
         loop {

@@ -7,9 +7,9 @@
     reason = "segments are reached through the places of the directory"
 )]
 
+use super::Table;
 use super::segment::{Segment, tag_of};
-use super::{ADDRESS_OF_ENTRY, Table};
-use crate::data::entry::{Entry, EntryMut, EntryRef};
+use crate::data::entry::{ADDRESS, Entry, EntryMut, EntryRef};
 use crate::data::hash::HashKey;
 
 /// The range of hashes that a segment holds.
@@ -33,7 +33,7 @@ impl Range {
     }
 
     fn position(&self, word: u64) -> u64 {
-        self.start | (word >> 48) * self.step
+        self.start | ((word >> 48) * self.step)
     }
 }
 
@@ -61,7 +61,7 @@ impl Table {
                 return Some(at);
             }
             // SAFETY: words that are not 0 are those of live entries.
-            let entry = unsafe { EntryRef::from_address(word & ADDRESS_OF_ENTRY) }.view();
+            let entry = unsafe { EntryRef::from_address(word & ADDRESS) }.view();
             // A position finer than tags are here: the table was deeper when it was made.
             if at == from && from != position && hasher.hash(entry.key()) < position {
                 continue;
@@ -111,7 +111,7 @@ impl Table {
                 let nth = next_random(!random) % len.max(1);
                 let word = words.iter().filter(|&&word| word != 0).nth(nth as usize)?;
                 // SAFETY: the word of a live entry.
-                return Some(unsafe { EntryRef::from_address(word & ADDRESS_OF_ENTRY) }.view());
+                return Some(unsafe { EntryRef::from_address(word & ADDRESS) }.view());
             }
         }
         self.first_from(random).or_else(|| self.first_from(0))
@@ -127,7 +127,7 @@ impl Table {
             let tag = tag_of(position, segment.depth);
             if let Some(word) = words.iter().find(|&&word| word != 0 && word >> 48 >= tag) {
                 // SAFETY: the word of a live entry.
-                return Some(unsafe { EntryRef::from_address(word & ADDRESS_OF_ENTRY) }.view());
+                return Some(unsafe { EntryRef::from_address(word & ADDRESS) }.view());
             }
             next = Range::of(segment, position).end;
         }

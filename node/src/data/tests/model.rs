@@ -219,7 +219,11 @@ impl World {
     fn walk(&mut self) {
         let Some(expected) = self.expected.take() else {
             self.data.start_walk(Box::<Recorder>::default());
-            recorder(&mut self.data).bound = if self.walks % 2 == 0 { 0 } else { 300_000 };
+            recorder(&mut self.data).bound = if self.walks.is_multiple_of(2) {
+                0
+            } else {
+                300_000
+            };
             self.expected = Some(self.model.clone());
             return;
         };
