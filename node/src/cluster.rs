@@ -115,7 +115,8 @@ impl Cluster {
         mut random: Random,
         now: Now,
     ) -> Result<Cluster, String> {
-        let remembered = match nodes_conf.filter(|text| !text.is_empty()) {
+        let nodes_conf = nodes_conf.filter(|text| !text.is_empty());
+        let remembered = match nodes_conf {
             Some(text) => nodes_conf::read(text, now)?,
             None => nodes_conf::Remembered::of_new_node(&mut random, now),
         };

@@ -191,6 +191,9 @@ impl Cluster {
             node.plain_port = entry.plain_port;
             node.bus_port = entry.bus_port;
             node.flags.clear(Flags::NO_ADDRESS);
+            if self.nodes.me().master == Some(about) {
+                self.follow(about);
+            }
         }
     }
 

@@ -1,3 +1,5 @@
+use slotkeeper_topology::SLOT_COUNT;
+
 use super::Cluster;
 use super::node::{Flags, Moment};
 use crate::io::Level;
@@ -65,10 +67,7 @@ impl Cluster {
     }
 
     fn all_slots_served(&self) -> bool {
-        slotkeeper_topology::Slot::all().all(|slot| {
-            self.slots
-                .owner(slot)
-                .is_some_and(|r| !self.nodes[r].failed())
-        })
+        let alive = self.nodes.iter().filter(|(_, n)| !n.failed());
+        alive.map(|(_, n)| n.slot_count).sum::<u16>() == SLOT_COUNT
     }
 }

@@ -6,6 +6,7 @@ mod join;
 mod replies;
 mod restart;
 mod slots;
+mod votes;
 mod withhold;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -22,6 +23,8 @@ use crate::resp::Reply;
 use crate::time::Now;
 
 const TIMEOUT: u64 = 2000;
+/// The type of FAILOVER_AUTH_ACK.
+const VOTE: u8 = 6;
 
 /// A node and what surrounds it.
 struct Member {
@@ -35,8 +38,8 @@ struct Member {
     started: u64,
     saved: String,
     follows: Option<NodeId>,
-    /// Everything but sends, in words: `save`, `follow`, `master`, `pause`, `resume`, `lost`, and
-    /// `send` for any message, so that tests can look at the order.
+    /// Everything in words, so that tests can look at the order: `save`, `follow`, `master`,
+    /// `pause`, `resume`, `lost`, `vote` for a vote and `send` for any other message.
     trace: Vec<&'static str>,
     log: Vec<String>,
     lost: SlotSet,
@@ -199,8 +202,9 @@ impl World {
             let m = &mut self.members[i];
             let word = match event {
                 ClusterEvent::Link(link, op) => {
-                    if matches!(op, LinkOp::Send(_)) {
-                        m.trace.push("send");
+                    if let LinkOp::Send(bytes) = &op {
+                        m.trace
+                            .push(if bytes[13] == VOTE { "vote" } else { "send" });
                     }
                     self.link_op(i, link, op);
                     continue;

@@ -52,7 +52,10 @@ impl Cluster {
                 "ERR To set a master the node must be empty and without assigned slots.".to_owned(),
             );
         }
-        self.become_replica_of(r);
+        // Said twice, it must not break a link that works.
+        if me.master != Some(r) {
+            self.become_replica_of(r);
+        }
         Ok(())
     }
 

@@ -143,6 +143,9 @@ fn a_vote_is_saved_before_it_leaves_and_given_once() {
             m.saved
                 .contains(&format!("lastVoteEpoch {}", m.cluster.last_vote_epoch))
         );
+        let vote = m.trace.iter().position(|word| *word == "vote").unwrap();
+        let before = m.trace[..vote].iter().rfind(|word| **word != "send");
+        assert_eq!(before, Some(&"save"));
         assert_eq!(m.cluster.stats.sent[6], 1, "one vote");
         assert_eq!(m.cluster.last_vote_epoch, m.cluster.current_epoch);
     }
