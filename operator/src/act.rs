@@ -224,13 +224,25 @@ async fn send<T: redis::FromRedisValue>(
 fn failed(error: &RedisError) -> StepOutcome {
     match error.kind() {
         ErrorKind::Io => StepOutcome::Unknown(error.to_string()),
-        _ => StepOutcome::Refused(error.to_string()),
+        _ => StepOutcome::Refused(said(error)),
+    }
+}
+
+/// What the node said, in its own words.
+fn said(error: &RedisError) -> String {
+    match (error.code(), error.detail()) {
+        (None | Some("ERR"), Some(detail)) => detail.to_owned(),
+        (Some(code), Some(detail)) => format!("{code} {detail}"),
+        _ => error.to_string(),
     }
 }
 
 /// The outcome of a step whose question, not its command, failed: nothing was sent.
 fn unsent(outcome: StepOutcome) -> StepOutcome {
-    not_sent(outcome.error().unwrap_or_default())
+    match outcome {
+        StepOutcome::Unknown(why) | StepOutcome::Refused(why) => StepOutcome::NotSent(why),
+        other => other,
+    }
 }
 
 fn not_sent(why: &str) -> StepOutcome {

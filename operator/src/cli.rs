@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::local::Local;
+
 #[derive(Parser)]
 #[command(
     name = "slotkeeper",
@@ -17,6 +19,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Run a cluster of processes on this machine.
+    #[command(subcommand)]
+    Local(Local),
     /// Print the CustomResourceDefinition of RedisCluster.
     Crd {
         /// Print the reference of its fields as Markdown instead.
@@ -31,6 +36,25 @@ pub fn run() -> ExitCode {
     match Cli::parse().command {
         Command::Crd { reference: false } => print!("{}", slotkeeper_crds::crd_yaml()),
         Command::Crd { reference: true } => print!("{}", slotkeeper_crds::reference_markdown()),
+        Command::Local(local) => return finish(in_runtime(local)),
     }
     ExitCode::SUCCESS
+}
+
+fn in_runtime(local: Local) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("cannot start: {error}"))?;
+    runtime.block_on(local.run())
+}
+
+fn finish(result: Result<(), String>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("slotkeeper: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -6,8 +6,10 @@
 pub mod act;
 pub mod cli;
 pub mod links;
+pub mod local;
 pub mod model;
 pub mod observe;
 pub mod planner;
 pub mod platform;
+pub mod reconcile;
 pub mod report;

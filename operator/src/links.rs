@@ -160,7 +160,10 @@ impl Link {
 /// What the error of a connection or an enquiry says about the node.
 #[must_use]
 pub fn silence(error: &RedisError) -> Silence {
-    match (error.kind(), error.code()) {
+    // A pipeline reports the first of its errors by its code only here.
+    let errors = error.clone().into_server_errors().unwrap_or_default();
+    let code = errors.first().map(|(_, error)| error.code());
+    match (error.kind(), code.or_else(|| error.code())) {
         (ErrorKind::AuthenticationFailed, _) | (_, Some("NOAUTH" | "WRONGPASS" | "NOPERM")) => {
             Silence::WrongPassword
         }

@@ -1,0 +1,83 @@
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use slotkeeper_crds::RedisClusterStatus;
+
+use super::table;
+use crate::model::{PlannedStep, StepOutcome};
+use crate::reconcile::{Progress, is_ready};
+
+/// Prints what happens, a line each with the seconds since the start.
+pub struct Printer {
+    start: Instant,
+    name: String,
+    failed: BTreeMap<String, String>,
+    degraded: Instant,
+}
+
+impl Printer {
+    pub fn new(name: &str, start: Instant) -> Printer {
+        Printer {
+            start,
+            name: name.to_owned(),
+            failed: BTreeMap::new(),
+            degraded: start,
+        }
+    }
+
+    pub fn say(&self, text: &str) {
+        say(self.start, text);
+    }
+}
+
+/// Prints one line.
+pub fn say(start: Instant, text: &str) {
+    println!("{:7.2}s  {text}", start.elapsed().as_secs_f64());
+}
+
+impl Progress for Printer {
+    fn acted(&mut self, planned: &PlannedStep, outcome: &StepOutcome) {
+        let step = planned.step.to_string();
+        match outcome.error() {
+            None => {
+                self.failed.remove(&step);
+                self.say(&format!("{}: {step}", planned.rule));
+                if let Some(loss) = &planned.loss {
+                    self.say(&format!("DATA LOST: {loss}"));
+                }
+            }
+            Some(why) => {
+                // The same failure again is no news.
+                if self.failed.insert(step.clone(), why.to_owned()).as_deref() != Some(why) {
+                    self.say(&format!("{}: {step}: not done: {why}", planned.rule));
+                }
+            }
+        }
+    }
+
+    fn reported(&mut self, before: Option<&RedisClusterStatus>, after: &RedisClusterStatus) {
+        for condition in &after.conditions {
+            let old = before
+                .into_iter()
+                .flat_map(|status| &status.conditions)
+                .find(|old| old.type_ == condition.type_);
+            let news = old.map_or(condition.status == "True", |old| {
+                old.status != condition.status
+            });
+            if news {
+                let (kind, truth) = (&condition.type_, &condition.status);
+                self.say(&format!("{kind}={truth}: {}", condition.message));
+            }
+        }
+        let (was, is) = (before.is_some_and(is_ready), is_ready(after));
+        if was && !is {
+            self.degraded = Instant::now();
+        }
+        if !was && is {
+            let seconds = self.degraded.elapsed().as_secs_f64();
+            let (name, summary) = (&self.name, table::summary(after));
+            println!("\n{name} is Ready after {seconds:.1} s: {summary}\n");
+            println!("{}", table::shards(after));
+        }
+    }
+}

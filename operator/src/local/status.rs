@@ -1,0 +1,66 @@
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use super::table;
+use crate::links::Links;
+use crate::model::{Desired, Outcome, Phase, Place, PodUid, PodView, Seen};
+use crate::observe::{now, observe};
+use crate::planner::plan;
+use crate::platform::Survey;
+use crate::platform::local::{Layout, ProcessId, State, load_cluster};
+use crate::report::report;
+
+/// Looks at the cluster of a directory once and prints it.
+pub async fn run(dir: &Path) -> Result<(), String> {
+    let Some(cluster) = load_cluster(dir)? else {
+        return Err(format!("there is no cluster in {}", dir.display()));
+    };
+    let mut state = State::load(dir)?.unwrap_or_default();
+    let desired = Desired::from(&cluster);
+    let layout = Layout {
+        name: desired.name.clone(),
+        dir: dir.to_owned(),
+        base_port: state.base_port,
+        shards: desired.shards,
+    };
+    let password = std::fs::read_to_string(Layout::password_file(dir)).unwrap_or_default();
+    let mut survey = Survey {
+        password: Some(password).filter(|password| !password.is_empty()),
+        ..Survey::default()
+    };
+    let places: Vec<Place> = desired.places().chain(state.places()).collect();
+    for place in places {
+        survey.pods.insert(place, view(&layout, &mut state, place)?);
+    }
+    let links = Links::new(Arc::new(Notify::new()));
+    let observation = observe(&survey, &links, &mut Seen::default()).await;
+    let plan = plan(&desired, &observation);
+    let report = report(&desired, &observation, &plan, &Outcome::default());
+    let status = report.status(cluster.status.as_ref(), None, now());
+    println!("{}: {}", desired.name, table::summary(&status));
+    println!("{}\n", report.message);
+    println!("{}", table::shards(&status));
+    print!("{}", table::conditions(&status));
+    Ok(())
+}
+
+fn view(layout: &Layout, state: &mut State, place: Place) -> Result<PodView, String> {
+    let pod = state.pod(place);
+    let runs = pod.process.is_some_and(ProcessId::runs);
+    Ok(PodView {
+        name: layout.pod(place),
+        uid: PodUid(pod.incarnation.to_string()),
+        hostname: layout.hostname(place),
+        phase: if runs {
+            Phase::Running
+        } else {
+            Phase::Terminated
+        },
+        address: Some(layout.address(place)?),
+        machine: None,
+        ended: None,
+        volume_mounted: true,
+    })
+}

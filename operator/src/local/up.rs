@@ -1,0 +1,285 @@
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use clap::Args;
+use slotkeeper_crds::RedisCluster;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
+
+use super::lock::{self, Taken};
+use super::progress::{Printer, say};
+use crate::platform::local::{
+    Layout, LocalPlatform, Manifest, State, default_dir, load_cluster, read, save_cluster,
+};
+use crate::reconcile::{Reconciler, is_ready};
+
+/// Run the cluster of a manifest.
+#[derive(Args)]
+pub struct Up {
+    /// The manifest: a RedisCluster, and the Secret that it names, in one YAML file.
+    #[arg(short, long)]
+    file: PathBuf,
+    /// Where the data of the nodes is [default: .slotkeeper/NAME].
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// The port of the first node; the others have the next ones [default: 6379, or that of the
+    /// directory].
+    #[arg(long)]
+    base_port: Option<u16>,
+    /// The program of the nodes [default: slotkeeper-node beside this program].
+    #[arg(long, env = "SLOTKEEPER_NODE")]
+    node_binary: Option<PathBuf>,
+    /// Exit as soon as the cluster is Ready and leave the nodes running. Nobody restarts them then;
+    /// the next `up` adopts them.
+    #[arg(long)]
+    detach: bool,
+}
+
+/// A manifest file that may be edited at any time.
+struct Watched {
+    path: PathBuf,
+    stamp: Option<(SystemTime, u64)>,
+    manifest: Manifest,
+}
+
+/// What ends `up`.
+struct Interrupts {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Up {
+    /// Runs until Ctrl-C, SIGTERM, or Ready where that is asked for.
+    pub async fn run(self) -> Result<(), String> {
+        let start = Instant::now();
+        let mut interrupts = Interrupts::new()?;
+        let stamp = stamp(&self.file);
+        let manifest = read(&self.file, None)?;
+        let name = manifest.cluster.metadata.name.clone().unwrap_or_default();
+        let binary = node_binary(self.node_binary.as_deref())?;
+        let dir = self.dir.clone().unwrap_or_else(|| default_dir(&name));
+        std::fs::create_dir_all(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
+        let dir = dir
+            .canonicalize()
+            .map_err(|error| format!("{}: {error}", dir.display()))?;
+        let _lock = match lock::take(&dir)? {
+            Taken::Ours(lock) => lock,
+            Taken::By(pid) => {
+                return Err(format!(
+                    "process {pid} keeps the cluster in {} already",
+                    dir.display()
+                ));
+            }
+        };
+        let mut watched = Watched {
+            path: self.file.clone(),
+            stamp,
+            manifest: self.continued(manifest, &dir)?,
+        };
+        let layout = self.layout(name.clone(), dir, &watched.manifest)?;
+        let wake = Arc::new(Notify::new());
+        let manifest = &watched.manifest;
+        let tell = Arc::new(move |text: &str| say(start, text));
+        let platform = LocalPlatform::open(layout, binary, manifest, wake.clone(), tell)?;
+        save_cluster(&platform.layout().dir, &manifest.cluster)
+            .map_err(|error| format!("cannot write to the directory: {error}"))?;
+        let mut reconciler = Reconciler::new(platform, manifest.cluster.status.clone(), wake);
+        let mut printer = Printer::new(&name, start);
+        tokio::select! {
+            () = self.reconcile(&mut reconciler, &mut watched, &mut printer) => {}
+            () = interrupts.wait() => {}
+        }
+        self.finish(&reconciler, &mut interrupts, &printer).await;
+        Ok(())
+    }
+
+    /// Passes without end, or until Ready where that is asked for.
+    async fn reconcile(
+        &self,
+        reconciler: &mut Reconciler<LocalPlatform>,
+        watched: &mut Watched,
+        printer: &mut Printer,
+    ) {
+        let mut trouble = String::new();
+        loop {
+            if let Some(edited) = watched.edited() {
+                match edited {
+                    Ok(()) => {
+                        printer.say("the manifest has changed");
+                        reconciler.platform().apply(&watched.manifest.cluster);
+                    }
+                    Err(error) => printer.say(&format!(
+                        "the edited manifest is refused, the one before stays: {error}"
+                    )),
+                }
+            }
+            let pause = match reconciler.pass(&watched.manifest.cluster, printer).await {
+                Ok(pause) => {
+                    trouble.clear();
+                    pause
+                }
+                Err(error) => {
+                    let error = error.to_string();
+                    if error != trouble {
+                        printer.say(&error);
+                        trouble = error;
+                    }
+                    std::time::Duration::from_secs(1)
+                }
+            };
+            if self.detach && reconciler.status().is_some_and(is_ready) {
+                return;
+            }
+            reconciler.wait(pause).await;
+        }
+    }
+
+    async fn finish(
+        &self,
+        reconciler: &Reconciler<LocalPlatform>,
+        interrupts: &mut Interrupts,
+        printer: &Printer,
+    ) {
+        let platform = reconciler.platform();
+        if self.detach && reconciler.status().is_some_and(is_ready) {
+            platform.leave().await;
+            printer.say("the nodes go on running; `slotkeeper local down` stops them");
+            return;
+        }
+        printer.say("stopping the nodes; once more Ctrl-C leaves them as they are");
+        tokio::select! {
+            () = platform.stop() => printer.say("all nodes have ended"),
+            () = interrupts.wait() => printer.say("left as they are"),
+        }
+    }
+
+    /// The manifest as the next version of what the directory has: rules that compare are asked.
+    fn continued(&self, manifest: Manifest, dir: &Path) -> Result<Manifest, String> {
+        match load_cluster(dir)? {
+            Some(old) => succeed(&self.file, &old, dir),
+            None => {
+                let mut manifest = manifest;
+                manifest.cluster.metadata.generation = Some(1);
+                Ok(manifest)
+            }
+        }
+    }
+
+    fn layout(&self, name: String, dir: PathBuf, manifest: &Manifest) -> Result<Layout, String> {
+        let recorded = State::load(&dir)?.map(|state| state.base_port);
+        let base_port = match (self.base_port, recorded) {
+            (Some(asked), Some(recorded)) if asked != recorded => {
+                return Err(format!(
+                    "the cluster in {} has its ports from {recorded} on, not {asked}",
+                    dir.display()
+                ));
+            }
+            (asked, recorded) => asked.or(recorded).unwrap_or(6379),
+        };
+        Ok(Layout {
+            name,
+            dir,
+            base_port,
+            shards: u32::from(manifest.cluster.spec.shards),
+        })
+    }
+}
+
+/// Reads the manifest as the successor of a cluster: a new generation if its spec is another one.
+fn succeed(path: &Path, old: &RedisCluster, dir: &Path) -> Result<Manifest, String> {
+    let mut manifest = read(path, Some(old))?;
+    let password = std::fs::read_to_string(Layout::password_file(dir)).ok();
+    if password.is_some_and(|old| old != manifest.password.as_deref().unwrap_or_default()) {
+        return Err("the password cannot be changed yet".to_owned());
+    }
+    let changed = u8::from(manifest.cluster.spec != old.spec);
+    let generation = old.metadata.generation.unwrap_or(0) + i64::from(changed);
+    manifest.cluster.metadata.generation = Some(generation);
+    manifest.cluster.status.clone_from(&old.status);
+    Ok(manifest)
+}
+
+impl Watched {
+    /// None while the file is as it was; else whether its new text was taken.
+    fn edited(&mut self) -> Option<Result<(), String>> {
+        let stamp = stamp(&self.path);
+        // A file that is gone for a moment is being replaced.
+        if stamp == self.stamp || stamp.is_none() {
+            return None;
+        }
+        self.stamp = stamp;
+        let old = &self.manifest;
+        let taken = read(&self.path, Some(&old.cluster)).and_then(|mut new| {
+            if new.password != old.password {
+                return Err("the password cannot be changed yet".to_owned());
+            }
+            let generation = old.cluster.metadata.generation.unwrap_or(0);
+            let same = new.cluster.spec == old.cluster.spec;
+            new.cluster.metadata.generation = Some(generation + i64::from(!same));
+            new.cluster.status.clone_from(&old.cluster.status);
+            Ok((!same).then_some(new))
+        });
+        match taken {
+            Ok(Some(new)) => {
+                self.manifest = new;
+                Some(Ok(()))
+            }
+            Ok(None) => None,
+            Err(error) => Some(Err(error)),
+        }
+    }
+}
+
+fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
+    let meta = std::fs::metadata(path).ok()?;
+    Some((meta.modified().ok()?, meta.len()))
+}
+
+impl Interrupts {
+    fn new() -> Result<Interrupts, String> {
+        let catch = |kind| signal(kind).map_err(|error| format!("cannot catch signals: {error}"));
+        Ok(Interrupts {
+            interrupt: catch(SignalKind::interrupt())?,
+            terminate: catch(SignalKind::terminate())?,
+        })
+    }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// The program of the nodes.
+fn node_binary(named: Option<&Path>) -> Result<PathBuf, String> {
+    const NAME: &str = "slotkeeper-node";
+    let path = match named {
+        Some(path) => path.to_owned(),
+        None => {
+            let me = std::env::current_exe();
+            let me = me.map_err(|error| format!("cannot tell where {NAME} is: {error}"))?;
+            me.with_file_name(NAME)
+        }
+    };
+    let path = path.canonicalize().map_err(|error| {
+        format!(
+            "the node's program {} cannot be run: {error}; name it with --node-binary",
+            path.display()
+        )
+    })?;
+    let runs = path
+        .metadata()
+        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0);
+    if runs {
+        Ok(path)
+    } else {
+        Err(format!(
+            "the node's program {} is not a program",
+            path.display()
+        ))
+    }
+}

@@ -1,0 +1,166 @@
+//! watch -> observe -> plan -> act -> report, in one place and for every platform.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use slotkeeper_crds::{RedisCluster, RedisClusterStatus};
+use tokio::sync::Notify;
+
+use crate::act::Actor;
+use crate::links::Links;
+use crate::model::{Desired, Outcome, Plan, PlannedStep, Seen, StepOutcome};
+use crate::observe::{now, observe};
+use crate::planner::plan;
+use crate::platform::{Platform, PlatformError, Survey};
+use crate::report::report;
+
+/// A converged cluster is looked at that often.
+const TICK: Duration = Duration::from_secs(1);
+/// One that is on its way that often.
+const BUSY_TICK: Duration = Duration::from_millis(200);
+/// After a step its effect is looked for that soon.
+const STEP_TICK: Duration = Duration::from_millis(50);
+
+/// Keeps one cluster as its manifest says.
+pub struct Reconciler<P> {
+    platform: P,
+    links: Links,
+    seen: Seen,
+    status: Option<RedisClusterStatus>,
+    wake: Arc<Notify>,
+}
+
+/// Hears what happens in a pass, as it happens.
+pub trait Progress {
+    /// A step was performed.
+    fn acted(&mut self, step: &PlannedStep, outcome: &StepOutcome);
+    /// The status has changed.
+    fn reported(&mut self, before: Option<&RedisClusterStatus>, after: &RedisClusterStatus);
+}
+
+impl<P: Platform> Reconciler<P> {
+    /// Starts without a memory; `status` is what was last published, `wake` starts a pass at once.
+    pub fn new(platform: P, status: Option<RedisClusterStatus>, wake: Arc<Notify>) -> Self {
+        Reconciler {
+            platform,
+            links: Links::new(wake.clone()),
+            seen: Seen::default(),
+            status,
+            wake,
+        }
+    }
+
+    /// The platform.
+    pub fn platform(&self) -> &P {
+        &self.platform
+    }
+
+    /// What was last published.
+    pub fn status(&self) -> Option<&RedisClusterStatus> {
+        self.status.as_ref()
+    }
+
+    /// One pass. Says how long the next one may wait.
+    ///
+    /// # Errors
+    /// When the platform cannot say what there is, or does not take the status.
+    pub async fn pass(
+        &mut self,
+        cluster: &RedisCluster,
+        progress: &mut impl Progress,
+    ) -> Result<Duration, PlatformError> {
+        let desired = Desired::from(cluster);
+        let survey = self.platform.survey(cluster).await?;
+        let observation = observe(&survey, &self.links, &mut self.seen).await;
+        let plan = plan(&desired, &observation);
+        self.seen.intend(&plan, now());
+        let outcome = self.act(cluster, &survey, &plan, progress).await;
+        self.seen.learn(&outcome, now());
+        let report = report(&desired, &observation, &plan, &outcome);
+        let status = report.status(self.status.as_ref(), Some(selector(&desired.name)), now());
+        self.publish(status, progress).await?;
+        Ok(self.pause(&plan))
+    }
+
+    /// Waits for the next pass: that long, or until something happens.
+    pub async fn wait(&self, most: Duration) {
+        let _ = tokio::time::timeout(most, self.wake.notified()).await;
+    }
+
+    async fn act(
+        &self,
+        cluster: &RedisCluster,
+        survey: &Survey,
+        plan: &Plan,
+        progress: &mut impl Progress,
+    ) -> Outcome {
+        let actor = Actor {
+            platform: &self.platform,
+            links: &self.links,
+            cluster,
+            survey,
+        };
+        let mut outcome = Outcome::default();
+        for planned in &plan.steps {
+            let result = actor.act(&planned.step).await;
+            progress.acted(planned, &result);
+            outcome.results.push((planned.clone(), result));
+        }
+        outcome
+    }
+
+    async fn publish(
+        &mut self,
+        status: RedisClusterStatus,
+        progress: &mut impl Progress,
+    ) -> Result<(), PlatformError> {
+        let unchanged = self
+            .status
+            .as_ref()
+            .is_some_and(|before| steady(before) == steady(&status));
+        if unchanged {
+            return Ok(());
+        }
+        progress.reported(self.status.as_ref(), &status);
+        self.platform.publish(&status).await?;
+        self.status = Some(status);
+        Ok(())
+    }
+
+    fn pause(&self, plan: &Plan) -> Duration {
+        if !plan.steps.is_empty() {
+            return STEP_TICK;
+        }
+        let ready = self.status.as_ref().is_some_and(is_ready);
+        let tick = if ready { TICK } else { BUSY_TICK };
+        let due = plan
+            .next_pass()
+            .map(|due| Duration::from_millis(due.since(now())));
+        due.map_or(tick, |due| tick.min(due.max(STEP_TICK)))
+    }
+}
+
+/// Whether the status says that everything is as it should be.
+#[must_use]
+pub fn is_ready(status: &RedisClusterStatus) -> bool {
+    status
+        .conditions
+        .iter()
+        .any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
+/// The status without what moves all the time: an offset alone is no reason to write.
+fn steady(status: &RedisClusterStatus) -> RedisClusterStatus {
+    let mut status = status.clone();
+    for shard in &mut status.shards {
+        for member in shard.master.iter_mut().chain(&mut shard.replicas) {
+            member.offset = None;
+        }
+    }
+    status
+}
+
+/// Selects the pods of a cluster by their labels.
+fn selector(name: &str) -> String {
+    format!("slotkeeper.dev/cluster={name}")
+}

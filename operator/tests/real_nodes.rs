@@ -1,0 +1,452 @@
+//! Observe and act against real redis-servers: what the operator sends is what Redis takes.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use slotkeeper::act::Actor;
+use slotkeeper::links::{DEADLINE, Links};
+use slotkeeper::model::{
+    Address, FailoverMode, NodeFacts, NodeView, Objects, Observation, Phase, Place, PodUid,
+    PodView, Seen, Silence, Step, StepOutcome, Target,
+};
+use slotkeeper::observe::observe;
+use slotkeeper::platform::{Platform, PlatformError, Survey};
+use slotkeeper_crds::{RedisCluster, RedisClusterSpec, RedisClusterStatus};
+use slotkeeper_topology::{Epoch, NodeId};
+use tokio::sync::Notify;
+
+const PASSWORD: &str = "123456";
+
+/// A redis-server in a directory of its own, gone when dropped.
+struct Server {
+    child: Child,
+    address: Address,
+    dir: PathBuf,
+}
+
+impl Server {
+    fn start() -> Server {
+        let (port, bus_port) = (free_port(), free_port());
+        let dir = std::env::temp_dir().join(format!("slotkeeper-real-{port}"));
+        std::fs::create_dir_all(&dir).unwrap();
+        let settings = [
+            ("port", port.to_string()),
+            ("cluster-port", bus_port.to_string()),
+            ("dir", dir.display().to_string()),
+            ("bind", "127.0.0.1".to_owned()),
+            ("cluster-enabled", "yes".to_owned()),
+            ("cluster-node-timeout", "2000".to_owned()),
+            ("requirepass", PASSWORD.to_owned()),
+            ("masterauth", PASSWORD.to_owned()),
+            ("save", String::new()),
+        ];
+        let mut command = Command::new("redis-server");
+        for (name, value) in settings {
+            command.arg(format!("--{name}")).arg(value);
+        }
+        let child = command.stdout(Stdio::null()).spawn();
+        let address = Address {
+            ip: "127.0.0.1".to_owned(),
+            port,
+            bus_port,
+        };
+        let child = child.expect("redis-server is installed");
+        Server {
+            child,
+            address,
+            dir,
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let status = Command::new("kill").args([name, &pid]).status();
+        assert!(status.unwrap().success());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+fn free_port() -> u16 {
+    // Below the range that outgoing connections take theirs from.
+    static NEXT: std::sync::atomic::AtomicU16 = std::sync::atomic::AtomicU16::new(0);
+    let start = 21720 + u16::try_from(std::process::id() % 4).unwrap() * 16;
+    loop {
+        let step = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let port = start + step;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+/// A platform whose pods never change.
+struct Still;
+
+impl Platform for Still {
+    async fn survey(&self, _: &RedisCluster) -> Result<Survey, PlatformError> {
+        unreachable!("the tests make their own surveys")
+    }
+
+    fn life(&self, _: Place) -> impl Future<Output = Option<PodUid>> + Send {
+        std::future::ready(Some(PodUid("1".to_owned())))
+    }
+
+    async fn ensure_common(&self, _: &RedisCluster) -> Result<(), PlatformError> {
+        Err(PlatformError::Refused("no quota".to_owned()))
+    }
+
+    async fn ensure_shard(&self, _: &RedisCluster, _: u32, _: u32) -> Result<(), PlatformError> {
+        Ok(())
+    }
+
+    async fn remove_shard(&self, _: u32) -> Result<(), PlatformError> {
+        Err(PlatformError::Unknown("timed out".to_owned()))
+    }
+
+    async fn publish(&self, _: &RedisClusterStatus) -> Result<(), PlatformError> {
+        Ok(())
+    }
+}
+
+/// The servers as the pods of one cluster: one a shard.
+struct World {
+    servers: Vec<Server>,
+    survey: Survey,
+    links: Links,
+    wake: Arc<Notify>,
+    seen: Seen,
+    cluster: RedisCluster,
+}
+
+impl World {
+    async fn start(count: u32) -> World {
+        let servers: Vec<Server> = (0..count).map(|_| Server::start()).collect();
+        let pods = (0..).zip(&servers).map(|(shard, server)| {
+            let pod = PodView {
+                uid: PodUid("1".to_owned()),
+                phase: Phase::Running,
+                address: Some(server.address.clone()),
+                volume_mounted: true,
+                ..PodView::default()
+            };
+            (Place::new(shard, 0), pod)
+        });
+        let wake = Arc::new(Notify::new());
+        let mut world = World {
+            survey: Survey {
+                objects: Objects::default(),
+                pods: pods.collect(),
+                password: Some(PASSWORD.to_owned()),
+            },
+            links: Links::new(wake.clone()),
+            wake,
+            seen: Seen::default(),
+            servers,
+            cluster: RedisCluster::new("real", RedisClusterSpec::default()),
+        };
+        let places: Vec<Place> = world.survey.pods.keys().copied().collect();
+        for place in places {
+            world.until(|o| o.facts(place).is_some()).await;
+        }
+        world
+    }
+
+    async fn look(&mut self) -> Observation {
+        observe(&self.survey, &self.links, &mut self.seen).await
+    }
+
+    async fn until(&mut self, holds: impl Fn(&Observation) -> bool) -> Observation {
+        let start = Instant::now();
+        loop {
+            let observation = self.look().await;
+            if holds(&observation) {
+                return observation;
+            }
+            assert!(
+                start.elapsed() < Duration::from_secs(15),
+                "{observation:#?}"
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn facts(&mut self, shard: u32) -> NodeFacts {
+        let observation = self.look().await;
+        observation.facts(Place::new(shard, 0)).unwrap().clone()
+    }
+
+    async fn target(&mut self, shard: u32) -> Target {
+        let id = self.facts(shard).await.id;
+        target(shard, id)
+    }
+
+    async fn act(&self, step: Step) -> StepOutcome {
+        let actor = Actor {
+            platform: &Still,
+            links: &self.links,
+            cluster: &self.cluster,
+            survey: &self.survey,
+        };
+        actor.act(&step).await
+    }
+
+    async fn done(&self, step: Step) {
+        let text = step.to_string();
+        assert_eq!(self.act(step).await, StepOutcome::Done, "{text}");
+    }
+}
+
+fn target(shard: u32, id: NodeId) -> Target {
+    Target {
+        place: Place::new(shard, 0),
+        uid: PodUid("1".to_owned()),
+        id,
+    }
+}
+
+fn not_sent(outcome: StepOutcome) -> String {
+    match outcome {
+        StepOutcome::NotSent(why) => why,
+        other => panic!("sent: {other:?}"),
+    }
+}
+
+fn refused(outcome: StepOutcome) -> String {
+    match outcome {
+        StepOutcome::Refused(why) => why,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn steps_form_a_cluster_fail_over_and_drop_an_id() {
+    let mut world = World::start(3).await;
+    let (a, b, c) = (
+        world.target(0).await,
+        world.target(1).await,
+        world.target(2).await,
+    );
+
+    // Two masters with slots and epochs of their own.
+    for (node, slots, epoch) in [(&a, "0-8191", 1), (&b, "8192-16000 16002-16383", 2)] {
+        let (node, slots) = (node.clone(), slots.parse().unwrap());
+        world
+            .done(Step::AddSlots {
+                node: node.clone(),
+                slots,
+            })
+            .await;
+        world
+            .done(Step::SetConfigEpoch {
+                node,
+                epoch: Epoch(epoch),
+            })
+            .await;
+    }
+    assert_eq!(
+        world.facts(1).await.myself().slots.to_string(),
+        "8192-16000 16002-16383"
+    );
+    let again = Step::AddSlots {
+        node: a.clone(),
+        slots: "5".parse().unwrap(),
+    };
+    assert!(refused(world.act(again).await).contains("Slot 5 is already busy"));
+    let late = Step::SetConfigEpoch {
+        node: a.clone(),
+        epoch: Epoch(9),
+    };
+    assert!(refused(world.act(late).await).contains("config epoch is already non-zero"));
+
+    // They meet, and the third becomes a replica of the first.
+    for peer in [&b, &c] {
+        let address = world.survey.pods[&peer.place].address.clone().unwrap();
+        world
+            .done(Step::Meet {
+                node: a.clone(),
+                peer: peer.clone(),
+                address,
+            })
+            .await;
+    }
+    world
+        .until(|o| o.answered().all(|(_, facts)| facts.peers().count() == 2))
+        .await;
+    world
+        .done(Step::Replicate {
+            node: c.clone(),
+            master: a.id,
+        })
+        .await;
+    world
+        .until(|o| o.facts(c.place).is_some_and(NodeFacts::link_up))
+        .await;
+    let on_replica = Step::AddSlots {
+        node: c.clone(),
+        slots: "16001".parse().unwrap(),
+    };
+    assert_eq!(not_sent(world.act(on_replica).await), "2-0 is not a master");
+
+    // The replica takes over; told for another master it is not.
+    let failover = |node: &Target, master| Step::Failover {
+        node: node.clone(),
+        mode: FailoverMode::Plain,
+        master,
+    };
+    let other = not_sent(world.act(failover(&c, b.id)).await);
+    assert_eq!(other, format!("2-0 is not a replica of {}", b.id));
+    world.done(failover(&c, a.id)).await;
+    world
+        .until(|o| o.facts(c.place).is_some_and(NodeFacts::is_master))
+        .await;
+    world
+        .until(|o| {
+            o.facts(a.place)
+                .is_some_and(|facts| facts.master() == Some(c.id))
+        })
+        .await;
+
+    // An epoch above every other, whoever has the highest now.
+    let above = world.facts(0).await.cluster.current_epoch;
+    world
+        .done(Step::BumpEpoch {
+            node: b.clone(),
+            above,
+        })
+        .await;
+    assert!(world.facts(1).await.cluster.my_epoch > above);
+
+    // The old master, by now an empty replica, is reset and forgotten, twice over.
+    world
+        .until(|o| o.facts(a.place).is_some_and(NodeFacts::link_up))
+        .await;
+    world.done(Step::ResetSoft { node: a.clone() }).await;
+    assert!(world.facts(0).await.alone());
+    let forget = Step::Forget {
+        id: a.id,
+        nodes: vec![b.clone(), c.clone()],
+    };
+    world.done(forget.clone()).await;
+    world.done(forget).await;
+    let master = not_sent(world.act(Step::ResetSoft { node: c.clone() }).await);
+    assert_eq!(master, "it is not a replica");
+}
+
+#[tokio::test]
+async fn a_step_reaches_nobody_but_the_node_that_it_names() {
+    let mut world = World::start(2).await;
+    let (a, b) = (world.target(0).await, world.target(1).await);
+    let slots = || "0".parse().unwrap();
+    let wrong_id = target(0, b.id);
+    let why = not_sent(
+        world
+            .act(Step::AddSlots {
+                node: wrong_id,
+                slots: slots(),
+            })
+            .await,
+    );
+    assert_eq!(why, format!("0-0 answers as {}", a.id));
+    let dead = Target {
+        uid: PodUid("0".to_owned()),
+        ..a.clone()
+    };
+    let why = not_sent(
+        world
+            .act(Step::AddSlots {
+                node: dead,
+                slots: slots(),
+            })
+            .await,
+    );
+    assert_eq!(why, "the pod has another life by now");
+
+    // The address of another node: nobody is met there.
+    let address = a_s_address(&world);
+    let meet = Step::Meet {
+        node: a.clone(),
+        peer: b.clone(),
+        address,
+    };
+    assert_eq!(
+        not_sent(world.act(meet).await),
+        format!("1-0 answers as {}", a.id)
+    );
+    assert!(world.facts(0).await.alone());
+
+    let platform = world.act(Step::EnsureCommon).await;
+    assert_eq!(platform, StepOutcome::Refused("no quota".to_owned()));
+    let platform = world.act(Step::RemoveShard { shard: 0 }).await;
+    assert_eq!(platform, StepOutcome::Unknown("timed out".to_owned()));
+    let unknown = Step::EndWithholding {
+        node: a,
+        run_id: "x".to_owned(),
+    };
+    assert!(refused(world.act(unknown).await).contains("unknown command"));
+}
+
+fn a_s_address(world: &World) -> Address {
+    world.servers[0].address.clone()
+}
+
+#[tokio::test]
+async fn every_silence_is_told_from_the_others() {
+    let mut world = World::start(3).await;
+    let silence = |observation: &Observation| -> BTreeMap<u32, Silence> {
+        let nodes = observation.nodes.iter();
+        nodes
+            .filter_map(|(place, view)| match view {
+                NodeView::Answered(_) => None,
+                NodeView::Silent(why) => Some((place.shard, why.clone())),
+            })
+            .collect()
+    };
+    assert_eq!(silence(&world.look().await), BTreeMap::new());
+
+    // A death is heard of without a pass, and refused in the next one.
+    world.servers[0].signal("-KILL");
+    let heard = tokio::time::timeout(Duration::from_secs(2), world.wake.notified()).await;
+    assert!(heard.is_ok(), "the end of a connection wakes nobody");
+    world.servers[1].signal("-STOP");
+    let start = Instant::now();
+    let observation = world.look().await;
+    assert!(
+        start.elapsed() < DEADLINE + Duration::from_millis(400),
+        "one deadline for all"
+    );
+    let silent = silence(&observation);
+    assert_eq!(silent[&0], Silence::Refused);
+    assert_eq!(silent[&1], Silence::TimedOut);
+    assert_eq!(silent.len(), 2);
+    world.servers[1].signal("-CONT");
+    world.until(|o| o.facts(Place::new(1, 0)).is_some()).await;
+
+    for password in [None, Some("wrong".to_owned())] {
+        world.survey.password = password;
+        let silent = silence(&world.look().await);
+        assert_eq!(silent[&2], Silence::WrongPassword);
+    }
+    world
+        .survey
+        .pods
+        .get_mut(&Place::new(2, 0))
+        .unwrap()
+        .address = None;
+    assert_eq!(silence(&world.look().await)[&2], Silence::NoAddress);
+    world.survey.pods.get_mut(&Place::new(2, 0)).unwrap().phase = Phase::Missing;
+    assert_eq!(silence(&world.look().await)[&2], Silence::NotAsked);
+}
