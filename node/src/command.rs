@@ -2,6 +2,29 @@
 //!
 //! A command sees its arguments, the data, and a read view of the node. It returns what it
 //! changed; replicating, logging and waking others is the engine's part.
+//!
+//! The engine takes a request through [`resolve`] (unknown names, arity), checks what the
+//! [`Spec`]'s flags ask for, routes by [`Command::keys`], and calls [`Spec::run`].
+
+mod cluster;
+mod connection;
+pub mod docs;
+mod generic;
+mod parse;
+mod server;
+pub mod spec;
+mod string;
+mod table;
+#[cfg(test)]
+mod testing;
+mod transactions;
+
+use std::borrow::Cow;
+
+pub use spec::{Flag, Flags, Spec};
+pub use table::{
+    COMMAND_COUNT, Command, all_commands, commands, is_http, lookup, resolve, wrong_arity,
+};
 
 use crate::config::Config;
 use crate::data::Partition;
@@ -45,16 +68,36 @@ pub enum Effect {
     Ask(Box<Action>),
 }
 
+impl Effect {
+    /// Asks the engine to act.
+    #[must_use]
+    pub fn ask(action: Action) -> Effect {
+        Effect::Ask(Box::new(action))
+    }
+
+    /// Replicas run this one command instead.
+    #[must_use]
+    pub fn rewritten(argv: &[&[u8]]) -> Effect {
+        Effect::Rewritten(vec![argv.iter().map(|part| part.to_vec()).collect()])
+    }
+}
+
 /// Why a command was refused: the text after the `-`, code first, as Redis words it. Nothing was
 /// changed and no reply was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused(pub std::borrow::Cow<'static, str>);
+pub struct Refused(pub Cow<'static, str>);
 
 impl Refused {
     /// A refusal with a fixed text.
     #[must_use]
     pub const fn new(text: &'static str) -> Refused {
-        Refused(std::borrow::Cow::Borrowed(text))
+        Refused(Cow::Borrowed(text))
+    }
+
+    /// A refusal whose text names what was wrong.
+    #[must_use]
+    pub fn text(text: String) -> Refused {
+        Refused(Cow::Owned(text))
     }
 }
 

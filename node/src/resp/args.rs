@@ -1,12 +1,17 @@
 //! The arguments of one request.
 
+use slotkeeper_topology::Slot;
+
 use super::decode::Span;
+use crate::data::{Key, Partition};
 
 /// The arguments of one request, the command's name first: slices of the input, or of a request
 /// that was kept (MULTI's queue).
 #[derive(Clone, Copy, Debug)]
 pub struct Args<'a> {
     source: Source<'a>,
+    /// The index of a key, with what was computed of it before.
+    known: Option<(usize, u64, Slot)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +30,7 @@ impl<'a> Args<'a> {
     pub fn kept(argv: &'a [Vec<u8>]) -> Args<'a> {
         Args {
             source: Source::Kept(argv),
+            known: None,
         }
     }
 
@@ -35,6 +41,30 @@ impl<'a> Args<'a> {
                 unquoted,
                 spans,
             },
+            known: None,
+        }
+    }
+
+    /// The same arguments, with the hash and slot of the one that is the (first) key.
+    #[must_use]
+    pub fn with_key(self, index: usize, key: &Key<'_>) -> Args<'a> {
+        Args {
+            known: Some((index, key.hash, key.slot)),
+            ..self
+        }
+    }
+
+    /// The key at an index; hashed anew only if it is not the one that [`Args::with_key`] named.
+    ///
+    /// # Panics
+    /// If there is no such argument.
+    #[must_use]
+    #[inline]
+    pub fn key(&self, data: &Partition, index: usize) -> Key<'a> {
+        let bytes = self.get(index);
+        match self.known {
+            Some((known, hash, slot)) if known == index => Key { bytes, hash, slot },
+            _ => data.key(bytes),
         }
     }
 

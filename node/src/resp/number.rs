@@ -31,24 +31,44 @@ pub fn parse_integer(text: &[u8]) -> Option<i64> {
 pub fn push_integer(out: &mut Vec<u8>, value: i64) {
     if (0..10).contains(&value) {
         out.push(b'0' + value as u8);
-        return;
+    } else {
+        out.extend_from_slice(Decimal::new(value).as_bytes());
     }
-    let mut digits = [0u8; 20];
-    let mut start = digits.len();
-    let mut rest = value.unsigned_abs();
-    loop {
-        start -= 1;
-        digits[start] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
+}
+
+/// An integer in its only spelling, on the stack.
+pub struct Decimal {
+    digits: [u8; 20],
+    start: usize,
+}
+
+impl Decimal {
+    /// Spells it.
+    #[must_use]
+    pub fn new(value: i64) -> Decimal {
+        let mut digits = [0u8; 20];
+        let mut start = digits.len();
+        let mut rest = value.unsigned_abs();
+        loop {
+            start -= 1;
+            digits[start] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
         }
+        if value < 0 {
+            start -= 1;
+            digits[start] = b'-';
+        }
+        Decimal { digits, start }
     }
-    if value < 0 {
-        start -= 1;
-        digits[start] = b'-';
+
+    /// The digits, with a sign if it is negative.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.digits[self.start..]
     }
-    out.extend_from_slice(&digits[start..]);
 }
 
 /// A double as RESP3 has it: 17 significant digits, trailing zeros dropped, `inf`, `-inf`, `nan`;
@@ -139,7 +159,7 @@ mod tests {
             (1.0, "1"),
             (-2.5, "-2.5"),
             (0.1, "0.10000000000000001"),
-            (3.141_592_653_589_793, "3.1415926535897931"),
+            (2.3, "2.2999999999999998"),
             (1e17, "1e+17"),
             (1e16, "10000000000000000"),
             (1.5e300, "1.5000000000000001e+300"),

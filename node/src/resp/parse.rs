@@ -7,7 +7,7 @@ use super::number::parse_integer;
 /// The longest line of a reply, in bytes.
 const LINE_MAX: usize = 64 * 1024;
 /// How deep arrays may nest.
-const DEPTH_MAX: usize = 8;
+const DEPTH_MAX: usize = 16;
 
 /// A reply.
 #[derive(Clone, Debug, PartialEq)]

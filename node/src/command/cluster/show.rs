@@ -1,0 +1,170 @@
+//! Subcommands of CLUSTER that show what the node knows.
+
+use super::{ask, node};
+use crate::command::spec::Flag::{Admin, Stale};
+use crate::command::spec::{Argument, Deprecated, Flags, Group, Spec};
+use crate::request::ClusterRequest;
+
+const TIPS: &[&str] = &["nondeterministic_output"];
+
+pub(super) static INFO: Spec = Spec {
+    name: "cluster|info",
+    arity: 2,
+    flags: Flags::of(&[Stale]),
+    tips: TIPS,
+    since: "3.0.0",
+    summary: "The state of the cluster, its slots, epochs and messages",
+    ..Spec::new(Group::Cluster, |exec, _, _| {
+        ask(exec, || Ok(ClusterRequest::Info))
+    })
+};
+
+pub(super) static NODES: Spec = Spec {
+    name: "cluster|nodes",
+    arity: 2,
+    flags: Flags::of(&[Stale]),
+    tips: TIPS,
+    since: "3.0.0",
+    complexity: "O(N) with N the number of nodes",
+    summary: "All nodes as this one sees them, one in a line",
+    ..Spec::new(Group::Cluster, |exec, _, _| {
+        ask(exec, || Ok(ClusterRequest::Nodes))
+    })
+};
+
+pub(super) static SLOTS: Spec = Spec {
+    name: "cluster|slots",
+    arity: 2,
+    flags: Flags::of(&[Stale]),
+    tips: TIPS,
+    since: "3.0.0",
+    complexity: "O(N) with N the number of nodes",
+    summary: "The ranges of slots with their nodes",
+    deprecated: Some(Deprecated {
+        since: "7.0.0",
+        replaced_by: "`CLUSTER SHARDS`",
+    }),
+    ..Spec::new(Group::Cluster, |exec, _, _| {
+        ask(exec, || Ok(ClusterRequest::Slots))
+    })
+};
+
+pub(super) static SHARDS: Spec = Spec {
+    name: "cluster|shards",
+    arity: 2,
+    flags: Flags::of(&[Stale]),
+    tips: TIPS,
+    since: "7.0.0",
+    complexity: "O(N) with N the number of nodes",
+    summary: "The shards with their slots and nodes",
+    ..Spec::new(Group::Cluster, |exec, _, _| {
+        ask(exec, || Ok(ClusterRequest::Shards))
+    })
+};
+
+pub(super) static MYID: Spec = Spec {
+    name: "cluster|myid",
+    arity: 2,
+    flags: Flags::of(&[Stale]),
+    since: "3.0.0",
+    summary: "The id of this node",
+    ..Spec::new(Group::Cluster, |exec, _, _| {
+        ask(exec, || Ok(ClusterRequest::MyId))
+    })
+};
+
+pub(super) static MYSHARDID: Spec = Spec {
+    name: "cluster|myshardid",
+    arity: 2,
+    flags: Flags::of(&[Stale]),
+    tips: TIPS,
+    since: "7.2.0",
+    summary: "The id of this node's shard",
+    ..Spec::new(Group::Cluster, |exec, _, _| {
+        ask(exec, || Ok(ClusterRequest::MyShardId))
+    })
+};
+
+pub(super) static LINKS: Spec = Spec {
+    name: "cluster|links",
+    arity: 2,
+    flags: Flags::of(&[Stale]),
+    tips: TIPS,
+    since: "7.0.0",
+    complexity: "O(N) with N the number of nodes",
+    summary: "The bus connections to other nodes",
+    ..Spec::new(Group::Cluster, |exec, _, _| {
+        ask(exec, || Ok(ClusterRequest::Links))
+    })
+};
+
+pub(super) static REPLICAS: Spec = Spec {
+    name: "cluster|replicas",
+    arity: 3,
+    flags: Flags::of(&[Admin, Stale]),
+    tips: TIPS,
+    since: "5.0.0",
+    complexity: "O(N) with N the number of replicas",
+    summary: "The replicas of a master, as CLUSTER NODES shows them",
+    arguments: &[Argument::string("node-id")],
+    ..Spec::new(Group::Cluster, |exec, args, _| {
+        ask(exec, || Ok(ClusterRequest::Replicas(node(args, 2))))
+    })
+};
+
+pub(super) static SLAVES: Spec = Spec {
+    name: "cluster|slaves",
+    arity: 3,
+    flags: Flags::of(&[Admin, Stale]),
+    tips: TIPS,
+    since: "3.0.0",
+    complexity: "O(N) with N the number of replicas",
+    summary: "The replicas of a master, as CLUSTER NODES shows them",
+    deprecated: Some(Deprecated {
+        since: "5.0.0",
+        replaced_by: "`CLUSTER REPLICAS`",
+    }),
+    arguments: &[Argument::string("node-id")],
+    ..Spec::new(Group::Cluster, |exec, args, _| {
+        ask(exec, || Ok(ClusterRequest::Replicas(node(args, 2))))
+    })
+};
+
+pub(super) static COUNT_FAILURE_REPORTS: Spec = Spec {
+    name: "cluster|count-failure-reports",
+    arity: 3,
+    flags: Flags::of(&[Admin, Stale]),
+    tips: TIPS,
+    since: "3.0.0",
+    complexity: "O(N) with N the number of reports",
+    summary: "How many nodes report that a node fails",
+    arguments: &[Argument::string("node-id")],
+    ..Spec::new(Group::Cluster, |exec, args, _| {
+        ask(exec, || {
+            Ok(ClusterRequest::CountFailureReports(node(args, 2)))
+        })
+    })
+};
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::Bench;
+    use crate::request::{Action, ClusterRequest};
+
+    #[test]
+    fn asks_the_cluster() {
+        let mut bench = Bench::new();
+        assert_eq!(
+            bench.reply("cluster info"),
+            "-ERR This instance has cluster support disabled"
+        );
+        bench.config.cluster_enabled = true;
+        for (line, request) in [
+            ("cluster info", ClusterRequest::Info),
+            ("CLUSTER MYSHARDID", ClusterRequest::MyShardId),
+            ("cluster slaves x", ClusterRequest::Replicas("x".to_owned())),
+        ] {
+            assert_eq!(bench.ask(line), Action::Cluster(request));
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! CLIENT and its subcommands.
+
+mod kill;
+mod list;
+mod own;
+mod pause;
+
+use crate::command::Refused;
+use crate::command::parse::lossy;
+use crate::command::spec::{Group, Spec};
+use crate::request::ClientKind;
+
+pub(super) static CLIENT: Spec = Spec {
+    name: "client",
+    since: "2.4.0",
+    summary: "Commands about client connections",
+    subcommands: &[
+        &own::ID,
+        &own::GETNAME,
+        &own::SETNAME,
+        &own::SETINFO,
+        &own::NO_EVICT,
+        &own::NO_TOUCH,
+        &own::REPLY,
+        &list::LIST,
+        &list::INFO,
+        &kill::KILL,
+        &pause::PAUSE,
+        &pause::UNPAUSE,
+        &HELP,
+    ],
+    ..Spec::container(Group::Connection)
+};
+
+static HELP: Spec = Spec::help("client|help", Group::Connection);
+
+/// The kind of clients that TYPE names.
+fn kind(name: &[u8]) -> Result<ClientKind, Refused> {
+    match name.to_ascii_lowercase().as_slice() {
+        b"normal" => Ok(ClientKind::Normal),
+        b"master" => Ok(ClientKind::Master),
+        b"replica" | b"slave" => Ok(ClientKind::Replica),
+        b"pubsub" => Ok(ClientKind::PubSub),
+        _ => Err(Refused::text(format!(
+            "ERR Unknown client type '{}'",
+            lossy(name)
+        ))),
+    }
+}

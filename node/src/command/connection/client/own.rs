@@ -1,0 +1,206 @@
+//! Subcommands of CLIENT that concern the own connection.
+
+use crate::command::connection::auth::client_name;
+use crate::command::parse::{SYNTAX, lossy};
+use crate::command::spec::Flag::{Admin, Loading, NoScript, Stale};
+use crate::command::spec::{Argument, Flags, Group, Spec};
+use crate::command::{Effect, Exec, Refused};
+use crate::resp::{Args, Reply};
+use crate::session::ReplyMode;
+
+const FLAGS: Flags = Flags::of(&[NoScript, Loading, Stale]);
+
+const ON_OFF: &[Argument] = &[Argument::one_of(
+    "enabled",
+    &[Argument::word("on", "ON"), Argument::word("off", "OFF")],
+)];
+
+pub(super) static ID: Spec = Spec {
+    name: "client|id",
+    arity: 2,
+    flags: FLAGS,
+    since: "5.0.0",
+    summary: "The number of this connection",
+    ..Spec::new(Group::Connection, |exec, _, reply| {
+        reply.integer(exec.session.id.0.cast_signed());
+        Ok(Effect::None)
+    })
+};
+
+pub(super) static GETNAME: Spec = Spec {
+    name: "client|getname",
+    arity: 2,
+    flags: FLAGS,
+    since: "2.6.9",
+    summary: "The name of this connection",
+    ..Spec::new(Group::Connection, |exec, _, reply| {
+        if exec.session.name.is_empty() {
+            reply.null();
+        } else {
+            reply.bulk(&exec.session.name);
+        }
+        Ok(Effect::None)
+    })
+};
+
+pub(super) static SETNAME: Spec = Spec {
+    name: "client|setname",
+    arity: 3,
+    flags: FLAGS,
+    since: "2.6.9",
+    summary: "Names this connection; an empty name takes the name away",
+    arguments: &[Argument::string("connection-name")],
+    ..Spec::new(Group::Connection, |exec, args, reply| {
+        exec.session.name = client_name(args.get(2))?;
+        reply.ok();
+        Ok(Effect::None)
+    })
+};
+
+pub(super) static SETINFO: Spec = Spec {
+    name: "client|setinfo",
+    arity: 4,
+    flags: FLAGS,
+    since: "7.2.0",
+    summary: "Tells which client library this connection uses",
+    arguments: &[Argument::one_of(
+        "attr",
+        &[
+            Argument::string("libname").token("LIB-NAME"),
+            Argument::string("libver").token("LIB-VER"),
+        ],
+    )],
+    ..Spec::new(Group::Connection, set_info)
+};
+
+pub(super) static NO_EVICT: Spec = Spec {
+    name: "client|no-evict",
+    arity: 3,
+    flags: Flags::of(&[Admin, NoScript, Loading, Stale]),
+    since: "7.0.0",
+    summary: "Keeps this connection from being closed when clients take too much memory",
+    arguments: ON_OFF,
+    ..Spec::new(Group::Connection, |exec, args, reply| {
+        exec.session.no_evict = on_off(args, reply)?;
+        Ok(Effect::None)
+    })
+};
+
+pub(super) static NO_TOUCH: Spec = Spec {
+    name: "client|no-touch",
+    arity: 3,
+    flags: FLAGS,
+    since: "7.2.0",
+    summary: "Keeps this connection's commands from counting as uses of keys",
+    arguments: ON_OFF,
+    ..Spec::new(Group::Connection, |exec, args, reply| {
+        exec.session.no_touch = on_off(args, reply)?;
+        Ok(Effect::None)
+    })
+};
+
+pub(super) static REPLY: Spec = Spec {
+    name: "client|reply",
+    arity: 3,
+    flags: FLAGS,
+    since: "3.2.0",
+    summary: "Whether this connection gets replies",
+    arguments: &[Argument::one_of(
+        "on_off_skip",
+        &[
+            Argument::word("on", "ON"),
+            Argument::word("off", "OFF"),
+            Argument::word("skip", "SKIP"),
+        ],
+    )],
+    ..Spec::new(Group::Connection, reply_mode)
+};
+
+fn set_info(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
+    let (name, value) = (args.get(2), args.get(3));
+    let (attribute, shown) = if args.is(2, "lib-name") {
+        (&mut exec.session.lib_name, "lib-name")
+    } else if args.is(2, "lib-ver") {
+        (&mut exec.session.lib_ver, "lib-ver")
+    } else {
+        return Err(Refused::text(format!(
+            "ERR Unrecognized option '{}'",
+            lossy(name)
+        )));
+    };
+    if !value.iter().all(u8::is_ascii_graphic) {
+        return Err(Refused::text(format!(
+            "ERR {shown} cannot contain spaces, newlines or special characters."
+        )));
+    }
+    *attribute = value.to_vec();
+    reply.ok();
+    Ok(Effect::None)
+}
+
+fn on_off(args: &Args<'_>, reply: &mut Reply) -> Result<bool, Refused> {
+    let on = args.is(2, "on");
+    if !on && !args.is(2, "off") {
+        return Err(SYNTAX);
+    }
+    reply.ok();
+    Ok(on)
+}
+
+/// Only ON is answered.
+fn reply_mode(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
+    let mode = &mut exec.session.reply_mode;
+    if args.is(2, "on") {
+        *mode = ReplyMode::On;
+        reply.ok();
+    } else if args.is(2, "off") {
+        *mode = ReplyMode::Off;
+    } else if !args.is(2, "skip") {
+        return Err(SYNTAX);
+    } else if *mode == ReplyMode::On {
+        *mode = ReplyMode::SkipNext;
+    }
+    Ok(Effect::None)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::Bench;
+    use crate::session::ReplyMode;
+
+    #[test]
+    fn names_the_connection() {
+        let mut bench = Bench::new();
+        assert_eq!(bench.reply("client id"), ":1");
+        assert_eq!(bench.reply("client getname"), "$-1");
+        assert_eq!(bench.reply("client setname me"), "+OK");
+        assert_eq!(bench.reply("client getname"), "$2|me");
+        assert_eq!(bench.reply("client setname \"\""), "+OK");
+        assert_eq!(bench.reply("client getname"), "$-1");
+        assert_eq!(bench.reply("client setinfo LIB-NAME x"), "+OK");
+        assert_eq!(bench.session.lib_name, b"x");
+        assert_eq!(
+            bench.reply("client setinfo lib-ver a\nb"),
+            "-ERR lib-ver cannot contain spaces, newlines or special characters."
+        );
+        assert_eq!(
+            bench.reply("client setinfo foo x"),
+            "-ERR Unrecognized option 'foo'"
+        );
+    }
+
+    #[test]
+    fn switches() {
+        let mut bench = Bench::new();
+        assert_eq!(bench.reply("client no-touch on"), "+OK");
+        assert!(bench.session.no_touch);
+        assert_eq!(bench.reply("client no-evict x"), "-ERR syntax error");
+        assert_eq!(bench.reply("client reply skip"), "");
+        assert_eq!(bench.session.reply_mode, ReplyMode::SkipNext);
+        assert_eq!(bench.reply("client reply off"), "");
+        assert_eq!(bench.reply("client reply skip"), "");
+        assert_eq!(bench.session.reply_mode, ReplyMode::Off);
+        assert_eq!(bench.reply("client reply on"), "+OK");
+        assert_eq!(bench.reply("client reply x"), "-ERR syntax error");
+    }
+}

@@ -1,0 +1,88 @@
+//! SELECT, and the two that leave: RESET and QUIT.
+
+use crate::command::parse::integer;
+use crate::command::spec::Flag::{AllowBusy, Fast, Loading, NoAuth, NoScript, Stale};
+use crate::command::spec::{Argument, Deprecated, Flags, Group, Spec};
+use crate::command::{Effect, Exec, Refused};
+use crate::request::Action;
+use crate::resp::{Args, Reply};
+
+pub(super) static SELECT: Spec = Spec {
+    name: "select",
+    arity: 2,
+    flags: Flags::of(&[Loading, Stale, Fast]),
+    summary: "Goes to another database",
+    arguments: &[Argument::integer("index")],
+    ..Spec::new(Group::Connection, select)
+};
+
+pub(super) static RESET: Spec = Spec {
+    name: "reset",
+    flags: Flags::of(&[NoScript, Loading, Stale, Fast, NoAuth, AllowBusy]),
+    since: "6.2.0",
+    summary: "Makes the connection as it was when it was new",
+    ..Spec::new(Group::Connection, |_, _, _| Ok(Effect::ask(Action::Reset)))
+};
+
+pub(super) static QUIT: Spec = Spec {
+    name: "quit",
+    arity: -1,
+    flags: Flags::of(&[NoScript, Loading, Stale, Fast, NoAuth, AllowBusy]),
+    summary: "Answers OK and closes the connection",
+    deprecated: Some(Deprecated {
+        since: "7.2.0",
+        replaced_by: "just closing the connection",
+    }),
+    ..Spec::new(Group::Connection, |_, _, _| Ok(Effect::ask(Action::Quit)))
+};
+
+fn select(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
+    let index = integer(args.get(1))?;
+    if index != 0 && exec.node.config.cluster_enabled {
+        return Err(Refused::new("ERR SELECT is not allowed in cluster mode"));
+    }
+    exec.session.db = usize::try_from(index)
+        .ok()
+        .filter(|&index| index < exec.data.databases())
+        .ok_or(const { Refused::new("ERR DB index is out of range") })?;
+    reply.ok();
+    Ok(Effect::None)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::Bench;
+    use crate::request::Action;
+
+    #[test]
+    fn selects_a_database_that_exists() {
+        let mut bench = Bench::new();
+        assert_eq!(bench.reply("select 15"), "+OK");
+        assert_eq!(bench.session.db, 15);
+        assert_eq!(bench.reply("select 16"), "-ERR DB index is out of range");
+        assert_eq!(bench.reply("select -1"), "-ERR DB index is out of range");
+        assert_eq!(
+            bench.reply("select x"),
+            "-ERR value is not an integer or out of range"
+        );
+        assert_eq!(bench.session.db, 15);
+    }
+
+    #[test]
+    fn a_cluster_has_one_database() {
+        let mut bench = Bench::new();
+        bench.config.cluster_enabled = true;
+        assert_eq!(bench.reply("select 0"), "+OK");
+        assert_eq!(
+            bench.reply("select 1"),
+            "-ERR SELECT is not allowed in cluster mode"
+        );
+    }
+
+    #[test]
+    fn leaves() {
+        let mut bench = Bench::new();
+        assert_eq!(bench.ask("reset"), Action::Reset);
+        assert_eq!(bench.ask("quit now"), Action::Quit);
+    }
+}

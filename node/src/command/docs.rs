@@ -1,0 +1,170 @@
+//! What the table says of commands, as text: syntax, HELP, and docs/commands.md.
+
+use std::fmt::Write;
+
+use super::spec::{Argument, ArgumentKind, Group, Spec};
+use super::table::{Command, commands, lookup};
+use super::{Effect, Exec, Refused};
+use crate::resp::{Args, Reply};
+
+/// The syntax of a command's arguments; empty if it has none.
+#[must_use]
+pub fn syntax(spec: &Spec) -> String {
+    let mut text = String::new();
+    for argument in spec.arguments {
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        text.push_str(&one(argument));
+    }
+    text
+}
+
+fn one(argument: &Argument) -> String {
+    let join = |separator: &str| {
+        let parts: Vec<String> = argument.arguments.iter().map(one).collect();
+        parts.join(separator)
+    };
+    let body = match argument.kind {
+        ArgumentKind::PureToken => String::new(),
+        ArgumentKind::OneOf if argument.optional && argument.token.is_none() => join(" | "),
+        ArgumentKind::OneOf => format!("<{}>", join(" | ")),
+        ArgumentKind::Block => join(" "),
+        _ => argument.name.to_owned(),
+    };
+    let repeated = if argument.multiple {
+        format!("{body} [{body} ...]")
+    } else {
+        body
+    };
+    let whole = match argument.token {
+        Some(token) if repeated.is_empty() => token.to_owned(),
+        Some(token) => format!("{token} {repeated}"),
+        None => repeated,
+    };
+    if argument.optional {
+        format!("[{whole}]")
+    } else {
+        whole
+    }
+}
+
+/// HELP of the container that the request names.
+pub(super) fn help(
+    _: &mut Exec<'_>,
+    args: &Args<'_>,
+    reply: &mut Reply,
+) -> Result<Effect, Refused> {
+    let container = lookup(args.get(0)).expect("a subcommand has a container");
+    let subcommands = container.subcommands();
+    reply.array(1 + subcommands.len() * 2);
+    let name = container.spec.name.to_ascii_uppercase();
+    reply.simple(&format!(
+        "{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"
+    ));
+    for command in subcommands {
+        let name = command.spec.short_name().to_ascii_uppercase();
+        let line = format!("{name} {}", syntax(command.spec));
+        reply.simple(line.trim_end());
+        reply.simple(&format!("    {}.", command.spec.summary));
+    }
+    Ok(Effect::None)
+}
+
+/// The text of docs/commands.md.
+#[must_use]
+pub fn render_docs() -> String {
+    let mut text = String::from(
+        "# Commands\n\n\
+         Written from the command table; do not edit it. A test fails when it is stale, and\n\
+         `UPDATE=1 cargo test -p slotkeeper-node --lib docs` writes it anew.\n\n\
+         \"Since\" is the version of Redis that had the command first.\n",
+    );
+    for group in Group::ALL {
+        let _ = write!(text, "\n## {}\n\n", title(group.name()));
+        text.push_str("| Command | What it does | Cost | Since |\n|---|---|---|---|\n");
+        let mut members: Vec<_> = commands()
+            .iter()
+            .filter(|c| c.spec.group == *group)
+            .collect();
+        members.sort_by_key(|command| command.spec.name);
+        for command in members {
+            row(&mut text, command);
+            command
+                .subcommands()
+                .iter()
+                .for_each(|sub| row(&mut text, sub));
+        }
+    }
+    text
+}
+
+fn row(text: &mut String, command: &Command) {
+    let spec = command.spec;
+    if !spec.subcommands.is_empty() {
+        return;
+    }
+    let name = spec.name.replace('|', " ").to_ascii_uppercase();
+    let line = format!("{name} {}", syntax(spec));
+    let _ = writeln!(
+        text,
+        "| `{}` | {} | {} | {} |",
+        line.trim_end().replace('|', "\\|"),
+        spec.summary,
+        spec.complexity,
+        spec.since
+    );
+}
+
+fn title(name: &str) -> String {
+    let mut letters = name.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::testing::Bench;
+
+    #[test]
+    fn renders_syntax() {
+        let of = |name: &str| syntax(lookup(name.as_bytes()).unwrap().spec);
+        assert_eq!(of("get"), "key");
+        assert_eq!(of("mset"), "key value [key value ...]");
+        assert_eq!(
+            of("set"),
+            "key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | \
+             PXAT unix-time-milliseconds | KEEPTTL]"
+        );
+        assert_eq!(of("exec"), "");
+    }
+
+    #[test]
+    fn helps() {
+        let text = Bench::new().reply("slotkeeper help");
+        assert!(
+            text.starts_with("*5|+SLOTKEEPER <subcommand> [<arg>"),
+            "{text}"
+        );
+        assert!(text.contains("|+SERVE run-id|+    Ends the"), "{text}");
+        assert!(
+            text.ends_with("|+HELP|+    Lists the subcommands."),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn the_docs_are_current() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/commands.md");
+        let wanted = render_docs();
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(path, &wanted).unwrap();
+        }
+        let found = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            found == wanted,
+            "docs/commands.md is stale: UPDATE=1 writes it anew"
+        );
+    }
+}

@@ -1,0 +1,42 @@
+//! Commands on keys of any type.
+
+mod copy;
+mod del;
+mod exists;
+mod expire;
+mod keys;
+mod object;
+mod persist;
+mod rename;
+mod scan;
+mod ttl;
+mod wait;
+
+use super::Spec;
+pub(super) use expire::expire_at;
+
+/// The commands of this group.
+pub(super) const COMMANDS: &[&Spec] = &[
+    &copy::COPY,
+    &del::DEL,
+    &del::UNLINK,
+    &exists::EXISTS,
+    &exists::TOUCH,
+    &exists::TYPE,
+    &expire::EXPIRE,
+    &expire::PEXPIRE,
+    &expire::EXPIREAT,
+    &expire::PEXPIREAT,
+    &keys::KEYS,
+    &keys::RANDOMKEY,
+    &object::OBJECT,
+    &persist::PERSIST,
+    &rename::RENAME,
+    &rename::RENAMENX,
+    &scan::SCAN,
+    &ttl::TTL,
+    &ttl::PTTL,
+    &ttl::EXPIRETIME,
+    &ttl::PEXPIRETIME,
+    &wait::WAIT,
+];

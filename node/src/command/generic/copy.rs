@@ -1,0 +1,94 @@
+//! COPY.
+
+use crate::command::parse::{SYNTAX, integer};
+use crate::command::spec::Flag::{DenyOom, Write};
+use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
+use crate::command::{Effect, Exec, Refused};
+use crate::resp::{Args, Reply};
+
+pub(super) static COPY: Spec = Spec {
+    name: "copy",
+    arity: -3,
+    flags: Flags::of(&[Write, DenyOom]),
+    keys: &[KeySpec::one(1, "RO access"), KeySpec::one(2, "OW update")],
+    since: "6.2.0",
+    complexity: "O(N) with N the length of the value",
+    summary: "Copies a key to another name, another database, or both",
+    arguments: &[
+        Argument::key("source"),
+        Argument::key_of("destination", 1),
+        Argument::integer("destination-db").token("DB").optional(),
+        Argument::word("replace", "REPLACE").optional(),
+    ],
+    ..Spec::new(Group::Generic, copy)
+};
+
+fn copy(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
+    let from_db = exec.session.db;
+    let (mut to_db, mut replace) = (from_db, false);
+    let mut at = 3;
+    while at < args.len() {
+        if args.is(at, "replace") {
+            replace = true;
+            at += 1;
+        } else if args.is(at, "db") && at + 1 < args.len() {
+            to_db = database(exec, integer(args.get(at + 1))?)?;
+            at += 2;
+        } else {
+            return Err(SYNTAX);
+        }
+    }
+    let (from, to) = (args.key(exec.data, 1), args.key(exec.data, 2));
+    if from_db == to_db && from.bytes == to.bytes {
+        return Err(Refused::new(
+            "ERR source and destination objects are the same",
+        ));
+    }
+    let done = exec.data.copy(from_db, &from, to_db, &to, replace);
+    reply.integer(i64::from(done));
+    Ok(if done {
+        Effect::AsWritten
+    } else {
+        Effect::None
+    })
+}
+
+fn database(exec: &Exec<'_>, index: i64) -> Result<usize, Refused> {
+    let config = exec.node.config;
+    if config.cluster_enabled && (1..16).contains(&index) {
+        return Err(Refused::new(
+            "ERR Copying to another database is not allowed in cluster mode",
+        ));
+    }
+    usize::try_from(index)
+        .ok()
+        .filter(|&db| db < exec.data.databases())
+        .ok_or(const { Refused::new("ERR DB index is out of range") })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::Bench;
+
+    #[test]
+    fn copies() {
+        let mut bench = Bench::new();
+        bench.reply("set a 1 ex 9");
+        assert_eq!(bench.effect("copy a b"), "copy a b");
+        assert_eq!(bench.reply("ttl b"), ":9");
+        assert_eq!(bench.effect("copy a b"), "");
+        assert_eq!(bench.reply("copy a b REPLACE"), ":1");
+        assert_eq!(bench.reply("copy a a db 1"), ":1");
+        assert_eq!(bench.reply("copy x y"), ":0");
+        for (line, text) in [
+            (
+                "copy a a",
+                "-ERR source and destination objects are the same",
+            ),
+            ("copy a b db 16", "-ERR DB index is out of range"),
+            ("copy a b db", "-ERR syntax error"),
+        ] {
+            assert_eq!(bench.reply(line), text);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! DEL and UNLINK: the same here, since values are freed in the background anyway.
+
+use crate::command::spec::Flag::{Fast, Write};
+use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
+use crate::command::{Effect, Exec, Refused};
+use crate::resp::{Args, Reply};
+
+pub(super) static DEL: Spec = Spec {
+    name: "del",
+    flags: Flags::of(&[Write]),
+    complexity: "O(N) with N the number of keys",
+    summary: "Removes keys",
+    ..removal()
+};
+
+pub(super) static UNLINK: Spec = Spec {
+    name: "unlink",
+    flags: Flags::of(&[Write, Fast]),
+    since: "4.0.0",
+    complexity: "O(N) with N the number of keys",
+    summary: "Removes keys and frees their memory in the background",
+    ..removal()
+};
+
+const fn removal() -> Spec {
+    Spec {
+        arity: -2,
+        keys: const { &[KeySpec::rest(1, "RM delete")] },
+        tips: &["request_policy:multi_shard", "response_policy:agg_sum"],
+        arguments: const { &[Argument::key("key").multiple()] },
+        ..Spec::new(Group::Generic, del)
+    }
+}
+
+fn del(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
+    let db = exec.session.db;
+    let mut removed = 0;
+    for index in 1..args.len() {
+        let key = args.key(exec.data, index);
+        removed += i64::from(exec.data.remove(db, &key));
+    }
+    reply.integer(removed);
+    Ok(if removed == 0 {
+        Effect::None
+    } else {
+        Effect::AsWritten
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::Bench;
+
+    #[test]
+    fn counts_what_was_there() {
+        let mut bench = Bench::new();
+        bench.reply("mset a 1 b 2 c 3");
+        assert_eq!(bench.reply("del a b a x"), ":2");
+        assert_eq!(bench.effect("unlink c"), "unlink c");
+        assert_eq!(bench.effect("del c"), "");
+        assert_eq!(bench.reply("dbsize"), ":0");
+    }
+}

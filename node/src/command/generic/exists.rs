@@ -1,0 +1,106 @@
+//! EXISTS, TOUCH and TYPE.
+
+use crate::command::spec::Flag::{Fast, ReadOnly};
+use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
+use crate::command::{Effect, Exec, Refused};
+use crate::data::Value;
+use crate::resp::{Args, Reply};
+
+const FLAGS: Flags = Flags::of(&[ReadOnly, Fast]);
+const TIPS: &[&str] = &["request_policy:multi_shard", "response_policy:agg_sum"];
+
+pub(super) static EXISTS: Spec = Spec {
+    name: "exists",
+    arity: -2,
+    flags: FLAGS,
+    keys: &[KeySpec::rest(1, "RO")],
+    tips: TIPS,
+    complexity: "O(N) with N the number of keys",
+    summary: "How many of the keys exist; one that is named twice counts twice",
+    history: &[("3.0.3", "With several keys.")],
+    arguments: &[Argument::key("key").multiple()],
+    ..Spec::new(Group::Generic, |exec, args, reply| {
+        let db = exec.session.db;
+        count(exec, args, reply, |exec, index| {
+            let key = args.key(exec.data, index);
+            exec.data.peek(db, &key).is_some()
+        })
+    })
+};
+
+pub(super) static TOUCH: Spec = Spec {
+    name: "touch",
+    arity: -2,
+    flags: FLAGS,
+    keys: &[KeySpec::rest(1, "RO")],
+    tips: TIPS,
+    since: "3.2.1",
+    complexity: "O(N) with N the number of keys",
+    summary: "Counts as a use of the keys; answers how many exist",
+    arguments: &[Argument::key("key").multiple()],
+    ..Spec::new(Group::Generic, |exec, args, reply| {
+        let db = exec.session.db;
+        count(exec, args, reply, |exec, index| {
+            let key = args.key(exec.data, index);
+            exec.data.get(db, &key).is_some()
+        })
+    })
+};
+
+pub(super) static TYPE: Spec = Spec {
+    name: "type",
+    arity: 2,
+    flags: FLAGS,
+    keys: &[KeySpec::one(1, "RO")],
+    summary: "The type of a key's value",
+    arguments: &[Argument::key("key")],
+    ..Spec::new(Group::Generic, |exec, args, reply| {
+        let key = args.key(exec.data, 1);
+        let entry = exec.data.peek(exec.session.db, &key);
+        reply.simple(entry.map_or("none", |entry| type_name(entry.value())));
+        Ok(Effect::None)
+    })
+};
+
+/// What TYPE answers, and SCAN's TYPE takes.
+pub(super) fn type_name(value: Value<'_>) -> &'static str {
+    match value {
+        Value::Str(_) => "string",
+    }
+}
+
+fn count(
+    exec: &mut Exec<'_>,
+    args: &Args<'_>,
+    reply: &mut Reply,
+    found: impl Fn(&mut Exec<'_>, usize) -> bool,
+) -> Result<Effect, Refused> {
+    let count = (1..args.len()).filter(|index| found(exec, *index)).count();
+    reply.integer(count as i64);
+    Ok(Effect::None)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::Bench;
+
+    #[test]
+    fn counts() {
+        let mut bench = Bench::new();
+        bench.reply("set a 1");
+        assert_eq!(bench.reply("exists a a b"), ":2");
+        bench.advance_ms(9000);
+        bench.reply("exists a");
+        assert_eq!(bench.reply("object idletime a"), ":9");
+        assert_eq!(bench.reply("touch a b"), ":1");
+        assert_eq!(bench.reply("object idletime a"), ":0");
+    }
+
+    #[test]
+    fn names_types() {
+        let mut bench = Bench::new();
+        bench.reply("set a 1");
+        assert_eq!(bench.reply("type a"), "+string");
+        assert_eq!(bench.reply("type b"), "+none");
+    }
+}

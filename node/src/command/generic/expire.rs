@@ -1,0 +1,249 @@
+//! EXPIRE and its siblings. Replicas get a PEXPIREAT, so that a delay changes nothing.
+
+use crate::command::parse::{integer, invalid_expire_time, lossy};
+use crate::command::spec::Flag::{Fast, Write};
+use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
+use crate::command::{Effect, Exec, Refused, Run};
+use crate::resp::number::Decimal;
+use crate::resp::{Args, Reply};
+
+const CONDITION: Argument = Argument::one_of(
+    "condition",
+    &[
+        Argument::word("nx", "NX"),
+        Argument::word("xx", "XX"),
+        Argument::word("gt", "GT"),
+        Argument::word("lt", "LT"),
+    ],
+)
+.optional()
+.since("7.0.0");
+
+pub(super) static EXPIRE: Spec = Spec {
+    name: "expire",
+    summary: "Lets a key expire after so many seconds",
+    arguments: &[
+        Argument::key("key"),
+        Argument::integer("seconds"),
+        CONDITION,
+    ],
+    ..family(|exec, args, reply| {
+        let now = exec.now.unix_ms();
+        expire(exec, args, reply, ("expire", SECOND, now))
+    })
+};
+
+pub(super) static PEXPIRE: Spec = Spec {
+    name: "pexpire",
+    since: "2.6.0",
+    summary: "Lets a key expire after so many milliseconds",
+    arguments: &[
+        Argument::key("key"),
+        Argument::integer("milliseconds"),
+        CONDITION,
+    ],
+    ..family(|exec, args, reply| {
+        let now = exec.now.unix_ms();
+        expire(exec, args, reply, ("pexpire", MILLISECOND, now))
+    })
+};
+
+pub(super) static EXPIREAT: Spec = Spec {
+    name: "expireat",
+    since: "1.2.0",
+    summary: "Lets a key expire at a unix time in seconds",
+    arguments: &[
+        Argument::key("key"),
+        Argument::unix_time("unix-time-seconds"),
+        CONDITION,
+    ],
+    ..family(|exec, args, reply| expire(exec, args, reply, ("expireat", SECOND, 0)))
+};
+
+pub(super) static PEXPIREAT: Spec = Spec {
+    name: "pexpireat",
+    since: "2.6.0",
+    summary: "Lets a key expire at a unix time in milliseconds",
+    arguments: &[
+        Argument::key("key"),
+        Argument::unix_time("unix-time-milliseconds"),
+        CONDITION,
+    ],
+    ..family(|exec, args, reply| expire(exec, args, reply, ("pexpireat", MILLISECOND, 0)))
+};
+
+const SECOND: i64 = 1000;
+const MILLISECOND: i64 = 1;
+
+const fn family(run: Run) -> Spec {
+    Spec {
+        arity: -3,
+        flags: Flags::of(&[Write, Fast]),
+        keys: const { &[KeySpec::one(1, "RW update")] },
+        history: &[("7.0.0", "With `NX`, `XX`, `GT` and `LT`.")],
+        ..Spec::new(Group::Generic, run)
+    }
+}
+
+/// `unit`: milliseconds of one; `from`: where counting begins, in unix milliseconds.
+fn expire(
+    exec: &mut Exec<'_>,
+    args: &Args<'_>,
+    reply: &mut Reply,
+    (name, unit, from): (&str, i64, i64),
+) -> Result<Effect, Refused> {
+    let condition = Condition::parse(args)?;
+    let at = integer(args.get(2))?
+        .checked_mul(unit)
+        .and_then(|millis| millis.checked_add(from))
+        .ok_or_else(|| invalid_expire_time(name))?;
+    let (db, key) = (exec.session.db, args.key(exec.data, 1));
+    let entry = exec.data.peek(db, &key);
+    if !entry.is_some_and(|entry| condition.holds(entry.expire_at(), at)) {
+        reply.integer(0);
+        return Ok(Effect::None);
+    }
+    reply.integer(1);
+    Ok(expire_at(exec, key, at))
+}
+
+/// Sets the time at which a key that is there expires; removes it if that has passed already,
+/// but on a replica, which leaves that to its master.
+pub(in crate::command) fn expire_at(
+    exec: &mut Exec<'_>,
+    key: crate::data::Key<'_>,
+    at: i64,
+) -> Effect {
+    let db = exec.session.db;
+    if at <= exec.now.unix_ms() && !exec.node.is_replica {
+        exec.data.remove(db, &key);
+        return Effect::rewritten(&[b"DEL", key.bytes]);
+    }
+    exec.data.set_expire(db, &key, Some(at));
+    Effect::rewritten(&[b"PEXPIREAT", key.bytes, Decimal::new(at).as_bytes()])
+}
+
+#[derive(Default)]
+struct Condition {
+    nx: bool,
+    xx: bool,
+    gt: bool,
+    lt: bool,
+}
+
+impl Condition {
+    fn parse(args: &Args<'_>) -> Result<Condition, Refused> {
+        let mut condition = Condition::default();
+        for option in args.from(3) {
+            match option.to_ascii_lowercase().as_slice() {
+                b"nx" => condition.nx = true,
+                b"xx" => condition.xx = true,
+                b"gt" => condition.gt = true,
+                b"lt" => condition.lt = true,
+                _ => {
+                    return Err(Refused::text(format!(
+                        "ERR Unsupported option {}",
+                        lossy(option)
+                    )));
+                }
+            }
+        }
+        let Condition { nx, xx, gt, lt } = condition;
+        if nx && (xx || gt || lt) {
+            return Err(Refused::new(
+                "ERR NX and XX, GT or LT options at the same time are not compatible",
+            ));
+        }
+        if gt && lt {
+            return Err(Refused::new(
+                "ERR GT and LT options at the same time are not compatible",
+            ));
+        }
+        Ok(condition)
+    }
+
+    /// Whether a time to live may be replaced; none counts as endless.
+    fn holds(&self, old: Option<i64>, new: i64) -> bool {
+        !(self.nx && old.is_some()
+            || self.xx && old.is_none()
+            || self.gt && old.is_none_or(|old| new <= old)
+            || self.lt && old.is_some_and(|old| new >= old))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::{Bench, START_MS};
+
+    #[test]
+    fn replicas_get_the_time_itself() {
+        let mut bench = Bench::new();
+        bench.reply("set a 1");
+        for (line, at) in [
+            ("expire a 10", START_MS + 10_000),
+            ("pexpire a 10 xx", START_MS + 10),
+            ("expireat a 1700000001", START_MS + 1000),
+            ("pexpireat a 1700000000007", START_MS + 7),
+        ] {
+            assert_eq!(bench.effect(line), format!("PEXPIREAT a {at}"), "{line}");
+        }
+        assert_eq!(bench.reply("pttl a"), ":7");
+        assert_eq!(bench.effect("expire missing 1"), "");
+    }
+
+    #[test]
+    fn a_time_that_has_passed_removes_the_key() {
+        let mut bench = Bench::new();
+        bench.reply("set a 1");
+        assert_eq!(bench.effect("expire a -1"), "DEL a");
+        assert_eq!(bench.reply("exists a"), ":0");
+        bench.reply("set a 1");
+        bench.is_replica = true;
+        assert_eq!(bench.effect("pexpireat a 1"), "PEXPIREAT a 1");
+    }
+
+    #[test]
+    fn conditions() {
+        let mut bench = Bench::new();
+        bench.reply("set a 1");
+        for (line, done) in [
+            ("expire a 10 xx", false),
+            ("expire a 10 gt", false),
+            ("expire a 10 lt", true),
+            ("expire a 10 nx", false),
+            ("expire a 10 gt", false),
+            ("expire a 11 gt", true),
+            ("expire a 11 lt", false),
+            ("expire a 5 LT xx", true),
+        ] {
+            assert_eq!(bench.reply(line), if done { ":1" } else { ":0" }, "{line}");
+        }
+    }
+
+    #[test]
+    fn refuses_as_redis_does() {
+        let mut bench = Bench::new();
+        for (line, text) in [
+            ("expire a x", "-ERR value is not an integer or out of range"),
+            (
+                "expire a 9223372036854775807",
+                "-ERR invalid expire time in 'expire' command",
+            ),
+            (
+                "pexpire a 9223372036854775807",
+                "-ERR invalid expire time in 'pexpire' command",
+            ),
+            ("expire a 1 foo", "-ERR Unsupported option foo"),
+            (
+                "expire a 1 nx gt",
+                "-ERR NX and XX, GT or LT options at the same time are not compatible",
+            ),
+            (
+                "expire a 1 lt gt",
+                "-ERR GT and LT options at the same time are not compatible",
+            ),
+        ] {
+            assert_eq!(bench.reply(line), text, "{line}");
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! KEYS and RANDOMKEY.
+
+use crate::command::spec::Flag::ReadOnly;
+use crate::command::spec::{Argument, Category, Flags, Group, Spec};
+use crate::command::{Effect, Exec, Refused};
+use crate::glob;
+use crate::resp::{Args, Reply};
+
+pub(super) static KEYS: Spec = Spec {
+    name: "keys",
+    arity: 2,
+    flags: Flags::of(&[ReadOnly]),
+    categories: &[Category::Keyspace, Category::Dangerous],
+    tips: &["request_policy:all_shards", "nondeterministic_output_order"],
+    complexity: "O(N) with N the number of keys in the database",
+    summary: "All keys that a pattern matches",
+    arguments: &[Argument::pattern("pattern")],
+    ..Spec::new(Group::Generic, keys)
+};
+
+pub(super) static RANDOMKEY: Spec = Spec {
+    name: "randomkey",
+    flags: Flags::of(&[ReadOnly]),
+    tips: &["request_policy:all_shards", "nondeterministic_output"],
+    summary: "Any key",
+    ..Spec::new(Group::Generic, |exec, _, reply| {
+        match exec.data.random_key(exec.session.db, exec.node.random) {
+            Some(key) => reply.bulk(&key),
+            None => reply.null(),
+        }
+        Ok(Effect::None)
+    })
+};
+
+fn keys(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
+    let pattern = args.get(1);
+    let now = exec.now.unix_ms();
+    let (mut found, mut count) = (Reply::new(), 0);
+    exec.data.for_each_key(exec.session.db, &mut |entry| {
+        let alive = entry.expire_at().is_none_or(|at| at > now);
+        if alive && glob::matches(pattern, entry.key(), false) {
+            found.bulk(entry.key());
+            count += 1;
+        }
+    });
+    reply.array(count);
+    reply.raw(found.bytes());
+    Ok(Effect::None)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::Bench;
+
+    #[test]
+    fn matches_living_keys() {
+        let mut bench = Bench::new();
+        bench.reply("mset hello 1 hallo 2 other 3");
+        bench.reply("pexpire hallo 5");
+        let both = bench.reply("keys h?llo");
+        assert!(both.starts_with("*2|"), "{both}");
+        bench.advance_ms(5);
+        assert_eq!(bench.reply("keys h?llo"), "*1|$5|hello");
+        assert_eq!(bench.reply("keys x*"), "*0");
+    }
+
+    #[test]
+    fn picks_a_key() {
+        let mut bench = Bench::new();
+        assert_eq!(bench.reply("randomkey"), "$-1");
+        bench.reply("set a 1");
+        assert_eq!(bench.reply("randomkey"), "$1|a");
+    }
+}

@@ -1,0 +1,149 @@
+//! SCAN.
+
+use super::exists::type_name;
+use crate::command::parse::{SYNTAX, integer};
+use crate::command::spec::Flag::ReadOnly;
+use crate::command::spec::{Argument, Flags, Group, Spec};
+use crate::command::{Effect, Exec, Refused};
+use crate::glob;
+use crate::resp::{Args, Reply};
+
+/// How many keys one call looks at if not told.
+const COUNT: usize = 10;
+
+pub(super) static SCAN: Spec = Spec {
+    name: "scan",
+    arity: -2,
+    flags: Flags::of(&[ReadOnly]),
+    tips: &["nondeterministic_output", "request_policy:special"],
+    since: "2.8.0",
+    complexity: "O(1) for every call, O(N) for a whole scan of N keys",
+    summary: "Some of the keys, and the cursor to go on with; 0 begins and ends",
+    history: &[("6.0.0", "With `TYPE`.")],
+    arguments: &[
+        Argument::integer("cursor"),
+        Argument::pattern("pattern").token("MATCH").optional(),
+        Argument::integer("count").token("COUNT").optional(),
+        Argument::string("type")
+            .token("TYPE")
+            .optional()
+            .since("6.0.0"),
+    ],
+    ..Spec::new(Group::Generic, scan)
+};
+
+struct Options<'a> {
+    pattern: Option<&'a [u8]>,
+    count: usize,
+    kind: Option<&'a [u8]>,
+}
+
+impl<'a> Options<'a> {
+    fn parse(args: &Args<'a>) -> Result<Options<'a>, Refused> {
+        let mut options = Options {
+            pattern: None,
+            count: COUNT,
+            kind: None,
+        };
+        for at in (2..args.len()).step_by(2) {
+            let value = args.opt(at + 1).ok_or(SYNTAX)?;
+            if args.is(at, "count") {
+                let count = usize::try_from(integer(value)?).map_err(|_| SYNTAX)?;
+                options.count = if count == 0 {
+                    return Err(SYNTAX);
+                } else {
+                    count
+                };
+            } else if args.is(at, "match") {
+                options.pattern = (value != b"*").then_some(value);
+            } else if args.is(at, "type") {
+                options.kind = Some(value);
+            } else {
+                return Err(SYNTAX);
+            }
+        }
+        Ok(options)
+    }
+}
+
+fn scan(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
+    let cursor = std::str::from_utf8(args.get(1)).ok();
+    let cursor = cursor
+        .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
+        .and_then(|text| text.parse().ok())
+        .ok_or(const { Refused::new("ERR invalid cursor") })?;
+    let options = Options::parse(args)?;
+    let (mut found, mut count) = (Reply::new(), 0);
+    let next = exec
+        .data
+        .scan(exec.session.db, cursor, options.count, &mut |entry| {
+            let named = options
+                .pattern
+                .is_none_or(|pattern| glob::matches(pattern, entry.key(), false));
+            let typed = options
+                .kind
+                .is_none_or(|kind| kind.eq_ignore_ascii_case(type_name(entry.value()).as_bytes()));
+            if named && typed {
+                found.bulk(entry.key());
+                count += 1;
+            }
+        });
+    reply.array(2);
+    reply.bulk_display(next);
+    reply.array(count);
+    reply.raw(found.bytes());
+    Ok(Effect::None)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use crate::command::testing::Bench;
+
+    #[test]
+    fn shows_every_key_once() {
+        let mut bench = Bench::new();
+        for number in 0..100 {
+            bench.reply(&format!("set key:{number} x"));
+        }
+        let (mut cursor, mut keys) = ("0".to_owned(), Vec::new());
+        loop {
+            let reply = bench.reply(&format!("scan {cursor} count 7 match key:* type STRING"));
+            let parts: Vec<_> = reply.split('|').collect();
+            cursor = parts[2].to_owned();
+            keys.extend(
+                parts[4..]
+                    .iter()
+                    .skip(1)
+                    .step_by(2)
+                    .map(|k| (*k).to_owned()),
+            );
+            if cursor == "0" {
+                break;
+            }
+        }
+        assert_eq!(keys.len(), 100);
+        assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), 100);
+        assert_eq!(bench.reply("scan 0 count 1000 match x"), "*2|$1|0|*0");
+        assert_eq!(bench.reply("scan 0 count 1000 type list"), "*2|$1|0|*0");
+    }
+
+    #[test]
+    fn refuses_as_redis_does() {
+        let mut bench = Bench::new();
+        for (line, text) in [
+            ("scan x", "-ERR invalid cursor"),
+            ("scan \"\"", "-ERR invalid cursor"),
+            ("scan 0 count 0", "-ERR syntax error"),
+            (
+                "scan 0 count x",
+                "-ERR value is not an integer or out of range",
+            ),
+            ("scan 0 match", "-ERR syntax error"),
+            ("scan 0 foo x", "-ERR syntax error"),
+        ] {
+            assert_eq!(bench.reply(line), text, "{line}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! TTL and its siblings.
+
+use crate::command::spec::Flag::{Fast, ReadOnly};
+use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
+use crate::command::{Effect, Exec, Refused, Run};
+use crate::resp::{Args, Reply};
+
+pub(super) static TTL: Spec = Spec {
+    name: "ttl",
+    tips: &["nondeterministic_output"],
+    summary: "In how many seconds a key expires; -1 for never, -2 for no key",
+    ..family(|exec, args, reply| {
+        let now = exec.now.unix_ms();
+        show(exec, args, reply, |at| seconds((at - now).max(0)))
+    })
+};
+
+pub(super) static PTTL: Spec = Spec {
+    name: "pttl",
+    tips: &["nondeterministic_output"],
+    since: "2.6.0",
+    summary: "In how many milliseconds a key expires; -1 for never, -2 for no key",
+    ..family(|exec, args, reply| {
+        let now = exec.now.unix_ms();
+        show(exec, args, reply, |at| (at - now).max(0))
+    })
+};
+
+pub(super) static EXPIRETIME: Spec = Spec {
+    name: "expiretime",
+    since: "7.0.0",
+    summary: "At which unix time, in seconds, a key expires; -1 for never, -2 for no key",
+    ..family(|exec, args, reply| show(exec, args, reply, seconds))
+};
+
+pub(super) static PEXPIRETIME: Spec = Spec {
+    name: "pexpiretime",
+    since: "7.0.0",
+    summary: "At which unix time, in milliseconds, a key expires; -1 for never, -2 for no key",
+    ..family(|exec, args, reply| show(exec, args, reply, |at| at))
+};
+
+const fn family(run: Run) -> Spec {
+    Spec {
+        arity: 2,
+        flags: Flags::of(&[ReadOnly, Fast]),
+        keys: const { &[KeySpec::one(1, "RO access")] },
+        arguments: const { &[Argument::key("key")] },
+        ..Spec::new(Group::Generic, run)
+    }
+}
+
+fn seconds(millis: i64) -> i64 {
+    millis.saturating_add(500) / 1000
+}
+
+fn show(
+    exec: &mut Exec<'_>,
+    args: &Args<'_>,
+    reply: &mut Reply,
+    shown: impl Fn(i64) -> i64,
+) -> Result<Effect, Refused> {
+    let key = args.key(exec.data, 1);
+    reply.integer(match exec.data.peek(exec.session.db, &key) {
+        None => -2,
+        Some(entry) => entry.expire_at().map_or(-1, shown),
+    });
+    Ok(Effect::None)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::Bench;
+
+    #[test]
+    fn shows_the_time_in_four_ways() {
+        let mut bench = Bench::new();
+        bench.reply("set a 1 px 1499");
+        bench.reply("set b 1");
+        for (name, shown) in [
+            ("ttl", ":1"),
+            ("pttl", ":1499"),
+            ("expiretime", ":1700000001"),
+            ("pexpiretime", ":1700000001499"),
+        ] {
+            assert_eq!(bench.reply(&format!("{name} a")), shown);
+            assert_eq!(bench.reply(&format!("{name} b")), ":-1");
+            assert_eq!(bench.reply(&format!("{name} c")), ":-2");
+        }
+        bench.advance_ms(1499);
+        assert_eq!(bench.reply("ttl a"), ":-2");
+    }
+}

@@ -1,0 +1,38 @@
+//! Commands about the server.
+
+mod command;
+mod config;
+mod debug;
+mod flush;
+mod info;
+mod latency;
+mod replication;
+mod save;
+mod shutdown;
+mod slotkeeper;
+mod slowlog;
+
+use super::Spec;
+
+/// The commands of this group.
+pub(super) const COMMANDS: &[&Spec] = &[
+    &command::COMMAND,
+    &config::CONFIG,
+    &debug::DEBUG,
+    &flush::DBSIZE,
+    &flush::FLUSHALL,
+    &flush::FLUSHDB,
+    &info::INFO,
+    &info::ROLE,
+    &info::TIME,
+    &latency::LATENCY,
+    &replication::REPLCONF,
+    &replication::PSYNC,
+    &replication::SYNC,
+    &save::SAVE,
+    &save::BGSAVE,
+    &save::LASTSAVE,
+    &shutdown::SHUTDOWN,
+    &slotkeeper::SLOTKEEPER,
+    &slowlog::SLOWLOG,
+];

@@ -1,0 +1,160 @@
+//! A command in the shapes of COMMAND INFO and COMMAND DOCS.
+
+use crate::command::spec::{Argument, ArgumentKind, KeySpec, Spec};
+use crate::command::table::Command;
+use crate::resp::Reply;
+
+/// Its element of COMMAND INFO.
+pub(super) fn info(command: &Command, reply: &mut Reply) {
+    let spec = command.spec;
+    reply.array(10);
+    reply.bulk(spec.name.as_bytes());
+    reply.integer(i64::from(spec.arity));
+    reply.set(spec.flags.iter().count());
+    spec.flags.iter().for_each(|flag| reply.simple(flag.name()));
+    let (first, last, step) = command.key_range();
+    [first, last, step]
+        .into_iter()
+        .for_each(|n| reply.integer(n));
+    reply.set(spec.all_categories().count());
+    for category in spec.all_categories() {
+        reply.simple(category.name());
+    }
+    reply.set(spec.tips.len());
+    spec.tips.iter().for_each(|tip| reply.bulk(tip.as_bytes()));
+    reply.set(spec.keys.len());
+    spec.keys.iter().for_each(|keys| key_spec(keys, reply));
+    if spec.subcommands.is_empty() {
+        reply.set(0);
+        return;
+    }
+    reply.array(spec.subcommands.len());
+    for subcommand in command.subcommands() {
+        info(subcommand, reply);
+    }
+}
+
+fn key_spec(keys: &KeySpec, reply: &mut Reply) {
+    reply.map(if keys.notes.is_empty() { 3 } else { 4 });
+    if !keys.notes.is_empty() {
+        text(reply, "notes", keys.notes);
+    }
+    let flags: Vec<&str> = keys.flags.split(' ').collect();
+    reply.bulk(b"flags");
+    reply.set(flags.len());
+    flags.iter().for_each(|flag| reply.simple(flag));
+    reply.bulk(b"begin_search");
+    reply.map(2);
+    text(reply, "type", "index");
+    reply.bulk(b"spec");
+    reply.map(1);
+    number(reply, "index", i64::from(keys.first));
+    reply.bulk(b"find_keys");
+    reply.map(2);
+    text(reply, "type", "range");
+    reply.bulk(b"spec");
+    reply.map(3);
+    number(reply, "lastkey", i64::from(keys.last));
+    number(reply, "keystep", i64::from(keys.step));
+    number(reply, "limit", 0);
+}
+
+/// Its value in COMMAND DOCS.
+pub(super) fn docs(command: &Command, reply: &mut Reply) {
+    let spec = command.spec;
+    let Spec {
+        history, arguments, ..
+    } = spec;
+    let optional = [!history.is_empty(), !arguments.is_empty()];
+    let optional = optional.iter().filter(|given| **given).count();
+    let container = usize::from(!spec.subcommands.is_empty());
+    let deprecated = if spec.deprecated.is_some() { 3 } else { 0 };
+    reply.map(4 + optional + container + deprecated);
+    text(reply, "summary", spec.summary);
+    text(reply, "since", spec.since);
+    text(reply, "group", spec.group.name());
+    text(reply, "complexity", spec.complexity);
+    if let Some(deprecated) = &spec.deprecated {
+        reply.bulk(b"doc_flags");
+        reply.set(1);
+        reply.simple("deprecated");
+        text(reply, "deprecated_since", deprecated.since);
+        text(reply, "replaced_by", deprecated.replaced_by);
+    }
+    if !history.is_empty() {
+        reply.bulk(b"history");
+        reply.set(history.len());
+        for (version, change) in *history {
+            reply.array(2);
+            reply.bulk(version.as_bytes());
+            reply.bulk(change.as_bytes());
+        }
+    }
+    if !arguments.is_empty() {
+        reply.bulk(b"arguments");
+        list(arguments, reply);
+    }
+    if container == 1 {
+        reply.bulk(b"subcommands");
+        reply.map(spec.subcommands.len());
+        for subcommand in command.subcommands() {
+            reply.bulk(subcommand.spec.name.as_bytes());
+            docs(subcommand, reply);
+        }
+    }
+}
+
+fn list(arguments: &[Argument], reply: &mut Reply) {
+    reply.array(arguments.len());
+    arguments.iter().for_each(|part| argument(part, reply));
+}
+
+fn argument(argument: &Argument, reply: &mut Reply) {
+    let key_spec = match argument.kind {
+        ArgumentKind::Key(spec) => Some(spec),
+        _ => None,
+    };
+    let flags = [
+        (argument.optional, "optional"),
+        (argument.multiple, "multiple"),
+    ];
+    let flags: Vec<_> = flags.iter().filter(|(given, _)| *given).collect();
+    let given = [
+        key_spec.is_some(),
+        argument.token.is_some(),
+        argument.since.is_some(),
+        !flags.is_empty(),
+        !argument.arguments.is_empty(),
+    ];
+    reply.map(2 + given.iter().filter(|given| **given).count());
+    text(reply, "name", argument.name);
+    text(reply, "type", argument.kind.name());
+    if let Some(spec) = key_spec {
+        number(reply, "key_spec_index", i64::from(spec));
+    }
+    if let Some(token) = argument.token {
+        text(reply, "token", token);
+    }
+    if let Some(since) = argument.since {
+        text(reply, "since", since);
+    }
+    if !flags.is_empty() {
+        reply.bulk(b"flags");
+        reply.set(flags.len());
+        flags.iter().for_each(|(_, flag)| reply.simple(flag));
+    }
+    if !argument.arguments.is_empty() {
+        reply.bulk(b"arguments");
+        list(argument.arguments, reply);
+    }
+}
+
+fn text(reply: &mut Reply, name: &str, value: &str) {
+    reply.bulk(name.as_bytes());
+    reply.bulk(value.as_bytes());
+}
+
+fn number(reply: &mut Reply, name: &str, value: i64) {
+    reply.bulk(name.as_bytes());
+    reply.integer(value);
+}

@@ -1,0 +1,65 @@
+//! COMMAND GETKEYS and GETKEYSANDFLAGS.
+
+use crate::command::spec::KeySpec;
+use crate::command::table::{Command, resolve};
+use crate::command::{Effect, Exec, Refused, lookup};
+use crate::resp::{Args, Reply};
+
+pub(super) fn get_keys(
+    _: &mut Exec<'_>,
+    args: &Args<'_>,
+    reply: &mut Reply,
+) -> Result<Effect, Refused> {
+    let argv: Vec<Vec<u8>> = args.from(2).map(<[u8]>::to_vec).collect();
+    let request = Args::kept(&argv);
+    let keys: Vec<usize> = keyed(&request)?.keys(&request).collect();
+    reply.array(keys.len());
+    keys.iter().for_each(|at| reply.bulk(request.get(*at)));
+    Ok(Effect::None)
+}
+
+pub(super) fn get_keys_and_flags(
+    _: &mut Exec<'_>,
+    args: &Args<'_>,
+    reply: &mut Reply,
+) -> Result<Effect, Refused> {
+    let argv: Vec<Vec<u8>> = args.from(2).map(<[u8]>::to_vec).collect();
+    let request = Args::kept(&argv);
+    let command = keyed(&request)?;
+    let keys: Vec<usize> = command.keys(&request).collect();
+    reply.array(keys.len());
+    for at in keys {
+        reply.array(2);
+        reply.bulk(request.get(at));
+        let flags: Vec<&str> = flags_of(command.spec.keys, at).split(' ').collect();
+        reply.set(flags.len());
+        flags.iter().for_each(|flag| reply.simple(flag));
+    }
+    Ok(Effect::None)
+}
+
+/// What happens to the key at an index, in the words of its spec.
+fn flags_of(specs: &[KeySpec], index: usize) -> &'static str {
+    let mut before = specs.iter().rev();
+    let spec = before.find(|spec| usize::from(spec.first) <= index);
+    spec.map_or("", |spec| spec.flags)
+}
+
+/// The command of a request, which has keys.
+fn keyed(request: &Args<'_>) -> Result<&'static Command, Refused> {
+    let container = lookup(request.get(0));
+    if container.is_none() {
+        return Err(Refused::new("ERR Invalid command specified"));
+    }
+    let command = resolve(request).map_err(|Refused(text)| {
+        if text.starts_with("ERR wrong") {
+            Refused::new("ERR Invalid number of arguments specified for command")
+        } else {
+            Refused::new("ERR Invalid command specified")
+        }
+    })?;
+    if command.spec.keys.is_empty() {
+        return Err(Refused::new("ERR The command has no key arguments"));
+    }
+    Ok(command)
+}

@@ -1,0 +1,64 @@
+//! LATENCY and its subcommands.
+
+use crate::command::Effect;
+use crate::command::parse::rest;
+use crate::command::spec::Flag::{Admin, Loading, NoScript, Stale};
+use crate::command::spec::{Argument, Flags, Group, Spec};
+use crate::request::{Action, LatencyRequest};
+
+const FLAGS: Flags = Flags::of(&[Admin, NoScript, Loading, Stale]);
+
+pub(super) static LATENCY: Spec = Spec {
+    name: "latency",
+    since: "2.8.13",
+    summary: "Commands about pauses of the server",
+    subcommands: &[&LATEST, &RESET, &HELP],
+    ..Spec::container(Group::Server)
+};
+
+static LATEST: Spec = Spec {
+    name: "latency|latest",
+    arity: 2,
+    flags: FLAGS,
+    tips: &[
+        "nondeterministic_output",
+        "request_policy:all_nodes",
+        "response_policy:special",
+    ],
+    since: "2.8.13",
+    summary: "The latest and the longest pause of every kind",
+    ..Spec::new(Group::Server, |_, _, _| {
+        Ok(Effect::ask(Action::Latency(LatencyRequest::Latest)))
+    })
+};
+
+static RESET: Spec = Spec {
+    name: "latency|reset",
+    arity: -2,
+    flags: FLAGS,
+    tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
+    since: "2.8.13",
+    summary: "Forgets the pauses of these kinds, or all",
+    arguments: &[Argument::string("event").optional().multiple()],
+    ..Spec::new(Group::Server, |_, args, _| {
+        let events = rest(args, 2);
+        Ok(Effect::ask(Action::Latency(LatencyRequest::Reset(events))))
+    })
+};
+
+static HELP: Spec = Spec::help("latency|help", Group::Server);
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::Bench;
+    use crate::request::{Action, LatencyRequest};
+
+    #[test]
+    fn parses() {
+        let mut bench = Bench::new();
+        let latest = Action::Latency(LatencyRequest::Latest);
+        assert_eq!(bench.ask("latency latest"), latest);
+        let reset = Action::Latency(LatencyRequest::Reset(vec![b"fork".to_vec()]));
+        assert_eq!(bench.ask("latency reset fork"), reset);
+    }
+}

@@ -1,0 +1,63 @@
+//! SAVE, BGSAVE and LASTSAVE.
+
+use crate::command::parse::SYNTAX;
+use crate::command::spec::Flag::{Admin, Fast, Loading, NoAsyncLoading, NoMulti, NoScript, Stale};
+use crate::command::spec::{Argument, Category, Flags, Group, Spec};
+use crate::command::{Effect, Exec, Refused};
+use crate::request::Action;
+use crate::resp::{Args, Reply};
+
+pub(super) static SAVE: Spec = Spec {
+    name: "save",
+    flags: Flags::of(&[Admin, NoScript, NoAsyncLoading, NoMulti]),
+    complexity: "O(N) with N the number of keys",
+    summary: "Writes all keys into the data file and answers once it is in place",
+    ..Spec::new(Group::Server, |_, _, _| Ok(Effect::ask(Action::Save)))
+};
+
+pub(super) static BGSAVE: Spec = Spec {
+    name: "bgsave",
+    arity: -1,
+    flags: Flags::of(&[Admin, NoScript, NoAsyncLoading]),
+    summary: "Begins to write all keys into the data file",
+    history: &[("3.2.2", "With `SCHEDULE`.")],
+    arguments: &[Argument::word("schedule", "SCHEDULE")
+        .optional()
+        .since("3.2.2")],
+    ..Spec::new(Group::Server, background_save)
+};
+
+pub(super) static LASTSAVE: Spec = Spec {
+    name: "lastsave",
+    flags: Flags::of(&[Loading, Stale, Fast]),
+    categories: &[Category::Admin, Category::Dangerous],
+    tips: &["nondeterministic_output"],
+    summary: "The unix time of the latest data file",
+    ..Spec::new(Group::Server, |_, _, _| Ok(Effect::ask(Action::LastSave)))
+};
+
+fn background_save(_: &mut Exec<'_>, args: &Args<'_>, _: &mut Reply) -> Result<Effect, Refused> {
+    let schedule = match args.len() {
+        1 => false,
+        2 if args.is(1, "schedule") => true,
+        _ => return Err(SYNTAX),
+    };
+    Ok(Effect::ask(Action::BackgroundSave { schedule }))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::Bench;
+    use crate::request::Action;
+
+    #[test]
+    fn parses() {
+        let mut bench = Bench::new();
+        assert_eq!(bench.ask("save"), Action::Save);
+        assert_eq!(bench.ask("lastsave"), Action::LastSave);
+        for (line, schedule) in [("bgsave", false), ("bgsave SCHEDULE", true)] {
+            assert_eq!(bench.ask(line), Action::BackgroundSave { schedule });
+        }
+        assert_eq!(bench.reply("bgsave foo"), "-ERR syntax error");
+    }
+}

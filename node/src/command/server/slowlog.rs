@@ -1,0 +1,94 @@
+//! SLOWLOG and its subcommands.
+
+use crate::command::parse::bad_subcommand;
+use crate::command::spec::Flag::{Admin, Loading, Stale};
+use crate::command::spec::{Argument, Flags, Group, Spec};
+use crate::command::{Effect, Exec, Refused};
+use crate::request::{Action, SlowLogRequest};
+use crate::resp::number::parse_integer;
+use crate::resp::{Args, Reply};
+
+const FLAGS: Flags = Flags::of(&[Admin, Loading, Stale]);
+/// How many entries GET shows if not told.
+const SHOWN: i64 = 10;
+
+pub(super) static SLOWLOG: Spec = Spec {
+    name: "slowlog",
+    since: "2.2.12",
+    summary: "Commands about the log of slow commands",
+    subcommands: &[&GET, &LEN, &RESET, &HELP],
+    ..Spec::container(Group::Server)
+};
+
+static GET: Spec = Spec {
+    name: "slowlog|get",
+    arity: -2,
+    flags: FLAGS,
+    tips: &["request_policy:all_nodes", "nondeterministic_output"],
+    since: "2.2.12",
+    complexity: "O(N) with N the number of entries shown",
+    summary: "The latest entries: 10, or as many as asked for, -1 for all",
+    arguments: &[Argument::integer("count").optional()],
+    ..Spec::new(Group::Server, get)
+};
+
+static LEN: Spec = Spec {
+    name: "slowlog|len",
+    arity: 2,
+    flags: FLAGS,
+    tips: &[
+        "request_policy:all_nodes",
+        "response_policy:agg_sum",
+        "nondeterministic_output",
+    ],
+    since: "2.2.12",
+    summary: "How many entries there are",
+    ..Spec::new(Group::Server, |_, _, _| Ok(ask(SlowLogRequest::Len)))
+};
+
+static RESET: Spec = Spec {
+    name: "slowlog|reset",
+    arity: 2,
+    flags: FLAGS,
+    tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
+    since: "2.2.12",
+    complexity: "O(N) with N the number of entries",
+    summary: "Removes all entries",
+    ..Spec::new(Group::Server, |_, _, _| Ok(ask(SlowLogRequest::Reset)))
+};
+
+static HELP: Spec = Spec::help("slowlog|help", Group::Server);
+
+fn ask(request: SlowLogRequest) -> Effect {
+    Effect::ask(Action::SlowLog(request))
+}
+
+fn get(_: &mut Exec<'_>, args: &Args<'_>, _: &mut Reply) -> Result<Effect, Refused> {
+    let count = match args.len() {
+        2 => SHOWN,
+        3 => parse_integer(args.get(2))
+            .filter(|count| *count >= -1)
+            .ok_or(const { Refused::new("ERR count should be greater than or equal to -1") })?,
+        _ => return Err(bad_subcommand(args.get(1), "SLOWLOG")),
+    };
+    Ok(ask(SlowLogRequest::Get(count)))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::Bench;
+    use crate::request::{Action, SlowLogRequest};
+
+    #[test]
+    fn parses() {
+        let mut bench = Bench::new();
+        for (line, count) in [("slowlog get", 10), ("slowlog get -1", -1)] {
+            let wanted = Action::SlowLog(SlowLogRequest::Get(count));
+            assert_eq!(bench.ask(line), wanted);
+        }
+        assert_eq!(
+            bench.reply("slowlog get -2"),
+            "-ERR count should be greater than or equal to -1"
+        );
+    }
+}

@@ -1,0 +1,576 @@
+//! What is known of a command: all that COMMAND, routing, ACL rules and the documentation need.
+
+use super::Run;
+
+/// A command, or a subcommand.
+#[derive(Debug)]
+pub struct Spec {
+    /// In lower case; a subcommand's is `container|name`.
+    pub name: &'static str,
+    /// How many arguments it takes, its name (both names of a subcommand) included; negative: at
+    /// least so many.
+    pub arity: i8,
+    /// How the engine treats it.
+    pub flags: Flags,
+    /// Where its keys are.
+    pub keys: &'static [KeySpec],
+    /// Its ACL categories beside those that follow from the flags.
+    pub categories: &'static [Category],
+    /// Hints for clients and proxies.
+    pub tips: &'static [&'static str],
+    /// What it is about.
+    pub group: Group,
+    /// The version of Redis that had it first.
+    pub since: &'static str,
+    /// Its cost.
+    pub complexity: &'static str,
+    /// What it does, in one line without a full stop.
+    pub summary: &'static str,
+    /// What replaces it, if it is deprecated, and since when.
+    pub deprecated: Option<Deprecated>,
+    /// What changed in later versions: version and change.
+    pub history: &'static [(&'static str, &'static str)],
+    /// Its syntax.
+    pub arguments: &'static [Argument],
+    /// If it is a container: its subcommands.
+    pub subcommands: &'static [&'static Spec],
+    /// What it does.
+    pub run: Run,
+}
+
+/// A deprecation.
+#[derive(Debug)]
+pub struct Deprecated {
+    /// The version.
+    pub since: &'static str,
+    /// What to use instead.
+    pub replaced_by: &'static str,
+}
+
+impl Spec {
+    /// The usual: no keys, no arguments. Used as the rest of a literal.
+    #[must_use]
+    pub const fn new(group: Group, run: Run) -> Spec {
+        Spec {
+            name: "",
+            arity: 1,
+            flags: Flags::NONE,
+            keys: &[],
+            categories: group.categories(),
+            tips: &[],
+            group,
+            since: "1.0.0",
+            complexity: "O(1)",
+            summary: "",
+            deprecated: None,
+            history: &[],
+            arguments: &[],
+            subcommands: &[],
+            run,
+        }
+    }
+
+    /// A container of subcommands: never run itself.
+    #[must_use]
+    pub const fn container(group: Group) -> Spec {
+        Spec {
+            arity: -2,
+            categories: &[],
+            complexity: "O(1), or as the subcommand says",
+            ..Spec::new(group, |_, _, _| Ok(super::Effect::None))
+        }
+    }
+
+    /// A container's HELP, named in full.
+    #[must_use]
+    pub const fn help(name: &'static str, group: Group) -> Spec {
+        Spec {
+            name,
+            arity: 2,
+            flags: Flags::of(&[Flag::Loading, Flag::Stale]),
+            since: "5.0.0",
+            summary: "Lists the subcommands",
+            ..Spec::new(group, super::docs::help)
+        }
+    }
+
+    /// Its name without the container's.
+    #[must_use]
+    pub fn short_name(&self) -> &'static str {
+        self.name.rsplit('|').next().unwrap_or(self.name)
+    }
+
+    /// Whether a request of so many arguments, the name included, can be it.
+    #[must_use]
+    #[inline]
+    pub fn accepts(&self, arguments: usize) -> bool {
+        let wanted = usize::from(self.arity.unsigned_abs());
+        if self.arity < 0 {
+            arguments >= wanted
+        } else {
+            arguments == wanted
+        }
+    }
+
+    /// All its ACL categories.
+    pub fn all_categories(&self) -> impl Iterator<Item = Category> + '_ {
+        let has = |flag| self.flags.has(flag);
+        Category::ALL.iter().copied().filter(move |category| {
+            let implied = match category {
+                Category::Write => has(Flag::Write),
+                Category::Read => has(Flag::ReadOnly),
+                Category::Admin | Category::Dangerous => has(Flag::Admin),
+                Category::Fast => has(Flag::Fast),
+                Category::Slow => !has(Flag::Fast),
+                _ => false,
+            };
+            implied || self.categories.contains(category)
+        })
+    }
+}
+
+/// A property of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flag {
+    /// May change data.
+    Write,
+    /// Reads keys and changes nothing.
+    ReadOnly,
+    /// Refused when memory is short.
+    DenyOom,
+    /// For administrators.
+    Admin,
+    /// Not in scripts.
+    NoScript,
+    /// Allowed while the data set is loaded.
+    Loading,
+    /// Not even while an old data set is served during the load of a new one.
+    NoAsyncLoading,
+    /// Allowed on a replica whose master is gone and that should not serve old data.
+    Stale,
+    /// Constant or logarithmic time.
+    Fast,
+    /// Allowed before AUTH.
+    NoAuth,
+    /// Not between MULTI and EXEC.
+    NoMulti,
+    /// Allowed while a script runs too long.
+    AllowBusy,
+    /// Not in the slow log.
+    SkipSlowLog,
+    /// Implies ASKING.
+    Asking,
+}
+
+impl Flag {
+    /// All of them, in the order in which COMMAND INFO lists them.
+    pub const ALL: &[Flag] = &[
+        Flag::Write,
+        Flag::ReadOnly,
+        Flag::DenyOom,
+        Flag::Admin,
+        Flag::NoScript,
+        Flag::Loading,
+        Flag::Stale,
+        Flag::SkipSlowLog,
+        Flag::Asking,
+        Flag::Fast,
+        Flag::NoAuth,
+        Flag::NoAsyncLoading,
+        Flag::NoMulti,
+        Flag::AllowBusy,
+    ];
+
+    /// As COMMAND INFO has it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Flag::Write => "write",
+            Flag::ReadOnly => "readonly",
+            Flag::DenyOom => "denyoom",
+            Flag::Admin => "admin",
+            Flag::NoScript => "noscript",
+            Flag::Loading => "loading",
+            Flag::NoAsyncLoading => "no_async_loading",
+            Flag::Stale => "stale",
+            Flag::Fast => "fast",
+            Flag::NoAuth => "no_auth",
+            Flag::NoMulti => "no_multi",
+            Flag::AllowBusy => "allow_busy",
+            Flag::SkipSlowLog => "skip_slowlog",
+            Flag::Asking => "asking",
+        }
+    }
+}
+
+/// A set of [`Flag`]s.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flags(u32);
+
+impl Flags {
+    /// The empty set.
+    pub const NONE: Flags = Flags(0);
+
+    /// The set of these.
+    #[must_use]
+    pub const fn of(flags: &[Flag]) -> Flags {
+        let mut bits = 0;
+        let mut index = 0;
+        while index < flags.len() {
+            bits |= 1 << flags[index] as u32;
+            index += 1;
+        }
+        Flags(bits)
+    }
+
+    /// Whether it holds a flag.
+    #[must_use]
+    #[inline]
+    pub const fn has(self, flag: Flag) -> bool {
+        self.0 & (1 << flag as u32) != 0
+    }
+
+    /// Its flags, in the order in which COMMAND INFO lists them.
+    pub fn iter(self) -> impl Iterator<Item = Flag> {
+        Flag::ALL
+            .iter()
+            .copied()
+            .filter(move |flag| self.has(*flag))
+    }
+}
+
+/// An ACL category.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Category {
+    /// `@keyspace`
+    Keyspace,
+    /// `@read`
+    Read,
+    /// `@write`
+    Write,
+    /// `@string`
+    String,
+    /// `@admin`
+    Admin,
+    /// `@fast`
+    Fast,
+    /// `@slow`
+    Slow,
+    /// `@dangerous`
+    Dangerous,
+    /// `@connection`
+    Connection,
+    /// `@transaction`
+    Transaction,
+}
+
+impl Category {
+    /// All of them, in the order in which COMMAND INFO lists them.
+    pub const ALL: &[Category] = &[
+        Category::Keyspace,
+        Category::Read,
+        Category::Write,
+        Category::String,
+        Category::Admin,
+        Category::Fast,
+        Category::Slow,
+        Category::Dangerous,
+        Category::Connection,
+        Category::Transaction,
+    ];
+
+    /// With its `@`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Category::Keyspace => "@keyspace",
+            Category::Read => "@read",
+            Category::Write => "@write",
+            Category::String => "@string",
+            Category::Admin => "@admin",
+            Category::Fast => "@fast",
+            Category::Slow => "@slow",
+            Category::Dangerous => "@dangerous",
+            Category::Connection => "@connection",
+            Category::Transaction => "@transaction",
+        }
+    }
+}
+
+/// What a command is about; the chapters of the documentation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// Keys of any type.
+    Generic,
+    /// Strings.
+    String,
+    /// The connection.
+    Connection,
+    /// Transactions.
+    Transactions,
+    /// The server.
+    Server,
+    /// The cluster.
+    Cluster,
+}
+
+impl Group {
+    /// All of them, in the order of the documentation.
+    pub const ALL: &[Group] = &[
+        Group::Generic,
+        Group::String,
+        Group::Transactions,
+        Group::Connection,
+        Group::Server,
+        Group::Cluster,
+    ];
+
+    /// As COMMAND DOCS has it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Group::Generic => "generic",
+            Group::String => "string",
+            Group::Connection => "connection",
+            Group::Transactions => "transactions",
+            Group::Server => "server",
+            Group::Cluster => "cluster",
+        }
+    }
+
+    /// What most commands of the group are in.
+    const fn categories(self) -> &'static [Category] {
+        match self {
+            Group::Generic => &[Category::Keyspace],
+            Group::String => &[Category::String],
+            Group::Connection => &[Category::Connection],
+            Group::Transactions => &[Category::Transaction],
+            Group::Server | Group::Cluster => &[],
+        }
+    }
+}
+
+/// Where some of a command's keys are, and what happens to them.
+#[derive(Debug)]
+pub struct KeySpec {
+    /// The argument that is the first of these keys.
+    pub first: u8,
+    /// How far behind it the last one is; negative: counted from the last argument, which is -1.
+    pub last: i8,
+    /// From one to the next.
+    pub step: u8,
+    /// What happens to them, in the words of COMMAND INFO, with spaces between.
+    pub flags: &'static str,
+    /// A remark for COMMAND INFO; mostly empty.
+    pub notes: &'static str,
+}
+
+impl KeySpec {
+    /// One key.
+    #[must_use]
+    pub const fn one(first: u8, flags: &'static str) -> KeySpec {
+        KeySpec::range(first, 0, 1, flags)
+    }
+
+    /// All arguments from `first` on.
+    #[must_use]
+    pub const fn rest(first: u8, flags: &'static str) -> KeySpec {
+        KeySpec::range(first, -1, 1, flags)
+    }
+
+    /// A range of keys.
+    #[must_use]
+    pub const fn range(first: u8, last: i8, step: u8, flags: &'static str) -> KeySpec {
+        KeySpec {
+            first,
+            last,
+            step,
+            flags,
+            notes: "",
+        }
+    }
+
+    /// With a remark.
+    #[must_use]
+    pub const fn note(self, notes: &'static str) -> KeySpec {
+        KeySpec { notes, ..self }
+    }
+}
+
+/// A part of a command's syntax.
+#[derive(Debug)]
+pub struct Argument {
+    /// What COMMAND DOCS calls it.
+    pub name: &'static str,
+    /// What it is.
+    pub kind: ArgumentKind,
+    /// The word that precedes it, or that it is.
+    pub token: Option<&'static str>,
+    /// The version of Redis that had it first, if the command is older.
+    pub since: Option<&'static str>,
+    /// May be left out.
+    pub optional: bool,
+    /// May be repeated.
+    pub multiple: bool,
+    /// The parts of a block, or the choices of a oneof.
+    pub arguments: &'static [Argument],
+}
+
+/// What an argument is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArgumentKind {
+    /// A key, and the position of its [`KeySpec`].
+    Key(u8),
+    /// Any bytes.
+    String,
+    /// A whole number.
+    Integer,
+    /// A number.
+    Double,
+    /// A glob.
+    Pattern,
+    /// A unix time.
+    UnixTime,
+    /// Only its token.
+    PureToken,
+    /// One of several.
+    OneOf,
+    /// Several together.
+    Block,
+}
+
+impl ArgumentKind {
+    /// As COMMAND DOCS has it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            ArgumentKind::Key(_) => "key",
+            ArgumentKind::String => "string",
+            ArgumentKind::Integer => "integer",
+            ArgumentKind::Double => "double",
+            ArgumentKind::Pattern => "pattern",
+            ArgumentKind::UnixTime => "unix-time",
+            ArgumentKind::PureToken => "pure-token",
+            ArgumentKind::OneOf => "oneof",
+            ArgumentKind::Block => "block",
+        }
+    }
+}
+
+impl Argument {
+    const fn new(name: &'static str, kind: ArgumentKind) -> Argument {
+        Argument {
+            name,
+            kind,
+            token: None,
+            since: None,
+            optional: false,
+            multiple: false,
+            arguments: &[],
+        }
+    }
+
+    /// A key of the command's first key spec.
+    #[must_use]
+    pub const fn key(name: &'static str) -> Argument {
+        Argument::key_of(name, 0)
+    }
+
+    /// A key of another key spec.
+    #[must_use]
+    pub const fn key_of(name: &'static str, spec: u8) -> Argument {
+        Argument::new(name, ArgumentKind::Key(spec))
+    }
+
+    /// Any bytes.
+    #[must_use]
+    pub const fn string(name: &'static str) -> Argument {
+        Argument::new(name, ArgumentKind::String)
+    }
+
+    /// A whole number.
+    #[must_use]
+    pub const fn integer(name: &'static str) -> Argument {
+        Argument::new(name, ArgumentKind::Integer)
+    }
+
+    /// A number.
+    #[must_use]
+    pub const fn double(name: &'static str) -> Argument {
+        Argument::new(name, ArgumentKind::Double)
+    }
+
+    /// A glob.
+    #[must_use]
+    pub const fn pattern(name: &'static str) -> Argument {
+        Argument::new(name, ArgumentKind::Pattern)
+    }
+
+    /// A unix time.
+    #[must_use]
+    pub const fn unix_time(name: &'static str) -> Argument {
+        Argument::new(name, ArgumentKind::UnixTime)
+    }
+
+    /// A word that stands for itself.
+    #[must_use]
+    pub const fn word(name: &'static str, token: &'static str) -> Argument {
+        Argument::new(name, ArgumentKind::PureToken).token(token)
+    }
+
+    /// One of several.
+    #[must_use]
+    pub const fn one_of(name: &'static str, arguments: &'static [Argument]) -> Argument {
+        let argument = Argument::new(name, ArgumentKind::OneOf);
+        Argument {
+            arguments,
+            ..argument
+        }
+    }
+
+    /// Several together.
+    #[must_use]
+    pub const fn block(name: &'static str, arguments: &'static [Argument]) -> Argument {
+        let argument = Argument::new(name, ArgumentKind::Block);
+        Argument {
+            arguments,
+            ..argument
+        }
+    }
+
+    /// Preceded by a word.
+    #[must_use]
+    pub const fn token(self, token: &'static str) -> Argument {
+        Argument {
+            token: Some(token),
+            ..self
+        }
+    }
+
+    /// Newer than the command.
+    #[must_use]
+    pub const fn since(self, version: &'static str) -> Argument {
+        Argument {
+            since: Some(version),
+            ..self
+        }
+    }
+
+    /// May be left out.
+    #[must_use]
+    pub const fn optional(self) -> Argument {
+        Argument {
+            optional: true,
+            ..self
+        }
+    }
+
+    /// May be repeated.
+    #[must_use]
+    pub const fn multiple(self) -> Argument {
+        Argument {
+            multiple: true,
+            ..self
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! APPEND and STRLEN.
+
+use super::STRING_MAX;
+use crate::command::parse::STRING_TOO_LONG;
+use crate::command::spec::Flag::{DenyOom, Fast, ReadOnly, Write};
+use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
+use crate::command::{Effect, Exec, Refused};
+use crate::resp::{Args, Reply};
+
+pub(super) static APPEND: Spec = Spec {
+    name: "append",
+    arity: 3,
+    flags: Flags::of(&[Write, DenyOom, Fast]),
+    keys: &[KeySpec::one(1, "RW insert")],
+    since: "2.0.0",
+    summary: "Appends to a string; answers its new length",
+    arguments: &[Argument::key("key"), Argument::string("value")],
+    ..Spec::new(Group::String, append)
+};
+
+pub(super) static STRLEN: Spec = Spec {
+    name: "strlen",
+    arity: 2,
+    flags: Flags::of(&[ReadOnly, Fast]),
+    keys: &[KeySpec::one(1, "RO")],
+    since: "2.2.0",
+    summary: "The length of a string",
+    arguments: &[Argument::key("key")],
+    ..Spec::new(Group::String, strlen)
+};
+
+fn append(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
+    let (db, key, tail) = (exec.session.db, args.key(exec.data, 1), args.get(2));
+    let length = exec
+        .data
+        .peek(db, &key)
+        .map_or(0, |entry| entry.str().len());
+    if length + tail.len() > STRING_MAX {
+        return Err(STRING_TOO_LONG);
+    }
+    let length = exec.data.append(db, &key, tail);
+    reply.integer(length as i64);
+    Ok(Effect::AsWritten)
+}
+
+fn strlen(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
+    let key = args.key(exec.data, 1);
+    let entry = exec.data.get(exec.session.db, &key);
+    reply.integer(entry.map_or(0, |entry| entry.str().len()) as i64);
+    Ok(Effect::None)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::Bench;
+
+    #[test]
+    fn appends_and_keeps_the_time_to_live() {
+        let mut bench = Bench::new();
+        assert_eq!(bench.reply("strlen a"), ":0");
+        assert_eq!(bench.reply("append a xy"), ":2");
+        bench.reply("expire a 10");
+        assert_eq!(bench.effect("append a z"), "append a z");
+        assert_eq!(bench.reply("get a"), "$3|xyz");
+        assert_eq!(bench.reply("ttl a"), ":10");
+        assert_eq!(bench.reply("strlen a"), ":3");
+    }
+}

@@ -1,0 +1,43 @@
+//! GETDEL: replicas get a DEL.
+
+use crate::command::spec::Flag::{Fast, Write};
+use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
+use crate::command::{Effect, Exec, Refused};
+use crate::resp::{Args, Reply};
+
+pub(super) static GETDEL: Spec = Spec {
+    name: "getdel",
+    arity: 2,
+    flags: Flags::of(&[Write, Fast]),
+    keys: &[KeySpec::one(1, "RW access delete")],
+    since: "6.2.0",
+    summary: "The value of a key, which is removed",
+    arguments: &[Argument::key("key")],
+    ..Spec::new(Group::String, getdel)
+};
+
+fn getdel(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
+    let (db, key) = (exec.session.db, args.key(exec.data, 1));
+    let Some(entry) = exec.data.get(db, &key) else {
+        reply.null();
+        return Ok(Effect::None);
+    };
+    reply.bulk(entry.str());
+    exec.data.remove(db, &key);
+    Ok(Effect::rewritten(&[b"DEL", key.bytes]))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::Bench;
+
+    #[test]
+    fn gives_and_removes() {
+        let mut bench = Bench::new();
+        bench.reply("set a 1");
+        assert_eq!(bench.effect("getdel a"), "DEL a");
+        assert_eq!(bench.reply("getdel a"), "$-1");
+        bench.reply("set a 1");
+        assert_eq!(bench.reply("getdel a"), "$1|1");
+    }
+}

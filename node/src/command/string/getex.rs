@@ -1,0 +1,119 @@
+//! GETEX: replicas get what it did to the time to live.
+
+use super::expiration::Given;
+use crate::command::generic::expire_at;
+use crate::command::parse::SYNTAX;
+use crate::command::spec::Flag::{Fast, Write};
+use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
+use crate::command::{Effect, Exec, Refused};
+use crate::resp::number::Decimal;
+use crate::resp::{Args, Reply};
+
+pub(super) static GETEX: Spec = Spec {
+    name: "getex",
+    arity: -2,
+    flags: Flags::of(&[Write, Fast]),
+    keys: &[KeySpec::one(1, "RW access update").note("It changes the time to live")],
+    since: "6.2.0",
+    summary: "The value of a key, whose time to live is set or taken away",
+    arguments: &[
+        Argument::key("key"),
+        Argument::one_of(
+            "expiration",
+            &[
+                Argument::integer("seconds").token("EX"),
+                Argument::integer("milliseconds").token("PX"),
+                Argument::unix_time("unix-time-seconds").token("EXAT"),
+                Argument::unix_time("unix-time-milliseconds").token("PXAT"),
+                Argument::word("persist", "PERSIST"),
+            ],
+        )
+        .optional(),
+    ],
+    ..Spec::new(Group::String, getex)
+};
+
+enum Change<'a> {
+    None,
+    Persist,
+    Expire(Given<'a>),
+}
+
+fn getex(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
+    let change = parse(args)?;
+    let (db, key) = (exec.session.db, args.key(exec.data, 1));
+    if exec.data.peek(db, &key).is_none() {
+        exec.data.get(db, &key); // Counts the miss.
+        reply.null();
+        return Ok(Effect::None);
+    }
+    let at = match change {
+        Change::Expire(given) => Some((given.at(exec, "getex")?, given.is_moment())),
+        Change::None | Change::Persist => None,
+    };
+    let mut had_time = false;
+    if let Some(entry) = exec.data.get(db, &key) {
+        reply.bulk(entry.str());
+        had_time = entry.expire_at().is_some();
+    }
+    Ok(match (at, change) {
+        (Some((at, true)), _) => expire_at(exec, key, at),
+        (Some((at, false)), _) => {
+            exec.data.set_expire(db, &key, Some(at));
+            Effect::rewritten(&[b"PEXPIREAT", key.bytes, Decimal::new(at).as_bytes()])
+        }
+        (None, Change::Persist) if had_time => {
+            exec.data.set_expire(db, &key, None);
+            Effect::rewritten(&[b"PERSIST", key.bytes])
+        }
+        _ => Effect::None,
+    })
+}
+
+fn parse<'a>(args: &Args<'a>) -> Result<Change<'a>, Refused> {
+    match args.len() {
+        2 => Ok(Change::None),
+        3 if args.is(2, "persist") => Ok(Change::Persist),
+        4 => Given::parse(args, 2).map(Change::Expire).ok_or(SYNTAX),
+        _ => Err(SYNTAX),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::{Bench, START_MS};
+
+    #[test]
+    fn replicas_get_what_it_did() {
+        let mut bench = Bench::new();
+        bench.reply("set a 1");
+        assert_eq!(bench.effect("getex a"), "");
+        assert_eq!(bench.effect("getex a persist"), "");
+        let wanted = format!("PEXPIREAT a {}", START_MS + 5000);
+        assert_eq!(bench.effect("getex a EX 5"), wanted);
+        assert_eq!(bench.effect("getex a persist"), "PERSIST a");
+        assert_eq!(bench.reply("getex a pxat 1"), "$1|1");
+        assert_eq!(bench.reply("get a"), "$-1");
+        bench.reply("set a 1");
+        assert_eq!(bench.effect("getex a pxat 1"), "DEL a");
+        assert_eq!(bench.reply("getex b ex 1"), "$-1");
+    }
+
+    #[test]
+    fn refuses_as_redis_does() {
+        let mut bench = Bench::new();
+        bench.reply("set a 1");
+        for line in [
+            "getex a foo",
+            "getex a ex",
+            "getex a keepttl",
+            "getex a ex 1 persist",
+        ] {
+            assert_eq!(bench.reply(line), "-ERR syntax error", "{line}");
+        }
+        assert_eq!(
+            bench.reply("getex a ex 0"),
+            "-ERR invalid expire time in 'getex' command"
+        );
+    }
+}

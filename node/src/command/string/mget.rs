@@ -1,0 +1,43 @@
+//! MGET.
+
+use crate::command::spec::Flag::{Fast, ReadOnly};
+use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
+use crate::command::{Effect, Exec, Refused};
+use crate::resp::{Args, Reply};
+
+pub(super) static MGET: Spec = Spec {
+    name: "mget",
+    arity: -2,
+    flags: Flags::of(&[ReadOnly, Fast]),
+    keys: &[KeySpec::rest(1, "RO access")],
+    tips: &["request_policy:multi_shard"],
+    complexity: "O(N) with N the number of keys",
+    summary: "The values of keys",
+    arguments: &[Argument::key("key").multiple()],
+    ..Spec::new(Group::String, mget)
+};
+
+fn mget(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
+    let db = exec.session.db;
+    reply.array(args.len() - 1);
+    for index in 1..args.len() {
+        let key = args.key(exec.data, index);
+        match exec.data.get(db, &key) {
+            Some(entry) => reply.bulk(entry.str()),
+            None => reply.null(),
+        }
+    }
+    Ok(Effect::None)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::Bench;
+
+    #[test]
+    fn gives_values_in_order() {
+        let mut bench = Bench::new();
+        bench.reply("mset a 1 c 3");
+        assert_eq!(bench.reply("mget a b c a"), "*4|$1|1|$-1|$1|3|$1|1");
+    }
+}

@@ -1,0 +1,50 @@
+//! MULTI, EXEC and DISCARD: the engine holds the queue and runs it.
+
+use crate::command::Effect;
+use crate::command::spec::Flag::{AllowBusy, Fast, Loading, NoScript, SkipSlowLog, Stale};
+use crate::command::spec::{Flags, Group, Spec};
+use crate::request::Action;
+
+pub(super) static MULTI: Spec = Spec {
+    name: "multi",
+    flags: Flags::of(&[NoScript, Loading, Stale, Fast, AllowBusy]),
+    since: "1.2.0",
+    summary: "Begins a transaction: what follows is queued until EXEC",
+    ..Spec::new(Group::Transactions, |_, _, _| {
+        Ok(Effect::ask(Action::Multi))
+    })
+};
+
+pub(super) static EXEC: Spec = Spec {
+    name: "exec",
+    flags: Flags::of(&[NoScript, Loading, Stale, SkipSlowLog]),
+    since: "1.2.0",
+    complexity: "O(N) with N the cost of the queued commands",
+    summary: "Runs the queued commands at once, unless a watched key has changed",
+    ..Spec::new(Group::Transactions, |_, _, _| Ok(Effect::ask(Action::Exec)))
+};
+
+pub(super) static DISCARD: Spec = Spec {
+    name: "discard",
+    flags: Flags::of(&[NoScript, Loading, Stale, Fast, AllowBusy]),
+    since: "2.0.0",
+    complexity: "O(N) with N the number of queued commands",
+    summary: "Drops the queued commands and ends the transaction",
+    ..Spec::new(Group::Transactions, |_, _, _| {
+        Ok(Effect::ask(Action::Discard))
+    })
+};
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::Bench;
+    use crate::request::Action;
+
+    #[test]
+    fn the_engine_does_it() {
+        let mut bench = Bench::new();
+        assert_eq!(bench.ask("multi"), Action::Multi);
+        assert_eq!(bench.ask("exec"), Action::Exec);
+        assert_eq!(bench.ask("discard"), Action::Discard);
+    }
+}
