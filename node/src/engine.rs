@@ -3,21 +3,40 @@
 //! It takes bytes, events and the time, and gives back bytes and [`Output`]s. The same engine runs
 //! in the shell and in the simulator; everything it does follows from its seed and its inputs.
 
+mod actions;
+mod admit;
+mod apply;
+mod auth;
+mod bus;
+mod clients;
+mod commit;
+mod debug;
 mod follow;
+mod health;
+mod info;
+mod latency;
+mod metrics;
+mod parking;
+mod requests;
+mod route;
 mod shutdown;
+mod slowlog;
 mod snapshot;
+mod stats;
 mod sync;
+mod timers;
+mod transaction;
 mod withhold;
 
 use std::collections::VecDeque;
 
+use crate::cluster::Cluster;
+use crate::command::COMMAND_COUNT;
 use crate::config::Config;
 use crate::data::{Layout, Partition};
-use crate::io::{
-    DiskEvent, Health, Level, LinkEvent, LinkId, LinkOp, Output, Peer, Progress, SessionId,
-};
+use crate::io::{DiskEvent, Level, LinkId, LinkOp, Output, SessionId};
 use crate::random::Random;
-use crate::resp::Reply;
+use crate::resp::Batch;
 use crate::session::Session;
 use crate::time::{Now, Stopwatch};
 
@@ -52,9 +71,31 @@ pub struct Engine {
     stopwatch: Box<dyn Stopwatch>,
     random: Random,
     data: Partition,
-    outputs: VecDeque<Output>,
-    next_session: u64,
+    /// None outside cluster mode.
+    cluster: Option<Box<Cluster>>,
+    /// The node follows a master. Kept here since every request asks for it.
+    is_replica: bool,
     replication: sync::Replication,
+    /// The session in which our master's stream is executed.
+    master_session: Session,
+    clients: clients::Clients,
+    parking: parking::Parking,
+    pause: parking::Pause,
+    commit: commit::Commit,
+    timers: timers::Timers,
+    stats: stats::Stats,
+    slowlog: slowlog::SlowLog,
+    latency: latency::Latency,
+    known: admit::Known,
+    /// DEBUG SET-ACTIVE-EXPIRE.
+    active_expiry: bool,
+    /// The memory of the decoder, between two calls.
+    batch: Batch,
+    /// The name of the command that the current call executed last.
+    last_command: Option<&'static str>,
+    /// When the last command ended, on the stopwatch: the next one begins then.
+    stamp: u64,
+    outputs: VecDeque<Output>,
 }
 
 /// What became of an action that a command asked for.
@@ -80,111 +121,93 @@ impl Engine {
         stopwatch: Box<dyn Stopwatch>,
         now: Now,
     ) -> Result<Engine, String> {
+        let mut random = Random::new(boot.random_seed);
         let layout = if config.cluster_enabled {
             Layout::Cluster
         } else {
             Layout::Databases(config.databases)
         };
-        let data = Partition::new(layout, boot.hash_key);
-        let mut random = Random::new(boot.random_seed);
+        let cluster = if config.cluster_enabled {
+            let chance = random.fork();
+            let nodes_conf = boot.nodes_conf.as_deref();
+            Some(Box::new(Cluster::new(&config, nodes_conf, chance, now)?))
+        } else {
+            None
+        };
         let replication = sync::Replication::new(&config, &mut random, now);
-        Ok(Engine {
+        let mut engine = Engine {
+            data: Partition::new(layout, boot.hash_key),
             config,
             boot,
             started: now,
             stopwatch,
             random,
-            data,
-            outputs: VecDeque::new(),
-            next_session: 1,
+            is_replica: cluster.as_ref().is_some_and(|cluster| !cluster.is_master()),
+            cluster,
             replication,
-        })
-    }
-
-    /// Admits a client connection.
-    ///
-    /// # Errors
-    /// The refusal to send before it is closed (maxclients, protected mode).
-    pub fn open(&mut self, peer: Peer, _now: Now) -> Result<Session, Vec<u8>> {
-        let id = SessionId(self.next_session);
-        self.next_session += 1;
-        Ok(Session::new(id, peer, self.config.requirepass.is_none()))
+            master_session: Engine::stream_session(),
+            clients: clients::Clients::default(),
+            parking: parking::Parking::default(),
+            pause: parking::Pause::default(),
+            commit: commit::Commit::default(),
+            timers: timers::Timers::new(now),
+            stats: stats::Stats::new(COMMAND_COUNT),
+            slowlog: slowlog::SlowLog::default(),
+            latency: latency::Latency::default(),
+            known: admit::Known::new(),
+            active_expiry: true,
+            batch: Batch::new(),
+            last_command: None,
+            stamp: 0,
+            outputs: VecDeque::new(),
+        };
+        engine.cluster_events(now);
+        Ok(engine)
     }
 
     /// A client connection has ended.
-    pub fn close(&mut self, session: Session, now: Now) {
+    pub fn close(&mut self, mut session: Session, now: Now) {
+        self.unwatch_all(&mut session);
+        self.parking.forget(session.id);
         self.replica_closed(session.id, now);
-    }
-
-    /// Executes what has arrived, up to 16 requests, and appends the replies. Also called, with
-    /// whatever input there is, once `Resume` has named a parked session.
-    pub fn on_bytes(
-        &mut self,
-        session: &mut Session,
-        input: &[u8],
-        now: Now,
-        reply: &mut Reply,
-    ) -> Progress {
-        let _ = (session, input, now, reply);
-        Progress {
-            consumed: 0,
-            state: crate::io::SessionState::NeedInput,
-        }
+        self.clients.close(session.id);
     }
 
     /// How many bytes of a session's replies and pushes have not left yet; called when that has
     /// changed, for sessions that get pushes or have a backlog.
     pub fn on_sent(&mut self, session: SessionId, unsent: usize, now: Now) {
-        self.replica_sent(session, unsent, now);
-    }
-
-    /// A node has connected to the bus port. Its bytes come by `on_link`, without `Opened`.
-    pub fn accept_bus(&mut self, peer: Peer, now: Now) -> LinkId {
-        let _ = (peer, now);
-        LinkId(0)
-    }
-
-    /// Something happened on a link.
-    pub fn on_link(&mut self, link: LinkId, event: LinkEvent<'_>, now: Now) {
-        match link.0 >> 60 {
-            2 => self.on_upstream_link(link, event, now),
-            3 => self.on_enquiry_link(link, event, now),
-            _ => {}
+        if let Some(record) = self.clients.get_mut(session) {
+            record.unsent = unsent;
         }
+        self.replica_sent(session, unsent, now);
     }
 
     /// Something happened to a file.
     pub fn on_disk(&mut self, event: DiskEvent<'_>, now: Now) {
         match event {
-            DiskEvent::LoadBytes(_) | DiskEvent::LoadEnd | DiskEvent::LoadFailed(_) => {
+            DiskEvent::LoadBytes(_) | DiskEvent::LoadFailed(_) => self.on_load(event, now),
+            DiskEvent::LoadEnd => {
                 self.on_load(event, now);
+                self.loaded(now);
             }
             DiskEvent::SnapshotWritten(_)
             | DiskEvent::SnapshotSaved
             | DiskEvent::SnapshotFailed(_) => self.on_snapshot(event, now),
-            DiskEvent::ConfigRewritten { .. } => {}
+            DiskEvent::ConfigRewritten { session, result } => {
+                self.config_rewritten(session, result);
+            }
         }
     }
 
-    /// The time of `next_timer` has come (or later).
-    pub fn on_timer(&mut self, now: Now) {
-        self.replication_cron(now);
-        self.snapshot_cron(now);
-        self.withhold_cron(now);
-        self.shutdown_cron(now);
-    }
-
-    /// When `on_timer` wants to be called, in milliseconds of the monotonic scale.
-    #[must_use]
-    pub fn next_timer(&self) -> u64 {
-        self.started.mono_ms()
-    }
-
-    /// The end of a turn: feeds the replicas, steps the walk. True when there is more to do at
-    /// once: call again soon, with other work in between.
-    pub fn on_turn(&mut self, now: Now) -> bool {
-        self.feed_replicas(now);
-        self.step_walk(now)
+    /// The data file is loaded: its keys must be in slots that this node serves.
+    fn loaded(&mut self, now: Now) {
+        if let Some(cluster) = &mut self.cluster {
+            let with_keys = slotkeeper_topology::Slot::all()
+                .filter(|&slot| self.data.slot_len(slot) > 0)
+                .collect();
+            cluster.adopt_loaded_slots(&with_keys, now);
+            self.cluster_events(now);
+        }
     }
 
     /// The process was asked to end (SIGTERM, SIGINT).
@@ -197,21 +220,12 @@ impl Engine {
         self.outputs.pop_front()
     }
 
-    /// What the probes answer.
-    #[must_use]
-    pub fn health(&self, now: Now) -> Health {
-        let _ = now;
-        Health {
-            ready: Err("starting".to_owned()),
-            busy: true,
+    /// CONFIG SET has changed something: those that keep copies take it up.
+    fn config_changed(&mut self, now: Now) {
+        if let Some(cluster) = &mut self.cluster {
+            cluster.config_changed(&self.config, now);
+            self.cluster_events(now);
         }
-    }
-
-    /// What `/metrics` answers: Prometheus text.
-    #[must_use]
-    pub fn metrics(&self, now: Now) -> String {
-        let _ = now;
-        String::new()
     }
 
     fn out(&mut self, output: Output) {
@@ -225,19 +239,7 @@ impl Engine {
     fn log(&mut self, level: Level, text: impl Into<String>) {
         self.out(Output::Log(level, text.into()));
     }
-
-    /// Gives a session that is `Waiting` its reply and lets it go on.
-    fn resume_with(&mut self, session: SessionId, reply: Vec<u8>) {
-        let _ = (session, reply);
-    }
-
-    /// Executes commands of our master's stream; returns how many bytes were whole commands.
-    ///
-    /// # Errors
-    /// When the stream cannot be followed (a protocol error, an unknown command): the text says
-    /// why, and the link must not be used any longer.
-    fn apply_stream(&mut self, input: &[u8], now: Now) -> Result<usize, String> {
-        let _ = (input, now);
-        Ok(0)
-    }
 }
+
+#[cfg(test)]
+mod tests;

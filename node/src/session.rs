@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::io::{Peer, SessionId};
+use crate::resp::Decoder;
 
 /// A client connection's state.
 #[derive(Debug)]
@@ -43,6 +44,8 @@ pub struct Session {
     pub watched: Vec<Watched>,
     /// The stream offset after the last write of this session, which WAIT waits for.
     pub last_write_offset: u64,
+    /// What is known of a long request that has not arrived in full.
+    pub decoder: Decoder,
 }
 
 /// What kind of client a session is.
@@ -112,6 +115,7 @@ impl Session {
             multi: None,
             watched: Vec::new(),
             last_write_offset: 0,
+            decoder: Decoder::new(),
         }
     }
 }

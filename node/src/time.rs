@@ -34,4 +34,22 @@ impl Now {
 pub trait Stopwatch {
     /// Microseconds since a fixed start.
     fn micros(&self) -> u64;
+
+    /// What the process has used of the machine.
+    fn usage(&self) -> Usage {
+        Usage::default()
+    }
+}
+
+/// What the process has used of the machine, for INFO and the metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Microseconds of the processor in the kernel.
+    pub system_us: u64,
+    /// Microseconds of the processor outside of the kernel.
+    pub user_us: u64,
+    /// Resident memory, in bytes.
+    pub resident: u64,
+    /// Memory of the machine, in bytes.
+    pub machine: u64,
 }

@@ -1,0 +1,307 @@
+//! What commands ask of the engine.
+
+use crate::engine::parking::Parked;
+use crate::engine::{Acted, Engine};
+use crate::io::{DiskOp, Output, SessionId};
+use crate::request::{Action, ClientRequest, ConfigRequest, KillFilter, ReplicationRequest};
+use crate::resp::{Args, Reply};
+use crate::session::Session;
+use crate::time::Now;
+
+impl Engine {
+    /// Carries out what a command asked for, and writes the reply.
+    pub(super) fn act(
+        &mut self,
+        action: Action,
+        session: &mut Session,
+        args: &Args<'_>,
+        now: Now,
+        reply: &mut Reply,
+    ) -> Acted {
+        match action {
+            Action::Multi => Engine::multi(session, reply),
+            Action::Exec => return self.exec(session, now, reply),
+            Action::Discard => self.discard(session, reply),
+            Action::Auth { user, password } => {
+                self.auth(session, user.as_deref(), &password, reply);
+            }
+            Action::Hello {
+                protocol,
+                auth,
+                name,
+            } => self.hello(session, protocol, auth, name, reply),
+            Action::Reset => return self.reset_session(session, reply),
+            Action::Quit => {
+                reply.ok();
+                return Acted::Close;
+            }
+            Action::Cluster(request) => self.cluster_request(request, now, reply),
+            Action::Client(request) => return self.client_request(request, session, now, reply),
+            Action::Config(request) => return self.config_request(request, session, now, reply),
+            Action::Replication(ReplicationRequest::Wait { replicas, millis }) => {
+                return self.wait(session, replicas, millis, now, reply);
+            }
+            Action::Replication(request) => {
+                return self.on_replication_request(&request, session, now, reply);
+            }
+            Action::Info(sections) => {
+                let text = self.info(&sections, now);
+                reply.verbatim(&text);
+            }
+            Action::Role => self.role(now, reply),
+            Action::Flush(db) => self.flush(db, session, args, reply),
+            Action::Save => return self.save(session, now, reply),
+            Action::BackgroundSave { schedule } => self.background_save(schedule, now, reply),
+            Action::LastSave => self.last_save(reply),
+            Action::Shutdown(request) => return self.shutdown(request, session, now, reply),
+            Action::SlowLog(request) => self.slowlog.request(request, reply),
+            Action::Latency(request) => self.latency.request(&request, reply),
+            Action::EndWithholding { run_id } => self.end_withholding(&run_id, now, reply),
+            Action::Debug(args) => return self.debug(&args, session, now, reply),
+        }
+        Acted::Replied
+    }
+
+    /// FLUSHALL, FLUSHDB.
+    fn flush(
+        &mut self,
+        db: Option<usize>,
+        session: &mut Session,
+        args: &Args<'_>,
+        reply: &mut Reply,
+    ) {
+        self.data.flush(db);
+        self.commit(session.db, crate::engine::commit::Change::Request(*args));
+        session.last_write_offset = self.replication.offset();
+        reply.ok();
+    }
+
+    /// WAIT: how many replicas have confirmed the session's last write.
+    fn wait(
+        &mut self,
+        session: &Session,
+        replicas: u64,
+        millis: u64,
+        now: Now,
+        reply: &mut Reply,
+    ) -> Acted {
+        if self.is_replica {
+            reply.error(
+                "ERR WAIT cannot be used with replica instances. Please also note that writes to \
+                 replicas are just local and are not propagated.",
+            );
+            return Acted::Replied;
+        }
+        let offset = session.last_write_offset;
+        let acked = self.replication.acked(offset);
+        if acked as u64 >= replicas || self.in_exec() {
+            reply.integer(acked as i64);
+            return Acted::Replied;
+        }
+        let deadline = (millis > 0).then(|| now.mono_ms().saturating_add(millis));
+        self.park(
+            session.id,
+            Parked::Acks {
+                offset,
+                replicas,
+                deadline,
+            },
+        );
+        self.replication.request_acks();
+        Acted::Waiting
+    }
+
+    fn client_request(
+        &mut self,
+        request: ClientRequest,
+        session: &mut Session,
+        now: Now,
+        reply: &mut Reply,
+    ) -> Acted {
+        match request {
+            ClientRequest::List { kind, ids } => {
+                self.clients.note(session, self.last_command, 0, now);
+                let text = self.clients.list(kind, ids.as_deref(), now);
+                reply.verbatim(&text);
+            }
+            ClientRequest::Info => {
+                self.clients.note(session, self.last_command, 0, now);
+                reply.verbatim(&self.clients.line(session.id, now));
+            }
+            ClientRequest::Kill(filter) => return self.kill(&filter, session.id, reply),
+            ClientRequest::Pause {
+                millis,
+                writes_only,
+            } => {
+                let until = now.mono_ms().saturating_add(millis);
+                self.pause.begin(until, writes_only);
+                reply.ok();
+            }
+            ClientRequest::Unpause => {
+                self.pause.end();
+                self.resume_paused();
+                reply.ok();
+            }
+        }
+        Acted::Replied
+    }
+
+    fn kill(&mut self, filter: &KillFilter, own: SessionId, reply: &mut Reply) -> Acted {
+        let mut acted = Acted::Replied;
+        let mut killed = 0;
+        for session in self.clients.matching(filter, own) {
+            killed += 1;
+            if session == own {
+                acted = Acted::Close;
+            } else {
+                self.kill_session(session);
+            }
+        }
+        match (filter.old_form, killed) {
+            (false, _) => reply.integer(killed),
+            (true, 0) => reply.error("ERR No such client"),
+            (true, _) => reply.ok(),
+        }
+        acted
+    }
+
+    /// Ends a connection at once: it executes nothing any more.
+    pub(super) fn kill_session(&mut self, session: SessionId) {
+        if self.clients.kill(session) {
+            self.parking.forget(session);
+            self.out(Output::Close {
+                session,
+                flush: false,
+            });
+        }
+    }
+
+    fn config_request(
+        &mut self,
+        request: ConfigRequest,
+        session: &Session,
+        now: Now,
+        reply: &mut Reply,
+    ) -> Acted {
+        match request {
+            ConfigRequest::Get(patterns) => {
+                let found = self.config.get(&patterns);
+                reply.map(found.len());
+                for (name, value) in found {
+                    reply.bulk(name.as_bytes());
+                    reply.bulk(&value);
+                }
+            }
+            ConfigRequest::Set(pairs) => self.config_set(&pairs, session, now, reply),
+            ConfigRequest::ResetStat => {
+                self.stats.reset();
+                self.data.reset_stats();
+                reply.ok();
+            }
+            ConfigRequest::Rewrite => return self.config_rewrite(session, reply),
+        }
+        Acted::Replied
+    }
+
+    fn config_set(
+        &mut self,
+        pairs: &[(Vec<u8>, Vec<u8>)],
+        session: &Session,
+        now: Now,
+        reply: &mut Reply,
+    ) {
+        let local = is_local(session);
+        match self.config.set_all(pairs, local) {
+            Ok(changes) => {
+                for change in changes.reconfigure(&self.config) {
+                    self.out(Output::Reconfigure(change));
+                }
+                self.config_changed(now);
+                reply.ok();
+            }
+            Err(refused) => reply.error(&refused),
+        }
+    }
+
+    fn config_rewrite(&mut self, session: &Session, reply: &mut Reply) -> Acted {
+        if self.boot.config_file.is_none() {
+            reply.error("ERR The server is running without a config file");
+            return Acted::Replied;
+        }
+        if self.in_exec() {
+            reply.error("ERR CONFIG REWRITE waits for the file: not inside a transaction");
+            return Acted::Replied;
+        }
+        let text = (self.config).rewrite(self.boot.config_text.as_deref().unwrap_or_default());
+        self.out(Output::Disk(DiskOp::RewriteConfig {
+            session: session.id,
+            text,
+        }));
+        self.park(session.id, Parked::Reply);
+        Acted::Waiting
+    }
+
+    /// The configuration file was rewritten, or not.
+    pub(super) fn config_rewritten(&mut self, session: SessionId, result: Result<(), &str>) {
+        let mut reply = Reply::new();
+        match result {
+            Ok(()) => reply.ok(),
+            Err(why) => reply.error(&format!("ERR Rewriting config file: {why}")),
+        }
+        self.resume_with(session, reply.take());
+    }
+
+    /// Lets a session wait.
+    pub(super) fn park(&mut self, session: SessionId, why: Parked) {
+        self.parking.park(session, why);
+        if let Some(record) = self.clients.get_mut(session) {
+            record.parked = true;
+        }
+    }
+
+    /// Lets a session that waits go on.
+    pub(super) fn resume(&mut self, session: SessionId) {
+        if let Some(record) = self.clients.get_mut(session) {
+            record.parked = false;
+        }
+        self.out(Output::Resume(session));
+    }
+
+    /// Gives a session that is `Waiting` its reply and lets it go on. Without effect when it has
+    /// ended meanwhile.
+    pub(super) fn resume_with(&mut self, session: SessionId, reply: Vec<u8>) {
+        if self.parking.answer(session, reply) {
+            self.resume(session);
+        }
+    }
+
+    /// Lets those go on that a pause held and nothing holds any longer.
+    pub(super) fn resume_paused(&mut self) {
+        for session in self.parking.release(Parked::Pause) {
+            self.resume(session);
+        }
+    }
+
+    /// Lets those go on that the walk held; they are parked again if it still does.
+    pub(super) fn resume_walked(&mut self) {
+        for session in self.parking.release(Parked::Walk) {
+            self.resume(session);
+        }
+    }
+
+    /// Ends every WAIT that has what it waits for, or whose time is over.
+    pub(super) fn resume_acked(&mut self, now: Now) {
+        if !self.parking.waits_for_acks() {
+            return;
+        }
+        let acked = |offset| self.replication.acked(offset);
+        for (session, count) in self.parking.due_acks(now.mono_ms(), acked) {
+            self.resume_with(session, format!(":{count}\r\n").into_bytes());
+        }
+    }
+}
+
+/// Whether a client is on this machine.
+pub(super) fn is_local(session: &Session) -> bool {
+    session.remote.ip().to_canonical().is_loopback()
+}

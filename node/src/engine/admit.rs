@@ -1,0 +1,245 @@
+//! Whether a request is executed, queued, parked or refused: in Redis's order and words.
+
+use crate::command::Refused;
+use crate::command::spec::{Flag, Flags};
+use crate::command::{Command, lookup, resolve};
+use crate::engine::Engine;
+use crate::engine::parking::Parked;
+use crate::resp::Args;
+use crate::session::{Session, SessionRole};
+use crate::time::Now;
+
+/// What becomes of a request that was not refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Admission {
+    /// It is executed now.
+    Run,
+    /// It joins the queue of MULTI.
+    Queue,
+    /// It is executed once this is over.
+    Park(Parked),
+}
+
+/// The ids of commands that admission treats in a way of their own.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known {
+    pub(super) exec: usize,
+    pub(super) asking: usize,
+    ping: usize,
+    discard: usize,
+    multi: usize,
+    watch: usize,
+    quit: usize,
+    reset: usize,
+    psync: usize,
+    sync: usize,
+}
+
+impl Known {
+    pub(super) fn new() -> Known {
+        let id = |name: &str| lookup(name.as_bytes()).map_or(usize::MAX, |command| command.id);
+        Known {
+            exec: id("exec"),
+            asking: id("asking"),
+            ping: id("ping"),
+            discard: id("discard"),
+            multi: id("multi"),
+            watch: id("watch"),
+            quit: id("quit"),
+            reset: id("reset"),
+            psync: id("psync"),
+            sync: id("sync"),
+        }
+    }
+
+    /// Whether a command is executed at once even after MULTI.
+    pub(super) fn is_immediate(&self, id: usize) -> bool {
+        [
+            self.exec,
+            self.discard,
+            self.multi,
+            self.watch,
+            self.quit,
+            self.reset,
+        ]
+        .contains(&id)
+    }
+}
+
+/// What a request wants: for EXEC, all that its queue wants.
+#[derive(Clone, Copy, Debug)]
+struct Traits {
+    write: bool,
+    deny_oom: bool,
+    deny_stale: bool,
+    deny_loading: bool,
+}
+
+impl Traits {
+    fn of(flags: Flags) -> Traits {
+        Traits {
+            write: flags.has(Flag::Write),
+            deny_oom: flags.has(Flag::DenyOom),
+            deny_stale: !flags.has(Flag::Stale),
+            deny_loading: !flags.has(Flag::Loading),
+        }
+    }
+
+    #[cold]
+    fn of_queue(session: &Session, exec: Flags) -> Traits {
+        let mut all = Traits::of(exec);
+        for argv in session.multi.iter().flat_map(|multi| &multi.queue) {
+            if let Ok(command) = resolve(&Args::kept(argv)) {
+                let one = Traits::of(command.flags());
+                all.write |= one.write;
+                all.deny_oom |= one.deny_oom;
+                all.deny_stale |= one.deny_stale;
+                all.deny_loading |= one.deny_loading;
+            }
+        }
+        all
+    }
+}
+
+impl Engine {
+    /// Decides about a request whose command and arity are right.
+    #[inline]
+    pub(super) fn admit(
+        &mut self,
+        session: &mut Session,
+        command: &'static Command,
+        args: &Args<'_>,
+        now: Now,
+    ) -> Result<Admission, Refused> {
+        let flags = command.flags();
+        if !session.authenticated && !flags.has(Flag::NoAuth) {
+            return Err(Refused::new("NOAUTH Authentication required."));
+        }
+        if session.multi.is_some() && flags.has(Flag::NoMulti) {
+            return Err(Refused::new("ERR Command not allowed inside a transaction"));
+        }
+        if self.is_withholding() && self.is_withheld(command, args) {
+            return Err(Refused::new(
+                "LOADING Redis is loading the dataset in memory",
+            ));
+        }
+        self.route(session, command, args)?;
+        let traits = if command.id == self.known.exec {
+            Traits::of_queue(session, flags)
+        } else {
+            Traits::of(flags)
+        };
+        if traits.write || command.id == self.known.ping {
+            self.admit_write(command, traits, now)?;
+        }
+        if traits.deny_oom {
+            self.admit_memory()?;
+        }
+        if self.is_replica && traits.deny_stale {
+            self.admit_stale()?;
+        }
+        if traits.deny_loading && self.is_loading() {
+            return Err(Refused::new(
+                "LOADING Redis is loading the dataset in memory",
+            ));
+        }
+        if session.role == SessionRole::Normal {
+            if self.pause.any() && (traits.write || self.pause.everything()) {
+                return Ok(Admission::Park(Parked::Pause));
+            }
+            if self.data.walking() && traits.write && self.walk_holds(session, command, args) {
+                return Ok(Admission::Park(Parked::Walk));
+            }
+        }
+        if session.multi.is_some() && !self.known.is_immediate(command.id) {
+            return Ok(Admission::Queue);
+        }
+        Ok(Admission::Run)
+    }
+
+    /// While the node withholds: everything about the data, and whoever wants a copy of it.
+    fn is_withheld(&self, command: &Command, args: &Args<'_>) -> bool {
+        let flags = command.flags();
+        flags.has(Flag::Write)
+            || flags.has(Flag::ReadOnly)
+            || command.first_key(args.len()).is_some()
+            || command.id == self.known.psync
+            || command.id == self.known.sync
+    }
+
+    fn admit_write(&self, command: &Command, traits: Traits, now: Now) -> Result<(), Refused> {
+        if !self.is_replica {
+            if self.snapshots_fail() {
+                return Err(Refused::new(MISCONF));
+            }
+            let wanted = self.config.min_replicas_to_write as usize;
+            let lag = self.config.min_replicas_max_lag;
+            if traits.write
+                && wanted > 0
+                && lag > 0
+                && self.replication.good_replicas(&self.config, now) < wanted
+            {
+                return Err(Refused::new(
+                    "NOREPLICAS Not enough good replicas to write.",
+                ));
+            }
+            return Ok(());
+        }
+        if command.id != self.known.ping && self.config.replica_read_only {
+            return Err(Refused::new(
+                "READONLY You can't write against a read only replica.",
+            ));
+        }
+        Ok(())
+    }
+
+    fn admit_memory(&self) -> Result<(), Refused> {
+        let limit = self.config.maxmemory;
+        if limit > 0 && !self.is_replica && self.memory_used() as u64 > limit {
+            return Err(Refused::new(
+                "OOM command not allowed when used memory > 'maxmemory'.",
+            ));
+        }
+        Ok(())
+    }
+
+    fn admit_stale(&self) -> Result<(), Refused> {
+        let up = self.master_link().is_none_or(|link| link.up);
+        if self.config.replica_serve_stale_data || up {
+            return Ok(());
+        }
+        Err(Refused::new(
+            "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+        ))
+    }
+
+    /// Whether the walk is in the middle of a value that the request would change.
+    #[cold]
+    pub(super) fn walk_holds(
+        &self,
+        session: &Session,
+        command: &'static Command,
+        args: &Args<'_>,
+    ) -> bool {
+        let holds = |command: &Command, args: &Args<'_>| {
+            (command.keys(args)).any(|index| {
+                self.data
+                    .must_wait(session.db, &self.data.key(args.get(index)))
+            })
+        };
+        if command.id != self.known.exec {
+            return holds(command, args);
+        }
+        let mut queued = session.multi.iter().flat_map(|multi| &multi.queue);
+        queued.any(|argv| {
+            let args = Args::kept(argv);
+            resolve(&args).is_ok_and(|command| holds(command, &args))
+        })
+    }
+}
+
+const MISCONF: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently \
+    unable to persist to disk. Commands that may modify the data set are disabled, because this \
+    instance is configured to report errors during writes if RDB snapshotting fails \
+    (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB \
+    error.";

@@ -1,0 +1,118 @@
+//! Our master's stream, executed.
+
+use crate::command::resolve;
+use crate::data::Expiry;
+use crate::engine::Engine;
+use crate::engine::requests::{BULK_MAX, REQUEST_MAX};
+use crate::io::{Peer, SessionId};
+use crate::resp::{Args, BATCH_MAX, Batch, Decoder, Limits, Reply};
+use crate::session::{Session, SessionRole};
+use crate::time::Now;
+
+impl Engine {
+    /// Executes commands of our master's stream. Returns how many bytes are done with: whole
+    /// commands, and whole transactions. The rest is to be offered again, with what has arrived
+    /// behind it; also in the next turn, for a command waits while a walk sends its key.
+    ///
+    /// # Errors
+    /// When the stream cannot be followed (a protocol error, an unknown command, a command that
+    /// fails): the text says why, and the link must not be used any longer.
+    pub(super) fn apply_stream(&mut self, input: &[u8], now: Now) -> Result<usize, String> {
+        let mut batch = std::mem::take(&mut self.batch);
+        let mut session = std::mem::replace(&mut self.master_session, Engine::stream_session());
+        session.multi = None;
+        let result = self.apply_batches(&mut session, input, now, &mut batch);
+        session.multi = None;
+        self.master_session = session;
+        self.batch = batch;
+        result
+    }
+
+    fn apply_batches(
+        &mut self,
+        session: &mut Session,
+        input: &[u8],
+        now: Now,
+        batch: &mut Batch,
+    ) -> Result<usize, String> {
+        let limits = Limits {
+            bulk_max: BULK_MAX,
+            request_max: REQUEST_MAX,
+            authenticated: true,
+        };
+        let mut reply = Reply::new();
+        let (mut read, mut done) = (0, 0);
+        let db = session.db;
+        self.stamp = self.stopwatch.micros();
+        loop {
+            let rest = &input[read..];
+            // The rest of an unfinished transaction is read again: nothing may be kept of it.
+            session.decoder = Decoder::new();
+            session.decoder.decode(rest, &limits, batch);
+            self.data.set_expiry(Expiry::Keep);
+            self.data.begin(now, true);
+            for request in 0..batch.len() {
+                let args = batch.args(rest, request);
+                if !self.apply(session, &args, now, &mut reply)? {
+                    return Ok(done);
+                }
+                if session.multi.is_none() {
+                    done = read + batch.end(request);
+                }
+            }
+            if let Some(error) = batch.error() {
+                return Err(error.to_string());
+            }
+            read += batch.tail();
+            if session.multi.is_none() {
+                done = read;
+            }
+            if batch.len() < BATCH_MAX {
+                if session.multi.is_some() {
+                    session.db = db;
+                }
+                return Ok(done);
+            }
+        }
+    }
+
+    /// Executes one command of the stream; false when it must wait for the walk.
+    fn apply(
+        &mut self,
+        session: &mut Session,
+        args: &Args<'_>,
+        now: Now,
+        reply: &mut Reply,
+    ) -> Result<bool, String> {
+        let command = resolve(args).map_err(|refused| refused.0.into_owned())?;
+        if self.data.walking() && self.walk_holds(session, command, args) {
+            return Ok(false);
+        }
+        reply.clear();
+        if session.multi.is_some() && !self.known.is_immediate(command.id) {
+            Engine::queue(session, args, reply);
+            return Ok(true);
+        }
+        self.run(session, command, args, now, reply);
+        match reply.bytes() {
+            [b'-', text @ ..] => {
+                let name = command.spec.name;
+                let text = String::from_utf8_lossy(text);
+                Err(format!("{name} failed: {}", text.trim_end()))
+            }
+            _ => Ok(true),
+        }
+    }
+
+    /// The session in which our master's stream is executed.
+    pub(super) fn stream_session() -> Session {
+        let nowhere = std::net::SocketAddr::from(([0, 0, 0, 0], 0));
+        let peer = Peer {
+            remote: nowhere,
+            local: nowhere,
+        };
+        let mut session = Session::new(SessionId(0), peer, true);
+        session.role = SessionRole::Master;
+        session
+    }
+}

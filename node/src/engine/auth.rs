@@ -1,0 +1,172 @@
+//! Who may connect, and as whom: connections, AUTH, HELLO, RESET.
+
+use crate::engine::{Acted, Engine};
+use crate::io::Peer;
+use crate::resp::Reply;
+use crate::session::{ReplyMode, Session, SessionRole};
+use crate::time::Now;
+
+/// The version of Redis whose behaviour this node has; clients ask for it to know what they may
+/// send.
+pub(super) const REDIS_VERSION: &str = "7.0.15";
+
+impl Engine {
+    /// Admits a client connection.
+    ///
+    /// # Errors
+    /// The refusal to send before it is closed (maxclients, protected mode).
+    pub fn open(&mut self, peer: Peer, now: Now) -> Result<Session, Vec<u8>> {
+        if self.clients.len() >= self.config.maxclients {
+            self.stats.rejected_connections += 1;
+            return Err(b"-ERR max number of clients reached\r\n".to_vec());
+        }
+        let open = self.config.requirepass.is_none();
+        if open && self.config.protected_mode && !peer.remote.ip().to_canonical().is_loopback() {
+            self.stats.rejected_connections += 1;
+            return Err(PROTECTED.as_bytes().to_vec());
+        }
+        self.stats.connections += 1;
+        Ok(self.clients.open(now, |id| Session::new(id, peer, open)))
+    }
+
+    /// AUTH.
+    pub(super) fn auth(
+        &mut self,
+        session: &mut Session,
+        user: Option<&[u8]>,
+        password: &[u8],
+        reply: &mut Reply,
+    ) {
+        if user.is_none() && self.config.requirepass.is_none() {
+            reply.error(
+                "ERR AUTH <password> called without any password configured for the default \
+                 user. Are you sure your configuration is correct?",
+            );
+        } else if self.authenticate(session, user, password) {
+            reply.ok();
+        } else {
+            reply.error(WRONG_PASSWORD);
+        }
+    }
+
+    fn authenticate(&self, session: &mut Session, user: Option<&[u8]>, password: &[u8]) -> bool {
+        let known = user.is_none_or(|user| user == b"default");
+        let right = match &self.config.requirepass {
+            Some(wanted) => same_secret(wanted, password),
+            None => true,
+        };
+        session.authenticated |= known && right;
+        known && right
+    }
+
+    /// HELLO: everything that it asks for takes effect, or nothing.
+    pub(super) fn hello(
+        &mut self,
+        session: &mut Session,
+        protocol: Option<u8>,
+        auth: Option<(Vec<u8>, Vec<u8>)>,
+        name: Option<Vec<u8>>,
+        reply: &mut Reply,
+    ) {
+        if let Some((user, password)) = auth
+            && !self.authenticate(session, Some(&user), &password)
+        {
+            reply.error(WRONG_PASSWORD);
+            return;
+        }
+        if !session.authenticated {
+            reply.error(
+                "NOAUTH HELLO must be called with the client already authenticated, otherwise \
+                 the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the \
+                 client and select the RESP protocol version at the same time",
+            );
+            return;
+        }
+        if let Some(name) = name {
+            session.name = name;
+        }
+        if let Some(protocol) = protocol {
+            session.resp3 = protocol == 3;
+            reply.set_resp3(session.resp3);
+        }
+        self.write_hello(session, reply);
+    }
+
+    fn write_hello(&self, session: &Session, reply: &mut Reply) {
+        let text = |reply: &mut Reply, name: &str, value: &str| {
+            reply.bulk(name.as_bytes());
+            reply.bulk(value.as_bytes());
+        };
+        reply.map(7);
+        text(reply, "server", "redis");
+        text(reply, "version", REDIS_VERSION);
+        reply.bulk(b"proto");
+        reply.integer(if session.resp3 { 3 } else { 2 });
+        reply.bulk(b"id");
+        reply.integer(session.id.0.cast_signed());
+        text(reply, "mode", self.mode_name());
+        let role = if self.is_replica { "replica" } else { "master" };
+        text(reply, "role", role);
+        reply.bulk(b"modules");
+        reply.array(0);
+    }
+
+    /// How the node calls its mode, in HELLO and INFO.
+    pub(super) fn mode_name(&self) -> &'static str {
+        if self.config.cluster_enabled {
+            "cluster"
+        } else {
+            "standalone"
+        }
+    }
+
+    /// RESET: as if the connection were new, but for its id.
+    pub(super) fn reset_session(&mut self, session: &mut Session, reply: &mut Reply) -> Acted {
+        if session.role != SessionRole::Normal {
+            reply.error("ERR can only reset normal client connections");
+            return Acted::Replied;
+        }
+        self.end_transaction(session);
+        session.db = 0;
+        session.resp3 = false;
+        session.asking = false;
+        session.readonly = false;
+        session.no_evict = false;
+        session.no_touch = false;
+        session.reply_mode = ReplyMode::On;
+        session.name.clear();
+        session.authenticated = self.config.requirepass.is_none();
+        reply.set_resp3(false);
+        reply.simple("RESET");
+        Acted::Replied
+    }
+}
+
+const WRONG_PASSWORD: &str = "WRONGPASS invalid username-password pair or user is disabled.";
+
+const PROTECTED: &str = "-DENIED Redis is running in protected mode: no password is set, so only \
+    clients on this machine are served. Set requirepass, or, where every machine that reaches \
+    this port may be trusted, protected-mode no.\r\n";
+
+/// Compares in a time that does not tell how much of a guess is right.
+fn same_secret(wanted: &[u8], guess: &[u8]) -> bool {
+    let mut difference = wanted.len() ^ guess.len();
+    for (index, &byte) in guess.iter().enumerate() {
+        let wanted = wanted.get(index).copied().unwrap_or(!byte);
+        difference |= usize::from(wanted ^ byte);
+    }
+    difference == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_very_secret_is_the_same() {
+        assert!(same_secret(b"123456", b"123456"));
+        for guess in ["", "12345", "1234567", "123457", "023456"] {
+            assert!(!same_secret(b"123456", guess.as_bytes()), "{guess}");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The wires between the cluster machine and the rest of the node.
+
+use slotkeeper_topology::{Slot, SlotSet};
+
+use crate::cluster::{Cluster, ClusterEvent, Facts};
+use crate::engine::Engine;
+use crate::engine::commit::Change;
+use crate::io::{DiskOp, Level, LinkEvent, LinkId, LinkOp, Output, Peer};
+use crate::request::ClusterRequest;
+use crate::resp::Reply;
+use crate::time::Now;
+
+impl Engine {
+    /// A node has connected to the bus port. Its bytes come by `on_link`, without `Opened`.
+    pub fn accept_bus(&mut self, peer: Peer, now: Now) -> LinkId {
+        match &mut self.cluster {
+            Some(cluster) => cluster.accept(peer, now),
+            None => LinkId(0),
+        }
+    }
+
+    /// Something happened on a link.
+    pub fn on_link(&mut self, link: LinkId, event: LinkEvent<'_>, now: Now) {
+        match link.0 >> 60 {
+            1 => self.with_cluster(now, |cluster, facts| {
+                cluster.on_link(link, event, facts, now);
+            }),
+            2 => self.on_upstream_link(link, event, now),
+            3 => self.on_enquiry_link(link, event, now),
+            _ => self.link(link, LinkOp::Close),
+        }
+        self.offset_moved(now);
+    }
+
+    /// CLUSTER.
+    pub(super) fn cluster_request(&mut self, request: ClusterRequest, now: Now, reply: &mut Reply) {
+        if self.cluster.is_none() {
+            reply.error("ERR This instance has cluster support disabled");
+            return;
+        }
+        match request {
+            ClusterRequest::CountKeysInSlot(slot) => {
+                reply.integer(self.data.slot_len(slot) as i64);
+            }
+            ClusterRequest::GetKeysInSlot(slot, max) => {
+                let mut keys = Vec::new();
+                self.data.keys_in_slot(slot, max, &mut keys);
+                reply.array(keys.len());
+                for key in keys {
+                    reply.bulk(&key);
+                }
+            }
+            request => self.with_cluster(now, |cluster, facts| {
+                cluster.request(request, facts, now, reply);
+            }),
+        }
+    }
+
+    /// The regular work of the cluster.
+    pub(super) fn cluster_timer(&mut self, now: Now) {
+        let due = |cluster: &Cluster| cluster.next_timer() <= now.mono_ms();
+        if self.cluster.as_deref().is_some_and(due) {
+            self.with_cluster(now, |cluster, facts| cluster.on_timer(facts, now));
+        }
+    }
+
+    /// Our replication offset may have moved: a planned take-over waits for that.
+    pub(super) fn offset_moved(&mut self, now: Now) {
+        if self.cluster.as_deref().is_some_and(Cluster::watches_offset) {
+            self.with_cluster(now, |cluster, facts| cluster.on_timer(facts, now));
+        }
+    }
+
+    /// Lets the cluster act with the facts of this moment, then does what it asks for.
+    pub(super) fn with_cluster(&mut self, now: Now, act: impl FnOnce(&mut Cluster, &Facts<'_>)) {
+        let Some(mut cluster) = self.cluster.take() else {
+            return;
+        };
+        let link = self.master_link();
+        let slot_has_keys = |slot: Slot| self.data.slot_len(slot) > 0;
+        let facts = Facts {
+            repl_offset: self.replication.offset(),
+            master_link_up: link.is_some_and(|link| link.up),
+            master_link_down_since: link.and_then(|link| link.down_since),
+            dataset_complete: !self.is_loading() && link.is_none_or(|link| link.complete),
+            has_keys: !self.data.is_empty(),
+            slot_has_keys: &slot_has_keys,
+            started: self.started.mono_ms(),
+        };
+        act(&mut cluster, &facts);
+        self.cluster = Some(cluster);
+        self.cluster_events(now);
+    }
+
+    /// Does what the cluster asks for.
+    pub(super) fn cluster_events(&mut self, now: Now) {
+        while let Some(event) = self
+            .cluster
+            .as_mut()
+            .and_then(|cluster| cluster.poll_event())
+        {
+            self.is_replica = self
+                .cluster
+                .as_ref()
+                .is_some_and(|cluster| !cluster.is_master());
+            match event {
+                ClusterEvent::Link(link, op) => self.link(link, op),
+                ClusterEvent::SaveNodesConf(text) => {
+                    self.out(Output::Disk(DiskOp::SaveNodesConf(text)));
+                }
+                ClusterEvent::Log(level, text) => self.log(level, text),
+                ClusterEvent::FollowMaster { address, .. } => {
+                    self.is_replica = true;
+                    if let Some(address) = address {
+                        self.follow(address, now);
+                    }
+                }
+                ClusterEvent::BecomeMaster => {
+                    self.is_replica = false;
+                    self.stop_following(now);
+                }
+                ClusterEvent::SlotsLost(slots) => self.drop_slots(&slots),
+                ClusterEvent::PauseWrites { until_mono_ms } => {
+                    self.pause.set_by_cluster(Some(until_mono_ms));
+                }
+                ClusterEvent::ResumeWrites => {
+                    self.pause.set_by_cluster(None);
+                    if !self.pause.any() {
+                        self.resume_paused();
+                    }
+                }
+                ClusterEvent::FlushData => {
+                    self.data.flush(None);
+                    let flush = vec![vec![b"FLUSHALL".to_vec()]];
+                    self.commit(0, Change::Commands(&flush));
+                }
+                ClusterEvent::Publish { .. } => {}
+            }
+        }
+        self.is_replica = self
+            .cluster
+            .as_ref()
+            .map_or(self.is_replica, |cluster| !cluster.is_master());
+    }
+
+    /// Deletes the keys of slots that another node owns now; replicas of ours delete them, too.
+    fn drop_slots(&mut self, slots: &SlotSet) {
+        let mut dropped = 0;
+        for slot in slots
+            .iter()
+            .filter(|&slot| self.data.slot_len(slot) > 0)
+            .collect::<Vec<_>>()
+        {
+            let mut keys = Vec::new();
+            self.data.keys_in_slot(slot, usize::MAX, &mut keys);
+            for key in &keys {
+                self.commit_removal(0, key);
+            }
+            dropped += self.data.flush_slot(slot);
+        }
+        if dropped > 0 {
+            self.stats.slots_lost_keys += dropped as u64;
+            self.log(
+                Level::Notice,
+                format!("Deleted {dropped} keys of slots that another node owns now: {slots}"),
+            );
+        }
+    }
+}

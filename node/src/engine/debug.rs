@@ -1,0 +1,97 @@
+//! DEBUG: the few subcommands that tests and tools use.
+
+use crate::engine::actions::is_local;
+use crate::engine::{Acted, Engine};
+use crate::io::{Level, Output};
+use crate::resp::Reply;
+use crate::session::Session;
+use crate::time::Now;
+
+impl Engine {
+    /// DEBUG, if enable-debug-command lets this client use it.
+    pub(super) fn debug(
+        &mut self,
+        args: &[Vec<u8>],
+        session: &Session,
+        now: Now,
+        reply: &mut Reply,
+    ) -> Acted {
+        if !self.config.enable_debug_command.admits(is_local(session)) {
+            reply.error(
+                "ERR DEBUG command not allowed. If the enable-debug-command option is set to \
+                 \"local\", you can run it from a local connection, otherwise you need to set \
+                 this option in the configuration file, and then restart the server.",
+            );
+            return Acted::Replied;
+        }
+        let words: Vec<String> = (args.iter())
+            .map(|arg| String::from_utf8_lossy(arg).to_ascii_lowercase())
+            .collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        match words.as_slice() {
+            ["help"] => help(reply),
+            ["set-active-expire", "0" | "1"] => {
+                self.active_expiry = words != ["set-active-expire", "0"];
+                reply.ok();
+            }
+            ["log", ..] => {
+                let text = String::from_utf8_lossy(&args[1..].join(&b' ')).into_owned();
+                self.log(Level::Warning, format!("DEBUG LOG: {text}"));
+                reply.ok();
+            }
+            ["error", ..] if args.len() == 2 => {
+                reply.error(&String::from_utf8_lossy(&args[1]));
+            }
+            ["object", _] => self.debug_object(&args[1], session, now, reply),
+            ["segfault" | "panic" | "oom"] => {
+                self.log(Level::Warning, "DEBUG asked for the end of the process");
+                self.out(Output::Exit(139));
+            }
+            _ => {
+                let name = args.first().map(|arg| String::from_utf8_lossy(arg));
+                let name = name.unwrap_or_default();
+                reply.error(&format!(
+                    "ERR unknown subcommand or wrong number of arguments for '{name}'. Try DEBUG \
+                     HELP."
+                ));
+            }
+        }
+        Acted::Replied
+    }
+
+    fn debug_object(&mut self, name: &[u8], session: &Session, now: Now, reply: &mut Reply) {
+        let key = self.data.key(name);
+        match self.data.peek(session.db, &key) {
+            None => reply.error("ERR no such key"),
+            Some(entry) => reply.simple(&format!(
+                "Value at:0x0 refcount:1 encoding:{} serializedlength:{} lru:0 \
+                 lru_seconds_idle:{}",
+                entry.encoding(),
+                entry.str().len(),
+                entry.idle_secs(now),
+            )),
+        }
+    }
+}
+
+fn help(reply: &mut Reply) {
+    let lines = [
+        "DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+        "ERROR <string>",
+        "    Replies with the error.",
+        "LOG <message>",
+        "    Writes the message to the log.",
+        "OBJECT <key>",
+        "    Shows how a key is kept.",
+        "SEGFAULT",
+        "    Ends the process.",
+        "SET-ACTIVE-EXPIRE <0|1>",
+        "    Stops expired keys from being removed without being accessed, or not.",
+        "HELP",
+        "    Prints this help.",
+    ];
+    reply.array(lines.len());
+    for line in lines {
+        reply.simple(line);
+    }
+}

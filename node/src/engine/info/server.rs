@@ -1,0 +1,124 @@
+//! INFO about the process: server, clients, stats, cpu, commandstats, errorstats.
+
+use super::Fields;
+use crate::command::all_commands;
+use crate::engine::Engine;
+use crate::engine::auth::REDIS_VERSION;
+use crate::time::Now;
+
+impl Engine {
+    pub(super) fn info_server(&self, now: Now, fields: &mut Fields) {
+        let uptime = now.mono_us.saturating_sub(self.started.mono_us) / 1_000_000;
+        let run_id = String::from_utf8_lossy(&self.boot.run_id).into_owned();
+        fields.field("redis_version", REDIS_VERSION);
+        fields.field("redis_git_sha1", "00000000");
+        fields.field("redis_git_dirty", 0);
+        fields.field("redis_build_id", 0);
+        fields.field("slotkeeper_version", env!("CARGO_PKG_VERSION"));
+        fields.field("redis_mode", self.mode_name());
+        fields.field("os", &self.boot.os);
+        fields.field("arch_bits", usize::BITS);
+        fields.field("multiplexing_api", "epoll");
+        fields.field("process_id", self.boot.pid);
+        fields.field("process_supervised", "no");
+        fields.field("run_id", run_id);
+        fields.field("tcp_port", self.config.port);
+        fields.field("server_time_usec", now.unix_us);
+        fields.field("uptime_in_seconds", uptime);
+        fields.field("uptime_in_days", uptime / 86_400);
+        fields.field("hz", 10);
+        fields.field("configured_hz", 10);
+        fields.field("lru_clock", (now.unix_ms() / 1000) & 0xff_ffff);
+        fields.field("executable", &self.boot.executable);
+        fields.field(
+            "config_file",
+            self.boot.config_file.as_deref().unwrap_or_default(),
+        );
+        fields.field("io_threads_active", 0);
+    }
+
+    pub(super) fn info_clients(&self, fields: &mut Fields) {
+        let links = self
+            .cluster
+            .as_ref()
+            .map_or(0, |cluster| cluster.known_nodes().saturating_sub(1) * 2);
+        fields.field("connected_clients", self.clients.len());
+        fields.field("cluster_connections", links);
+        fields.field("maxclients", self.config.maxclients);
+        fields.field("client_recent_max_input_buffer", 0);
+        fields.field("client_recent_max_output_buffer", 0);
+        fields.field("blocked_clients", self.parking.len());
+        fields.field("tracking_clients", 0);
+        fields.field("clients_in_timeout_table", 0);
+    }
+
+    pub(super) fn info_stats(&self, fields: &mut Fields) {
+        let stats = &self.stats;
+        let data = self.data.stats();
+        let kilobytes = |bytes: u64| format!("{:.2}", bytes as f64 / 1024.0);
+        fields.field("total_connections_received", stats.connections);
+        fields.field("total_commands_processed", stats.commands);
+        fields.field("instantaneous_ops_per_sec", stats.commands_per_second());
+        fields.field("total_net_input_bytes", stats.input_bytes);
+        fields.field("total_net_output_bytes", stats.output_bytes);
+        fields.field(
+            "instantaneous_input_kbps",
+            kilobytes(stats.input_per_second()),
+        );
+        fields.field(
+            "instantaneous_output_kbps",
+            kilobytes(stats.output_per_second()),
+        );
+        fields.field("rejected_connections", stats.rejected_connections);
+        fields.field("sync_full", stats.sync_full);
+        fields.field("sync_partial_ok", stats.sync_partial_ok);
+        fields.field("sync_partial_err", stats.sync_partial_err);
+        fields.field("expired_keys", data.expired);
+        fields.field("expired_stale_perc", "0.00");
+        fields.field(
+            "expired_time_cap_reached_count",
+            stats.expire_cycle_cap_reached,
+        );
+        fields.field("evicted_keys", 0);
+        fields.field("evicted_clients", 0);
+        fields.field("keyspace_hits", data.hits);
+        fields.field("keyspace_misses", data.misses);
+        fields.field("pubsub_channels", 0);
+        fields.field("pubsub_patterns", 0);
+        fields.field("latest_fork_usec", 0);
+        fields.field("total_forks", 0);
+        fields.field("migrate_cached_sockets", 0);
+        fields.field("slotkeeper_slots_lost_keys", stats.slots_lost_keys);
+        fields.field("total_error_replies", stats.errors);
+    }
+
+    pub(super) fn info_cpu(&self, fields: &mut Fields) {
+        let usage = self.stopwatch.usage();
+        let seconds = |micros: u64| format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000);
+        fields.field("used_cpu_sys", seconds(usage.system_us));
+        fields.field("used_cpu_user", seconds(usage.user_us));
+        fields.field("used_cpu_sys_children", "0.000000");
+        fields.field("used_cpu_user_children", "0.000000");
+    }
+
+    pub(super) fn info_commands(&self, fields: &mut Fields) {
+        for (id, stats) in self.stats.used_commands() {
+            let name = format!("cmdstat_{}", all_commands()[id].spec.name);
+            let per_call = stats.micros as f64 / (stats.calls.max(1)) as f64;
+            fields.field(
+                &name,
+                format_args!(
+                    "calls={},usec={},usec_per_call={per_call:.2},rejected_calls={},\
+                     failed_calls={}",
+                    stats.calls, stats.micros, stats.rejected, stats.failed
+                ),
+            );
+        }
+    }
+
+    pub(super) fn info_errors(&self, fields: &mut Fields) {
+        for (code, count) in self.stats.error_codes() {
+            fields.field(&format!("errorstat_{code}"), format_args!("count={count}"));
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! What `/metrics` answers: the text format of Prometheus.
+
+use std::fmt::{Display, Write};
+
+use crate::command::all_commands;
+use crate::engine::Engine;
+use crate::time::Now;
+
+/// The text under construction.
+struct Text(String);
+
+impl Text {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        writeln!(
+            self.0,
+            "# HELP slotkeeper_{name} {help}\n# TYPE slotkeeper_{name} {kind}"
+        )
+        .expect("a string takes all text");
+    }
+
+    fn sample(&mut self, name: &str, labels: &str, value: impl Display) {
+        writeln!(self.0, "slotkeeper_{name}{labels} {value}").expect("a string takes all text");
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: impl Display) {
+        self.family(name, "gauge", help);
+        self.sample(name, "", value);
+    }
+
+    fn counter(&mut self, name: &str, help: &str, value: impl Display) {
+        self.family(name, "counter", help);
+        self.sample(name, "", value);
+    }
+}
+
+impl Engine {
+    /// What `/metrics` answers: Prometheus text.
+    #[must_use]
+    pub fn metrics(&self, now: Now) -> String {
+        let mut text = Text(String::with_capacity(8192));
+        self.server_metrics(now, &mut text);
+        self.data_metrics(&mut text);
+        self.replication_metrics(now, &mut text);
+        self.cluster_metrics(&mut text);
+        self.command_metrics(&mut text);
+        text.0
+    }
+
+    fn server_metrics(&self, now: Now, text: &mut Text) {
+        let uptime = now.mono_us.saturating_sub(self.started.mono_us) / 1_000_000;
+        text.gauge("uptime_seconds", "Seconds since the start.", uptime);
+        text.gauge(
+            "ready",
+            "Whether /readyz answers 200.",
+            flag(self.health(now).ready.is_ok()),
+        );
+        text.gauge(
+            "loading",
+            "The data file or a full sync is loaded.",
+            flag(self.is_loading()),
+        );
+        let withholding = flag(self.is_withholding());
+        text.gauge(
+            "withholding",
+            "The node holds its data back after a restart.",
+            withholding,
+        );
+        text.gauge(
+            "connected_clients",
+            "Client connections.",
+            self.clients.len(),
+        );
+        text.gauge(
+            "blocked_clients",
+            "Client connections that wait.",
+            self.parking.len(),
+        );
+        let stats = &self.stats;
+        text.counter(
+            "connections_total",
+            "Accepted connections.",
+            stats.connections,
+        );
+        let rejected = stats.rejected_connections;
+        text.counter(
+            "rejected_connections_total",
+            "Refused connections.",
+            rejected,
+        );
+        text.counter("commands_total", "Executed commands.", stats.commands);
+        text.counter("error_replies_total", "Error replies.", stats.errors);
+        text.counter("input_bytes_total", "Bytes of requests.", stats.input_bytes);
+        text.counter(
+            "output_bytes_total",
+            "Bytes of replies.",
+            stats.output_bytes,
+        );
+    }
+
+    fn data_metrics(&self, text: &mut Text) {
+        let stats = self.data.stats();
+        text.gauge("memory_bytes", "Bytes that the data take.", stats.memory);
+        text.gauge(
+            "memory_limit_bytes",
+            "maxmemory; 0: none.",
+            self.config.maxmemory,
+        );
+        text.counter(
+            "keyspace_hits_total",
+            "Look-ups that found their key.",
+            stats.hits,
+        );
+        text.counter(
+            "keyspace_misses_total",
+            "Look-ups that did not.",
+            stats.misses,
+        );
+        text.counter(
+            "expired_keys_total",
+            "Keys whose time had come.",
+            stats.expired,
+        );
+        text.family("keys", "gauge", "Keys by database.");
+        for db in (0..self.data.databases()).filter(|&db| db == 0 || self.data.len(db) > 0) {
+            text.sample("keys", &format!("{{db=\"{db}\"}}"), self.data.len(db));
+        }
+    }
+
+    fn replication_metrics(&self, now: Now, text: &mut Text) {
+        text.gauge(
+            "is_master",
+            "Whether the node is a master.",
+            flag(!self.is_replica),
+        );
+        let offset = self.replication.offset();
+        text.gauge(
+            "replication_offset",
+            "The node's offset in the stream.",
+            offset,
+        );
+        if let Some(link) = self.master_link() {
+            text.gauge(
+                "master_link_up",
+                "Whether the master's link is up.",
+                flag(link.up),
+            );
+        }
+        let mut info = String::new();
+        self.info_replication(now, &mut info);
+        let replicas: Vec<&str> = info.lines().filter(|line| is_replica_line(line)).collect();
+        text.gauge(
+            "connected_replicas",
+            "Replicas of this node.",
+            replicas.len(),
+        );
+        let families = [
+            (
+                "replica_offset",
+                "offset",
+                "The offset that a replica has confirmed.",
+            ),
+            (
+                "replica_lag_seconds",
+                "lag",
+                "Seconds since a replica was heard of.",
+            ),
+        ];
+        for (name, field, help) in families {
+            text.family(name, "gauge", help);
+            for line in &replicas {
+                let value = |wanted| replica_field(line, wanted).unwrap_or_default();
+                let labels = format!("{{replica=\"{}:{}\"}}", value("ip"), value("port"));
+                text.sample(name, &labels, value(field));
+            }
+        }
+    }
+
+    fn cluster_metrics(&self, text: &mut Text) {
+        let Some(cluster) = &self.cluster else {
+            return;
+        };
+        let health = cluster.health();
+        text.gauge(
+            "cluster_state_ok",
+            "Whether the cluster serves.",
+            flag(health.serving),
+        );
+        text.gauge(
+            "cluster_slots_assigned",
+            "Slots with an owner.",
+            cluster.assigned_slots(),
+        );
+        text.gauge(
+            "cluster_slots_owned",
+            "Slots of this node.",
+            health.own_slots,
+        );
+        text.gauge(
+            "cluster_known_nodes",
+            "Nodes it knows.",
+            cluster.known_nodes(),
+        );
+        text.gauge("cluster_size", "Masters that own slots.", cluster.size());
+        text.gauge(
+            "cluster_current_epoch",
+            "The current epoch.",
+            cluster.current_epoch(),
+        );
+        text.family(
+            "cluster_messages_total",
+            "counter",
+            "Bus messages by type and direction.",
+        );
+        for count in cluster.message_counts() {
+            for (direction, number) in [("sent", count.sent), ("received", count.received)] {
+                let kind = count.kind;
+                let labels = format!("{{type=\"{kind}\",direction=\"{direction}\"}}");
+                text.sample("cluster_messages_total", &labels, number);
+            }
+        }
+    }
+
+    fn command_metrics(&self, text: &mut Text) {
+        text.family(
+            "command_calls_total",
+            "counter",
+            "Executed commands by name.",
+        );
+        for (id, stats) in self.stats.used_commands() {
+            let labels = format!("{{command=\"{}\"}}", all_commands()[id].spec.name);
+            text.sample("command_calls_total", &labels, stats.calls);
+        }
+        text.family(
+            "command_seconds_total",
+            "counter",
+            "Time spent in commands by name.",
+        );
+        for (id, stats) in self.stats.used_commands() {
+            let labels = format!("{{command=\"{}\"}}", all_commands()[id].spec.name);
+            let seconds = stats.micros as f64 / 1e6;
+            text.sample("command_seconds_total", &labels, seconds);
+        }
+    }
+}
+
+fn flag(on: bool) -> u8 {
+    u8::from(on)
+}
+
+/// `slave0:ip=...` of INFO replication.
+fn is_replica_line(line: &str) -> bool {
+    line.strip_prefix("slave")
+        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+fn replica_field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+    let (_, fields) = line.split_once(':')?;
+    fields
+        .split(',')
+        .find_map(|field| field.split_once('=').filter(|(n, _)| *n == name))
+        .map(|(_, value)| value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_lines_of_replicas() {
+        let line = "slave0:ip=10.0.0.1,port=6380,state=online,offset=14,lag=1";
+        assert!(is_replica_line(line));
+        assert!(!is_replica_line("slave_read_only:1"));
+        assert_eq!(replica_field(line, "port"), Some("6380"));
+        assert_eq!(replica_field(line, "none"), None);
+    }
+}

@@ -1,0 +1,235 @@
+//! Sessions that wait, all in one place: what they wait for, and how it ends.
+//!
+//! A parked session executes nothing. It ends by an event, a deadline, CLIENT KILL or its close;
+//! then [`Output::Resume`](crate::io::Output::Resume) names it once.
+
+use std::collections::BTreeMap;
+
+use crate::io::SessionId;
+
+/// What a parked session waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Parked {
+    /// The end of a pause; its request is executed then.
+    Pause,
+    /// The end of a large value that the walk is sending; its request is executed then.
+    Walk,
+    /// Replicas that have confirmed its last write (WAIT).
+    Acks {
+        /// The offset of that write.
+        offset: u64,
+        /// How many replicas.
+        replicas: u64,
+        /// Until when, in monotonic milliseconds; none for ever.
+        deadline: Option<u64>,
+    },
+    /// A reply that someone else brings.
+    Reply,
+}
+
+/// All parked sessions.
+#[derive(Debug, Default)]
+pub(super) struct Parking {
+    parked: BTreeMap<SessionId, Parked>,
+    /// Replies for sessions that were named for resumption and have not come yet.
+    replies: BTreeMap<SessionId, Vec<u8>>,
+}
+
+impl Parking {
+    /// Whether a session may have to be looked up: the way of every request pays only for this.
+    pub(super) fn is_empty(&self) -> bool {
+        self.parked.is_empty() && self.replies.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.parked.len()
+    }
+
+    pub(super) fn park(&mut self, session: SessionId, why: Parked) {
+        self.parked.insert(session, why);
+    }
+
+    pub(super) fn is_parked(&self, session: SessionId) -> bool {
+        self.parked.contains_key(&session)
+    }
+
+    /// The reply that a session waited for, once.
+    pub(super) fn take_reply(&mut self, session: SessionId) -> Option<Vec<u8>> {
+        self.replies.remove(&session)
+    }
+
+    /// Forgets a session that was closed.
+    pub(super) fn forget(&mut self, session: SessionId) {
+        self.parked.remove(&session);
+        self.replies.remove(&session);
+    }
+
+    /// Ends the wait of one session with its reply; false when it does not wait.
+    pub(super) fn answer(&mut self, session: SessionId, reply: Vec<u8>) -> bool {
+        let waited = self.parked.remove(&session).is_some();
+        if waited && !reply.is_empty() {
+            self.replies.insert(session, reply);
+        }
+        waited
+    }
+
+    /// Ends the wait of all sessions that wait for that; names them.
+    pub(super) fn release(&mut self, why: Parked) -> Vec<SessionId> {
+        let released: Vec<SessionId> = (self.parked.iter())
+            .filter(|&(_, &parked)| parked == why)
+            .map(|(&session, _)| session)
+            .collect();
+        for session in &released {
+            self.parked.remove(session);
+        }
+        released
+    }
+
+    /// Every WAIT: who, what, and how many confirmations there are by now, as `acked` says of an
+    /// offset. Those that are due (enough, or too late) are named with that count.
+    pub(super) fn due_acks(
+        &self,
+        mono_ms: u64,
+        acked: impl Fn(u64) -> usize,
+    ) -> Vec<(SessionId, usize)> {
+        let due = |(&session, parked): (&SessionId, &Parked)| match *parked {
+            Parked::Acks {
+                offset,
+                replicas,
+                deadline,
+            } => {
+                let count = acked(offset);
+                let late = deadline.is_some_and(|deadline| deadline <= mono_ms);
+                (late || count as u64 >= replicas).then_some((session, count))
+            }
+            _ => None,
+        };
+        self.parked.iter().filter_map(due).collect()
+    }
+
+    /// The earliest deadline, in monotonic milliseconds.
+    pub(super) fn next_deadline(&self) -> Option<u64> {
+        let deadline = |parked: &Parked| match parked {
+            Parked::Acks { deadline, .. } => *deadline,
+            _ => None,
+        };
+        self.parked.values().filter_map(deadline).min()
+    }
+
+    /// Whether anyone waits for confirmations.
+    pub(super) fn waits_for_acks(&self) -> bool {
+        (self.parked.values()).any(|parked| matches!(parked, Parked::Acks { .. }))
+    }
+}
+
+/// CLIENT PAUSE and the pause of a planned take-over, whichever lasts longer.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Pause {
+    /// By CLIENT PAUSE: until when (monotonic milliseconds) and whether writes only.
+    by_client: Option<(u64, bool)>,
+    /// By the cluster or a shutdown, writes only: until when.
+    by_cluster: Option<u64>,
+    by_shutdown: bool,
+}
+
+impl Pause {
+    /// CLIENT PAUSE: the longer end and the stricter kind win while one is in effect.
+    pub(super) fn begin(&mut self, until: u64, writes_only: bool) {
+        self.by_client = Some(match self.by_client {
+            Some((earlier, writes)) => (earlier.max(until), writes && writes_only),
+            None => (until, writes_only),
+        });
+    }
+
+    /// CLIENT UNPAUSE.
+    pub(super) fn end(&mut self) {
+        self.by_client = None;
+    }
+
+    /// A planned take-over pauses writes; none ends it.
+    pub(super) fn set_by_cluster(&mut self, until: Option<u64>) {
+        self.by_cluster = until;
+    }
+
+    /// A shutdown pauses writes until the process ends or the shutdown is called off.
+    pub(super) fn set_by_shutdown(&mut self, paused: bool) {
+        self.by_shutdown = paused;
+    }
+
+    /// Whether anything is paused; the way of every request pays only for this.
+    pub(super) fn any(&self) -> bool {
+        self.by_client.is_some() || self.by_cluster.is_some() || self.by_shutdown
+    }
+
+    /// Whether all requests are paused, not only writes.
+    pub(super) fn everything(&self) -> bool {
+        matches!(self.by_client, Some((_, false)))
+    }
+
+    /// Drops the pauses whose time is over; true when nothing is paused any longer that was.
+    pub(super) fn expire(&mut self, mono_ms: u64) -> bool {
+        let before = self.any();
+        self.by_client = self.by_client.filter(|&(until, _)| until > mono_ms);
+        self.by_cluster = self.by_cluster.filter(|&until| until > mono_ms);
+        before && !self.any()
+    }
+
+    /// When the next of them ends, in monotonic milliseconds.
+    pub(super) fn next_end(&self) -> Option<u64> {
+        let client = self.by_client.map(|(until, _)| until);
+        [client, self.by_cluster].into_iter().flatten().min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: SessionId = SessionId(1);
+    const B: SessionId = SessionId(2);
+
+    #[test]
+    fn a_wait_ends_by_count_or_by_deadline() {
+        let mut parking = Parking::default();
+        let acks = |offset, deadline| Parked::Acks {
+            offset,
+            replicas: 2,
+            deadline,
+        };
+        parking.park(A, acks(10, Some(500)));
+        parking.park(B, acks(20, None));
+        assert_eq!(parking.next_deadline(), Some(500));
+        let acked = |offset| if offset <= 10 { 2 } else { 1 };
+        assert_eq!(parking.due_acks(0, acked), [(A, 2)]);
+        assert_eq!(parking.due_acks(500, |_| 0), [(A, 0)]);
+        assert!(parking.answer(A, b":2\r\n".to_vec()));
+        assert!(!parking.answer(A, Vec::new()));
+        assert_eq!(parking.take_reply(A).as_deref(), Some(&b":2\r\n"[..]));
+        assert!(parking.take_reply(A).is_none());
+        assert!(parking.is_parked(B));
+    }
+
+    #[test]
+    fn releases_only_those_that_wait_for_that() {
+        let mut parking = Parking::default();
+        parking.park(A, Parked::Pause);
+        parking.park(B, Parked::Walk);
+        assert_eq!(parking.release(Parked::Pause), [A]);
+        assert!(parking.is_parked(B));
+        parking.forget(B);
+        assert!(parking.is_empty());
+    }
+
+    #[test]
+    fn pauses_overlap() {
+        let mut pause = Pause::default();
+        pause.begin(100, true);
+        pause.begin(50, false);
+        assert!(pause.everything());
+        pause.set_by_cluster(Some(300));
+        assert!(!pause.expire(100), "the cluster's pause goes on");
+        assert!(!pause.everything() && pause.any());
+        assert_eq!(pause.next_end(), Some(300));
+        assert!(pause.expire(300));
+    }
+}

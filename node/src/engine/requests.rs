@@ -1,0 +1,414 @@
+//! From a client's bytes to its replies.
+
+use crate::command::{Command, is_http, lookup, resolve};
+use crate::command::{Effect, Exec, NodeView, Refused};
+use crate::data::{Expiry, Key};
+use crate::engine::admit::Admission;
+use crate::engine::commit::Change;
+use crate::engine::{Acted, Engine};
+use crate::io::{Level, Progress, SessionState};
+use crate::resp::{Args, BATCH_MAX, Batch, Limits, ProtocolError, Reply};
+use crate::session::{ReplyMode, Session};
+use crate::time::Now;
+
+/// After so many bytes of input another connection has its turn ...
+const TURN_INPUT: usize = 64 * 1024;
+/// ... or of replies.
+const TURN_REPLY: usize = 1024 * 1024;
+
+/// The longest argument (`proto-max-bulk-len`).
+pub(super) const BULK_MAX: usize = 512 * 1024 * 1024;
+/// The longest request (`client-query-buffer-limit`).
+pub(super) const REQUEST_MAX: usize = 1024 * 1024 * 1024;
+
+/// The first key of each request of a batch, and which argument it is.
+type FirstKeys<'a> = [Option<(usize, Key<'a>)>; BATCH_MAX];
+
+/// How the execution of a batch goes on after a request.
+enum Next {
+    /// With the next one.
+    Go,
+    /// Not now: the request itself is still to be executed.
+    Park,
+    /// Not now: the request is done but for its reply.
+    Wait,
+    /// Not at all.
+    Close,
+}
+
+impl Engine {
+    /// Executes what has arrived, up to 64 KB of it, and appends the replies. Also called, with
+    /// whatever input there is, once `Resume` has named a parked session.
+    pub fn on_bytes(
+        &mut self,
+        session: &mut Session,
+        input: &[u8],
+        now: Now,
+        reply: &mut Reply,
+    ) -> Progress {
+        let replied = reply.len();
+        reply.set_resp3(session.resp3);
+        if let Some(progress) = self.held_back(session, reply) {
+            return progress;
+        }
+        self.begin(session, now);
+        let mut batch = std::mem::take(&mut self.batch);
+        let progress = self.batches(session, input, now, reply, &mut batch);
+        self.batch = batch;
+        self.stats.input_bytes += progress.consumed as u64;
+        self.stats.output_bytes += (reply.len() - replied) as u64;
+        let unread = input.len() - progress.consumed;
+        let command = self.last_command.take();
+        self.clients.note(session, command, unread, now);
+        progress
+    }
+
+    /// A session that waits executes nothing; one whose wait is over gets its reply first.
+    fn held_back(&mut self, session: &Session, reply: &mut Reply) -> Option<Progress> {
+        let stop = |state| Some(Progress { consumed: 0, state });
+        if self.clients.any_killed() && self.clients.is_killed(session.id) {
+            return stop(SessionState::Close);
+        }
+        if self.parking.is_empty() {
+            return None;
+        }
+        if let Some(bytes) = self.parking.take_reply(session.id)
+            && session.reply_mode == ReplyMode::On
+        {
+            reply.raw(&bytes);
+        }
+        if self.parking.is_parked(session.id) {
+            return stop(SessionState::Parked);
+        }
+        None
+    }
+
+    /// Fixes the time, and what becomes of expired keys, for what follows.
+    fn begin(&mut self, session: &Session, now: Now) {
+        let expiry = if self.is_replica || self.pause.any() {
+            Expiry::Hide
+        } else {
+            Expiry::Delete
+        };
+        self.data.set_expiry(expiry);
+        self.data.begin(now, !session.no_touch);
+    }
+
+    fn batches(
+        &mut self,
+        session: &mut Session,
+        input: &[u8],
+        now: Now,
+        reply: &mut Reply,
+        batch: &mut Batch,
+    ) -> Progress {
+        let replied = reply.len();
+        let mut consumed = 0;
+        self.stamp = self.stopwatch.micros();
+        loop {
+            let rest = &input[consumed..];
+            let limits = Limits {
+                bulk_max: BULK_MAX,
+                request_max: REQUEST_MAX,
+                authenticated: session.authenticated,
+            };
+            session.decoder.decode(rest, &limits, batch);
+            if let Some((done, state)) = self.batch(session, rest, batch, now, reply) {
+                consumed += done;
+                return Progress { consumed, state };
+            }
+            consumed += batch.tail();
+            if let Some(error) = batch.error() {
+                if session.authenticated && !limits.authenticated {
+                    continue;
+                }
+                return self.protocol_error(session, error, consumed, reply);
+            }
+            if batch.len() < BATCH_MAX || consumed == input.len() {
+                let state = SessionState::NeedInput;
+                return Progress { consumed, state };
+            }
+            if consumed >= TURN_INPUT || reply.len() - replied >= TURN_REPLY {
+                let state = SessionState::MoreToDo;
+                return Progress { consumed, state };
+            }
+        }
+    }
+
+    /// Executes a batch. When it stops midway: how many bytes are done with, and why.
+    fn batch(
+        &mut self,
+        session: &mut Session,
+        input: &[u8],
+        batch: &Batch,
+        now: Now,
+        reply: &mut Reply,
+    ) -> Option<(usize, SessionState)> {
+        let keys = self.prefetch(session.db, input, batch);
+        for (request, key) in keys.iter().enumerate().take(batch.len()) {
+            let mut args = batch.args(input, request);
+            if let Some((index, key)) = key {
+                args = args.with_key(*index, key);
+            }
+            match self.request(session, &args, now, reply) {
+                Next::Go => {}
+                Next::Park => {
+                    let done = request.checked_sub(1).map_or(0, |before| batch.end(before));
+                    return Some((done, SessionState::Parked));
+                }
+                Next::Wait => return Some((batch.end(request), SessionState::Parked)),
+                Next::Close => return Some((batch.end(request), SessionState::Close)),
+            }
+        }
+        None
+    }
+
+    /// Finds the first key of each request, and brings what the batch will look for into the
+    /// cache: first the places in the tables, then the entries that stand there.
+    fn prefetch<'a>(&self, db: usize, input: &'a [u8], batch: &'a Batch) -> FirstKeys<'a> {
+        let mut keys: FirstKeys<'a> = [None; BATCH_MAX];
+        let several = batch.len() > 1;
+        for (request, place) in keys.iter_mut().enumerate().take(batch.len()) {
+            let args = batch.args(input, request);
+            let command = lookup(args.get(0));
+            if let Some(first) = command.and_then(|command| command.first_key(args.len())) {
+                let key = self.data.key(args.get(first));
+                if several {
+                    self.data.prefetch_home(db, &key);
+                }
+                *place = Some((first, key));
+            }
+        }
+        if several {
+            for (_, key) in keys.iter().flatten() {
+                self.data.prefetch_entry(db, key);
+            }
+        }
+        keys
+    }
+
+    fn request(
+        &mut self,
+        session: &mut Session,
+        args: &Args<'_>,
+        now: Now,
+        reply: &mut Reply,
+    ) -> Next {
+        let start = reply.len();
+        let mode = session.reply_mode;
+        let was_asking = session.asking;
+        let next = match resolve(args) {
+            Ok(command) => {
+                let next = self.resolved(session, command, args, now, reply);
+                if was_asking && session.multi.is_none() && command.id != self.known.asking {
+                    session.asking = false;
+                }
+                next
+            }
+            Err(_) if is_http(args.get(0)) => {
+                self.log(
+                    Level::Warning,
+                    format!(
+                        "Possible attack: {} speaks HTTP to this port. It is disconnected.",
+                        session.remote
+                    ),
+                );
+                Next::Close
+            }
+            Err(refused) => {
+                self.refuse(session, None, &refused, reply);
+                Next::Go
+            }
+        };
+        match mode {
+            ReplyMode::On => {}
+            ReplyMode::Off if session.reply_mode == ReplyMode::On => {}
+            ReplyMode::Off => reply.truncate(start),
+            ReplyMode::SkipNext => {
+                reply.truncate(start);
+                if session.reply_mode == ReplyMode::SkipNext {
+                    session.reply_mode = ReplyMode::On;
+                }
+            }
+        }
+        next
+    }
+
+    fn resolved(
+        &mut self,
+        session: &mut Session,
+        command: &'static Command,
+        args: &Args<'_>,
+        now: Now,
+        reply: &mut Reply,
+    ) -> Next {
+        self.last_command = Some(command.spec.name);
+        match self.admit(session, command, args, now) {
+            Ok(Admission::Run) => match self.run(session, command, args, now, reply) {
+                Acted::Replied => Next::Go,
+                Acted::Waiting => Next::Wait,
+                Acted::Close => Next::Close,
+            },
+            Ok(Admission::Queue) => {
+                Engine::queue(session, args, reply);
+                Next::Go
+            }
+            Ok(Admission::Park(why)) => {
+                self.park(session.id, why);
+                Next::Park
+            }
+            Err(refused) => {
+                self.refuse(session, Some(command), &refused, reply);
+                Next::Go
+            }
+        }
+    }
+
+    /// Replies that a request is not executed.
+    #[cold]
+    fn refuse(
+        &mut self,
+        session: &mut Session,
+        command: Option<&'static Command>,
+        refused: &Refused,
+        reply: &mut Reply,
+    ) {
+        if let Some(command) = command {
+            self.stats.of_command(command.id).rejected += 1;
+        }
+        let is_exec = command.is_some_and(|command| command.id == self.known.exec);
+        self.stats.count_error(refused.0.as_bytes());
+        let redirected = ["MOVED", "ASK", "CLUSTERDOWN", "CROSSSLOT", "TRYAGAIN"];
+        if !is_exec || session.multi.is_none() {
+            reply.error(&refused.0);
+            Engine::spoil_transaction(session);
+            return;
+        }
+        self.end_transaction(session);
+        if redirected.iter().any(|code| refused.0.starts_with(code)) {
+            reply.error(&refused.0);
+        } else {
+            let why = &refused.0;
+            reply.error(&format!(
+                "EXECABORT Transaction discarded because of: {why}"
+            ));
+        }
+    }
+
+    /// Executes a command and commits what it changed.
+    #[inline]
+    pub(super) fn run(
+        &mut self,
+        session: &mut Session,
+        command: &'static Command,
+        args: &Args<'_>,
+        now: Now,
+        reply: &mut Reply,
+    ) -> Acted {
+        let start = reply.len();
+        let view = NodeView {
+            config: &self.config,
+            is_replica: self.is_replica,
+            random: self.random.next(),
+        };
+        let mut exec = Exec {
+            node: &view,
+            data: &mut self.data,
+            session,
+            now,
+        };
+        let mut acted = Acted::Replied;
+        match (command.spec.run)(&mut exec, args, reply) {
+            Ok(Effect::None) => self.commit_expired(),
+            Ok(Effect::AsWritten) => self.wrote(session, Change::Request(*args)),
+            Ok(Effect::Rewritten(commands)) => self.wrote(session, Change::Commands(&commands)),
+            Ok(Effect::Ask(action)) => acted = self.act(*action, session, args, now, reply),
+            Err(refused) => {
+                reply.truncate(start);
+                reply.error(&refused.0);
+                self.commit_expired();
+            }
+        }
+        self.account(session, command, args, now, &reply.bytes()[start..]);
+        acted
+    }
+
+    fn wrote(&mut self, session: &mut Session, change: Change<'_>) {
+        self.commit(session.db, change);
+        session.last_write_offset = self.replication.offset();
+    }
+
+    /// Counts an executed command, and notes it if it was slow.
+    #[inline]
+    fn account(
+        &mut self,
+        session: &Session,
+        command: &'static Command,
+        args: &Args<'_>,
+        now: Now,
+        replied: &[u8],
+    ) {
+        let stamp = self.stopwatch.micros();
+        let micros = stamp.saturating_sub(self.stamp);
+        self.stamp = stamp;
+        self.stats.commands += 1;
+        let counts = self.stats.of_command(command.id);
+        counts.calls += 1;
+        counts.micros += micros;
+        if let [b'-', text @ ..] = replied {
+            counts.failed += 1;
+            self.stats.count_error(text);
+        }
+        let slow = self.config.slowlog_log_slower_than;
+        if slow >= 0 && micros >= slow as u64 {
+            self.note_slow(session, command, args, micros, now);
+        }
+    }
+
+    #[cold]
+    fn note_slow(
+        &mut self,
+        session: &Session,
+        command: &'static Command,
+        args: &Args<'_>,
+        micros: u64,
+        now: Now,
+    ) {
+        use crate::command::spec::Flag;
+        let flags = command.flags();
+        if !flags.has(Flag::SkipSlowLog) && command.id != self.known.exec {
+            let max = self.config.slowlog_max_len;
+            (self.slowlog).note(args, session, micros, now.unix_ms(), max);
+        }
+        let event = if flags.has(Flag::Fast) {
+            "fast-command"
+        } else {
+            "command"
+        };
+        let threshold = self.config.latency_monitor_threshold;
+        (self.latency).note(event, micros / 1000, threshold, now.unix_ms());
+    }
+
+    #[cold]
+    fn protocol_error(
+        &mut self,
+        session: &Session,
+        error: ProtocolError,
+        consumed: usize,
+        reply: &mut Reply,
+    ) -> Progress {
+        self.log(
+            Level::Verbose,
+            format!("{error} from {} (id {})", session.remote, session.id.0),
+        );
+        if error != ProtocolError::RequestTooBig {
+            let text = format!("ERR {error}");
+            self.stats.count_error(text.as_bytes());
+            reply.error(&text);
+        }
+        Progress {
+            consumed,
+            state: SessionState::Close,
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Counters for INFO and the metrics. Those that users may reset go with CONFIG RESETSTAT.
+
+use std::collections::BTreeMap;
+
+use crate::time::Now;
+
+/// Rates are means over so many samples ...
+const SAMPLES: usize = 16;
+/// ... taken this often, in milliseconds.
+const SAMPLE_MS: u64 = 100;
+
+/// Error codes beyond so many are not told apart.
+const MAX_ERROR_CODES: usize = 128;
+
+/// The counters.
+#[derive(Debug, Default)]
+pub(super) struct Stats {
+    pub(super) connections: u64,
+    pub(super) rejected_connections: u64,
+    pub(super) commands: u64,
+    pub(super) input_bytes: u64,
+    pub(super) output_bytes: u64,
+    pub(super) errors: u64,
+    /// What replicas asked for with PSYNC got.
+    pub(super) sync_full: u64,
+    pub(super) sync_partial_ok: u64,
+    pub(super) sync_partial_err: u64,
+    /// Changes since the start, for `rdb_changes_since_last_save` and tests.
+    pub(super) changes: u64,
+    /// Keys removed because their slot went elsewhere.
+    pub(super) slots_lost_keys: u64,
+    pub(super) expire_cycle_cap_reached: u64,
+    error_codes: BTreeMap<String, u64>,
+    by_command: Vec<CommandStats>,
+    pub(super) peak_memory: usize,
+    commands_rate: Rate,
+    input_rate: Rate,
+    output_rate: Rate,
+}
+
+/// What one command has done, by its place in the table of commands.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct CommandStats {
+    pub(super) calls: u64,
+    pub(super) micros: u64,
+    pub(super) rejected: u64,
+    pub(super) failed: u64,
+}
+
+/// A rate per second.
+#[derive(Debug, Default)]
+struct Rate {
+    samples: [u64; SAMPLES],
+    next: usize,
+    last: Option<(u64, u64)>,
+}
+
+impl Stats {
+    /// Counters for so many commands.
+    pub(super) fn new(commands: usize) -> Stats {
+        Stats {
+            by_command: vec![CommandStats::default(); commands],
+            ..Stats::default()
+        }
+    }
+
+    /// CONFIG RESETSTAT.
+    pub(super) fn reset(&mut self) {
+        *self = Stats {
+            changes: self.changes,
+            peak_memory: self.peak_memory,
+            commands_rate: std::mem::take(&mut self.commands_rate),
+            input_rate: std::mem::take(&mut self.input_rate),
+            output_rate: std::mem::take(&mut self.output_rate),
+            ..Stats::new(self.by_command.len())
+        };
+    }
+
+    pub(super) fn of_command(&mut self, index: usize) -> &mut CommandStats {
+        &mut self.by_command[index]
+    }
+
+    /// Those that were called or refused, by their place in the table.
+    pub(super) fn used_commands(&self) -> impl Iterator<Item = (usize, &CommandStats)> {
+        let used = |(_, stats): &(usize, &CommandStats)| {
+            stats.calls > 0 || stats.rejected > 0 || stats.failed > 0
+        };
+        self.by_command.iter().enumerate().filter(used)
+    }
+
+    /// An error reply: its text without the `-`.
+    pub(super) fn count_error(&mut self, text: &[u8]) {
+        self.errors += 1;
+        let end = text.iter().position(|&b| b == b' ' || b == b'\r');
+        let code = String::from_utf8_lossy(&text[..end.unwrap_or(text.len())]);
+        if let Some(count) = self.error_codes.get_mut(code.as_ref()) {
+            *count += 1;
+        } else if self.error_codes.len() < MAX_ERROR_CODES {
+            self.error_codes.insert(code.into_owned(), 1);
+        }
+    }
+
+    pub(super) fn error_codes(&self) -> impl Iterator<Item = (&str, u64)> {
+        (self.error_codes.iter()).map(|(code, &count)| (code.as_str(), count))
+    }
+
+    /// Ten times a second.
+    pub(super) fn sample(&mut self, memory: usize, now: Now) {
+        self.peak_memory = self.peak_memory.max(memory);
+        self.commands_rate.sample(self.commands, now);
+        self.input_rate.sample(self.input_bytes, now);
+        self.output_rate.sample(self.output_bytes, now);
+    }
+
+    pub(super) fn commands_per_second(&self) -> u64 {
+        self.commands_rate.mean()
+    }
+
+    pub(super) fn input_per_second(&self) -> u64 {
+        self.input_rate.mean()
+    }
+
+    pub(super) fn output_per_second(&self) -> u64 {
+        self.output_rate.mean()
+    }
+}
+
+impl Rate {
+    fn sample(&mut self, total: u64, now: Now) {
+        let Some((then, before)) = self.last else {
+            self.last = Some((now.mono_us, total));
+            return;
+        };
+        let elapsed = now.mono_us.saturating_sub(then);
+        if elapsed < SAMPLE_MS * 1000 {
+            return;
+        }
+        let per_second = u128::from(total.saturating_sub(before)) * 1_000_000 / u128::from(elapsed);
+        self.samples[self.next] = u64::try_from(per_second).unwrap_or(u64::MAX);
+        self.next = (self.next + 1) % SAMPLES;
+        self.last = Some((now.mono_us, total));
+    }
+
+    fn mean(&self) -> u64 {
+        self.samples.iter().sum::<u64>() / SAMPLES as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(mono_ms: u64) -> Now {
+        Now {
+            mono_us: mono_ms * 1000,
+            unix_us: 0,
+        }
+    }
+
+    #[test]
+    fn a_rate_is_a_mean_over_its_samples() {
+        let mut stats = Stats::new(1);
+        for sample in 0..=SAMPLES as u64 {
+            stats.commands = sample * 50;
+            stats.sample(0, at(sample * 100));
+        }
+        assert_eq!(stats.commands_per_second(), 500);
+    }
+
+    #[test]
+    fn errors_are_counted_by_code() {
+        let mut stats = Stats::new(1);
+        for text in ["ERR no", "MOVED 1 a:1", "ERR what\r\n", "WRONGTYPE"] {
+            stats.count_error(text.as_bytes());
+        }
+        let codes: Vec<(&str, u64)> = stats.error_codes().collect();
+        assert_eq!(codes, [("ERR", 2), ("MOVED", 1), ("WRONGTYPE", 1)]);
+        stats.reset();
+        assert_eq!((stats.errors, stats.error_codes().count()), (0, 0));
+    }
+}

@@ -1,0 +1,172 @@
+//! Whole engines, driven by text: what a client writes and what it reads.
+
+mod clients;
+mod cluster;
+mod keys;
+mod pauses;
+mod protocol;
+mod timers;
+mod transactions;
+
+use super::{Boot, Engine};
+use crate::config::Config;
+use crate::io::{DiskEvent, Output, Peer, SessionId, SessionState};
+use crate::resp::Reply;
+use crate::session::Session;
+use crate::time::{Now, Stopwatch};
+
+/// A stopwatch that stands still.
+struct Still;
+
+impl Stopwatch for Still {
+    fn micros(&self) -> u64 {
+        0
+    }
+}
+
+/// An engine with its clock.
+struct Node {
+    engine: Engine,
+    now: Now,
+    outputs: Vec<Output>,
+}
+
+/// A client connection.
+struct Client {
+    session: Session,
+    unread: Vec<u8>,
+    state: SessionState,
+}
+
+fn boot() -> Boot {
+    Boot {
+        nodes_conf: None,
+        config_file: None,
+        config_text: None,
+        run_id: [b'a'; 40],
+        hash_key: [1, 2],
+        random_seed: 7,
+        pid: 1,
+        executable: String::new(),
+        os: String::new(),
+    }
+}
+
+impl Node {
+    fn standalone() -> Node {
+        Node::with(Config::default())
+    }
+
+    /// A master of all slots.
+    fn master() -> Node {
+        Node::cluster_with(Config::default())
+    }
+
+    fn cluster_with(config: Config) -> Node {
+        let mut node = Node::with(Config {
+            cluster_enabled: true,
+            ..config
+        });
+        let mut client = node.client();
+        if let Some(password) = node.engine.config.requirepass.clone() {
+            let password = String::from_utf8(password).expect("the test's own");
+            node.ask(&mut client, &format!("AUTH {password}"));
+        }
+        assert_eq!(
+            node.ask(&mut client, "CLUSTER ADDSLOTSRANGE 0 16383"),
+            "+OK\r\n"
+        );
+        node.pass(5000);
+        assert!(
+            node.ask(&mut client, "CLUSTER INFO")
+                .contains("cluster_state:ok")
+        );
+        node
+    }
+
+    fn with(config: Config) -> Node {
+        let now = Now {
+            unix_us: 1_700_000_000_000_000,
+            mono_us: 1_000_000,
+        };
+        let mut engine =
+            Engine::start(config, boot(), Box::new(Still), now).expect("a fresh node starts");
+        engine.on_disk(DiskEvent::LoadEnd, now);
+        let mut node = Node {
+            engine,
+            now,
+            outputs: Vec::new(),
+        };
+        node.drain();
+        node
+    }
+
+    fn client(&mut self) -> Client {
+        self.client_from([127, 0, 0, 1])
+            .expect("this machine is admitted")
+    }
+
+    fn client_from(&mut self, ip: [u8; 4]) -> Result<Client, String> {
+        let peer = Peer {
+            remote: (ip, 40_000).into(),
+            local: ([127, 0, 0, 1], 6379).into(),
+        };
+        let session = (self.engine.open(peer, self.now))
+            .map_err(|refusal| String::from_utf8(refusal).expect("a refusal is text"))?;
+        Ok(Client {
+            session,
+            unread: Vec::new(),
+            state: SessionState::NeedInput,
+        })
+    }
+
+    /// Sends bytes and returns what is replied at once.
+    fn send(&mut self, client: &mut Client, bytes: &[u8]) -> String {
+        client.unread.extend_from_slice(bytes);
+        let mut reply = Reply::new();
+        loop {
+            let unread = std::mem::take(&mut client.unread);
+            let progress =
+                (self.engine).on_bytes(&mut client.session, &unread, self.now, &mut reply);
+            client.unread = unread[progress.consumed..].to_vec();
+            client.state = progress.state;
+            if progress.state != SessionState::MoreToDo {
+                break;
+            }
+        }
+        self.engine.on_turn(self.now);
+        self.drain();
+        String::from_utf8_lossy(reply.bytes()).into_owned()
+    }
+
+    /// Sends one line, or several, and returns what is replied at once.
+    fn ask(&mut self, client: &mut Client, lines: &str) -> String {
+        self.send(client, format!("{lines}\n").as_bytes())
+    }
+
+    /// Lets time pass, in milliseconds, with all timers that come due.
+    fn pass(&mut self, millis: u64) {
+        let end = self.now.mono_us + millis * 1000;
+        while self.now.mono_us < end {
+            let next = (self.engine.next_timer() * 1000).clamp(self.now.mono_us + 1, end);
+            self.now.unix_us += (next - self.now.mono_us).cast_signed();
+            self.now.mono_us = next;
+            self.engine.on_timer(self.now);
+            self.engine.on_turn(self.now);
+            self.drain();
+        }
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.engine.poll_output() {
+            self.outputs.push(output);
+        }
+    }
+
+    /// Whether the session was named for resumption since the last time this was asked.
+    fn resumed(&mut self, session: SessionId) -> bool {
+        let before = self.outputs.len();
+        (self.outputs).retain(|output| !matches!(output, Output::Resume(id) if *id == session));
+        self.outputs.len() < before
+    }
+}

@@ -1,0 +1,136 @@
+//! The regular work.
+
+use crate::engine::Engine;
+use crate::io::Level;
+use crate::session::SessionRole;
+use crate::time::Now;
+
+/// How often the regular work is done, in milliseconds.
+const CRON_MS: u64 = 100;
+/// How many expired keys one cycle removes at most ...
+const EXPIRE_LIMIT: usize = 200;
+/// ... and how soon the next one follows when there were as many, in milliseconds.
+const EXPIRE_AGAIN_MS: u64 = 2;
+/// How many keys that a flush left behind are freed in one turn.
+const RECLAIM_LIMIT: usize = 512;
+
+/// When what is due.
+#[derive(Debug)]
+pub(super) struct Timers {
+    cron: u64,
+    expire: u64,
+    idle: u64,
+}
+
+impl Timers {
+    pub(super) fn new(now: Now) -> Timers {
+        let now = now.mono_ms();
+        Timers {
+            cron: now,
+            expire: now + CRON_MS,
+            idle: now + 1000,
+        }
+    }
+}
+
+impl Engine {
+    /// The time of `next_timer` has come (or later).
+    pub fn on_timer(&mut self, now: Now) {
+        self.cluster_timer(now);
+        if self.pause.expire(now.mono_ms()) {
+            self.resume_paused();
+        }
+        self.resume_acked(now);
+        if now.mono_ms() >= self.timers.expire {
+            self.expire_keys(now);
+        }
+        if now.mono_ms() >= self.timers.cron {
+            self.timers.cron = now.mono_ms() + CRON_MS;
+            self.cron(now);
+        }
+    }
+
+    /// When `on_timer` wants to be called, in milliseconds of the monotonic scale.
+    #[must_use]
+    pub fn next_timer(&self) -> u64 {
+        let cluster = self.cluster.as_ref().map(|cluster| cluster.next_timer());
+        let own = [self.timers.cron, self.timers.expire];
+        let waits = [self.pause.next_end(), self.parking.next_deadline(), cluster];
+        let all = own.into_iter().chain(waits.into_iter().flatten());
+        all.min().unwrap_or(self.timers.cron)
+    }
+
+    /// The end of a turn: feeds the replicas, steps the walk. True when there is more to do at
+    /// once: call again soon, with other work in between.
+    pub fn on_turn(&mut self, now: Now) -> bool {
+        let walks = self.step_walk(now);
+        self.resume_walked();
+        self.feed_replicas(now);
+        self.resume_acked(now);
+        let frees = self.data.reclaim_step(RECLAIM_LIMIT);
+        walks || frees
+    }
+
+    fn cron(&mut self, now: Now) {
+        self.replication_cron(now);
+        self.snapshot_cron(now);
+        self.withhold_cron(now);
+        self.shutdown_cron(now);
+        let memory = self.memory_used();
+        self.stats.sample(memory, now);
+        if now.mono_ms() >= self.timers.idle {
+            self.timers.idle = now.mono_ms() + 1000;
+            self.close_idle(now);
+        }
+    }
+
+    /// Removes keys whose time has come: a master's task, unless its clients are paused, since
+    /// then nothing may enter the stream.
+    fn expire_keys(&mut self, now: Now) {
+        self.timers.expire = now.mono_ms() + CRON_MS;
+        if self.is_replica || self.pause.any() || !self.active_expiry || self.is_loading() {
+            return;
+        }
+        let begun = self.stopwatch.micros();
+        let removed = self.data.expire_cycle(now, EXPIRE_LIMIT);
+        if removed == 0 {
+            return;
+        }
+        if removed >= EXPIRE_LIMIT {
+            self.stats.expire_cycle_cap_reached += 1;
+            self.timers.expire = now.mono_ms() + EXPIRE_AGAIN_MS;
+        }
+        self.commit_expired();
+        let took = self.stopwatch.micros().saturating_sub(begun) / 1000;
+        let threshold = self.config.latency_monitor_threshold;
+        (self.latency).note("expire-cycle", took, threshold, now.unix_ms());
+    }
+
+    /// Closes clients that have said nothing for longer than `timeout`, and those that take too
+    /// little of what they are sent.
+    fn close_idle(&mut self, now: Now) {
+        let timeout = self.config.timeout.saturating_mul(1000);
+        let hard = self.config.client_output_buffer_limit.normal.hard;
+        let mut ended = Vec::new();
+        for (id, record) in self.clients.iter() {
+            if record.role != SessionRole::Normal || record.killed {
+                continue;
+            }
+            let idle = now.mono_ms().saturating_sub(record.active);
+            if timeout > 0 && idle > timeout && !record.parked {
+                ended.push((id, "it was idle for too long"));
+            } else if hard > 0 && record.unsent as u64 > hard {
+                ended.push((id, "its output limit was passed"));
+            }
+        }
+        for (id, why) in ended {
+            self.log(Level::Verbose, format!("Closing client {}: {why}", id.0));
+            self.kill_session(id);
+        }
+    }
+
+    /// What the data, and what belongs to it, take of the memory, in bytes.
+    pub(super) fn memory_used(&self) -> usize {
+        self.data.stats().memory
+    }
+}

@@ -1,0 +1,119 @@
+//! A GET, hit or miss, allocates nothing once everything has its size.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use slotkeeper_node::config::Config;
+use slotkeeper_node::engine::{Boot, Engine};
+use slotkeeper_node::io::{DiskEvent, Peer, SessionState};
+use slotkeeper_node::resp::Reply;
+use slotkeeper_node::session::Session;
+use slotkeeper_node::time::{Now, Stopwatch};
+
+struct Counting;
+
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+#[expect(
+    unsafe_code,
+    reason = "an allocator that counts can be had in no other way"
+)]
+// SAFETY: every call is handed on to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+struct Still;
+
+impl Stopwatch for Still {
+    fn micros(&self) -> u64 {
+        0
+    }
+}
+
+fn node(cluster_enabled: bool) -> (Engine, Session, Now) {
+    let now = Now {
+        unix_us: 1_700_000_000_000_000,
+        mono_us: 1,
+    };
+    let config = Config {
+        cluster_enabled,
+        ..Config::default()
+    };
+    let boot = Boot {
+        nodes_conf: None,
+        config_file: None,
+        config_text: None,
+        run_id: [b'a'; 40],
+        hash_key: [1, 2],
+        random_seed: 1,
+        pid: 1,
+        executable: String::new(),
+        os: String::new(),
+    };
+    let mut engine = Engine::start(config, boot, Box::new(Still), now).expect("a fresh node");
+    engine.on_disk(DiskEvent::LoadEnd, now);
+    let address = ([127, 0, 0, 1], 1).into();
+    let peer = Peer {
+        remote: address,
+        local: address,
+    };
+    let session = engine.open(peer, now).expect("this machine is admitted");
+    (engine, session, now)
+}
+
+fn run(engine: &mut Engine, session: &mut Session, now: Now, input: &[u8], reply: &mut Reply) {
+    reply.clear();
+    let progress = engine.on_bytes(session, input, now, reply);
+    assert_eq!(progress.state, SessionState::NeedInput);
+    assert_eq!(progress.consumed, input.len());
+}
+
+fn get_allocates_nothing(cluster_enabled: bool) {
+    let (mut engine, mut session, mut now) = node(cluster_enabled);
+    let mut reply = Reply::new();
+    if cluster_enabled {
+        let all = b"CLUSTER ADDSLOTSRANGE 0 16383\r\n";
+        run(&mut engine, &mut session, now, all, &mut reply);
+        for _ in 0..100 {
+            now.mono_us += 100_000;
+            engine.on_timer(now);
+        }
+    }
+    let set = b"SET key 0123456789012345678901234567890123456789\r\n";
+    run(&mut engine, &mut session, now, set, &mut reply);
+    while engine.poll_output().is_some() {}
+    let gets = b"*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n*2\r\n$3\r\nGET\r\n$2\r\nno\r\n".repeat(40);
+    run(&mut engine, &mut session, now, &gets, &mut reply);
+    let expected = "$40\r\n0123456789012345678901234567890123456789\r\n$-1\r\n".repeat(40);
+    assert_eq!(String::from_utf8_lossy(reply.bytes()), expected);
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    for _ in 0..100 {
+        run(&mut engine, &mut session, now, &gets, &mut reply);
+        engine.on_turn(now);
+    }
+    let after = ALLOCATIONS.load(Ordering::Relaxed);
+    assert_eq!(after - before, 0, "cluster_enabled {cluster_enabled}");
+}
+
+/// One test, so that no other thread allocates meanwhile.
+#[test]
+fn a_get_allocates_nothing() {
+    get_allocates_nothing(false);
+    get_allocates_nothing(true);
+}
