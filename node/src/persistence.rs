@@ -1,3 +1,4 @@
 //! RDB files and snapshots.
 
 pub mod rdb;
+pub mod snapshot;

@@ -1,0 +1,294 @@
+//! When a snapshot is made, and how far it has come. The walk hands out the data; this machine
+//! says what to do with the file.
+
+use bytes::Bytes;
+
+use crate::config::SavePoint;
+use crate::io::{DiskOp, SessionId};
+use crate::time::Now;
+
+/// After a failed snapshot the save points wait so long, in milliseconds.
+const RETRY_MS: u64 = 5000;
+
+/// What the node remembers of its snapshots.
+#[derive(Debug)]
+pub struct Snapshots {
+    job: Option<Job>,
+    scheduled: bool,
+    /// Sessions that SAVE keeps waiting.
+    waiting: Vec<SessionId>,
+    /// Changes since the last snapshot that is in place.
+    changes: u64,
+    last_saved_unix: i64,
+    last_saved_ms: u64,
+    last_try_ms: u64,
+    last_ok: bool,
+    last_secs: i64,
+    made: u64,
+}
+
+#[derive(Debug)]
+struct Job {
+    stage: Stage,
+    started: Now,
+    /// Changes that the file will hold.
+    changes: u64,
+}
+
+/// How far a snapshot is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The file is being opened.
+    Opening,
+    /// The walk writes it.
+    Walking,
+    /// It is being made durable.
+    Committing,
+}
+
+/// How a snapshot ended.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Whose SAVE waited for it.
+    pub waiting: Vec<SessionId>,
+}
+
+impl Snapshots {
+    /// Nothing was saved by this process.
+    #[must_use]
+    pub fn new(now: Now) -> Snapshots {
+        Snapshots {
+            job: None,
+            scheduled: false,
+            waiting: Vec::new(),
+            changes: 0,
+            last_saved_unix: now.unix_ms() / 1000,
+            last_saved_ms: now.mono_ms(),
+            last_try_ms: 0,
+            last_ok: true,
+            last_secs: -1,
+            made: 0,
+        }
+    }
+
+    /// So many keys were changed.
+    pub fn count(&mut self, changes: u64) {
+        self.changes += changes;
+    }
+
+    /// The data set is as a file has it (it was just loaded).
+    pub fn is_unchanged(&mut self) {
+        self.changes = 0;
+    }
+
+    /// Changes since the last snapshot.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// How far the one in progress is.
+    #[must_use]
+    pub fn stage(&self) -> Option<Stage> {
+        self.job.as_ref().map(|job| job.stage)
+    }
+
+    /// Makes one as soon as it can begin. A session that waits for it is answered when it ends.
+    pub fn schedule(&mut self, waiting: Option<SessionId>) {
+        self.scheduled = true;
+        self.waiting.extend(waiting);
+    }
+
+    /// Whether one shall begin now: it was asked for, or a save point is reached.
+    #[must_use]
+    pub fn is_due(&self, points: &[SavePoint], now: Now) -> bool {
+        if self.job.is_some() {
+            return false;
+        }
+        let elapsed = now.mono_ms().saturating_sub(self.last_saved_ms) / 1000;
+        let reached = |point: &SavePoint| self.changes >= point.changes && elapsed > point.seconds;
+        let may = self.last_ok || now.mono_ms() > self.last_try_ms + RETRY_MS;
+        self.scheduled || (may && points.iter().any(reached))
+    }
+
+    /// Whether one was asked for and has not begun.
+    #[must_use]
+    pub fn is_scheduled(&self) -> bool {
+        self.scheduled
+    }
+
+    /// Begins one. The walk starts when the file is [open](Self::opened).
+    pub fn begin(&mut self, now: Now) -> DiskOp {
+        self.scheduled = false;
+        self.last_try_ms = now.mono_ms();
+        let stage = Stage::Opening;
+        self.job = Some(Job {
+            stage,
+            started: now,
+            changes: 0,
+        });
+        DiskOp::SnapshotBegin
+    }
+
+    /// The file is open, the walk starts at this moment.
+    pub fn opened(&mut self) {
+        let changes = self.changes;
+        if let Some(job) = &mut self.job {
+            job.stage = Stage::Walking;
+            job.changes = changes;
+        }
+    }
+
+    /// The walk has handed everything out: the last bytes, and what to do then.
+    pub fn walked(&mut self, rest: Bytes) -> [DiskOp; 2] {
+        if let Some(job) = &mut self.job {
+            job.stage = Stage::Committing;
+        }
+        [DiskOp::SnapshotWrite(rest), DiskOp::SnapshotCommit]
+    }
+
+    /// It is in place.
+    pub fn saved(&mut self, now: Now) -> Ended {
+        if let Some(job) = self.job.take() {
+            self.changes -= job.changes.min(self.changes);
+            self.last_secs = (now.mono_ms() - job.started.mono_ms()).cast_signed() / 1000;
+        }
+        self.last_saved_unix = now.unix_ms() / 1000;
+        self.last_saved_ms = now.mono_ms();
+        self.made += 1;
+        self.ended(true)
+    }
+
+    /// It could not be made.
+    pub fn failed(&mut self) -> Ended {
+        self.job = None;
+        self.ended(false)
+    }
+
+    fn ended(&mut self, ok: bool) -> Ended {
+        self.last_ok = ok;
+        // A SAVE that came while the file was in the making waits for one of its own.
+        let waiting = if self.scheduled {
+            Vec::new()
+        } else {
+            std::mem::take(&mut self.waiting)
+        };
+        Ended { waiting }
+    }
+
+    /// When the last one was put in place (or the process started), in unix seconds.
+    #[must_use]
+    pub fn last_saved_unix(&self) -> i64 {
+        self.last_saved_unix
+    }
+
+    /// Whether the last one succeeded, or none was tried.
+    #[must_use]
+    pub fn last_ok(&self) -> bool {
+        self.last_ok
+    }
+
+    /// INFO's lines about them.
+    pub fn info(&self, now: Now, out: &mut String) {
+        let current = self.job.as_ref();
+        let secs = |job: &Job| (now.mono_ms() - job.started.mono_ms()).cast_signed() / 1000;
+        let status = if self.last_ok { "ok" } else { "err" };
+        for (name, value) in [
+            ("rdb_changes_since_last_save", self.changes.to_string()),
+            (
+                "rdb_bgsave_in_progress",
+                i32::from(current.is_some()).to_string(),
+            ),
+            ("rdb_last_save_time", self.last_saved_unix.to_string()),
+            ("rdb_last_bgsave_status", status.to_owned()),
+            ("rdb_last_bgsave_time_sec", self.last_secs.to_string()),
+            (
+                "rdb_current_bgsave_time_sec",
+                current.map_or(-1, secs).to_string(),
+            ),
+            ("rdb_saves", self.made.to_string()),
+        ] {
+            out.push_str(&format!("{name}:{value}\r\n"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(secs: u64) -> Now {
+        let mono_us = secs * 1_000_000;
+        Now {
+            unix_us: mono_us.cast_signed() + 7_000_000,
+            mono_us,
+        }
+    }
+
+    const POINTS: [SavePoint; 2] = [
+        SavePoint {
+            seconds: 100,
+            changes: 1,
+        },
+        SavePoint {
+            seconds: 10,
+            changes: 50,
+        },
+    ];
+
+    #[test]
+    fn a_save_point_needs_its_changes_and_its_time() {
+        let mut snapshots = Snapshots::new(at(0));
+        assert!(!snapshots.is_due(&POINTS, at(1000)));
+        snapshots.count(49);
+        assert!(!snapshots.is_due(&POINTS, at(100)));
+        assert!(snapshots.is_due(&POINTS, at(101)));
+        snapshots.count(1);
+        assert!(snapshots.is_due(&POINTS, at(11)));
+        assert!(!snapshots.is_due(&[], at(1000)));
+    }
+
+    #[test]
+    fn counts_what_the_file_does_not_hold() {
+        let mut snapshots = Snapshots::new(at(0));
+        snapshots.count(10);
+        assert!(matches!(snapshots.begin(at(1)), DiskOp::SnapshotBegin));
+        snapshots.count(3);
+        snapshots.opened();
+        snapshots.count(4);
+        assert!(!snapshots.is_due(&POINTS, at(1000)), "one at a time");
+        snapshots.walked(Bytes::new());
+        snapshots.saved(at(5));
+        assert_eq!((snapshots.changes(), snapshots.last_saved_unix()), (4, 12));
+    }
+
+    #[test]
+    fn a_failed_one_keeps_its_changes_and_is_tried_again() {
+        let mut snapshots = Snapshots::new(at(0));
+        snapshots.count(10);
+        snapshots.begin(at(200));
+        snapshots.opened();
+        snapshots.failed();
+        assert_eq!((snapshots.changes(), snapshots.last_ok()), (10, false));
+        assert!(!snapshots.is_due(&POINTS, at(205)));
+        assert!(snapshots.is_due(&POINTS, at(206)));
+        snapshots.schedule(None);
+        assert!(snapshots.is_due(&POINTS, at(201)), "unless somebody asks");
+    }
+
+    #[test]
+    fn who_asks_during_one_waits_for_the_next() {
+        let mut snapshots = Snapshots::new(at(0));
+        snapshots.begin(at(1));
+        snapshots.schedule(Some(SessionId(4)));
+        assert_eq!(snapshots.saved(at(2)), Ended { waiting: vec![] });
+        assert!(snapshots.is_due(&[], at(2)));
+        snapshots.begin(at(2));
+        assert_eq!(
+            snapshots.saved(at(3)),
+            Ended {
+                waiting: vec![SessionId(4)]
+            }
+        );
+    }
+}
