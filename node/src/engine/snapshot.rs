@@ -1,45 +1,281 @@
 //! RDB files: loading at the start, SAVE, BGSAVE, save points.
 
+use super::follow::DataSet;
+use super::follow::Place;
+use crate::cluster::Cluster;
 use crate::engine::{Acted, Engine};
-use crate::io::DiskEvent;
+use crate::io::{DiskEvent, DiskOp, Level, Output};
+use crate::persistence::rdb::{RdbItem, RdbReader, SECOND_ID};
+use crate::replication::ReplId;
+use crate::replication::withhold::Held;
 use crate::resp::Reply;
 use crate::session::Session;
 use crate::time::Now;
 
+/// The answer to SAVE while there is no whole data set.
+const INCOMPLETE: &str = "ERR The data set is incomplete until the sync with the master is done";
+
+/// The data file on its way into the keyspace.
+#[derive(Default)]
+pub(super) struct Load {
+    reader: RdbReader,
+    place: Place,
+    begun: bool,
+    ended: bool,
+    id: Option<ReplId>,
+    offset: Option<u64>,
+    second: Option<(ReplId, u64)>,
+}
+
+impl Load {
+    /// Takes up a remark about the history of the data.
+    fn remark(&mut self, name: &[u8], value: &[u8]) {
+        let text = || std::str::from_utf8(value).unwrap_or_default();
+        match name {
+            b"repl-id" => self.id = ReplId::parse(value),
+            b"repl-offset" => self.offset = text().parse().ok(),
+            SECOND_ID => {
+                self.second = text()
+                    .split_once(':')
+                    .and_then(|(id, end)| Some((ReplId::parse(id.as_bytes())?, end.parse().ok()?)));
+            }
+            _ => {}
+        }
+    }
+
+    fn held(&self) -> Option<Held> {
+        let (id, offset) = (self.id?, self.offset?);
+        Some(Held {
+            id,
+            offset,
+            second: self.second,
+        })
+    }
+}
+
 impl Engine {
     /// Whether the data file is still being loaded (or a full sync is being received).
     pub(super) fn is_loading(&self) -> bool {
-        false
+        self.is_loading_file() || self.replication.following.is_receiving()
+    }
+
+    /// Whether the data file is still being loaded.
+    pub(super) fn is_loading_file(&self) -> bool {
+        !self.replication.load.ended
     }
 
     /// Whether the last snapshot failed and writes must be refused (MISCONF).
     pub(super) fn snapshots_fail(&self) -> bool {
-        false
+        !self.replication.snapshots.last_ok() && !self.config.save.is_empty()
     }
 
     /// `LoadBytes`, `LoadEnd`, `LoadFailed`.
-    pub(super) fn on_load(&mut self, _event: DiskEvent<'_>, _now: Now) {}
+    pub(super) fn on_load(&mut self, event: DiskEvent<'_>, now: Now) {
+        match event {
+            DiskEvent::LoadBytes(bytes) => {
+                if let Err(reason) = self.load(bytes, now) {
+                    self.give_up_loading(&reason);
+                }
+            }
+            DiskEvent::LoadEnd if self.replication.load.ended => {}
+            DiskEvent::LoadEnd => {
+                let load = &self.replication.load;
+                if load.begun && !load.reader.is_done() {
+                    self.give_up_loading("Unexpected end of the RDB data");
+                } else {
+                    self.loaded(now);
+                }
+            }
+            DiskEvent::LoadFailed(reason) => self.give_up_loading(reason),
+            _ => {}
+        }
+    }
+
+    fn give_up_loading(&mut self, reason: &str) {
+        let text = format!("Fatal error loading the DB: {reason}. Exiting.");
+        self.log(Level::Warning, text);
+        self.out(Output::Exit(1));
+    }
+
+    fn load(&mut self, bytes: &[u8], now: Now) -> Result<(), String> {
+        let is_master = self.starts_as_master();
+        let mut load = std::mem::take(&mut self.replication.load);
+        load.begun = true;
+        self.data.begin(now, false);
+        let (mut reader, mut place) = (
+            std::mem::take(&mut load.reader),
+            std::mem::take(&mut load.place),
+        );
+        let data = &mut self.data;
+        let fed = reader.feed(bytes, &mut |item| {
+            if let RdbItem::Aux { name, value } = item {
+                load.remark(name, value);
+            }
+            place.put(data, &item, is_master, now)
+        });
+        (load.reader, load.place) = (reader, place);
+        self.replication.load = load;
+        let fed = fed.map_err(|error| error.to_string())?;
+        if fed.consumed < bytes.len() {
+            return Err("The RDB data go on after their end".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Whether this node starts as a master: nodes.conf says so, or there is no cluster.
+    fn starts_as_master(&self) -> bool {
+        self.cluster.as_ref().is_none_or(Cluster::is_master)
+    }
+
+    /// The whole file is in the keyspace, or there is none.
+    fn loaded(&mut self, now: Now) {
+        let load = &mut self.replication.load;
+        load.ended = true;
+        let (begun, keys, held) = (load.begun, load.place.keys, load.held());
+        if begun {
+            let secs = (now.mono_us - self.started.mono_us) as f64 / 1e6;
+            self.log(
+                Level::Notice,
+                format!("DB loaded from disk: {secs:.3} seconds, {keys} keys"),
+            );
+            self.replication.following.set_data_set(DataSet::Complete);
+        }
+        self.replication.held = held;
+        self.replication.snapshots.is_unchanged();
+        let master = self.starts_as_master();
+        if let Some(held) = held {
+            self.replication
+                .stream
+                .adopt(held.id, held.second, held.offset);
+            if master {
+                let id = ReplId::from_bits(self.random.bytes());
+                self.replication
+                    .stream
+                    .promote(id, self.config.repl_backlog_size);
+            }
+        }
+        self.start_withholding(now);
+        self.upstream_cron(now);
+    }
 
     /// `SnapshotWritten`, `SnapshotSaved`, `SnapshotFailed`.
-    pub(super) fn on_snapshot(&mut self, _event: DiskEvent<'_>, _now: Now) {}
+    pub(super) fn on_snapshot(&mut self, event: DiskEvent<'_>, now: Now) {
+        use crate::persistence::snapshot::Stage;
+        match event {
+            DiskEvent::SnapshotWritten(len) => match self.replication.snapshots.stage() {
+                Some(Stage::Opening) => self.replication.snapshots.opened(),
+                _ => self.snapshot_written(len),
+            },
+            DiskEvent::SnapshotSaved => {
+                let ended = self.replication.snapshots.saved(now);
+                self.log(Level::Notice, "DB saved on disk");
+                for session in ended.waiting {
+                    self.resume_with(session, b"+OK\r\n".to_vec());
+                }
+                self.snapshot_ended(true);
+            }
+            DiskEvent::SnapshotFailed(reason) => {
+                self.stop_snapshot_walk();
+                let ended = self.replication.snapshots.failed();
+                self.log(Level::Warning, format!("Error saving DB on disk: {reason}"));
+                for session in ended.waiting {
+                    self.resume_with(
+                        session,
+                        b"-ERR the snapshot failed, see the log\r\n".to_vec(),
+                    );
+                }
+                self.snapshot_ended(false);
+            }
+            _ => {}
+        }
+    }
 
     /// SAVE: `Waiting` until the file is in place.
-    pub(super) fn save(&mut self, _session: &Session, _now: Now, _reply: &mut Reply) -> Acted {
-        Acted::Replied
+    pub(super) fn save(&mut self, session: &Session, now: Now, reply: &mut Reply) -> Acted {
+        if self.replication.snapshots.stage().is_some() {
+            reply.error("ERR Background save already in progress");
+            return Acted::Replied;
+        }
+        if !self.may_save() {
+            reply.error(INCOMPLETE);
+            return Acted::Replied;
+        }
+        self.replication.snapshots.schedule(Some(session.id));
+        self.begin_due_snapshot(now);
+        Acted::Waiting
     }
 
     /// BGSAVE.
-    pub(super) fn background_save(&mut self, _schedule: bool, _now: Now, _reply: &mut Reply) {}
+    pub(super) fn background_save(&mut self, schedule: bool, now: Now, reply: &mut Reply) {
+        let in_progress = self.replication.snapshots.stage().is_some();
+        if in_progress && !schedule {
+            reply.error("ERR Background save already in progress");
+            return;
+        }
+        if !self.may_save() {
+            reply.error(INCOMPLETE);
+            return;
+        }
+        let waits = in_progress || self.is_walking();
+        self.replication.snapshots.schedule(None);
+        self.begin_due_snapshot(now);
+        if waits {
+            reply.simple("Background saving scheduled");
+        } else {
+            reply.simple("Background saving started");
+        }
+    }
 
     /// LASTSAVE.
-    pub(super) fn last_save(&self, _reply: &mut Reply) {}
+    pub(super) fn last_save(&self, reply: &mut Reply) {
+        reply.integer(self.replication.snapshots.last_saved_unix());
+    }
 
     /// So many changes were committed (for the save points).
-    pub(super) fn count_changes(&mut self, _changes: u64) {}
+    pub(super) fn count_changes(&mut self, changes: u64) {
+        self.replication.snapshots.count(changes);
+    }
 
     /// Ten times a second.
-    pub(super) fn snapshot_cron(&mut self, _now: Now) {}
+    pub(super) fn snapshot_cron(&mut self, now: Now) {
+        self.begin_due_snapshot(now);
+    }
+
+    /// Half a data set must not replace the file of a whole one.
+    pub(super) fn may_save(&self) -> bool {
+        !self.is_loading() && self.replication.following.data_set() != DataSet::Partial
+    }
+
+    pub(super) fn begin_due_snapshot(&mut self, now: Now) {
+        let due = self.replication.snapshots.is_due(&self.config.save, now);
+        if !due || self.is_walking() || !self.may_save() {
+            return;
+        }
+        if !self.replication.snapshots.is_scheduled() {
+            let changes = self.replication.snapshots.changes();
+            self.log(
+                Level::Notice,
+                format!("{changes} changes since the last snapshot. Saving..."),
+            );
+        }
+        let op = self.replication.snapshots.begin(now);
+        self.out(Output::Disk(op));
+    }
+
+    /// Throws away the snapshot that is being made, if any.
+    pub(super) fn abort_snapshot(&mut self) {
+        if self.replication.snapshots.stage().is_some() {
+            self.stop_snapshot_walk();
+            self.replication.snapshots.failed();
+            self.out(Output::Disk(DiskOp::SnapshotAbort));
+        }
+    }
 
     /// INFO persistence, without its heading.
-    pub(super) fn info_persistence(&self, _now: Now, _out: &mut String) {}
+    pub(super) fn info_persistence(&self, now: Now, out: &mut String) {
+        out.push_str(&format!("loading:{}\r\n", i32::from(self.is_loading())));
+        out.push_str("async_loading:0\r\n");
+        self.replication.snapshots.info(now, out);
+        out.push_str("aof_enabled:0\r\n");
+    }
 }

@@ -1,83 +1,442 @@
 //! The node as a master: its stream and its replicas.
 
+mod report;
+mod walk;
+
+use bytes::Bytes;
+
+use self::walk::Walk;
+use super::follow::Following;
+use super::shutdown::Leaving;
+use super::snapshot::Load;
+use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::engine::{Acted, Engine};
-use crate::io::SessionId;
+use crate::io::{Level, LinkId, Output, SessionId};
+use crate::persistence::snapshot::Snapshots;
 use crate::random::Random;
+use crate::replication::ReplId;
+use crate::replication::master::{Decision, Phase, Replica, Replicas, decide};
+use crate::replication::stream::Stream;
+use crate::replication::withhold::{Held, Withholding};
 use crate::request::ReplicationRequest;
 use crate::resp::Reply;
-use crate::session::Session;
+use crate::session::{Session, SessionRole};
 use crate::time::Now;
 
+/// The answer to PSYNC while there is no data set to give.
+const LOADING: &str = "LOADING Redis is loading the dataset in memory";
+
 /// All that replication and persistence remember between two calls.
-pub(super) struct Replication {}
+pub(super) struct Replication {
+    pub(super) stream: Stream,
+    pub(super) replicas: Replicas,
+    walk: Option<Walk>,
+    pub(super) following: Following,
+    pub(super) snapshots: Snapshots,
+    pub(super) load: Load,
+    pub(super) withholding: Option<Withholding>,
+    /// What the data file that was loaded says about its history.
+    pub(super) held: Option<Held>,
+    pub(super) leaving: Option<Leaving>,
+    last_upstream: u64,
+    last_enquiry: u64,
+    ping_at: u64,
+    newline_at: u64,
+}
 
 impl Replication {
-    pub(super) fn new(_config: &Config, _random: &mut Random, _now: Now) -> Replication {
-        Replication {}
+    pub(super) fn new(_config: &Config, random: &mut Random, now: Now) -> Replication {
+        Replication {
+            stream: Stream::new(ReplId::from_bits(random.bytes())),
+            replicas: Replicas::default(),
+            walk: None,
+            following: Following::default(),
+            snapshots: Snapshots::new(now),
+            load: Load::default(),
+            withholding: None,
+            held: None,
+            leaving: None,
+            last_upstream: 2 << 60,
+            last_enquiry: 3 << 60,
+            ping_at: 0,
+            newline_at: 0,
+        }
     }
 
     /// Whether anyone reads the stream, or may: otherwise commit writes none.
     pub(super) fn stream_active(&self) -> bool {
-        false
+        self.stream.is_kept()
     }
 
     /// Appends encoded commands that changed the database `db` to the stream, which selects it
     /// first when needed. Commit is the only caller.
-    pub(super) fn append(&mut self, _db: usize, _commands: &[u8]) {}
+    pub(super) fn append(&mut self, db: usize, commands: &[u8]) {
+        self.stream.commands(db, commands);
+    }
+
+    /// A change was committed that nobody reads: the offset tells that the data are not the same.
+    pub(super) fn count_change(&mut self) {
+        self.stream.count();
+    }
 
     /// The offset at the end of the stream.
     pub(super) fn offset(&self) -> u64 {
-        0
+        self.stream.offset()
     }
 
     /// How many replicas have confirmed the stream up to that offset, for WAIT.
-    pub(super) fn acked(&self, _offset: u64) -> usize {
-        0
+    pub(super) fn acked(&self, offset: u64) -> usize {
+        self.replicas.acked(offset)
     }
 
     /// How many replicas are online and were heard of within min-replicas-max-lag.
-    pub(super) fn good_replicas(&self, _config: &Config, _now: Now) -> usize {
-        0
+    pub(super) fn good_replicas(&self, config: &Config, now: Now) -> usize {
+        self.replicas
+            .good(config.min_replicas_max_lag, now.mono_ms())
     }
 
     /// Asks the replicas for their offsets now, not at their next second (WAIT).
-    pub(super) fn request_acks(&mut self) {}
+    pub(super) fn request_acks(&mut self) {
+        if self.replicas.count() > 0 {
+            self.stream.control(&["REPLCONF", "GETACK", "*"]);
+        }
+    }
+
+    /// An id for a link to our master.
+    pub(super) fn upstream_link(&mut self) -> LinkId {
+        self.last_upstream += 1;
+        LinkId(self.last_upstream)
+    }
+
+    /// The first of `count` ids for enquiries at other nodes.
+    pub(super) fn enquiry_links(&mut self, count: u64) -> LinkId {
+        self.last_enquiry += count;
+        LinkId(self.last_enquiry - count + 1)
+    }
 }
 
 impl Engine {
     /// REPLCONF, PSYNC, SYNC (WAIT is answered elsewhere).
     pub(super) fn on_replication_request(
         &mut self,
-        _request: &ReplicationRequest,
-        _session: &mut Session,
-        _now: Now,
+        request: &ReplicationRequest,
+        session: &mut Session,
+        now: Now,
         reply: &mut Reply,
     ) -> Acted {
-        let _ = reply;
+        match request {
+            ReplicationRequest::ReplConf(args) => self.on_replconf(args, session, now, reply),
+            ReplicationRequest::Psync { replid, offset } => {
+                self.on_psync(Some((replid, *offset)), session, now, reply);
+            }
+            ReplicationRequest::Sync => self.on_psync(None, session, now, reply),
+            ReplicationRequest::Wait { .. } => {}
+        }
         Acted::Replied
     }
 
+    fn on_replconf(
+        &mut self,
+        args: &[Vec<u8>],
+        session: &mut Session,
+        now: Now,
+        reply: &mut Reply,
+    ) {
+        if !args.len().is_multiple_of(2) {
+            reply.error("ERR syntax error");
+            return;
+        }
+        for pair in args.chunks_exact(2) {
+            let option = pair[0].to_ascii_lowercase();
+            match (&option[..], text(&pair[1])) {
+                (b"getack", _) => {
+                    self.replication.following.ack_wanted |= session.role == SessionRole::Master;
+                    return;
+                }
+                (b"ack", value) => {
+                    self.on_ack(session, value, now);
+                    return;
+                }
+                (_, value) => {
+                    if let Err(text) = self.introduce(session, &option, value, now) {
+                        reply.error(&text);
+                        return;
+                    }
+                }
+            }
+        }
+        reply.ok();
+    }
+
+    /// A replica says something about itself.
+    fn introduce(
+        &mut self,
+        session: &Session,
+        option: &[u8],
+        value: &str,
+        now: Now,
+    ) -> Result<(), String> {
+        let replica = self.replica_record(session, now);
+        let not_a_number = || "ERR value is not an integer or out of range".to_owned();
+        match option {
+            b"listening-port" => replica.port = value.parse().map_err(|_| not_a_number())?,
+            b"ip-address" if value.len() > 64 => {
+                return Err(format!(
+                    "ERR REPLCONF ip-address provided by replica instance is too long: {} bytes",
+                    value.len()
+                ));
+            }
+            b"ip-address" => value.clone_into(&mut replica.ip),
+            b"capa" => {
+                replica.reads_mark |= value.eq_ignore_ascii_case("eof");
+                replica.psync2 |= value.eq_ignore_ascii_case("psync2");
+            }
+            b"rdb-only" => replica.payload_only = value != "0",
+            // Valkey's replicas say what they can read; they all read what is written here.
+            b"version" => {}
+            _ => {
+                let option = option.escape_ascii();
+                return Err(format!("ERR Unrecognized REPLCONF option: {option}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn replica_record(&mut self, session: &Session, now: Now) -> &mut Replica {
+        let ip = session.remote.ip().to_canonical().to_string();
+        self.replication
+            .replicas
+            .entry(session.id, &ip, now.mono_ms())
+    }
+
+    fn on_ack(&mut self, session: &Session, value: &str, now: Now) {
+        let Ok(offset) = value.parse() else {
+            return;
+        };
+        let id = session.id;
+        self.replication.replicas.ack(id, offset, now.mono_ms());
+        let awaited = self.replication.replicas.of_mut(id);
+        if let Some(replica) = awaited.filter(|replica| replica.phase == Phase::AwaitsAck) {
+            let held = replica.release();
+            self.log(
+                Level::Notice,
+                format!("Synchronization with replica {} succeeded", id.0),
+            );
+            for part in held {
+                self.push_to_replica(id, part);
+            }
+        }
+    }
+
+    /// PSYNC with the id and the first byte wanted, or SYNC.
+    fn on_psync(
+        &mut self,
+        wanted: Option<(&Vec<u8>, i64)>,
+        session: &mut Session,
+        now: Now,
+        reply: &mut Reply,
+    ) {
+        if session.role == SessionRole::Replica {
+            return;
+        }
+        let leaving = self.replication.leaving.is_some();
+        if self.is_loading() || self.is_withholding() || leaving {
+            reply.error(LOADING);
+            return;
+        }
+        if self.master_link().is_some_and(|link| !link.up) {
+            reply.error("NOMASTERLINK Can't SYNC while not connected with my master");
+            return;
+        }
+        // What this turn has added goes to those that are online, not to the one who comes now.
+        self.feed_replicas(now);
+        let decision = match wanted {
+            Some((id, from)) => decide(&self.replication.stream, id, from),
+            None => Decision::Full,
+        };
+        let name = self.replica_name(session, now);
+        self.log(
+            Level::Notice,
+            format!("Replica {name} asks for synchronization"),
+        );
+        match decision {
+            Decision::Continue(part) => self.continue_replica(&part, session, now, reply),
+            Decision::Full => self.queue_full_sync(wanted.is_none(), session, now, reply),
+        }
+    }
+
+    fn replica_name(&mut self, session: &Session, now: Now) -> String {
+        let replica = self.replica_record(session, now);
+        format!("{}:{}", replica.ip, replica.port)
+    }
+
+    fn continue_replica(
+        &mut self,
+        part: &Bytes,
+        session: &mut Session,
+        now: Now,
+        reply: &mut Reply,
+    ) {
+        session.role = SessionRole::Replica;
+        let acked = self.replication.stream.offset() - part.len() as u64;
+        let replica = self.replica_record(session, now);
+        replica.phase = Phase::Online;
+        replica.acked = acked;
+        replica.heard_at = now.mono_ms();
+        replica.unsent += part.len();
+        let psync2 = replica.psync2;
+        let name = self.replica_name(session, now);
+        let id = self.replication.stream.id();
+        if psync2 {
+            reply.simple(&format!("CONTINUE {id}"));
+        } else {
+            reply.simple("CONTINUE");
+        }
+        reply.raw(part);
+        let text = format!("Partial resynchronization request from {name} accepted. Sending");
+        let len = part.len();
+        self.log(
+            Level::Notice,
+            format!("{text} {len} bytes of backlog from {}.", acked + 1),
+        );
+    }
+
+    fn queue_full_sync(&mut self, plain: bool, session: &mut Session, now: Now, reply: &mut Reply) {
+        let name = self.replica_name(session, now);
+        let replica = self.replica_record(session, now);
+        if !replica.reads_mark {
+            reply.error(
+                "ERR The data set is sent without its length: a replica must announce it can read \
+                 that (REPLCONF capa eof)",
+            );
+            let text = "it does not announce the capability eof";
+            self.log(Level::Warning, format!("Replica {name} refused: {text}"));
+            return;
+        }
+        replica.phase = Phase::WaitsForWalk;
+        replica.plain_sync = plain;
+        session.role = SessionRole::Replica;
+        self.log(
+            Level::Notice,
+            format!("Full resync requested by replica {name}"),
+        );
+    }
+
     /// A session has ended; perhaps it was a replica.
-    pub(super) fn replica_closed(&mut self, _session: SessionId, _now: Now) {}
+    pub(super) fn replica_closed(&mut self, session: SessionId, _now: Now) {
+        let gone = self.replication.replicas.remove(session);
+        if let Some(replica) = gone.filter(|replica| replica.phase != Phase::Handshake) {
+            let name = format!("{}:{}", replica.ip, replica.port);
+            self.log(
+                Level::Notice,
+                format!("Connection with replica {name} lost."),
+            );
+        }
+    }
 
     /// So much of what was pushed to a session has not left yet.
-    pub(super) fn replica_sent(&mut self, _session: SessionId, _unsent: usize, _now: Now) {}
+    pub(super) fn replica_sent(&mut self, session: SessionId, unsent: usize, _now: Now) {
+        if let Some(replica) = self.replication.replicas.of_mut(session) {
+            replica.unsent = unsent;
+        }
+    }
 
-    /// The end of a turn: sends the turn's part of the stream to every replica.
-    pub(super) fn feed_replicas(&mut self, _now: Now) {}
+    fn push_to_replica(&mut self, session: SessionId, bytes: Bytes) {
+        if let Some(replica) = self.replication.replicas.of_mut(session) {
+            replica.unsent += bytes.len();
+            self.out(Output::Push(session, bytes));
+        }
+    }
 
-    /// Goes on with the walk, bounded; true when it wants to go on at once.
-    pub(super) fn step_walk(&mut self, _now: Now) -> bool {
-        false
+    /// The end of a turn: sends the turn's part of the stream to every replica, and drops those
+    /// that take too little.
+    pub(super) fn feed_replicas(&mut self, now: Now) {
+        if !self.replication.stream.has_turn() {
+            return;
+        }
+        if self.replication.replicas.count() == 0 {
+            self.replication.stream.drop_turn();
+            return;
+        }
+        let part = self.replication.stream.take_turn();
+        for session in self.replication.replicas.feed(&part) {
+            self.out(Output::Push(session, part.clone()));
+        }
+        self.drop_slow_replicas(now);
+    }
+
+    fn drop_slow_replicas(&mut self, now: Now) {
+        let limit = self.config.client_output_buffer_limit.replica;
+        for (session, waiting) in self.replication.replicas.beyond(limit, now.mono_ms()) {
+            let why = format!(
+                "{waiting} bytes wait for it, which is beyond client-output-buffer-limit replica"
+            );
+            self.drop_replica(session, &why);
+        }
+    }
+
+    pub(super) fn drop_replica(&mut self, session: SessionId, why: &str) {
+        if let Some(replica) = self.replication.replicas.remove(session) {
+            let name = format!("{}:{}", replica.ip, replica.port);
+            self.log(
+                Level::Warning,
+                format!("Replica {name} disconnected: {why}"),
+            );
+            self.out(Output::Close {
+                session,
+                flush: false,
+            });
+        }
+    }
+
+    /// All replicas must come back: this node's history is not what it was.
+    pub(super) fn drop_all_replicas(&mut self, why: &str) {
+        let attached: Vec<_> = self
+            .replication
+            .replicas
+            .attached()
+            .map(|(id, _)| id)
+            .collect();
+        for session in attached {
+            self.drop_replica(session, why);
+        }
+    }
+
+    /// Whether a replica is taking over by plan: then nothing may move the offset.
+    fn hand_over_in_progress(&self) -> bool {
+        self.cluster
+            .as_ref()
+            .is_some_and(Cluster::hand_over_in_progress)
     }
 
     /// Ten times a second.
-    pub(super) fn replication_cron(&mut self, _now: Now) {}
+    pub(super) fn replication_cron(&mut self, now: Now) {
+        self.upstream_cron(now);
+        let now_ms = now.mono_ms();
+        if self.replication.replicas.count() == 0 {
+            return;
+        }
+        if now_ms >= self.replication.ping_at && !self.hand_over_in_progress() {
+            self.replication.ping_at = now_ms + self.config.repl_ping_replica_period * 1000;
+            if self.master_link().is_none() {
+                self.replication.stream.control(&["PING"]);
+            }
+        }
+        if now_ms >= self.replication.newline_at {
+            self.replication.newline_at = now_ms + 1000;
+            for session in self.replication.replicas.in_phase(Phase::WaitsForWalk) {
+                self.push_to_replica(session, Bytes::from_static(b"\n"));
+            }
+        }
+        let timeout_ms = self.config.repl_timeout * 1000;
+        for session in self.replication.replicas.silent(timeout_ms, now_ms) {
+            self.drop_replica(session, "it was silent for longer than repl-timeout");
+        }
+        self.drop_slow_replicas(now);
+    }
+}
 
-    /// INFO replication, without its heading.
-    pub(super) fn info_replication(&self, _now: Now, _out: &mut String) {}
-
-    /// ROLE.
-    pub(super) fn role(&self, _now: Now, _reply: &mut Reply) {}
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap_or_default()
 }

@@ -12,7 +12,7 @@ mod writer;
 
 pub use crc64::crc64;
 pub use reader::{Fed, RdbItem, RdbReader};
-pub use writer::{History, RdbWriter};
+pub use writer::{History, RdbWriter, SECOND_ID};
 
 /// The version that is written.
 pub const WRITTEN_VERSION: u32 = 10;

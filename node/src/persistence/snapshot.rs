@@ -40,6 +40,8 @@ struct Job {
 pub enum Stage {
     /// The file is being opened.
     Opening,
+    /// The file is open; the walk may start.
+    Open,
     /// The walk writes it.
     Walking,
     /// It is being made durable.
@@ -117,7 +119,7 @@ impl Snapshots {
         self.scheduled
     }
 
-    /// Begins one. The walk starts when the file is [open](Self::opened).
+    /// Begins one. The walk may start when the file is [open](Self::opened).
     pub fn begin(&mut self, now: Now) -> DiskOp {
         self.scheduled = false;
         self.last_try_ms = now.mono_ms();
@@ -130,8 +132,15 @@ impl Snapshots {
         DiskOp::SnapshotBegin
     }
 
-    /// The file is open, the walk starts at this moment.
+    /// The file is open.
     pub fn opened(&mut self) {
+        if let Some(job) = &mut self.job {
+            job.stage = Stage::Open;
+        }
+    }
+
+    /// The walk starts at this moment.
+    pub fn walking(&mut self) {
         let changes = self.changes;
         if let Some(job) = &mut self.job {
             job.stage = Stage::Walking;
@@ -255,6 +264,7 @@ mod tests {
         assert!(matches!(snapshots.begin(at(1)), DiskOp::SnapshotBegin));
         snapshots.count(3);
         snapshots.opened();
+        snapshots.walking();
         snapshots.count(4);
         assert!(!snapshots.is_due(&POINTS, at(1000)), "one at a time");
         snapshots.walked(Bytes::new());

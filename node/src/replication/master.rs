@@ -22,6 +22,8 @@ pub struct Replica {
     pub psync2: bool,
     /// It wants the payload only, no stream.
     pub payload_only: bool,
+    /// It sent SYNC, which gets no line about the history.
+    pub plain_sync: bool,
     /// How far it has come.
     pub phase: Phase,
     /// The offset that it has confirmed.
@@ -86,6 +88,7 @@ impl Replica {
             reads_mark: false,
             psync2: false,
             payload_only: false,
+            plain_sync: false,
             phase: Phase::Handshake,
             acked: 0,
             heard_at: now_ms,

@@ -153,6 +153,12 @@ impl Stream {
         turn
     }
 
+    /// Forgets what [`take_turn`](Stream::take_turn) would give: there is nobody to send it to.
+    pub fn drop_turn(&mut self) {
+        self.turn.clear();
+        self.turn.shrink_to(1 << 20);
+    }
+
     /// Whether [`take_turn`](Stream::take_turn) has something to give.
     #[must_use]
     pub fn has_turn(&self) -> bool {

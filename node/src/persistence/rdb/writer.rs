@@ -7,7 +7,7 @@ use crate::data::{Entry, Saver};
 
 /// The name of our own remark: the id that the history had before, and its first offset that is
 /// not part of it.
-pub(super) const SECOND_ID: &[u8] = b"slotkeeper-second-id";
+pub const SECOND_ID: &[u8] = b"slotkeeper-second-id";
 
 /// The release of Redis that writes the same files.
 const READABLE_SINCE: &str = "7.0.15";
@@ -38,6 +38,7 @@ pub struct RdbWriter {
     in_flight: usize,
     bound: usize,
     written: u64,
+    serialised: u64,
     keys: u64,
 }
 
@@ -78,6 +79,7 @@ impl RdbWriter {
             in_flight: 0,
             bound,
             written: 0,
+            serialised: 0,
             keys: 0,
         }
     }
@@ -114,6 +116,12 @@ impl RdbWriter {
     #[must_use]
     pub fn written(&self) -> u64 {
         self.written
+    }
+
+    /// How many bytes of entries were serialised so far, taken or not: what the walk costs.
+    #[must_use]
+    pub fn serialised(&self) -> u64 {
+        self.serialised
     }
 
     /// How many keys were written so far.
@@ -161,6 +169,7 @@ impl Saver for RdbWriter {
         };
         begin(out, selected, db, entry.key(), entry.expire_at());
         encode::string(out, entry.str());
+        self.serialised += (entry.key().len() + entry.str().len()) as u64;
         self.keys += 1;
     }
 
@@ -173,6 +182,7 @@ impl Saver for RdbWriter {
 
     fn piece(&mut self, bytes: &[u8]) {
         self.out.extend_from_slice(bytes);
+        self.serialised += bytes.len() as u64;
     }
 
     fn end_large(&mut self) {

@@ -1,0 +1,243 @@
+//! Who gets what the walk hands out: replicas, or the data file.
+
+use std::any::Any;
+
+use bytes::Bytes;
+
+use crate::data::WalkState;
+use crate::engine::Engine;
+use crate::io::{DiskOp, Level, Output, SessionId};
+use crate::persistence::rdb::{History, RdbWriter};
+use crate::persistence::snapshot::Stage;
+use crate::replication::master::Phase;
+use crate::time::Now;
+
+/// How much one call serialises, in bytes.
+const STEP_BYTES: usize = 64 * 1024;
+
+/// At how many unsent bytes the walk pauses.
+const UNSENT_BOUND: usize = 1 << 20;
+
+/// Who reads the walk that is under way.
+pub(super) enum Walk {
+    /// Replicas, which shall find this mark behind the payload.
+    Sync {
+        sessions: Vec<SessionId>,
+        mark: [u8; 40],
+    },
+    /// The data file.
+    Snapshot,
+}
+
+impl Engine {
+    /// Goes on with the walk, bounded; true when it wants to go on at once.
+    pub(in crate::engine) fn step_walk(&mut self, now: Now) -> bool {
+        if self.replication.walk.is_none() {
+            self.start_wanted_walk(now);
+        }
+        self.forget_lost_readers();
+        if self.replication.walk.is_none() {
+            return false;
+        }
+        self.note_in_flight();
+        let state = self.data.walk_step(STEP_BYTES);
+        let bytes = self.writer().map(RdbWriter::take).unwrap_or_default();
+        self.deliver(bytes);
+        match state {
+            WalkState::More => true,
+            WalkState::PausedAtBound => false,
+            WalkState::Done => {
+                self.finish_walk(now);
+                true
+            }
+        }
+    }
+
+    /// How many bytes of keys and values the walk in progress has serialised; none without one.
+    #[must_use]
+    pub fn walk_serialised(&mut self) -> Option<u64> {
+        self.writer().map(|writer| writer.serialised())
+    }
+
+    fn writer(&mut self) -> Option<&mut RdbWriter> {
+        let saver: &mut dyn Any = self.data.saver_mut()?;
+        saver.downcast_mut()
+    }
+
+    fn start_wanted_walk(&mut self, now: Now) {
+        let sessions = self.replication.replicas.in_phase(Phase::WaitsForWalk);
+        if !sessions.is_empty() {
+            self.start_sync(sessions, now);
+        } else if self.replication.snapshots.stage() == Some(Stage::Open) {
+            self.replication.snapshots.walking();
+            self.start_walk(Walk::Snapshot, now);
+        }
+    }
+
+    /// The state of this moment goes to these replicas, and the stream after it.
+    fn start_sync(&mut self, sessions: Vec<SessionId>, now: Now) {
+        self.replication.stream.keep(self.config.repl_backlog_size);
+        self.replication.stream.forget_db();
+        let mut mark = [0; 40];
+        for byte in &mut mark {
+            *byte = b"0123456789abcdef"[self.random.below(16) as usize];
+        }
+        let (id, offset) = (
+            self.replication.stream.id(),
+            self.replication.stream.offset(),
+        );
+        let mark_text = String::from_utf8_lossy(&mark);
+        for session in &sessions {
+            let Some(replica) = self.replication.replicas.of_mut(*session) else {
+                continue;
+            };
+            replica.phase = Phase::Payload;
+            let head = if replica.plain_sync {
+                String::new()
+            } else {
+                format!("+FULLRESYNC {id} {offset}\r\n")
+            };
+            self.push_to_replica(*session, Bytes::from(format!("{head}$EOF:{mark_text}\r\n")));
+        }
+        let count = sessions.len();
+        self.log(
+            Level::Notice,
+            format!("Sending the data set at {id}:{offset} to {count} replicas"),
+        );
+        self.start_walk(Walk::Sync { sessions, mark }, now);
+    }
+
+    fn start_walk(&mut self, walk: Walk, now: Now) {
+        let stream = &self.replication.stream;
+        let history = History {
+            id: stream.id().to_string(),
+            offset: stream.offset(),
+            second: stream.second().map(|(id, end)| (id.to_string(), end)),
+        };
+        let memory = self.data.stats().memory as u64;
+        let writer = RdbWriter::new(&history, now.unix_ms() / 1000, memory, UNSENT_BOUND);
+        self.data.start_walk(Box::new(writer));
+        self.replication.walk = Some(walk);
+    }
+
+    /// Replicas that are gone read no more; without readers the walk ends.
+    fn forget_lost_readers(&mut self) {
+        if let Some(Walk::Sync { sessions, .. }) = &mut self.replication.walk {
+            let replicas = &self.replication.replicas;
+            sessions.retain(|session| replicas.of(*session).is_some());
+            if sessions.is_empty() {
+                self.replication.walk = None;
+                drop(self.data.stop_walk());
+                self.log(
+                    Level::Warning,
+                    "The full sync ends: no replica is left that reads it",
+                );
+            }
+        }
+    }
+
+    /// The slowest reader sets the pace.
+    fn note_in_flight(&mut self) {
+        if let Some(Walk::Sync { sessions, .. }) = &self.replication.walk {
+            let replicas = &self.replication.replicas;
+            let unsent =
+                |session: &SessionId| replicas.of(*session).map_or(0, |replica| replica.unsent);
+            let slowest = sessions.iter().map(unsent).max().unwrap_or(0);
+            if let Some(writer) = self.writer() {
+                writer.set_in_flight(slowest);
+            }
+        }
+    }
+
+    fn deliver(&mut self, bytes: Bytes) {
+        if bytes.is_empty() {
+            return;
+        }
+        match &self.replication.walk {
+            Some(Walk::Sync { sessions, .. }) => {
+                for session in sessions.clone() {
+                    self.push_to_replica(session, bytes.clone());
+                }
+            }
+            Some(Walk::Snapshot) => self.out(Output::Disk(DiskOp::SnapshotWrite(bytes))),
+            None => {}
+        }
+    }
+
+    /// Everything was handed out.
+    fn finish_walk(&mut self, now: Now) {
+        let saver: Option<Box<dyn Any>> = self.data.stop_walk().map(|saver| saver as _);
+        let writer = saver.and_then(|saver| saver.downcast::<RdbWriter>().ok());
+        let Some(mut writer) = writer else {
+            return;
+        };
+        writer.finish();
+        let rest = writer.take();
+        let (keys, len) = (writer.keys(), writer.written());
+        match self.replication.walk.take() {
+            Some(Walk::Sync { sessions, mark }) => {
+                let tail = Bytes::from([&rest[..], &mark].concat());
+                for session in sessions {
+                    self.push_to_replica(session, tail.clone());
+                    self.await_ack(session, now);
+                }
+                self.log(
+                    Level::Notice,
+                    format!("The data set is sent: {keys} keys, {len} bytes"),
+                );
+            }
+            Some(Walk::Snapshot) => {
+                for op in self.replication.snapshots.walked(rest) {
+                    self.out(Output::Disk(op));
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// The payload is out; the stream follows once the replica has said that it has read it.
+    fn await_ack(&mut self, session: SessionId, now: Now) {
+        if let Some(replica) = self.replication.replicas.of_mut(session) {
+            replica.phase = Phase::AwaitsAck;
+            replica.heard_at = now.mono_ms();
+            if replica.payload_only {
+                self.log(
+                    Level::Notice,
+                    "A client that wanted the data set only has got it",
+                );
+            }
+        }
+    }
+
+    /// So many bytes of the snapshot are written.
+    pub(in crate::engine) fn snapshot_written(&mut self, len: usize) {
+        if matches!(self.replication.walk, Some(Walk::Snapshot))
+            && let Some(writer) = self.writer()
+        {
+            writer.sent(len);
+        }
+    }
+
+    /// Ends the walk of a snapshot that failed or is not wanted any more.
+    pub(in crate::engine) fn stop_snapshot_walk(&mut self) {
+        if matches!(self.replication.walk, Some(Walk::Snapshot)) {
+            self.replication.walk = None;
+            drop(self.data.stop_walk());
+        }
+    }
+
+    /// Replicas that have not got the whole payload must come again; their walk ends.
+    pub(in crate::engine) fn stop_syncs(&mut self, why: &str) {
+        for phase in [Phase::WaitsForWalk, Phase::Payload] {
+            for session in self.replication.replicas.in_phase(phase) {
+                self.drop_replica(session, why);
+            }
+        }
+        self.forget_lost_readers();
+    }
+
+    /// Whether a walk is under way.
+    pub(in crate::engine) fn is_walking(&self) -> bool {
+        self.replication.walk.is_some()
+    }
+}

@@ -1,0 +1,6 @@
+//! Full syncs while everything changes: the payload is the state at the announced offset, the
+//! stream leads on from there, and no call does much at once.
+
+mod replicas;
+mod walk;
+mod world;

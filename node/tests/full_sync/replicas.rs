@@ -1,0 +1,186 @@
+//! Whole nodes that follow each other.
+
+use slotkeeper_node::config::Config;
+
+use crate::world::World;
+
+fn config(port: u16) -> Config {
+    Config {
+        port,
+        cluster_enabled: true,
+        cluster_node_timeout: 2000,
+        save: Vec::new(),
+        ..Config::default()
+    }
+}
+
+/// A master of all slots and a replica that is in sync.
+fn pair() -> World {
+    let mut world = World::new();
+    let master = world.start(config(7000), None);
+    let replica = world.start(config(7001), None);
+    let client = world.connect(master);
+    world.call(master, client, &["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+    let other = world.connect(replica);
+    world.call(replica, other, &["CLUSTER", "MEET", "127.0.0.1", "7000"]);
+    let id = world.call(master, client, &["CLUSTER", "MYID"]);
+    let id = id.lines().nth(1).expect("an id").to_owned();
+    world.until("the replica follows", |world| {
+        world
+            .call(replica, other, &["CLUSTER", "REPLICATE", &id])
+            .starts_with("+OK")
+    });
+    world.until("the replica is in sync", |world| {
+        in_sync(world, master, replica)
+    });
+    world
+}
+
+fn in_sync(world: &mut World, master: usize, replica: usize) -> bool {
+    world.info(replica, "master_link_status") == "up"
+        && world.info(master, "master_repl_offset") == world.info(replica, "master_repl_offset")
+}
+
+fn get(world: &mut World, host: usize, key: &str) -> String {
+    let client = world.connect(host);
+    world.call(host, client, &["READONLY"]);
+    let answer = world.call(host, client, &["GET", key]);
+    world.close_session(host, client);
+    answer
+}
+
+#[test]
+fn a_replica_follows_and_continues_after_a_cut() {
+    let mut world = pair();
+    let client = world.connect(0);
+    world.call(0, client, &["SET", "a", "1"]);
+    world.until("it is replicated", |world| {
+        get(world, 1, "a") == "$1\r\n1\r\n"
+    });
+    assert_eq!(world.info(1, "role"), "slave");
+    assert_eq!(world.info(0, "connected_slaves"), "1");
+    world.cut(1);
+    let client = world.connect(0);
+    world.call(0, client, &["SET", "b", "2"]);
+    world.until("it is replicated", |world| {
+        get(world, 1, "b") == "$1\r\n2\r\n"
+    });
+    let partial = "Successful partial resynchronization with master.";
+    assert!(
+        world.hosts[1].log.iter().any(|line| line == partial),
+        "{:?}",
+        world.hosts[1].log
+    );
+}
+
+#[test]
+fn a_restarted_master_without_data_does_not_empty_its_replica() {
+    let mut world = pair();
+    let client = world.connect(0);
+    world.call(0, client, &["SET", "a", "1"]);
+    world.until("it is replicated", |world| {
+        get(world, 1, "a") == "$1\r\n1\r\n"
+    });
+    world.restart(
+        0,
+        Config {
+            cluster_empty_master_wait: -1,
+            ..config(7000)
+        },
+        None,
+    );
+    for _ in 0..5000 {
+        world.step();
+    }
+    assert_eq!(get(&mut world, 1, "a"), "$1\r\n1\r\n");
+    assert_eq!(world.info(0, "slotkeeper_withholding"), "1");
+    assert!(get(&mut world, 0, "a").starts_with("-LOADING"));
+    let client = world.connect(0);
+    let run_id = world.info(0, "run_id");
+    assert_eq!(
+        world.call(0, client, &["SLOTKEEPER", "SERVE", &run_id]),
+        "+OK\r\n"
+    );
+    world.until("it serves", |world| get(world, 0, "a") == "$-1\r\n");
+}
+
+#[test]
+fn a_master_with_the_file_of_its_last_moment_serves_again() {
+    let mut world = pair();
+    let client = world.connect(0);
+    world.call(0, client, &["SET", "a", "1"]);
+    world.call(0, client, &["BGSAVE"]);
+    world.until("it is saved", |world| world.hosts[0].file.is_some());
+    world.until("the replica has it", |world| in_sync(world, 0, 1));
+    let file = world.hosts[0].file.clone();
+    // The replica is killed first, so that it stays where the file is.
+    world.cut(1);
+    world.restart(
+        0,
+        Config {
+            cluster_empty_master_wait: -1,
+            ..config(7000)
+        },
+        file,
+    );
+    world.until("it serves", |world| get(world, 0, "a") == "$1\r\n1\r\n");
+    world.until("the replica is back", |world| in_sync(world, 0, 1));
+}
+
+#[test]
+fn a_master_that_leaves_hands_over_first() {
+    let mut world = World::new();
+    for port in 7000..7004 {
+        world.start(
+            Config {
+                shutdown_handover: true,
+                ..config(port)
+            },
+            None,
+        );
+    }
+    form(&mut world);
+    let client = world.connect(0);
+    world.call(0, client, &["SET", "b", "1"]);
+    let now = world.now;
+    world.hosts[0].engine.on_terminate(now);
+    world.until("it has left", |world| world.hosts[0].exited.is_some());
+    assert_eq!(world.hosts[0].exited, Some(0));
+    assert_eq!(world.info(3, "role"), "master");
+}
+
+/// Three masters, and a replica of the first.
+fn form(world: &mut World) {
+    for (host, range) in [("0", "5460"), ("5461", "10922"), ("10923", "16383")]
+        .iter()
+        .enumerate()
+    {
+        let client = world.connect(host);
+        world.call(
+            host,
+            client,
+            &["CLUSTER", "ADDSLOTSRANGE", range.0, range.1],
+        );
+    }
+    let first = world.connect(0);
+    for port in ["7001", "7002", "7003"] {
+        world.call(0, first, &["CLUSTER", "MEET", "127.0.0.1", port]);
+    }
+    let id = world.call(0, first, &["CLUSTER", "MYID"]);
+    let id = id.lines().nth(1).expect("an id").to_owned();
+    let replica = world.connect(3);
+    world.until("the replica follows", |world| {
+        world
+            .call(3, replica, &["CLUSTER", "REPLICATE", &id])
+            .starts_with("+OK")
+    });
+    world.until("all is well", |world| {
+        in_sync(world, 0, 3)
+            && (0..4).all(|host| {
+                let client = world.connect(host);
+                let info = world.call(host, client, &["CLUSTER", "INFO"]);
+                world.close_session(host, client);
+                info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:4")
+            })
+    });
+}

@@ -1,0 +1,197 @@
+//! One engine, and a replica that only listens: what it gets is compared with a model.
+
+use std::collections::BTreeMap;
+
+use slotkeeper_node::config::Config;
+use slotkeeper_node::io::SessionId;
+use slotkeeper_node::persistence::rdb::{RdbItem, RdbReader};
+use slotkeeper_node::resp::encode_command;
+
+use crate::world::World;
+
+const KEYS: usize = if cfg!(debug_assertions) {
+    100_000
+} else {
+    1_000_000
+};
+const LARGE: usize = 64 << 20;
+const MARK_LEN: usize = 40;
+
+type Model = BTreeMap<String, String>;
+
+/// Writes to a node, and remembers what it wrote.
+struct Writer {
+    session: SessionId,
+    model: Model,
+    batch: Vec<u8>,
+}
+
+impl Writer {
+    fn new(world: &mut World) -> Writer {
+        let session = world.connect(0);
+        Writer {
+            session,
+            model: Model::new(),
+            batch: Vec::new(),
+        }
+    }
+
+    fn command(&mut self, words: &[&str]) {
+        encode_command(&mut self.batch, words);
+    }
+
+    fn set(&mut self, key: &str, value: &str) {
+        self.command(&["SET", key, value]);
+        self.model.insert(key.to_owned(), value.to_owned());
+    }
+
+    fn flush(&mut self, world: &mut World) {
+        let batch = std::mem::take(&mut self.batch);
+        world.send(0, self.session, &batch);
+        let answers = world.received(0, self.session);
+        let refused = answers
+            .split(|byte| *byte == b'\n')
+            .find(|line| line.starts_with(b"-"));
+        assert_eq!(refused.map(|line| line.escape_ascii().to_string()), None);
+    }
+
+    /// Changes one key in one of five ways, by its number.
+    fn change(&mut self, number: usize) {
+        let key = format!("key:{number}");
+        match number % 5 {
+            0 => self.set(&key, &format!("overwritten {number}")),
+            1 => {
+                self.command(&["DEL", &key]);
+                self.model.remove(&key);
+            }
+            2 => {
+                self.command(&["PEXPIREAT", &key, "1"]);
+                self.model.remove(&key);
+            }
+            3 => {
+                self.command(&["MULTI"]);
+                self.set(&key, "in a transaction");
+                self.set(&format!("new:{number}"), "born during the sync");
+                self.command(&["EXEC"]);
+            }
+            _ => {
+                self.command(&["APPEND", &key, "+"]);
+                self.model.entry(key).or_default().push('+');
+            }
+        }
+    }
+}
+
+fn master(world: &mut World) -> Writer {
+    let config = Config {
+        save: Vec::new(),
+        ..Config::default()
+    };
+    world.start(config, None);
+    let mut writer = Writer::new(world);
+    for number in 0..KEYS {
+        writer.set(&format!("key:{number}"), &format!("value of key {number}"));
+        if writer.batch.len() > 60_000 {
+            writer.flush(world);
+        }
+    }
+    writer.flush(world);
+    writer
+}
+
+/// What the listener was sent: the announced offset, the keys of the payload, and the stream.
+struct Heard {
+    offset: u64,
+    keys: Model,
+    payload: usize,
+}
+
+/// Takes the answer to PSYNC apart.
+fn hear(bytes: &[u8]) -> Option<Heard> {
+    let start = bytes.windows(5).position(|window| window == b"$EOF:")?;
+    let head = String::from_utf8_lossy(&bytes[..start]).into_owned();
+    let line = head.lines().find(|line| line.starts_with("+FULLRESYNC"))?;
+    let offset = line.split(' ').nth(2)?.parse().ok()?;
+    let body = &bytes[start + 5 + MARK_LEN + 2..];
+    let mut keys = Model::new();
+    let mut sink = |item: RdbItem<'_>| {
+        if let RdbItem::Entry { key, value, .. } = item {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            assert_eq!(
+                keys.insert(text(key), text(value)),
+                None,
+                "a key came twice"
+            );
+        }
+        Ok(())
+    };
+    let fed = RdbReader::new()
+        .feed(body, &mut sink)
+        .expect("a valid payload");
+    let mark = &bytes[start + 5..start + 5 + MARK_LEN];
+    (fed.done && body[fed.consumed..].starts_with(mark)).then_some(Heard {
+        offset,
+        keys,
+        payload: fed.consumed,
+    })
+}
+
+/// Asks for a full sync as a replica does.
+fn listen(world: &mut World) -> SessionId {
+    let session = world.connect(0);
+    world.call(0, session, &["REPLCONF", "listening-port", "1"]);
+    world.call(0, session, &["REPLCONF", "capa", "eof", "capa", "psync2"]);
+    let mut request = Vec::new();
+    encode_command(&mut request, &["PSYNC", "?", "-1"]);
+    world.send(0, session, &request);
+    session
+}
+
+/// Takes at most `len` bytes off the connection.
+fn take(world: &mut World, session: SessionId, heard: &mut Vec<u8>, len: usize) {
+    heard.extend_from_slice(&world.take(0, session, len));
+}
+
+#[test]
+fn the_payload_is_the_state_at_its_offset() {
+    let mut world = World::new();
+    let mut writer = master(&mut world);
+    writer.set("large", &"x".repeat(LARGE));
+    writer.flush(&mut world);
+    let session = listen(&mut world);
+    let before = writer.model.clone();
+    let mut heard = Vec::new();
+    for number in 0..KEYS {
+        writer.change(number);
+        if writer.batch.len() > 8_000 {
+            writer.flush(&mut world);
+            world.step();
+            take(&mut world, session, &mut heard, 1 << 20);
+        }
+    }
+    writer.flush(&mut world);
+    for _ in 0..10_000 {
+        world.step();
+        take(&mut world, session, &mut heard, 1 << 20);
+        if world.hosts[0].engine.walk_serialised().is_none() {
+            break;
+        }
+    }
+    take(&mut world, session, &mut heard, usize::MAX);
+    let heard = hear(&heard).expect("a whole payload");
+    assert!(heard.payload > LARGE);
+    let different = heard
+        .keys
+        .iter()
+        .find(|(key, value)| before.get(*key) != Some(*value));
+    assert_eq!(different.map(|(key, _)| key), None);
+    assert_eq!(heard.keys.len(), before.len());
+    assert!(heard.offset > 0);
+    let largest_entry = 64;
+    assert!(
+        world.most_serialised <= 64 * 1024 + largest_entry,
+        "{}",
+        world.most_serialised
+    );
+    assert!(world.most_unsent <= 3 << 20, "{}", world.most_unsent);
+}
