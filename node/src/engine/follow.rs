@@ -111,7 +111,7 @@ impl Engine {
 
     /// Is a master from now on.
     pub(super) fn stop_following(&mut self, now: Now) {
-        if self.replication.following.upstream.is_none() {
+        if self.is_loading_file() {
             return;
         }
         self.close_upstream(now);
@@ -348,6 +348,9 @@ impl Engine {
             unfinished.extend_from_slice(&bytes[consumed..]);
         }
         self.replication.following.unfinished = unfinished;
+        if consumed > 0 {
+            self.offset_moved(now);
+        }
         if std::mem::take(&mut self.replication.following.ack_wanted) {
             self.acknowledge(now);
         }

@@ -205,6 +205,9 @@ impl Engine {
 
     fn pause_for_shutdown(&mut self, paused: bool) {
         self.pause.set_by_shutdown(paused);
+        if !paused {
+            self.resume_paused();
+        }
     }
 
     fn exit_now(&mut self, code: i32) {

@@ -83,7 +83,7 @@ impl Engine {
                 if load.begun && !load.reader.is_done() {
                     self.give_up_loading("Unexpected end of the RDB data");
                 } else {
-                    self.loaded(now);
+                    self.file_loaded(now);
                 }
             }
             DiskEvent::LoadFailed(reason) => self.give_up_loading(reason),
@@ -124,11 +124,11 @@ impl Engine {
 
     /// Whether this node starts as a master: nodes.conf says so, or there is no cluster.
     fn starts_as_master(&self) -> bool {
-        self.cluster.as_ref().is_none_or(Cluster::is_master)
+        self.cluster.as_deref().is_none_or(Cluster::is_master)
     }
 
     /// The whole file is in the keyspace, or there is none.
-    fn loaded(&mut self, now: Now) {
+    fn file_loaded(&mut self, now: Now) {
         let load = &mut self.replication.load;
         load.ended = true;
         let (begun, keys, held) = (load.begun, load.place.keys, load.held());

@@ -43,6 +43,8 @@ pub(super) struct Replication {
     last_enquiry: u64,
     ping_at: u64,
     newline_at: u64,
+    /// The replicas shall be asked for their offsets at the end of the turn.
+    acks_wanted: bool,
 }
 
 impl Replication {
@@ -61,6 +63,7 @@ impl Replication {
             last_enquiry: 3 << 60,
             ping_at: 0,
             newline_at: 0,
+            acks_wanted: false,
         }
     }
 
@@ -98,9 +101,7 @@ impl Replication {
 
     /// Asks the replicas for their offsets now, not at their next second (WAIT).
     pub(super) fn request_acks(&mut self) {
-        if self.replicas.count() > 0 {
-            self.stream.control(&["REPLCONF", "GETACK", "*"]);
-        }
+        self.acks_wanted = true;
     }
 
     /// An id for a link to our master.
@@ -245,7 +246,7 @@ impl Engine {
             reply.error(LOADING);
             return;
         }
-        if self.master_link().is_some_and(|link| !link.up) {
+        if self.is_replica && self.master_link().is_none_or(|link| !link.up) {
             reply.error("NOMASTERLINK Can't SYNC while not connected with my master");
             return;
         }
@@ -352,6 +353,14 @@ impl Engine {
     /// The end of a turn: sends the turn's part of the stream to every replica, and drops those
     /// that take too little.
     pub(super) fn feed_replicas(&mut self, now: Now) {
+        if self.replication.acks_wanted && !self.hand_over_in_progress() {
+            self.replication.acks_wanted = false;
+            if self.replication.replicas.count() > 0 && !self.is_replica {
+                self.replication
+                    .stream
+                    .control(&["REPLCONF", "GETACK", "*"]);
+            }
+        }
         if !self.replication.stream.has_turn() {
             return;
         }
@@ -419,7 +428,7 @@ impl Engine {
         }
         if now_ms >= self.replication.ping_at && !self.hand_over_in_progress() {
             self.replication.ping_at = now_ms + self.config.repl_ping_replica_period * 1000;
-            if self.master_link().is_none() {
+            if !self.is_replica {
                 self.replication.stream.control(&["PING"]);
             }
         }

@@ -140,6 +140,7 @@ impl Engine {
                     if let Some(cluster) = &mut self.cluster {
                         cluster.declare_self_failed(now);
                     }
+                    self.cluster_events(now);
                 }
                 WithholdEvent::End => {
                     self.replication.withholding = None;

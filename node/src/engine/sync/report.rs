@@ -1,67 +1,71 @@
 //! INFO replication and ROLE.
 
+use std::fmt::Display;
+
 use crate::engine::Engine;
 use crate::replication::ReplId;
+use crate::replication::upstream::Upstream;
 use crate::resp::Reply;
 use crate::time::Now;
 
 impl Engine {
     /// INFO replication, without its heading.
     pub(in crate::engine) fn info_replication(&self, now: Now, out: &mut String) {
-        let mut line = |name: &str, value: &dyn std::fmt::Display| {
-            out.push_str(&format!("{name}:{value}\r\n"));
-        };
-        let following = self.replication.following.upstream();
-        line(
-            "role",
-            &if following.is_some() {
-                "slave"
-            } else {
-                "master"
-            },
-        );
-        if let Some(upstream) = following {
-            let offset = self.replication.stream.offset();
-            let link = if upstream.is_up() { "up" } else { "down" };
-            let idle = (now.mono_ms() - upstream.heard_at()) / 1000;
-            line("master_host", &upstream.master().ip());
-            line("master_port", &upstream.master().port());
-            line("master_link_status", &link);
-            line(
-                "master_last_io_seconds_ago",
-                &if upstream.is_up() { idle as i64 } else { -1 },
-            );
-            line("master_sync_in_progress", &i32::from(upstream.is_syncing()));
-            line("slave_read_repl_offset", &offset);
-            line("slave_repl_offset", &offset);
-            if upstream.is_syncing() {
-                let (read, total) = upstream.payload_progress();
-                line(
-                    "master_sync_total_bytes",
-                    &total.map_or(-1, u64::cast_signed),
-                );
-                line("master_sync_read_bytes", &read);
-                let left = total.map_or(-1, |total| (total - read).cast_signed());
-                line("master_sync_left_bytes", &left);
-                line("master_sync_last_io_seconds_ago", &idle);
-            }
-            if !upstream.is_up() {
-                let since = upstream
-                    .down_since()
-                    .map_or(-1, |since| ((now.mono_ms() - since) / 1000).cast_signed());
-                line("master_link_down_since_seconds", &since);
-            }
-            line("slave_priority", &self.config.replica_priority);
-            line("slave_read_only", &i32::from(self.config.replica_read_only));
-            line("replica_announced", &1);
+        if self.is_replica {
+            out.push_str("role:slave\r\n");
+            self.info_following(now, out);
+        } else {
+            out.push_str("role:master\r\n");
         }
-        line("connected_slaves", &self.replication.replicas.count());
+        let mut line = |name: &str, value: usize| out.push_str(&format!("{name}:{value}\r\n"));
+        line("connected_slaves", self.replication.replicas.count());
         if self.config.min_replicas_to_write > 0 {
             let good = self.replication.good_replicas(&self.config, now);
-            line("min_slaves_good_slaves", &good);
+            line("min_slaves_good_slaves", good);
         }
         self.replication.replicas.info(now.mono_ms(), out);
         self.info_history(out);
+    }
+
+    fn info_following(&self, now: Now, out: &mut String) {
+        let mut line = |name: &str, value: &dyn Display| {
+            out.push_str(&format!("{name}:{value}\r\n"));
+        };
+        let upstream = self.replication.following.upstream();
+        let offset = self.replication.stream.offset();
+        let up = upstream.is_some_and(Upstream::is_up);
+        let seconds = |since: u64| ((now.mono_ms() - since) / 1000).cast_signed();
+        let idle = upstream.map_or(-1, |upstream| seconds(upstream.heard_at()));
+        let address = upstream.map(Upstream::master);
+        line(
+            "master_host",
+            &address.map_or(String::new(), |master| master.ip().to_string()),
+        );
+        line("master_port", &address.map_or(0, |master| master.port()));
+        line("master_link_status", &if up { "up" } else { "down" });
+        line("master_last_io_seconds_ago", &if up { idle } else { -1 });
+        let syncing = upstream.filter(|upstream| upstream.is_syncing());
+        line("master_sync_in_progress", &i32::from(syncing.is_some()));
+        line("slave_read_repl_offset", &offset);
+        line("slave_repl_offset", &offset);
+        if let Some(upstream) = syncing {
+            let (read, total) = upstream.payload_progress();
+            line(
+                "master_sync_total_bytes",
+                &total.map_or(-1, u64::cast_signed),
+            );
+            line("master_sync_read_bytes", &read);
+            let left = total.map_or(-1, |total| (total - read).cast_signed());
+            line("master_sync_left_bytes", &left);
+            line("master_sync_last_io_seconds_ago", &idle);
+        }
+        if !up {
+            let since = upstream.and_then(Upstream::down_since).map_or(-1, seconds);
+            line("master_link_down_since_seconds", &since);
+        }
+        line("slave_priority", &self.config.replica_priority);
+        line("slave_read_only", &i32::from(self.config.replica_read_only));
+        line("replica_announced", &1);
     }
 
     fn info_history(&self, out: &mut String) {
@@ -71,7 +75,7 @@ impl Engine {
             None => (ReplId::NONE, -1),
         };
         let kept = stream.kept();
-        let mut line = |name: &str, value: &dyn std::fmt::Display| {
+        let mut line = |name: &str, value: &dyn Display| {
             out.push_str(&format!("{name}:{value}\r\n"));
         };
         line("master_failover_state", &"no-failover");
@@ -86,7 +90,6 @@ impl Engine {
             &kept.map_or(0, |kept| kept.first),
         );
         line("repl_backlog_histlen", &kept.map_or(0, |kept| kept.len));
-        line("slotkeeper_withholding", &i32::from(self.is_withholding()));
         let complete = self.replication.following.data_set().is_complete();
         line("slotkeeper_dataset_complete", &i32::from(complete));
     }

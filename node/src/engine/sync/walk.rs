@@ -76,6 +76,8 @@ impl Engine {
 
     /// The state of this moment goes to these replicas, and the stream after it.
     fn start_sync(&mut self, sessions: Vec<SessionId>, now: Now) {
+        // What this turn has added belongs to the state, not to the stream after it.
+        self.feed_replicas(now);
         self.replication.stream.keep(self.config.repl_backlog_size);
         self.replication.stream.forget_db();
         let mut mark = [0; 40];
