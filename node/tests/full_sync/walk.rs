@@ -159,6 +159,7 @@ fn the_payload_is_the_state_at_its_offset() {
     writer.set("large", &"x".repeat(LARGE));
     writer.flush(&mut world);
     let session = listen(&mut world);
+    world.step();
     let before = writer.model.clone();
     let mut heard = Vec::new();
     for number in 0..KEYS {

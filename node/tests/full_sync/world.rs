@@ -48,7 +48,7 @@ pub struct World {
     pub now: Now,
     /// How many bytes a session may send in a step.
     pub bandwidth: usize,
-    next_port: u16,
+    next_port: u32,
     /// The largest amount that a walk serialised in one call of an engine.
     pub most_serialised: u64,
     /// The most bytes that waited for one connection.
@@ -105,7 +105,7 @@ impl World {
         let nodes_conf = self.hosts[host].nodes_conf.clone();
         let address = self.hosts[host].address;
         self.next_port += 1;
-        let mut fresh = self.make(config, file, nodes_conf, 100 + self.next_port);
+        let mut fresh = self.make(config, file, nodes_conf, 100 + self.next_port as u16);
         fresh.address = address;
         self.hosts[host] = fresh;
     }
@@ -153,7 +153,7 @@ impl World {
 
     fn open(&mut self, host: usize, other: End) -> SessionId {
         self.next_port += 1;
-        let remote = SocketAddr::from(([127, 0, 0, 1], 40_000 + self.next_port % 20_000));
+        let remote = SocketAddr::from(([127, 0, 0, 1], 40_000 + (self.next_port % 20_000) as u16));
         let local = self.hosts[host].address;
         let peer = Peer { remote, local };
         let session = self.hosts[host]

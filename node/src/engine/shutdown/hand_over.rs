@@ -34,7 +34,7 @@ impl Engine {
         let wanted = self.config.shutdown_handover
             && !now_only
             && !self.is_withholding()
-            && self.cluster.as_ref().is_some_and(serves)
+            && self.cluster.as_deref().is_some_and(serves)
             && self
                 .best_replica()
                 .is_some_and(|(_, acked)| acked >= offset);

@@ -90,7 +90,7 @@ impl Engine {
             &kept.map_or(0, |kept| kept.first),
         );
         line("repl_backlog_histlen", &kept.map_or(0, |kept| kept.len));
-        let complete = self.replication.following.data_set().is_complete();
+        let complete = !self.is_replica || self.replication.following.data_set().is_complete();
         line("slotkeeper_dataset_complete", &i32::from(complete));
     }
 
