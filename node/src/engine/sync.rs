@@ -414,7 +414,9 @@ impl Engine {
 
     /// Whether a replica is taking over by plan: then nothing may move the offset.
     fn hand_over_in_progress(&self) -> bool {
-        self.cluster.as_deref().is_some_and(Cluster::hand_over_in_progress)
+        self.cluster
+            .as_deref()
+            .is_some_and(Cluster::hand_over_in_progress)
     }
 
     /// Ten times a second.

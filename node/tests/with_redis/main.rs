@@ -1,0 +1,220 @@
+//! Our node and Debian's redis-server as each other's master and replica, as processes.
+
+mod process;
+
+use process::{Client, Server};
+use slotkeeper_node::resp::{ReplyValue, encode_command};
+
+const KEYS: usize = if cfg!(debug_assertions) {
+    100_000
+} else {
+    1_000_000
+};
+const LARGE: usize = 64 << 20;
+
+/// Sends one request a number, in batches, and looks for errors.
+fn each(client: &mut Client, numbers: std::ops::Range<usize>, make: impl Fn(usize, &mut Vec<u8>)) {
+    let (mut batch, mut count) = (Vec::new(), 0);
+    let last = numbers.end;
+    for number in numbers {
+        make(number, &mut batch);
+        count += 1;
+        if batch.len() > 50_000 || number + 1 == last {
+            for reply in client.calls(&batch, count) {
+                assert!(!matches!(reply, ReplyValue::Error(_)), "{reply:?}");
+            }
+            (batch, count) = (Vec::new(), 0);
+        }
+    }
+}
+
+fn fill(master: &Server) {
+    let mut client = master.client();
+    each(&mut client, 0..KEYS, |number, batch| {
+        let (key, value) = (
+            format!("{{s}}key:{number}"),
+            format!("value of key {number}"),
+        );
+        encode_command(batch, &["SET", &key, &value]);
+    });
+    client.call(&["SET", "{s}large", &"x".repeat(LARGE)]);
+}
+
+/// Changes every key in one of five ways.
+fn change(master: &Server) {
+    let mut client = master.client();
+    each(&mut client, 0..KEYS, |number, batch| {
+        let key = format!("{{s}}key:{number}");
+        let value = format!("changed {number}");
+        match number % 5 {
+            0 => encode_command(batch, &["SET", &key, &value]),
+            1 => encode_command(batch, &["DEL", &key]),
+            2 => encode_command(batch, &["PEXPIRE", &key, "1"]),
+            3 => encode_command(batch, &["SET", &key, &value, "EX", "1000"]),
+            _ => encode_command(batch, &["APPEND", &key, "+"]),
+        }
+    });
+    for number in 0..100 {
+        let key = format!("{{s}}new:{number}");
+        client.call(&["MULTI"]);
+        client.call(&["SET", &key, "1"]);
+        client.call(&["INCR", &key]);
+        client.call(&["EXEC"]);
+    }
+}
+
+/// Waits until the replica has everything, and compares all keys.
+fn compare(master: &Server, replica: &Server) {
+    let up = || replica.info("master_link_status") == "up";
+    replica.until("the replica is in sync", up);
+    replica.until("the replica has everything", || {
+        let (theirs, ours) = (
+            replica.info("slave_repl_offset"),
+            master.info("master_repl_offset"),
+        );
+        theirs == ours
+    });
+    let (mut left, mut right) = (master.client(), replica.client());
+    right.call(&["READONLY"]);
+    for start in (0..KEYS).step_by(1000) {
+        let mut batch = Vec::new();
+        let numbers = start..KEYS.min(start + 1000);
+        for number in numbers.clone() {
+            encode_command(&mut batch, &["GET", &format!("{{s}}key:{number}")]);
+        }
+        let (ours, theirs) = (
+            left.calls(&batch, numbers.len()),
+            right.calls(&batch, numbers.len()),
+        );
+        for (number, pair) in numbers.zip(ours.into_iter().zip(theirs)) {
+            assert_eq!(pair.0, pair.1, "key {number}");
+        }
+    }
+    let large = right.call(&["GET", "{s}large"]);
+    assert_eq!(large.text().map(<[u8]>::len), Some(LARGE));
+    assert_eq!(
+        right.call(&["GET", "{s}new:7"]),
+        ReplyValue::Bulk(b"2".to_vec())
+    );
+    assert_eq!(left.call(&["DBSIZE"]), right.call(&["DBSIZE"]));
+}
+
+#[test]
+fn redis_follows_our_node_through_a_sync_under_writes() {
+    let master = Server::node(&[]);
+    fill(&master);
+    let port = master.port.to_string();
+    let replica = Server::redis(&["--replicaof", "127.0.0.1", &port]);
+    change(&master);
+    compare(&master, &replica);
+    assert_eq!(master.info("connected_slaves"), "1");
+}
+
+/// A master of all slots and a replica of it, as two processes of one cluster.
+fn join(master: &Server, replica: &Server) {
+    let (mut first, mut second) = (master.client(), replica.client());
+    first.call(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+    second.call(&["CLUSTER", "MEET", "127.0.0.1", &master.port.to_string()]);
+    let id = first.call(&["CLUSTER", "MYID"]);
+    let id = String::from_utf8_lossy(id.text().expect("an id")).into_owned();
+    replica.until("it knows its master", || {
+        second.call(&["CLUSTER", "REPLICATE", &id]) == ReplyValue::Simple(b"OK".to_vec())
+    });
+}
+
+const CLUSTER: [&str; 4] = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
+
+#[test]
+fn our_node_follows_redis_in_a_cluster() {
+    let (master, replica) = (Server::redis(&CLUSTER), Server::node(&CLUSTER));
+    master
+        .client()
+        .call(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+    master.until("it serves", || {
+        master.client().call(&["SET", "{s}a", "1"]) == ReplyValue::Simple(b"OK".to_vec())
+    });
+    fill(&master);
+    join(&master, &replica);
+    change(&master);
+    compare(&master, &replica);
+}
+
+#[test]
+fn redis_follows_our_node_in_a_cluster_and_continues_after_a_cut() {
+    let (master, replica) = (Server::node(&CLUSTER), Server::redis(&CLUSTER));
+    master
+        .client()
+        .call(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+    master.until("it serves", || {
+        master.client().call(&["SET", "{s}a", "1"]) == ReplyValue::Simple(b"OK".to_vec())
+    });
+    join(&master, &replica);
+    let up = || replica.info("master_link_status") == "up";
+    replica.until("the replica is in sync", up);
+    replica.client().call(&["CLIENT", "KILL", "TYPE", "master"]);
+    master.client().call(&["SET", "{s}b", "2"]);
+    replica.until("the replica is in sync", up);
+    replica.until("it has the key", || {
+        let mut client = replica.client();
+        client.call(&["READONLY"]);
+        client.call(&["GET", "{s}b"]) == ReplyValue::Bulk(b"2".to_vec())
+    });
+    assert!(
+        replica
+            .log()
+            .contains("Successful partial resynchronization"),
+        "{}",
+        replica.log()
+    );
+}
+
+#[test]
+fn a_type_that_we_do_not_hold_stops_the_link_loudly() {
+    let (master, replica) = (Server::redis(&CLUSTER), Server::node(&CLUSTER));
+    join(&master, &replica);
+    let up = || replica.info("master_link_status") == "up";
+    replica.until("the replica is in sync", up);
+    master.until("it serves", || {
+        matches!(
+            master.client().call(&["RPUSH", "list", "1"]),
+            ReplyValue::Integer(_)
+        )
+    });
+    replica.until("the stream is refused", || {
+        replica.log().contains("cannot be followed")
+    });
+    let text = "The key 'list' has the type list";
+    replica.until("the payload is refused", || replica.log().contains(text));
+    assert_eq!(replica.info("master_link_status"), "down");
+}
+
+#[test]
+fn a_wrong_password_is_logged_as_redis_does() {
+    let with = |extra: &[&'static str]| [&CLUSTER[..], extra].concat();
+    let master = Server::node(&with(&[]));
+    let replica = Server::node(&with(&["--masterauth", "wrong"]));
+    join(&master, &replica);
+    replica.until("it is in sync", || {
+        replica.info("master_link_status") == "up"
+    });
+    master
+        .client()
+        .call(&["CONFIG", "SET", "requirepass", "secret"]);
+    master.until("the link is cut", || {
+        let mut client = master.client();
+        client.call(&["AUTH", "secret"]);
+        client.call(&["CLIENT", "KILL", "TYPE", "replica"]);
+        replica
+            .log()
+            .contains("Unable to AUTH to MASTER: -WRONGPASS")
+    });
+    replica.client().call(&["CONFIG", "SET", "masterauth", ""]);
+    let text = "MASTER aborted replication with an error: NOAUTH Authentication required.";
+    replica.until("it says so", || replica.log().contains(text));
+    replica
+        .client()
+        .call(&["CONFIG", "SET", "masterauth", "secret"]);
+    replica.until("it is in sync", || {
+        replica.info("master_link_status") == "up"
+    });
+}
