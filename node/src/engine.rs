@@ -161,6 +161,7 @@ impl Engine {
             stamp: 0,
             outputs: VecDeque::new(),
         };
+        engine.keep_silent();
         engine.cluster_events(now);
         Ok(engine)
     }

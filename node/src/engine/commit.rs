@@ -4,7 +4,6 @@
 //! of an EXEC stand between MULTI and EXEC; so do several that one command was rewritten as.
 
 use crate::engine::Engine;
-use crate::engine::sync::Replication;
 use crate::resp::{Args, encode_command};
 
 /// What an EXEC in progress has done to the stream, and the memory that commit reuses.
@@ -115,11 +114,6 @@ impl Engine {
         scratch.shrink_to(1 << 20);
         self.commit.scratch = scratch;
     }
-}
-
-impl Replication {
-    /// A change that nobody reads.
-    fn count_change(&mut self) {}
 }
 
 fn encode_args(out: &mut Vec<u8>, args: &Args<'_>) {
