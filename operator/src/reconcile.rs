@@ -27,6 +27,7 @@ pub struct Reconciler<P> {
     links: Links,
     seen: Seen,
     status: Option<RedisClusterStatus>,
+    reported: bool,
     wake: Arc<Notify>,
 }
 
@@ -34,7 +35,7 @@ pub struct Reconciler<P> {
 pub trait Progress {
     /// A step was performed.
     fn acted(&mut self, step: &PlannedStep, outcome: &StepOutcome);
-    /// The status has changed.
+    /// The status has changed, or this is the first pass.
     fn reported(&mut self, before: Option<&RedisClusterStatus>, after: &RedisClusterStatus);
 }
 
@@ -46,6 +47,7 @@ impl<P: Platform> Reconciler<P> {
             links: Links::new(wake.clone()),
             seen: Seen::default(),
             status,
+            reported: false,
             wake,
         }
     }
@@ -114,14 +116,15 @@ impl<P: Platform> Reconciler<P> {
         status: RedisClusterStatus,
         progress: &mut impl Progress,
     ) -> Result<(), PlatformError> {
-        let unchanged = self
-            .status
-            .as_ref()
-            .is_some_and(|before| steady(before) == steady(&status));
-        if unchanged {
+        let before = self.status.as_ref();
+        let changed = before.is_none_or(|before| steady(before) != steady(&status));
+        if changed || !self.reported {
+            progress.reported(before, &status);
+            self.reported = true;
+        }
+        if !changed {
             return Ok(());
         }
-        progress.reported(self.status.as_ref(), &status);
         self.platform.publish(&status).await?;
         self.status = Some(status);
         Ok(())

@@ -12,7 +12,8 @@ pub struct Printer {
     start: Instant,
     name: String,
     failed: BTreeMap<String, String>,
-    degraded: Instant,
+    ready: bool,
+    since: Instant,
 }
 
 impl Printer {
@@ -21,7 +22,8 @@ impl Printer {
             start,
             name: name.to_owned(),
             failed: BTreeMap::new(),
-            degraded: start,
+            ready: false,
+            since: start,
         }
     }
 
@@ -56,7 +58,9 @@ impl Progress for Printer {
     }
 
     fn reported(&mut self, before: Option<&RedisClusterStatus>, after: &RedisClusterStatus) {
-        for condition in &after.conditions {
+        // What goes on is told by its steps.
+        let telling = |kind: &str| kind != "Progressing";
+        for condition in after.conditions.iter().filter(|c| telling(&c.type_)) {
             let old = before
                 .into_iter()
                 .flat_map(|status| &status.conditions)
@@ -69,12 +73,12 @@ impl Progress for Printer {
                 self.say(&format!("{kind}={truth}: {}", condition.message));
             }
         }
-        let (was, is) = (before.is_some_and(is_ready), is_ready(after));
-        if was && !is {
-            self.degraded = Instant::now();
+        let was = std::mem::replace(&mut self.ready, is_ready(after));
+        if was && !self.ready {
+            self.since = Instant::now();
         }
-        if !was && is {
-            let seconds = self.degraded.elapsed().as_secs_f64();
+        if !was && self.ready {
+            let seconds = self.since.elapsed().as_secs_f64();
             let (name, summary) = (&self.name, table::summary(after));
             println!("\n{name} is Ready after {seconds:.1} s: {summary}\n");
             println!("{}", table::shards(after));

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use crate::model::{Desired, Outcome, Phase, Place, PodUid, PodView, Seen};
 use crate::observe::{now, observe};
 use crate::planner::plan;
 use crate::platform::Survey;
-use crate::platform::local::{Layout, ProcessId, State, load_cluster};
+use crate::platform::local::{Files, Layout, ProcessId, State, load_cluster};
 use crate::report::report;
 
 /// Looks at the cluster of a directory once and prints it.
@@ -26,9 +27,15 @@ pub async fn run(dir: &Path) -> Result<(), String> {
         shards: desired.shards,
     };
     let password = std::fs::read_to_string(Layout::password_file(dir)).unwrap_or_default();
+    let password = Some(password).filter(|password| !password.is_empty());
+    let files = Files {
+        layout: layout.clone(),
+        password: password.clone(),
+    };
     let mut survey = Survey {
-        password: Some(password).filter(|password| !password.is_empty()),
-        ..Survey::default()
+        objects: files.objects(&cluster, &state),
+        pods: BTreeMap::new(),
+        password,
     };
     let places: Vec<Place> = desired.places().chain(state.places()).collect();
     for place in places {

@@ -82,7 +82,9 @@ impl Up {
         let wake = Arc::new(Notify::new());
         let manifest = &watched.manifest;
         let tell = Arc::new(move |text: &str| say(start, text));
-        let platform = LocalPlatform::open(layout, binary, manifest, wake.clone(), tell)?;
+        let dir = layout.dir.clone();
+        let opened = LocalPlatform::open(layout, binary, manifest, wake.clone(), tell);
+        let platform = opened.inspect_err(|_| remove_unused(&dir))?;
         save_cluster(&platform.layout().dir, &manifest.cluster)
             .map_err(|error| format!("cannot write to the directory: {error}"))?;
         let mut reconciler = Reconciler::new(platform, manifest.cluster.status.clone(), wake);
@@ -229,6 +231,15 @@ impl Watched {
             Ok(None) => None,
             Err(error) => Some(Err(error)),
         }
+    }
+}
+
+/// Removes a directory in which there is no cluster after all.
+fn remove_unused(dir: &Path) {
+    if !Layout::cluster_file(dir).exists() {
+        let _ = std::fs::remove_file(Layout::lock_file(dir));
+        // It stays if there is anything else in it.
+        let _ = std::fs::remove_dir(dir);
     }
 }
 

@@ -4,6 +4,7 @@ mod backoff;
 mod layout;
 mod manifest;
 mod node_config;
+mod objects;
 pub mod ports;
 mod process;
 mod state;
@@ -20,17 +21,18 @@ use tokio::sync::Notify;
 
 pub use layout::Layout;
 pub use manifest::{Manifest, read};
+pub use objects::Files;
 pub use process::{Process, ProcessId};
 pub use state::{PodState, State, load_cluster, save_cluster};
 pub use supervisor::{GRACE, Supervisor, Tell};
 
 use super::{Platform, PlatformError, Survey};
-use crate::model::{Address, ObjectState, Objects, Place, PodUid, PodView, ShardObject};
+use crate::model::{Place, PodUid, PodView};
 
 /// A cluster of processes in a directory.
 pub struct LocalPlatform {
     supervisor: Arc<Supervisor>,
-    password: Option<String>,
+    files: Files,
     cluster: Mutex<RedisCluster>,
 }
 
@@ -61,8 +63,11 @@ impl LocalPlatform {
             supervisor.keep(place);
         }
         Ok(LocalPlatform {
+            files: Files {
+                layout: supervisor.layout().clone(),
+                password: manifest.password.clone(),
+            },
             supervisor: Arc::new(supervisor),
-            password: manifest.password.clone(),
             cluster: Mutex::new(manifest.cluster.clone()),
         })
     }
@@ -110,48 +115,11 @@ impl LocalPlatform {
         masters.map(|master| master.pod.clone()).collect()
     }
 
-    /// The text that the configuration file of a pod should have, and its address.
-    fn wanted(&self, cluster: &RedisCluster, place: Place) -> Result<(Address, String), String> {
-        let layout = self.layout();
-        let address = layout.address(place)?;
-        let password = self.password.as_deref();
-        let text = node_config::render(layout, place, &address, &cluster.spec, password);
-        Ok((address, text))
-    }
-
-    fn shard_state(&self, cluster: &RedisCluster, shard: u32, pods: u32) -> ObjectState {
-        let current = (0..pods).all(|ordinal| {
-            let place = Place::new(shard, ordinal);
-            let on_disk = fs::read_to_string(self.layout().config_file(place));
-            let wanted = self.wanted(cluster, place);
-            matches!((on_disk, wanted), (Ok(text), Ok((_, wanted))) if text == wanted)
-        });
-        if current {
-            ObjectState::Current
-        } else {
-            ObjectState::Stale
-        }
-    }
-
-    fn common_state(&self) -> ObjectState {
-        let file = Layout::password_file(&self.layout().dir);
-        match fs::read_to_string(file) {
-            Err(_) => ObjectState::Missing,
-            Ok(text) if text == self.password.as_deref().unwrap_or_default() => {
-                ObjectState::Current
-            }
-            Ok(_) => ObjectState::Stale,
-        }
-    }
-
     fn prepare(&self, cluster: &RedisCluster, place: Place) -> Result<(), String> {
         if !self.supervisor.keeps(place) && self.supervisor.left_over(place).is_none() {
             check_ports(self.layout(), place)?;
         }
-        let (_, text) = self.wanted(cluster, place)?;
-        let failed = |error: std::io::Error| format!("{}: {error}", self.layout().pod(place));
-        fs::create_dir_all(self.layout().pod_dir(place)).map_err(failed)?;
-        state::save(&self.layout().config_file(place), &text).map_err(failed)
+        self.files.write_config(cluster, place)
     }
 
     /// Ends a pod; without storage its data goes with it.
@@ -171,17 +139,8 @@ impl LocalPlatform {
 impl Platform for LocalPlatform {
     async fn survey(&self, cluster: &RedisCluster) -> Result<Survey, PlatformError> {
         let lives = self.supervisor.lives();
-        let shards = self.supervisor.record(|state| state.shards.clone());
-        let objects = Objects {
-            common: self.common_state(),
-            shards: shards
-                .into_iter()
-                .map(|(shard, pods)| {
-                    let state = self.shard_state(cluster, shard, pods);
-                    (shard, ShardObject { pods, state })
-                })
-                .collect(),
-        };
+        let state = self.supervisor.record(|state| state.clone());
+        let objects = self.files.objects(cluster, &state);
         let mut pods = BTreeMap::new();
         for place in places(cluster).chain(lives.keys().copied()) {
             let life = lives.get(&place).cloned().unwrap_or_default();
@@ -205,7 +164,7 @@ impl Platform for LocalPlatform {
         Ok(Survey {
             objects,
             pods,
-            password: self.password.clone(),
+            password: self.files.password.clone(),
         })
     }
 
@@ -215,9 +174,9 @@ impl Platform for LocalPlatform {
     }
 
     async fn ensure_common(&self, _: &RedisCluster) -> Result<(), PlatformError> {
-        let file = Layout::password_file(&self.layout().dir);
-        let text = self.password.as_deref().unwrap_or_default();
-        state::save(&file, text).map_err(|error| PlatformError::Refused(error.to_string()))
+        self.files
+            .write_password()
+            .map_err(|error| PlatformError::Refused(error.to_string()))
     }
 
     async fn ensure_shard(

@@ -102,7 +102,7 @@ impl Supervisor {
 
     /// The process of a pod that an earlier run has left, if it still runs.
     pub fn left_over(&self, place: Place) -> Option<ProcessId> {
-        let recorded = self.record(|state| state.pod(place).process);
+        let recorded = self.record(|state| state.pods.get(&place.to_string())?.process);
         let runs = recorded.filter(|process| process.runs());
         // A run that was killed right after it had started a node has no record of it.
         runs.or_else(|| find(&self.layout().config_file(place)))
