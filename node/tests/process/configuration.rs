@@ -1,0 +1,50 @@
+use std::fs;
+
+use crate::support::{Client, Directory, Node, free_port};
+
+#[test]
+fn rewrite_keeps_the_file_and_says_what_is() {
+    let directory = Directory::new();
+    let file = directory.path().join("redis.conf");
+    fs::write(&file, "# mine\nmaxclients 50\nsave \"\"\n").unwrap();
+    let node = Node::start(&directory, &[file.to_str().unwrap()]);
+    let mut client = node.client();
+    assert_eq!(
+        client.text(&["CONFIG", "SET", "maxclients", "60", "timeout", "7"]),
+        "OK"
+    );
+    fs::write(&file, "# mine\n# edited\nmaxclients 50\nsave \"\"\n").unwrap();
+    assert_eq!(client.text(&["CONFIG", "REWRITE"]), "OK");
+    let text = directory.read("redis.conf");
+    assert!(
+        text.starts_with("# mine\n# edited\nmaxclients 60\nsave \"\"\n\n"),
+        "{text}"
+    );
+    assert!(text.contains("\ntimeout 7\n"), "{text}");
+}
+
+#[test]
+fn rewrite_needs_a_file() {
+    let directory = Directory::new();
+    let node = Node::start(&directory, &[]);
+    let reply = node.client().text(&["CONFIG", "REWRITE"]);
+    assert_eq!(reply, "ERR The server is running without a config file");
+}
+
+#[test]
+fn the_port_moves_and_connections_stay() {
+    let directory = Directory::new();
+    let node = Node::start(&directory, &[]);
+    let mut client = node.client();
+    let port = free_port();
+    assert_eq!(
+        client.text(&["CONFIG", "SET", "port", &port.to_string()]),
+        "OK"
+    );
+    let stream = node.wait_for("listening at its new port", || {
+        std::net::TcpStream::connect(("127.0.0.1", port)).ok()
+    });
+    assert_eq!(Client::over(stream).text(&["PING"]), "PONG");
+    assert_eq!(client.text(&["PING"]), "PONG");
+    assert!(std::net::TcpStream::connect(("127.0.0.1", node.port)).is_err());
+}
