@@ -2,7 +2,7 @@
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use crate::time::{Now, Stopwatch};
+use crate::time::{Now, Stopwatch, Usage};
 
 /// Gives the time on both scales for one system call's worth of work: unix time is read once per
 /// turn and carried on by the monotonic clock within it.
@@ -60,6 +60,10 @@ impl Clock {
 impl Stopwatch for Clock {
     fn micros(&self) -> u64 {
         micros(self.start)
+    }
+
+    fn usage(&self) -> Usage {
+        super::system::usage()
     }
 }
 

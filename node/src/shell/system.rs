@@ -5,6 +5,8 @@ use std::io::{self, Read};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::time::Usage;
+
 /// Files that the node needs beside one per client: listeners, links, data files, the log.
 const RESERVED_FILES: u64 = 32;
 
@@ -59,6 +61,25 @@ pub(super) fn reason(error: &io::Error) -> String {
     }
 }
 
+/// What the process has used of the machine, as far as /proc tells; zeros where there is none.
+pub(super) fn usage() -> Usage {
+    let ticks = rustix::param::clock_ticks_per_second().max(1);
+    let page = rustix::param::page_size() as u64;
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The name of the process, in parentheses, may hold anything; the numbers follow it.
+    let numbers: Vec<u64> = (stat.rsplit(')').next().unwrap_or_default())
+        .split_ascii_whitespace()
+        .map(|word| word.parse().unwrap_or(0))
+        .collect();
+    let number = |index: usize| numbers.get(index).copied().unwrap_or(0);
+    Usage {
+        user_us: number(11) * 1_000_000 / ticks,
+        system_us: number(12) * 1_000_000 / ticks,
+        resident: number(21) * page,
+        machine: rustix::system::sysinfo().totalram as u64,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,5 +93,14 @@ mod tests {
     #[test]
     fn entropy_differs() {
         assert_ne!(entropy::<16>().unwrap(), entropy::<16>().unwrap());
+    }
+
+    #[test]
+    fn a_process_uses_memory() {
+        let usage = usage();
+        assert!(
+            usage.resident > 0 && usage.resident < usage.machine,
+            "{usage:?}"
+        );
     }
 }
