@@ -1,4 +1,4 @@
-use slotkeeper_topology::Epoch;
+use slotkeeper_topology::{Epoch, NodeId};
 
 use super::bus::Header;
 use super::send::Audience;
@@ -14,7 +14,7 @@ pub(super) struct Election {
     requested: bool,
     epoch: Epoch,
     /// Who voted for us.
-    votes: Vec<NodeRef>,
+    votes: Vec<NodeId>,
     /// The last reason that was logged, so that each is logged once.
     told: Option<&'static str>,
 }
@@ -173,8 +173,9 @@ impl Cluster {
     /// A vote has arrived.
     pub(super) fn on_vote(&mut self, from: NodeRef, header: &Header<'_>) {
         let counts = self.nodes[from].votes() && header.current_epoch >= self.election.epoch;
-        if counts && self.election.requested && !self.election.votes.contains(&from) {
-            self.election.votes.push(from);
+        let id = self.nodes[from].id;
+        if counts && self.election.requested && !self.election.votes.contains(&id) {
+            self.election.votes.push(id);
             self.todo.failover = true;
         }
     }
