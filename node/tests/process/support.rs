@@ -97,8 +97,10 @@ impl Node {
             "--dir",
             path,
         ];
-        let logged = ["--logfile", "log", "--bind", "127.0.0.1"];
-        let args = [directives, &own, &logged].concat();
+        let mut args = [directives, &own, &["--logfile", "log"]].concat();
+        if !directives.contains(&"--bind") {
+            args.extend(["--bind", "127.0.0.1"]);
+        }
         let child = binary(&args).spawn().unwrap();
         Node { child, port }
     }
