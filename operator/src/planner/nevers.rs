@@ -1,3 +1,414 @@
-//! What the operator must never do, checked against the world as it really is.
+//! What the operator must never do, checked step by step against the world as it really is.
+//!
+//! For tests: a model of the world, or a simulator of real nodes, fills in a [`Truth`] at every
+//! pass. The checker shares no code with the rules and keeps a record of its own; it outlives
+//! restarts of the planner.
 
-use crate::model::Step;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use slotkeeper_topology::{NodeId, SlotSet};
+
+use crate::model::{
+    FailoverMode, Moment, NodeView, Observation, Outcome, Place, Plan, PlannedStep, Step, Target,
+};
+use crate::report::Report;
+
+/// The world at the moment of an observation.
+#[derive(Clone, Debug, Default)]
+pub struct Truth {
+    /// Every node whose process runs or whose disk is kept.
+    pub nodes: Vec<TrueNode>,
+    /// Whether the cluster has been formed once.
+    pub formed: bool,
+    /// The slots that were ever written to.
+    pub written: SlotSet,
+    /// `cluster-node-timeout`, in milliseconds.
+    pub node_timeout_ms: u64,
+    /// How many pods the platform keeps for each shard.
+    pub pods: BTreeMap<u32, u32>,
+}
+
+/// One node as it really is.
+#[derive(Clone, Debug)]
+pub struct TrueNode {
+    /// Its place.
+    pub place: Place,
+    /// Its id.
+    pub id: NodeId,
+    /// Whether its process runs; else it may return from its disk.
+    pub running: bool,
+    /// The master that it follows by its own table.
+    pub master: Option<NodeId>,
+    /// The slots that it owns by its own table.
+    pub slots: SlotSet,
+    /// The slots of which it holds keys.
+    pub keys: SlotSet,
+    /// Whether its data set is complete.
+    pub complete: bool,
+    /// The master whose data set it last had in full, if it still has that.
+    pub synced_with: Option<NodeId>,
+    /// Whether it withholds itself.
+    pub withholding: bool,
+}
+
+/// One of the seven was broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// Which, from 1 to 7.
+    pub never: u8,
+    /// The step and what is wrong with it.
+    pub what: String,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "never {}: {}", self.never, self.what)
+    }
+}
+
+/// The checker and its record of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Nevers {
+    /// Votes asked for: master, candidate, mode, when.
+    votes: Vec<(NodeId, NodeId, FailoverMode, Moment)>,
+    /// What each observer's CLUSTER NODES showed of a node: ping sent, pong received, when.
+    readings: BTreeMap<(NodeId, NodeId), Vec<(i64, i64, Moment)>>,
+    /// Since when no process runs under an id.
+    ended: BTreeMap<NodeId, Moment>,
+}
+
+type Verdict = Result<(), (u8, &'static str)>;
+
+/// How many readings of a pair are kept.
+const READINGS_MOST: usize = 64;
+
+impl Nevers {
+    /// Checks the plan of a pass.
+    ///
+    /// # Errors
+    /// The first step that breaks a never.
+    pub fn check(
+        &mut self,
+        truth: &Truth,
+        observation: &Observation,
+        plan: &Plan,
+    ) -> Result<(), Broken> {
+        self.watch(truth, observation);
+        for planned in &plan.steps {
+            self.check_step(truth, observation, planned)
+                .map_err(|(never, why)| Broken {
+                    never,
+                    what: format!("{} ({}): {why}", planned.step, planned.why),
+                })?;
+            if let Step::Failover { node, mode, master } = &planned.step {
+                self.votes.push((*master, node.id, *mode, observation.now));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes back the votes that were not asked for after all: not sent, or refused.
+    pub fn learn(&mut self, outcome: &Outcome) {
+        for (planned, result) in &outcome.results {
+            if let (Step::Failover { node, master, .. }, false) =
+                (&planned.step, result.may_have_happened())
+            {
+                let last = self
+                    .votes
+                    .iter()
+                    .rposition(|(m, c, ..)| m == master && *c == node.id);
+                last.map(|last| self.votes.remove(last));
+            }
+        }
+    }
+
+    /// Checks a command at the moment when it takes effect: what must hold then, too.
+    ///
+    /// # Errors
+    /// The never that it breaks.
+    pub fn check_effect(truth: &Truth, step: &Step) -> Result<(), Broken> {
+        let verdict = match step {
+            Step::ResetSoft { node } => reset(truth, node),
+            _ => Ok(()),
+        };
+        verdict.map_err(|(never, why)| Broken {
+            never,
+            what: format!("{step}: {why}"),
+        })
+    }
+
+    fn watch(&mut self, truth: &Truth, observation: &Observation) {
+        for (_, facts) in observation.answered() {
+            for line in facts.lines.iter().filter(|line| !line.flags.myself) {
+                let readings = self.readings.entry((line.id, facts.id)).or_default();
+                readings.push((line.ping_sent, line.pong_received, observation.now));
+                if readings.len() > READINGS_MOST {
+                    readings.remove(0);
+                }
+                let runs = truth
+                    .nodes
+                    .iter()
+                    .any(|node| node.id == line.id && node.running);
+                if runs {
+                    self.ended.remove(&line.id);
+                } else {
+                    self.ended.entry(line.id).or_insert(observation.now);
+                }
+            }
+        }
+    }
+
+    fn check_step(
+        &self,
+        truth: &Truth,
+        observation: &Observation,
+        planned: &PlannedStep,
+    ) -> Verdict {
+        match &planned.step {
+            Step::EnsureCommon
+            | Step::SetConfigEpoch { .. }
+            | Step::BumpEpoch { .. }
+            | Step::Replicate { .. } => Ok(()),
+            Step::ResetSoft { node } => reset(truth, node),
+            Step::AddSlots { node, slots } => add_slots(truth, planned, node, slots),
+            Step::EndWithholding { node, .. } => end_withholding(truth, planned, node),
+            Step::Forget { id, .. } => forget(truth, *id),
+            Step::EnsureShard { shard, pods } => shrink(truth, *shard, *pods),
+            Step::RemoveShard { shard } => remove(truth, *shard),
+            Step::Meet { peer, address, .. } => {
+                let answered = matches!(observation.nodes.get(&peer.place),
+                    Some(NodeView::Answered(facts)) if facts.id == peer.id);
+                let pod = observation.pods.get(&peer.place);
+                let there = pod.is_some_and(|pod| pod.address.as_ref() == Some(address));
+                broken(
+                    7,
+                    !answered || !there,
+                    "the peer did not answer there in this pass",
+                )
+            }
+            Step::Failover { node, mode, master } => {
+                self.failover(truth, observation, node, *mode, *master)
+            }
+        }
+    }
+
+    fn failover(
+        &self,
+        truth: &Truth,
+        observation: &Observation,
+        node: &Target,
+        mode: FailoverMode,
+        master: NodeId,
+    ) -> Verdict {
+        let majority = majority_answers(observation);
+        let candidate = truth.nodes.iter().find(|n| n.id == node.id && n.running);
+        broken(
+            5,
+            candidate.is_some_and(|n| !n.complete),
+            "the candidate's data is incomplete",
+        )?;
+        match mode {
+            FailoverMode::Plain => Ok(()),
+            FailoverMode::Force => {
+                broken(5, !majority, "FORCE without a majority that answers")?;
+                self.spacing(truth, observation.now, node.id, master)
+            }
+            FailoverMode::Takeover => {
+                broken(5, majority, "TAKEOVER where a vote can succeed")?;
+                let runs = truth.nodes.iter().any(|n| n.id == master && n.running);
+                broken(5, runs, "TAKEOVER while the master's process runs")?;
+                broken(
+                    5,
+                    !self.witnessed(observation, master),
+                    "TAKEOVER without two readings",
+                )?;
+                self.spacing(truth, observation.now, node.id, master)
+            }
+        }
+    }
+
+    /// One vote at a time, and never a second candidate for a master within two node timeouts.
+    fn spacing(&self, truth: &Truth, now: Moment, candidate: NodeId, master: NodeId) -> Verdict {
+        for (other, asked, mode, at) in self.votes.iter().rev() {
+            if now.since(*at) >= 2 * truth.node_timeout_ms {
+                break;
+            }
+            let second = *other == master && *asked != candidate;
+            broken(5, second, "a second candidate within two node timeouts")?;
+            let won = truth
+                .nodes
+                .iter()
+                .any(|n| n.id == *asked && !n.slots.is_empty());
+            let pending = *mode != FailoverMode::Plain && !won;
+            broken(5, pending, "a second election at the same time")?;
+        }
+        Ok(())
+    }
+
+    /// Every answering node that lists the master shows one pong and an open ping in two readings
+    /// 500 ms apart, made after the end.
+    fn witnessed(&self, observation: &Observation, master: NodeId) -> bool {
+        let Some(end) = self.ended.get(&master) else {
+            return false;
+        };
+        let mut listing = observation
+            .answered()
+            .filter(|(_, facts)| facts.line(master).is_some());
+        listing.all(|(_, facts)| {
+            let readings = self.readings.get(&(master, facts.id)).map(Vec::as_slice);
+            let after: Vec<_> = readings
+                .unwrap_or_default()
+                .iter()
+                .filter(|(_, _, at)| at >= end)
+                .collect();
+            let Some((_, last_pong, last_at)) = after.last() else {
+                return false;
+            };
+            after
+                .iter()
+                .rev()
+                .take_while(|(ping, pong, _)| *ping != 0 && pong == last_pong)
+                .any(|(_, _, at)| last_at.since(*at) >= 500)
+        })
+    }
+}
+
+/// Checks that a report says nothing that its pass did not observe.
+///
+/// # Errors
+/// What it made up.
+pub fn check_report(
+    truth: &Truth,
+    observation: &Observation,
+    report: &Report,
+) -> Result<(), Broken> {
+    let answered = observation.answered().count();
+    let serving = (truth.nodes.iter())
+        .filter(|node| {
+            observation
+                .facts(node.place)
+                .is_some_and(|facts| facts.id == node.id)
+        })
+        .filter(|node| node.master.is_none() && !node.withholding)
+        .fold(SlotSet::new(), |all, node| all.union(&node.slots));
+    let verdict = broken(
+        7,
+        report.ready_nodes > answered,
+        "more nodes ready than answered",
+    )
+    .and_then(|()| {
+        let more = usize::from(report.slots_covered) > serving.len();
+        broken(7, more, "more slots served than by the nodes that answered")
+    });
+    verdict.map_err(|(never, why)| Broken {
+        never,
+        what: format!("the report: {why}"),
+    })
+}
+
+fn broken(never: u8, is_broken: bool, why: &'static str) -> Verdict {
+    if is_broken { Err((never, why)) } else { Ok(()) }
+}
+
+fn reset(truth: &Truth, node: &Target) -> Verdict {
+    let target = truth.nodes.iter().find(|n| n.id == node.id);
+    let holds = target.is_some_and(|n| !n.keys.is_empty() || !n.slots.is_empty());
+    broken(1, holds, "RESET of a node that holds keys or slots")
+}
+
+fn add_slots(truth: &Truth, planned: &PlannedStep, node: &Target, slots: &SlotSet) -> Verdict {
+    let others = truth.nodes.iter().filter(|n| n.id != node.id);
+    let held = others
+        .clone()
+        .any(|n| !n.keys.intersection(slots).is_empty());
+    broken(2, held, "another node holds keys of these slots")?;
+    let owned = others
+        .clone()
+        .any(|n| !n.slots.intersection(slots).is_empty());
+    broken(
+        2,
+        owned && truth.formed,
+        "another node owns these slots by its own table",
+    )?;
+    broken(
+        2,
+        truth.formed && planned.loss.is_none(),
+        "lost slots assigned silently",
+    )
+}
+
+fn end_withholding(truth: &Truth, planned: &PlannedStep, node: &Target) -> Verdict {
+    let Some(master) = truth.nodes.iter().find(|n| n.id == node.id) else {
+        return Ok(());
+    };
+    let empty = master.keys.intersection(&master.slots).is_empty();
+    let followers = truth.nodes.iter().filter(|n| n.id != node.id && n.complete);
+    let held = followers
+        .clone()
+        .any(|n| !n.keys.intersection(&master.slots).is_empty());
+    broken(
+        2,
+        empty && held,
+        "an empty master serves while another node holds its keys",
+    )?;
+    let _ = planned;
+    Ok(())
+}
+
+fn forget(truth: &Truth, id: NodeId) -> Verdict {
+    let returns = truth.nodes.iter().any(|n| n.id == id);
+    broken(3, returns, "FORGET of a node that may return")
+}
+
+fn shrink(truth: &Truth, shard: u32, pods: u32) -> Verdict {
+    let kept = truth.pods.get(&shard).copied().unwrap_or(0);
+    broken(
+        4,
+        kept > pods + 1,
+        "two nodes of a shard taken down at once",
+    )?;
+    let mut going = truth
+        .nodes
+        .iter()
+        .filter(|n| n.place.shard == shard && n.place.ordinal >= pods && n.place.ordinal < kept);
+    let owner = going.any(|n| n.master.is_none() && !n.slots.is_empty() && n.running);
+    broken(4, owner, "a master is taken away that has not handed over")
+}
+
+fn remove(truth: &Truth, shard: u32) -> Verdict {
+    let mut nodes = truth.nodes.iter().filter(|n| n.place.shard == shard);
+    let holds = nodes.any(|n| !n.slots.is_empty() || !n.keys.is_empty());
+    broken(6, holds, "the shard still owns a slot or a key")
+}
+
+/// Whether the masters that own slots, by what anybody who answers knows, answer by majority.
+fn majority_answers(observation: &Observation) -> bool {
+    let mut owners: BTreeMap<NodeId, (u64, SlotSet)> = BTreeMap::new();
+    for (_, facts) in observation.answered() {
+        for line in facts.lines.iter().filter(|line| line.flags.master) {
+            let known = owners.entry(line.id).or_default();
+            if line.flags.myself || line.config_epoch.0 > known.0 {
+                *known = (line.config_epoch.0, line.slots.clone());
+            }
+        }
+    }
+    let answers = |id: NodeId| {
+        observation
+            .answered()
+            .any(|(_, facts)| facts.id == id && facts.is_master())
+    };
+    // Only the latest owner of a slot votes.
+    let best = |id: &NodeId, slots: &SlotSet, epoch: u64| {
+        let beaten = owners
+            .iter()
+            .filter(|(other, (e, _))| *other != id && *e > epoch);
+        let taken = beaten.fold(SlotSet::new(), |all, (_, (_, slots))| all.union(slots));
+        !slots.difference(&taken).is_empty()
+    };
+    let voters: Vec<NodeId> = (owners.iter())
+        .filter(|(id, (epoch, slots))| best(id, slots, *epoch))
+        .map(|(id, _)| *id)
+        .collect();
+    2 * voters.iter().filter(|id| answers(**id)).count() > voters.len()
+}

@@ -77,8 +77,8 @@ fn verdict(master: &NodeFacts, member: &NodeFacts) -> Verdict {
     }
 }
 
-/// What is lost when a master serves again that has no key: everything, unless it was seen
-/// without keys before.
+/// What is lost when a master serves again that has no key: everything, unless it had none when it
+/// was last seen and a replica that has its history has none either.
 fn loss(view: &View<'_>, master: Master, facts: &NodeFacts) -> Option<String> {
     let memory = view
         .seen()
@@ -86,7 +86,11 @@ fn loss(view: &View<'_>, master: Master, facts: &NodeFacts) -> Option<String> {
         .get(&master.id)
         .filter(|memory| memory.served_at.is_some());
     let had = memory.map(|memory| memory.keys);
-    if facts.keys > 0 || had == Some(0) {
+    let survived = view.answered().any(|(_, member)| {
+        memory.is_some_and(|memory| member.replication.replid == memory.replid)
+            && member.id != master.id
+    });
+    if facts.keys > 0 || had == Some(0) && survived {
         return None;
     }
     let had = had.map_or_else(
@@ -94,6 +98,6 @@ fn loss(view: &View<'_>, master: Master, facts: &NodeFacts) -> Option<String> {
         |keys| keys.to_string(),
     );
     Some(format!(
-        "no member of the shard holds a key any more; it had {had} keys"
+        "no member of the shard holds a key any more; it had {had} keys when last seen"
     ))
 }

@@ -1,0 +1,251 @@
+//! What the operator sees of the model world, and what the checker knows of it.
+
+use std::sync::LazyLock;
+
+use slotkeeper::model::{
+    Address, ClusterInfo, Desired, Moment, NodeFacts, NodeView, ObjectState, Objects, Observation,
+    Phase, Place, PodUid, PodView, ProcessEnd, Proof, Replication, Role, ShardObject, Silence,
+    Upstream,
+};
+use slotkeeper::planner::nevers::{TrueNode, Truth};
+use slotkeeper_topology::{Epoch, NodeAddress, NodeFlags, NodeId, NodeLine, SlotSet, even_split};
+
+use crate::node::{Known, Mask, Node};
+use crate::world::{Spot, World};
+
+/// The slots of each mask, by number of shards.
+static SLOTS: LazyLock<Vec<Vec<SlotSet>>> = LazyLock::new(|| {
+    let union = |parts: &[SlotSet], mask: usize| {
+        (parts.iter().enumerate())
+            .filter(|(shard, _)| mask & (1 << shard) != 0)
+            .fold(SlotSet::new(), |all, (_, part)| all.union(part))
+    };
+    (0..=5)
+        .map(|shards| {
+            let parts = even_split(shards);
+            (0..1usize << shards)
+                .map(|mask| union(&parts, mask))
+                .collect()
+        })
+        .collect()
+});
+
+pub fn slots(shards: u32, mask: Mask) -> SlotSet {
+    SLOTS[shards as usize][usize::from(mask)].clone()
+}
+
+pub fn address(ip: u32) -> Address {
+    Address {
+        ip: format!("ip{ip}"),
+        port: 6379,
+        bus_port: 16379,
+    }
+}
+
+pub fn hostname(place: Place) -> String {
+    format!("demo-{place}.demo")
+}
+
+impl World {
+    pub fn observe(&self, desired: &Desired) -> Observation {
+        let objects = Objects {
+            common: if self.common {
+                ObjectState::Current
+            } else {
+                ObjectState::Missing
+            },
+            shards: (self.objects.iter())
+                .map(|(shard, pods)| {
+                    (
+                        *shard,
+                        ShardObject {
+                            pods: *pods,
+                            state: ObjectState::Current,
+                        },
+                    )
+                })
+                .collect(),
+        };
+        let mut observation = Observation {
+            now: Moment(self.now),
+            objects,
+            ..Observation::default()
+        };
+        let nothing = Spot::default();
+        let known = self
+            .spots
+            .iter()
+            .filter(|(_, spot)| spot.uid != 0)
+            .map(|(place, _)| *place);
+        for place in desired.places().chain(known) {
+            let spot = self.spots.get(&place).unwrap_or(&nothing);
+            observation.pods.insert(place, pod(place, spot));
+            observation.nodes.insert(place, self.view(spot));
+        }
+        observation
+    }
+
+    fn view(&self, spot: &Spot) -> NodeView {
+        match &spot.process {
+            _ if spot.uid == 0 => NodeView::Silent(Silence::NotAsked),
+            _ if spot.cut || spot.hidden => NodeView::Silent(Silence::TimedOut),
+            None => NodeView::Silent(Silence::Refused),
+            Some(node) => NodeView::Answered(Box::new(self.facts(node))),
+        }
+    }
+
+    fn facts(&self, node: &Node) -> NodeFacts {
+        let mut lines = vec![NodeLine {
+            flags: flags(true, node.master, false, false, false),
+            pong_received: 0,
+            ..self.line(
+                node.id,
+                &Known {
+                    slots: node.slots,
+                    epoch: node.epoch,
+                    ..node.as_known(0)
+                },
+            )
+        }];
+        lines.extend(node.table.iter().map(|(id, known)| self.line(*id, known)));
+        NodeFacts {
+            id: node.id,
+            run_id: node.run.to_string(),
+            read_at: Moment(self.now + 10),
+            lines,
+            cluster: ClusterInfo {
+                state_ok: true,
+                current_epoch: Epoch(node.current_epoch),
+                my_epoch: Epoch(node.epoch),
+            },
+            replication: Replication {
+                role: if node.master.is_some() {
+                    Role::Replica
+                } else {
+                    Role::Master
+                },
+                replid: node.data.replid.to_string(),
+                replid2: (node.data.replid2 != 0).then(|| node.data.replid2.to_string()),
+                offset: node.data.offset,
+                upstream: node.master.map(|_| Upstream {
+                    host: String::new(),
+                    port: 6379,
+                    up: node.link.up,
+                    syncing: node.link.syncing.is_some(),
+                }),
+            },
+            keys: node.data.key_count(),
+            loading: false,
+            withholding: node.withholding,
+        }
+    }
+
+    fn line(&self, id: NodeId, known: &Known) -> NodeLine {
+        let Address { ip, port, bus_port } = address(known.ip);
+        let slots = if known.master.is_none() {
+            known.slots
+        } else {
+            0
+        };
+        NodeLine {
+            id,
+            address: NodeAddress {
+                ip,
+                port,
+                bus_port,
+                hostname: hostname(known.place),
+                aux: Vec::new(),
+            },
+            flags: flags(
+                false,
+                known.master,
+                known.suspected,
+                known.failed,
+                known.no_addr,
+            ),
+            master: known.master,
+            ping_sent: i64::try_from(known.ping_sent).expect("a time"),
+            pong_received: i64::try_from(known.pong).expect("a time"),
+            config_epoch: Epoch(known.epoch),
+            connected: known.ping_sent == 0 && known.pong != 0,
+            slots: self::slots(self.shards, slots),
+            open_slots: Vec::new(),
+        }
+    }
+
+    pub fn truth(&self) -> Truth {
+        let nodes = self.spots.values().filter_map(|spot| {
+            let node = spot.process.as_ref().or(spot.disk.as_ref())?;
+            Some(TrueNode {
+                place: node.place,
+                id: node.id,
+                running: spot.process.is_some(),
+                master: node.master,
+                slots: slots(self.shards, node.slots),
+                keys: slots(self.shards, node.data.key_mask()),
+                complete: node.data.complete && node.link.syncing.is_none(),
+                synced_with: node.data.synced_with,
+                withholding: node.withholding,
+            })
+        });
+        Truth {
+            nodes: nodes.collect(),
+            formed: self.formed,
+            written: slots(self.shards, self.written),
+            node_timeout_ms: self.node_timeout,
+            pods: self.objects.clone(),
+        }
+    }
+}
+
+fn flags(
+    myself: bool,
+    master: Option<NodeId>,
+    fail_suspected: bool,
+    fail: bool,
+    no_addr: bool,
+) -> NodeFlags {
+    NodeFlags {
+        myself,
+        master: master.is_none(),
+        slave: master.is_some(),
+        fail_suspected: fail_suspected && !fail,
+        fail,
+        no_addr,
+        ..NodeFlags::default()
+    }
+}
+
+fn pod(place: Place, spot: &Spot) -> PodView {
+    let unreachable = spot.cut || spot.hidden;
+    let phase = match &spot.process {
+        _ if spot.uid == 0 => Phase::Missing,
+        _ if unreachable => Phase::Unknown,
+        Some(_) if spot.leaves_at.is_some() => Phase::Deleting,
+        Some(_) => Phase::Running,
+        None => Phase::Terminated,
+    };
+    let proven = spot.process.is_none() && !(unreachable && spot.uid != 0);
+    PodView {
+        name: format!("demo-{place}"),
+        uid: PodUid(if spot.uid == 0 {
+            String::new()
+        } else {
+            spot.uid.to_string()
+        }),
+        hostname: hostname(place),
+        phase,
+        address: (spot.uid != 0).then(|| address(spot.ip)),
+        machine: None,
+        ended: spot.ended.filter(|_| proven).map(|(uid, at)| ProcessEnd {
+            uid: PodUid(uid.to_string()),
+            at: Moment(at),
+            proof: if spot.uid == 0 {
+                Proof::PodGone
+            } else {
+                Proof::Terminated
+            },
+        }),
+        volume_mounted: true,
+    }
+}

@@ -1,0 +1,243 @@
+//! One run: a cluster forms, faults come between the steps, then they end and it heals.
+
+use slotkeeper::model::{Desired, Outcome, Place, Plan, Seen, StepOutcome};
+use slotkeeper::planner::nevers::{self, Nevers};
+use slotkeeper::report::Phase;
+use slotkeeper::{planner, report};
+
+use crate::random::Random;
+use crate::world::{Keep, World};
+
+pub struct Story {
+    world: World,
+    desired: Desired,
+    seen: Seen,
+    nevers: Nevers,
+    faults: Random,
+    verbose: bool,
+}
+
+/// How a story ends.
+#[derive(Debug)]
+pub enum End {
+    /// The cluster is as desired and nothing is left to do.
+    Ready,
+    /// Nothing may be done, and the plan says what it waits for.
+    Waiting(String),
+}
+
+/// For how long faults come, and how long healing may take.
+const FAULTY_MS: u64 = 60_000;
+const HEALING_MS: u64 = 400_000;
+/// For how long the plan must stay empty.
+const REST_MS: u64 = 5_000;
+
+impl Story {
+    pub fn new(seed: u64, verbose: bool) -> Story {
+        let mut faults = Random::new(!seed);
+        let shards = u32::try_from(faults.between(1, 5)).expect("small");
+        let replicas = u32::try_from(faults.below(4)).expect("small");
+        let mut desired = Desired::new("demo", shards, replicas);
+        desired.node_timeout_ms = 2_000;
+        Story {
+            world: World::new(seed, shards),
+            desired,
+            seen: Seen::default(),
+            nevers: Nevers::default(),
+            faults,
+            verbose,
+        }
+    }
+
+    pub fn run(mut self) -> Result<End, String> {
+        let calm = self.faults.chance(50);
+        let start = self.world.now + if calm { 20_000 } else { 0 };
+        let end = start + FAULTY_MS;
+        while self.world.now < end {
+            let faulty = self.world.now >= start;
+            if faulty && self.faults.chance(15) {
+                self.fault();
+            }
+            let turns = self.faults.between(1, 8);
+            self.world.turns(turns);
+            self.pass(faulty)?;
+        }
+        self.heal();
+        self.come_to_rest()
+    }
+
+    fn come_to_rest(&mut self) -> Result<End, String> {
+        let deadline = self.world.now + HEALING_MS;
+        let mut at_rest_since = None;
+        let mut last = Plan::default();
+        while self.world.now < deadline {
+            self.world.turns(3);
+            let (plan, phase) = self.pass(false)?;
+            let timed = plan.next_pass().is_some();
+            if !plan.steps.is_empty() || timed || phase == Phase::Forming {
+                at_rest_since = None;
+            } else {
+                let since = *at_rest_since.get_or_insert(self.world.now);
+                // Without a wait, only what gossip and replication still do is left.
+                let patience = match (phase, plan.waiting.is_empty()) {
+                    (Phase::Ready, _) => REST_MS,
+                    (_, false) => 40_000,
+                    (_, true) => 90_000,
+                };
+                if self.world.now - since >= patience {
+                    return self.end(&plan, phase);
+                }
+            }
+            last = plan;
+        }
+        Err(format!("it does not come to rest: {last:?}"))
+    }
+
+    fn end(&self, plan: &Plan, phase: Phase) -> Result<End, String> {
+        let waits: Vec<String> = plan
+            .waiting
+            .iter()
+            .map(|wait| wait.reason.to_string())
+            .collect();
+        match phase {
+            Phase::Ready => Ok(End::Ready),
+            _ if waits.is_empty() => Err(format!("it rests as {phase} and waits for nothing")),
+            _ => Ok(End::Waiting(format!("{phase}: {}", waits.join(" | ")))),
+        }
+    }
+
+    /// One pass of the operator: observe, plan, check, act, report.
+    fn pass(&mut self, faulty: bool) -> Result<(Plan, Phase), String> {
+        let mut observation = self.world.observe(&self.desired);
+        self.seen.update(&observation);
+        observation.seen = self.seen.clone();
+        let plan = planner::plan(&self.desired, &observation);
+        let truth = self.world.truth();
+        self.tell(&plan);
+        (self.nevers.check(&truth, &observation, &plan)).map_err(|broken| broken.to_string())?;
+        self.seen.intend(&plan, observation.now);
+        let mut outcome = Outcome::default();
+        for planned in &plan.steps {
+            let result = self.act(&planned.step, faulty);
+            outcome.results.push((planned.clone(), result));
+        }
+        self.seen.learn(&outcome, observation.now);
+        self.nevers.learn(&outcome);
+        let report = report::report(&self.desired, &observation, &plan, &outcome);
+        nevers::check_report(&truth, &observation, &report).map_err(|broken| broken.to_string())?;
+        Ok((plan, report.phase))
+    }
+
+    /// Sends a step; on its way it may be lost, delayed, refused or doubled.
+    fn act(&mut self, step: &slotkeeper::model::Step, faulty: bool) -> StepOutcome {
+        let unknown = || StepOutcome::Unknown("no answer in time".to_owned());
+        if !faulty {
+            return self.world.perform(step);
+        }
+        match self.faults.below(20) {
+            0 => unknown(),
+            1 => {
+                let at = self.world.now + self.faults.between(100, 1_500);
+                self.world.delayed.push((at, step.clone()));
+                unknown()
+            }
+            2 => StepOutcome::Refused("ERR not now".to_owned()),
+            3 => {
+                self.world.perform(step);
+                self.world.perform(step)
+            }
+            4 => {
+                self.world.perform(step);
+                unknown()
+            }
+            _ => self.world.perform(step),
+        }
+    }
+
+    fn fault(&mut self) {
+        let places: Vec<Place> = self.world.spots.keys().copied().collect();
+        let Some(place) = self.faults.pick(&places).copied() else {
+            return;
+        };
+        let what = self.faults.below(16);
+        if self.verbose {
+            println!("{} fault {what} at {place}", self.world.now);
+        }
+        match what {
+            0..=2 => self.world.kill(place, Keep::All),
+            3 | 4 => self.world.kill(place, Keep::Configuration),
+            5 => self.world.kill(place, Keep::Nothing),
+            6 | 7 => self.delete(place),
+            8 => self.spot(place, |spot| spot.cut = true),
+            9 => self.spot(place, |spot| spot.hidden = true),
+            10..=12 => {
+                self.spot(place, |spot| (spot.cut, spot.hidden) = (false, false));
+            }
+            13 => self.restart_planner(),
+            14 => {
+                let replicas = u32::try_from(self.faults.below(4)).expect("small");
+                self.desired.replicas_per_shard = replicas;
+            }
+            _ => self.whole_shard(place.shard),
+        }
+    }
+
+    fn spot(&mut self, place: Place, change: impl Fn(&mut crate::world::Spot)) {
+        if let Some(spot) = self.world.spots.get_mut(&place) {
+            change(spot);
+        }
+    }
+
+    fn delete(&mut self, place: Place) {
+        let at = self.world.now + self.faults.between(100, 4_000);
+        self.spot(place, |spot| {
+            if spot.process.is_some() {
+                spot.leaves_at = Some(at);
+            }
+        });
+    }
+
+    /// Everything of a shard at once.
+    fn whole_shard(&mut self, shard: u32) {
+        let keep = match self.faults.below(3) {
+            0 => Keep::All,
+            1 => Keep::Configuration,
+            _ => Keep::Nothing,
+        };
+        let places: Vec<Place> = self.world.spots.keys().copied().collect();
+        for place in places.into_iter().filter(|place| place.shard == shard) {
+            self.world.kill(place, keep);
+        }
+    }
+
+    /// A new planner knows what the status says: that the cluster was formed, and what was lost.
+    fn restart_planner(&mut self) {
+        let Seen { formed, losses, .. } = std::mem::take(&mut self.seen);
+        self.seen = Seen {
+            formed,
+            losses,
+            ..Seen::default()
+        };
+    }
+
+    fn heal(&mut self) {
+        for spot in self.world.spots.values_mut() {
+            (spot.cut, spot.hidden) = (false, false);
+        }
+    }
+
+    fn tell(&self, plan: &Plan) {
+        if !self.verbose {
+            return;
+        }
+        for planned in &plan.steps {
+            println!("{} {}: {}", self.world.now, planned.rule, planned.step);
+        }
+        for wait in &plan.waiting {
+            println!(
+                "{}   {} {:?} waits: {}",
+                self.world.now, wait.rule, wait.shard, wait.reason
+            );
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! A model of a whole cluster: places, processes, disks, a network that can be cut, and time.
+
+use std::collections::BTreeMap;
+
+use slotkeeper::model::{Place, Step};
+use slotkeeper_topology::NodeId;
+
+use crate::node::Node;
+use crate::random::Random;
+
+/// How long a turn of the world is, in milliseconds.
+pub const TURN_MS: u64 = 100;
+
+pub struct World {
+    pub random: Random,
+    pub now: u64,
+    pub node_timeout: u64,
+    /// How many shards the slots are split over.
+    pub shards: u32,
+    pub common: bool,
+    /// How many pods the platform keeps for a shard.
+    pub objects: BTreeMap<u32, u32>,
+    pub spots: BTreeMap<Place, Spot>,
+    /// Steps on their way.
+    pub delayed: Vec<(u64, Step)>,
+    pub formed: bool,
+    /// Shards that were ever written to.
+    pub written: crate::node::Mask,
+    /// Whether a master that withholds decides by itself, too.
+    pub self_resolving: bool,
+    next: u64,
+}
+
+/// A place: its pod, its process and its disk.
+#[derive(Default)]
+pub struct Spot {
+    pub uid: u64,
+    pub ip: u32,
+    pub process: Option<Node>,
+    pub disk: Option<Node>,
+    /// When the process starts again.
+    pub start_at: Option<u64>,
+    /// When the process that was told to end does end.
+    pub leaves_at: Option<u64>,
+    /// Cut off from everybody.
+    pub cut: bool,
+    /// Cut off from the operator alone.
+    pub hidden: bool,
+    /// Life and time of the last end.
+    pub ended: Option<(u64, u64)>,
+}
+
+impl World {
+    pub fn new(seed: u64, shards: u32) -> World {
+        let mut random = Random::new(seed);
+        let self_resolving = random.chance(50);
+        World {
+            random,
+            now: 1_000_000,
+            node_timeout: 2_000,
+            shards,
+            common: false,
+            objects: BTreeMap::new(),
+            spots: BTreeMap::new(),
+            delayed: Vec::new(),
+            formed: false,
+            written: 0,
+            self_resolving,
+            next: 1,
+        }
+    }
+
+    /// A number that was never given before.
+    pub fn fresh(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    pub fn fresh_id(&mut self) -> NodeId {
+        let number = self.fresh();
+        let mut bytes = [0; 20];
+        bytes[..8].copy_from_slice(&self.random.next().to_be_bytes());
+        bytes[12..].copy_from_slice(&number.to_be_bytes());
+        NodeId::from_random(bytes)
+    }
+
+    pub fn node(&self, place: Place) -> Option<&Node> {
+        self.spots.get(&place)?.process.as_ref()
+    }
+
+    pub fn node_mut(&mut self, place: Place) -> Option<&mut Node> {
+        self.spots.get_mut(&place)?.process.as_mut()
+    }
+
+    pub fn running(&self) -> Vec<Place> {
+        let running = self.spots.iter().filter(|(_, spot)| spot.process.is_some());
+        running.map(|(place, _)| *place).collect()
+    }
+
+    /// The place whose running node has that address.
+    pub fn at_ip(&self, ip: u32) -> Option<Place> {
+        let mut spots = self.spots.iter();
+        spots
+            .find(|(_, spot)| spot.ip == ip && spot.process.is_some())
+            .map(|(place, _)| *place)
+    }
+
+    pub fn reach(&self, a: Place, b: Place) -> bool {
+        let cut = |place| self.spots.get(&place).is_none_or(|spot| spot.cut);
+        a == b || !cut(a) && !cut(b)
+    }
+
+    /// The place of the running node that another believes to be at its address, if it can be
+    /// reached there and has that id.
+    pub fn peer(&self, from: Place, id: NodeId) -> Option<Place> {
+        let known = self
+            .node(from)?
+            .table
+            .get(&id)
+            .filter(|known| !known.no_addr)?;
+        let place = self.at_ip(known.ip)?;
+        (self.node(place)?.id == id && self.reach(from, place)).then_some(place)
+    }
+
+    /// A turn of the world.
+    pub fn turn(&mut self) {
+        self.now += TURN_MS;
+        self.processes();
+        self.perform_delayed();
+        self.gossip();
+        self.replicate();
+        self.write();
+        self.elect();
+        self.resolve_withholding();
+        self.formed |= self.all_owned();
+    }
+
+    pub fn turns(&mut self, count: u64) {
+        (0..count).for_each(|_| self.turn());
+    }
+
+    /// Starts what has to start and ends what has to end.
+    fn processes(&mut self) {
+        let places: Vec<Place> = self.spots.keys().copied().collect();
+        for place in places {
+            let kept = self.objects.get(&place.shard).copied().unwrap_or(0) > place.ordinal;
+            let now = self.now;
+            let spot = self.spots.get_mut(&place).expect("a known place");
+            if spot.leaves_at.is_some_and(|at| at <= now) {
+                self.end_pod(place, kept);
+                continue;
+            }
+            if spot.start_at.is_some_and(|at| at <= now) && kept {
+                self.start(place);
+            }
+        }
+        let wanted: Vec<Place> = (self.objects.iter())
+            .flat_map(|(shard, pods)| (0..*pods).map(|ordinal| Place::new(*shard, ordinal)))
+            .collect();
+        for place in wanted {
+            let start = self.now + self.random.between(100, 3_000);
+            let spot = self.spots.entry(place).or_default();
+            if spot.process.is_none() && spot.start_at.is_none() {
+                spot.start_at = Some(start);
+            }
+        }
+    }
+
+    fn start(&mut self, place: Place) {
+        let (run, id, replid, uid) = (self.fresh(), self.fresh_id(), self.fresh(), self.fresh());
+        let resolving = self.now;
+        let ip = u32::try_from(self.fresh()).expect("few addresses");
+        let spot = self.spots.get_mut(&place).expect("a known place");
+        spot.start_at = None;
+        if spot.uid == 0 {
+            (spot.uid, spot.ip) = (uid, ip);
+        }
+        let mut node = match spot.disk.clone() {
+            Some(disk) => Node {
+                run,
+                ip: spot.ip,
+                ..disk
+            },
+            None => Node::new(id, run, place, spot.ip, replid),
+        };
+        node.link = crate::node::Link {
+            down_since: resolving,
+            ..Default::default()
+        };
+        (node.manual, node.election_at) = (None, None);
+        for known in node.table.values_mut() {
+            (known.ping_sent, known.pong, known.suspected) = (0, 0, false);
+        }
+        let replicas = node
+            .table
+            .values()
+            .any(|known| known.master == Some(node.id));
+        node.withholding = node.slots != 0 && replicas;
+        spot.disk = None;
+        spot.process = Some(node);
+    }
+
+    /// Ends a process; its disk keeps the configuration, and of the data what the fault leaves.
+    pub fn kill(&mut self, place: Place, keep: Keep) {
+        let (now, replid) = (self.now, self.fresh());
+        let start = now + self.random.between(200, 5_000);
+        let Some(spot) = self.spots.get_mut(&place) else {
+            return;
+        };
+        let Some(mut node) = spot.process.take() else {
+            return;
+        };
+        spot.ended = Some((spot.uid, now));
+        spot.start_at = Some(start);
+        spot.leaves_at = None;
+        spot.disk = match keep {
+            Keep::All => {
+                node.data.complete &= node.link.syncing.is_none();
+                Some(node)
+            }
+            Keep::Configuration => {
+                node.data = crate::node::Data::empty(replid);
+                Some(node)
+            }
+            Keep::Nothing => None,
+        };
+        if let Some(disk) = &mut spot.disk {
+            if !disk.data.complete {
+                disk.data = crate::node::Data::empty(replid);
+            }
+        }
+    }
+
+    /// Ends the pod of a place: another life and another address come after it.
+    pub fn end_pod(&mut self, place: Place, keep: bool) {
+        let volume = keep && self.random.chance(70);
+        self.kill(place, if volume { Keep::All } else { Keep::Nothing });
+        let Some(spot) = self.spots.get_mut(&place) else {
+            return;
+        };
+        (spot.uid, spot.ip, spot.leaves_at) = (0, 0, None);
+        if !keep {
+            (spot.disk, spot.start_at) = (None, None);
+        }
+    }
+
+    fn all_owned(&self) -> bool {
+        let places = self.running();
+        let owned = places
+            .iter()
+            .filter_map(|place| self.node(*place))
+            .fold(0, |m, n| m | n.slots);
+        let all = (0..self.shards).fold(0, |mask, shard| mask | 1 << shard);
+        let met = places
+            .iter()
+            .filter_map(|p| self.node(*p))
+            .any(|n| !n.table.is_empty());
+        owned == all && (met || places.len() == 1)
+    }
+
+    /// Clients write to every master that serves.
+    fn write(&mut self) {
+        for place in self.running() {
+            let percent = 30;
+            let writes = self.random.chance(percent);
+            let Some(node) = self.node_mut(place) else {
+                continue;
+            };
+            if !writes || node.master.is_some() || node.withholding || node.slots == 0 {
+                continue;
+            }
+            for shard in (0..16).filter(|shard| node.slots & (1 << shard) != 0) {
+                *node.data.keys.entry(shard).or_default() += 1;
+            }
+            node.data.offset += 10;
+            let slots = node.slots;
+            self.written |= slots;
+        }
+    }
+}
+
+/// What the disk keeps when a process ends.
+#[derive(Clone, Copy, Debug)]
+pub enum Keep {
+    All,
+    Configuration,
+    Nothing,
+}
