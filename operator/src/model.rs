@@ -2,6 +2,7 @@
 
 mod desired;
 mod facts;
+mod memory;
 mod observation;
 mod outcome;
 mod plan;
