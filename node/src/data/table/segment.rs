@@ -14,13 +14,14 @@ use std::ptr::NonNull;
 
 use crate::data::entry::{ADDRESS, EntryBox, EntryMut, EntryRef, Heap};
 
-/// The code of the largest ordinary segment, of 1024 words.
+/// The code of the largest ordinary segment, of 1023 words.
 pub(super) const MAX_CODE: u8 = 28;
 
-/// How many words a segment of that code has: 8, 10, 12, 14, 16, 20, ... 1024.
+/// How many words a segment of that code has. With the count of entries they make 8, 10, 12, 14,
+/// 16, 20, ... 1024, which are sizes that the heap has without loss.
 #[inline]
 pub(super) fn words_of(code: u8) -> usize {
-    (4 + usize::from(code & 3)) << (1 + (code >> 2))
+    ((4 + usize::from(code & 3)) << (1 + (code >> 2))) - 1
 }
 
 /// How many of them are homes.
