@@ -143,7 +143,8 @@ impl Cluster {
     }
 
     /// Withholding is over. The others wait for the PONGs that were kept back, and would go on
-    /// waiting: as long as anything comes from here, they do not open the link anew.
+    /// waiting: as long as anything comes from here, they do not open the link anew. And nobody
+    /// answers the PINGs that were kept back here, for which this node waits itself.
     pub(super) fn speak_again(&mut self) {
         if !std::mem::take(&mut self.withholding) {
             return;
@@ -152,6 +153,11 @@ impl Cluster {
         for r in self.nodes.refs() {
             if let Some(link) = self.nodes[r].inbound {
                 self.send_gossip(link, Kind::Pong);
+            }
+            let outbound = self.nodes[r].outbound;
+            let open = |link| self.links.get(link).is_some_and(|link| link.open);
+            if let Some(link) = outbound.filter(|&link| open(link)) {
+                self.send_gossip(link, Kind::Ping);
             }
         }
     }

@@ -1,3 +1,5 @@
+use slotkeeper_topology::parse_nodes;
+
 use super::*;
 
 fn sent(world: &World, i: usize) -> (u64, u64) {
@@ -83,4 +85,22 @@ fn once_it_withholds_no_more_it_is_taken_back() {
         assert!(world.members[i].cluster.state_ok(), "node {i}");
         assert!(!world.line(i, 0).contains("fail"));
     }
+}
+
+#[test]
+fn once_it_withholds_no_more_it_hears_of_those_that_came_back_meanwhile() {
+    let mut world = World::formed(3, 3);
+    world.kill(0);
+    world.kill(4);
+    world.restart(0);
+    world.members[0].cluster.set_withholding(true);
+    world.run(500);
+    world.restart(4);
+    world.run(500);
+    world.members[0].cluster.set_withholding(false);
+    // Well before the link is old enough to be opened anew.
+    world.run(500);
+    let line = parse_nodes(&world.line(0, 4)).unwrap().remove(0);
+    assert_eq!(line.ping_sent, 0, "{line}");
+    assert!(line.pong_received > 0, "{line}");
 }
