@@ -71,6 +71,12 @@ impl Engine {
         walks || frees
     }
 
+    /// Whether `on_sent` may have let something go on that `on_turn` does: a walk.
+    #[must_use]
+    pub fn waits_for_sent(&self) -> bool {
+        self.is_walking()
+    }
+
     fn cron(&mut self, now: Now) {
         self.replication_cron(now);
         self.snapshot_cron(now);

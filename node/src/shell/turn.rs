@@ -146,14 +146,14 @@ impl Shell {
         let more = self.engine.on_turn(self.clock.now());
         self.carry_out();
         self.send_replies();
-        self.send_pushes();
+        let told = self.send_pushes();
         self.close_finished();
         if let Some(code) = self.turn.exit {
             return Poll::Ready(code);
         }
         self.housekeep();
         self.arm_timer();
-        if more || !self.turn.ready.is_empty() {
+        if more || told || !self.turn.ready.is_empty() {
             context.waker().wake_by_ref();
         }
         Poll::Pending
@@ -407,8 +407,11 @@ impl Shell {
         }
     }
 
-    fn send_pushes(&mut self) {
+    /// Sends what was pushed, and tells the engine how much of it is left: true when
+    /// something waits for that (a walk at its bound) and goes on in another turn.
+    fn send_pushes(&mut self) -> bool {
         let now = self.clock.now();
+        let mut told = false;
         for place in std::mem::take(&mut self.turn.pushed) {
             let Some(client) = self.clients.get_mut(place) else {
                 continue;
@@ -422,11 +425,11 @@ impl Shell {
             if unsent == 0 && client.closing_since.is_some() {
                 self.turn.closing.push(place);
             }
-            if unsent != client.reported
-                && let Some(session) = &client.session
-            {
+            // The engine counts what it pushes by itself: it is told even when all has left.
+            if let Some(session) = &client.session {
                 client.reported = unsent;
                 self.engine.on_sent(session.id, unsent, now);
+                told = self.engine.waits_for_sent();
             }
         }
         for place in std::mem::take(&mut self.turn.sent) {
@@ -440,6 +443,7 @@ impl Shell {
                 self.by_link.remove(&id);
             }
         }
+        told
     }
 
     /// Closes clients that have what they were sent; the others get their time.
