@@ -71,6 +71,8 @@ pub struct Cluster {
     withholding: bool,
     /// This node has told everybody that it failed, since a replica has newer data.
     declared_failed: bool,
+    /// While it withholds, others have told it that the majority found it failed: it votes then.
+    found_failed: bool,
     /// A replica that was a master, and has not been in sync with its master since: what it holds
     /// is another history.
     unsynced: bool,
@@ -134,6 +136,7 @@ impl Cluster {
             manual: Manual::default(),
             withholding: false,
             declared_failed: false,
+            found_failed: false,
             unsynced: false,
             own_ip_unconfirmed: config.cluster_announce_ip.is_none(),
             forgotten: BTreeMap::new(),

@@ -99,7 +99,11 @@ impl Cluster {
         let Some(r) = self.nodes.find(failed) else {
             return;
         };
-        if self.nodes[r].flags.has(Flags::FAIL | Flags::MYSELF) {
+        if r == self.nodes.my_ref() {
+            self.found_failed |= self.withholding;
+            return;
+        }
+        if self.nodes[r].failed() {
             return;
         }
         let text = format!(
@@ -150,6 +154,7 @@ impl Cluster {
             return;
         }
         self.declared_failed = false;
+        self.found_failed = false;
         for r in self.nodes.refs() {
             if let Some(link) = self.nodes[r].inbound {
                 self.send_gossip(link, Kind::Pong);

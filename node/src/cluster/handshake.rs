@@ -169,7 +169,9 @@ impl Cluster {
 
     fn process_gossip_about(&mut self, sender: NodeRef, about: NodeRef, entry: &Gossip) {
         let down = entry.flags.has(Flags::FAIL | Flags::PFAIL);
-        if about != self.nodes.my_ref() && sender != about {
+        if about == self.nodes.my_ref() {
+            self.found_failed |= self.withholding && entry.flags.has(Flags::FAIL);
+        } else if sender != about {
             self.note_report(sender, about, down);
         }
         let node = &self.nodes[about];

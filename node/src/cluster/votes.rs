@@ -52,7 +52,8 @@ impl Cluster {
         let master = self.nodes[candidate]
             .master
             .ok_or("I don't know its master")?;
-        let myself_failed = master == self.nodes.my_ref() && self.declared_failed;
+        let told = self.declared_failed || self.found_failed;
+        let myself_failed = master == self.nodes.my_ref() && told;
         if !self.nodes[master].failed() && !myself_failed && !header.has(FLAG_FORCE_ACK) {
             return Err("its master is up".to_owned());
         }

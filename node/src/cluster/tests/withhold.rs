@@ -104,3 +104,19 @@ fn once_it_withholds_no_more_it_hears_of_those_that_came_back_meanwhile() {
     assert_eq!(line.ping_sent, 0, "{line}");
     assert!(line.pong_received > 0, "{line}");
 }
+
+#[test]
+fn found_failed_by_the_others_it_votes_for_its_own_replica() {
+    let mut world = World::formed(3, 3);
+    world.members[3].complete = false;
+    world.kill(0);
+    world.restart(0);
+    world.members[0].cluster.set_withholding(true);
+    world.run(TIMEOUT + 1000);
+    assert!(world.line(1, 0).contains(" master,fail "));
+    // One of the other two masters is gone now: the replica needs the vote of its own.
+    world.kill(2);
+    world.members[3].complete = true;
+    world.run_until(TIMEOUT, |world| world.is_master(3));
+    assert_eq!(world.members[0].follows, Some(world.id(3)));
+}
