@@ -161,8 +161,13 @@ pub enum PullPolicy {
 }
 
 /// A volume for each node.
-#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, JsonSchema)]
+#[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("string(self.size).matches('^[1-9][0-9]*([.][0-9]+)?([kMGTPE]|[KMGTPE]i)?$')")
+        .message("storage.size must be an amount of bytes such as 10Gi")
+        .field_path(".size")
+)]
 pub struct Storage {
     /// Its size, such as `10Gi`.
     pub size: Quantity,

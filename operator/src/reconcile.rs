@@ -21,6 +21,9 @@ const BUSY_TICK: Duration = Duration::from_millis(200);
 /// After a step its effect is looked for that soon.
 const STEP_TICK: Duration = Duration::from_millis(50);
 
+/// Two passes are at least that far apart, whatever happens.
+const BREATH: Duration = Duration::from_millis(10);
+
 /// Keeps one cluster as its manifest says.
 pub struct Reconciler<P> {
     platform: P,
@@ -86,6 +89,7 @@ impl<P: Platform> Reconciler<P> {
 
     /// Waits for the next pass: that long, or until something happens.
     pub async fn wait(&self, most: Duration) {
+        tokio::time::sleep(BREATH).await;
         let _ = tokio::time::timeout(most, self.wake.notified()).await;
     }
 

@@ -45,6 +45,12 @@ impl Layout {
         self.pod_dir(place).join("redis.conf")
     }
 
+    /// The file with what its node says.
+    #[must_use]
+    pub fn log_file(&self, place: Place) -> PathBuf {
+        self.pod_dir(place).join("node.log")
+    }
+
     /// Its address. The first pods of all shards come first, so the masters of a fresh cluster
     /// have the first ports, and more replicas move nobody.
     ///

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,9 @@ use crate::observe::now;
 
 /// How long a node may take to end by itself: its `shutdown-timeout` with the hand-over, and some.
 pub const GRACE: Duration = Duration::from_secs(30);
+
+/// A process that ended earlier has not done anything useful.
+const SHORT: Duration = Duration::from_secs(3);
 
 /// Says one line about what happens, for people.
 pub type Tell = Arc<dyn Fn(&str) + Send + Sync>;
@@ -227,7 +230,7 @@ impl Shared {
             };
             self.ended(place);
             let wait = backoff.wait(since.elapsed());
-            self.say_ended(place, &how, wait);
+            self.say_ended(place, &how, since.elapsed(), wait);
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
                 _ = told(&mut stop) => return None,
@@ -246,7 +249,7 @@ impl Shared {
         let dir = self.layout.pod_dir(place);
         fs::create_dir_all(&dir)?;
         let config = self.layout.config_file(place);
-        let process = Process::start(&self.binary, &config, &dir.join("node.log"))?;
+        let process = Process::start(&self.binary, &config, &self.layout.log_file(place))?;
         self.record(|state| state.pod(place).process = Some(process.id));
         self.change(place, |life| {
             *life = Life {
@@ -266,13 +269,19 @@ impl Shared {
         });
     }
 
-    fn say_ended(&self, place: Place, how: &str, wait: Duration) {
+    fn say_ended(&self, place: Place, how: &str, ran: Duration, wait: Duration) {
         let pod = self.layout.pod(place);
         let when = match wait.as_secs() {
             0 => "starting it again".to_owned(),
             seconds => format!("starting it again in {seconds} s"),
         };
         (self.tell)(&format!("{pod}: its process is gone ({how}); {when}"));
+        // One that cannot even start says why.
+        if ran < SHORT
+            && let Some(line) = last_line(&self.layout.log_file(place))
+        {
+            (self.tell)(&format!("{pod}: {line}"));
+        }
     }
 
     /// Changes what is known of a pod; the operator hears of it at once.
@@ -280,6 +289,14 @@ impl Shared {
         change(lock(&self.lives).entry(place).or_default());
         self.wake.notify_one();
     }
+}
+
+/// The last line of a file, if it has one.
+fn last_line(file: &Path) -> Option<String> {
+    let bytes = fs::read(file).ok()?;
+    let text = String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(4096)..]).into_owned();
+    let line = text.lines().rfind(|line| !line.trim().is_empty())?;
+    Some(line.trim().to_owned())
 }
 
 fn end_of(uid: &PodUid) -> ProcessEnd {
