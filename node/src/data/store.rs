@@ -376,7 +376,8 @@ impl Store {
     /// Returns whether there is more.
     pub fn reclaim(&mut self, budget: usize) -> bool {
         let left = self.free_some(budget);
-        left == 0 || !self.settle(left)
+        // A region counts as a whole step: the system takes as long to get it back.
+        left == 0 || self.heap.trim() || !self.settle(left)
     }
 
     /// Returns what is left of the budget.

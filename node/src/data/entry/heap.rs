@@ -97,6 +97,12 @@ impl Heap {
         self.used = self.used + after - before;
     }
 
+    /// Gives memory that is not used back to the system, a few megabytes at most. Returns whether
+    /// there was any.
+    pub fn trim(&mut self) -> bool {
+        self.small.trim() || self.medium.trim()
+    }
+
     /// A block of `rounded(len)` bytes, aligned to 8, its content undefined.
     pub fn allocate(&mut self, len: usize) -> NonNull<u8> {
         let size = rounded(len);
@@ -201,6 +207,7 @@ mod tests {
             unsafe { heap.release(block, len) };
         }
         assert_eq!(heap.used(), 0);
+        while heap.trim() {}
         assert_eq!(heap.small.regions(), (1, true), "one is kept");
         assert_eq!(heap.medium.regions(), (1, true), "one is kept");
     }

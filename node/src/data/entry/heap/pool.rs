@@ -63,6 +63,8 @@ pub(super) struct Pool {
     /// Regions that have an unused chunk, and places in `regions` that are empty.
     with_room: BTreeSet<u32>,
     vacant: Vec<u32>,
+    /// Regions without a chunk in use.
+    idle: BTreeSet<u32>,
 }
 
 // SAFETY: a pool owns its regions; nothing else points to them but blocks that it handed out.
@@ -76,6 +78,7 @@ impl Pool {
             regions: Vec::new(),
             with_room: BTreeSet::new(),
             vacant: Vec::new(),
+            idle: BTreeSet::new(),
         }
     }
 
@@ -149,6 +152,9 @@ impl Pool {
         };
         let entry = self.regions[region as usize].as_mut();
         let entry = entry.expect("regions with room exist");
+        if entry.unused == self.shape.all_unused() {
+            self.idle.remove(&region);
+        }
         let index = entry.unused.trailing_zeros() as usize;
         entry.unused &= entry.unused - 1;
         if entry.unused == 0 {
@@ -187,6 +193,7 @@ impl Pool {
         });
         self.regions[index as usize] = Some(region);
         self.with_room.insert(index);
+        self.idle.insert(index);
         index
     }
 
@@ -200,14 +207,26 @@ impl Pool {
         let offset = chunk.as_ptr().addr() - region.start.as_ptr().addr();
         region.unused |= 1 << (offset / self.shape.chunk);
         self.with_room.insert(index);
-        // The last region stays: a few keys that come and go must not map and unmap it.
-        if region.unused == self.shape.all_unused() && self.with_room.len() > 1 {
-            // SAFETY: no chunk of the region is used.
-            unsafe { unmap(region.mapping, self.shape.region() + self.shape.chunk) };
-            *place = None;
-            self.with_room.remove(&index);
-            self.vacant.push(index);
+        if region.unused == self.shape.all_unused() {
+            self.idle.insert(index);
         }
+    }
+
+    /// Gives one region that is not used back to the system, which takes a while; a flush leaves
+    /// many. The last one stays: a few keys that come and go must not map and unmap it. Returns
+    /// whether there was one to give.
+    pub fn trim(&mut self) -> bool {
+        if self.idle.len() < 2 {
+            return false;
+        }
+        let index = self.idle.pop_last().expect("there are two");
+        self.with_room.remove(&index);
+        self.vacant.push(index);
+        let region = self.regions[index as usize].take();
+        let region = region.expect("idle regions exist");
+        // SAFETY: no chunk of the region is used.
+        unsafe { unmap(region.mapping, self.shape.region() + self.shape.chunk) };
+        true
     }
 
     /// # Safety
