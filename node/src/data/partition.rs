@@ -210,8 +210,7 @@ impl Partition {
         self.store.start_walk(saver);
     }
 
-    /// Hands out about `budget` bytes more: at most one entry, or 64 KiB of a large value, beyond
-    /// it. Keys that change between steps are handed out then, whatever their size.
+    /// Hands out about `budget` bytes more: at most one entry of up to 64 KiB beyond it. Keys that change between steps are handed out then, whatever their size.
     pub fn walk_step(&mut self, budget: usize) -> WalkState {
         self.store.walk_step(budget)
     }

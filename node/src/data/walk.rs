@@ -233,6 +233,10 @@ impl Walk {
                 return WalkState::More;
             }
             if self.large.is_some() {
+                // What is left of a step is not worth a tiny piece, unless the step is as small.
+                if left < budget.min(LEAST_PIECE) {
+                    return WalkState::More;
+                }
                 let piece = left.clamp(LEAST_PIECE, LARGE);
                 left = left.saturating_sub(piece);
                 if let Some(Large { owned, .. }) = self.send_piece(dbs, piece) {

@@ -9,7 +9,9 @@ use crate::data::{Expire, Key};
 impl Partition {
     /// Sets a key to a string; creates it, or replaces its value.
     pub fn set(&mut self, db: usize, key: &Key<'_>, value: &[u8], expire: Expire) {
-        self.make_way(db, key);
+        if self.store.dbs()[db].expires() > 0 {
+            self.make_way(db, key);
+        }
         self.store.set(db, key, value, expire, clock_of(self.now));
     }
 

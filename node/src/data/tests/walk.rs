@@ -8,13 +8,13 @@ fn start(data: &mut Partition, bound: usize) {
     }));
 }
 
-/// Takes steps until the walk is done; no step may hand out more than its budget, an entry of the
-/// largest size and the smallest piece together.
+/// Takes steps until the walk is done; no step may hand out more than its budget (or the smallest
+/// piece) and an entry of the largest size that is not sent in pieces.
 fn finish(data: &mut Partition, budget: usize) -> Recorder {
     loop {
         recorder(data).unsent = 0;
         let state = data.walk_step(budget);
-        assert!(recorder(data).unsent <= budget + 65_536 + 4096);
+        assert!(recorder(data).unsent <= budget.max(4096) + 65_536);
         if state == WalkState::Done {
             return stop(data);
         }
