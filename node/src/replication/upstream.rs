@@ -282,6 +282,9 @@ impl Upstream {
             format!("MASTER <-> REPLICA link given up: {reason}"),
         );
         self.drop_link(now);
+        // It would end the same way at once.
+        let retry_at = now.mono_ms() + RETRY_MS;
+        self.phase = Phase::Down { retry_at };
     }
 
     /// Ends the link for good: the node follows this master no longer.
