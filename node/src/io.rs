@@ -142,7 +142,7 @@ pub enum DiskOp {
 }
 
 /// What became of a [`DiskOp`], and the data file at the start.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum DiskEvent<'a> {
     /// The next piece of the data file.
     LoadBytes(&'a [u8]),

@@ -316,7 +316,7 @@ mod tests {
         assert_eq!(replicas.feed(&part), [SessionId(0)]);
         let second = replicas.of_mut(SessionId(1)).expect("there");
         assert_eq!(second.waiting(), 3);
-        assert_eq!(second.release(), [part.clone()]);
+        assert_eq!(second.release(), std::slice::from_ref(&part));
         assert_eq!((second.waiting(), second.phase), (0, Phase::Online));
         assert_eq!(replicas.feed(&part), [SessionId(0), SessionId(1)]);
         assert_eq!(replicas.of(SessionId(2)).expect("there").waiting(), 0);

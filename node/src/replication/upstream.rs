@@ -102,7 +102,7 @@ pub enum UpstreamEvent {
 }
 
 /// What the bytes of the link mean.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step<'a> {
     /// The payload of a full sync comes: the data set of this history at this offset.
     FullSync {
