@@ -1,0 +1,103 @@
+//! The longest single engine call while a keyspace grows, in CPU time of the calling thread.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use slotkeeper_node::config::Config;
+use slotkeeper_node::engine::{Boot, Engine};
+use slotkeeper_node::io::{DiskEvent, Peer};
+use slotkeeper_node::resp::Reply;
+use slotkeeper_node::time::{Now, Stopwatch};
+
+/// What the keys look like, and where they go.
+#[derive(Clone, Copy, Debug)]
+pub enum Shape {
+    /// Over all slots of a cluster node.
+    Spread,
+    /// A fifth of them under one hash tag, the rest over all slots.
+    OneTag,
+    /// In one database of a node without cluster mode.
+    Standalone,
+}
+
+/// Every shape that is measured.
+pub const SHAPES: [Shape; 3] = [Shape::Spread, Shape::OneTag, Shape::Standalone];
+
+impl Shape {
+    /// For the report.
+    pub fn name(self) -> &'static str {
+        match self {
+            Shape::Spread => "spread keys",
+            Shape::OneTag => "one hash tag",
+            Shape::Standalone => "cluster-enabled no",
+        }
+    }
+
+    fn key(self, number: u32) -> String {
+        match self {
+            Shape::OneTag if number.is_multiple_of(5) => format!("{{tag}}:{number}"),
+            _ => format!("key:{number}"),
+        }
+    }
+}
+
+/// The worst of so many growths.
+pub fn worst_of(times: usize, shape: Shape, keys: u32) -> Result<Duration, String> {
+    (0..times).try_fold(Duration::ZERO, |worst, _| Ok(worst.max(longest_call(shape, keys)?)))
+}
+
+fn longest_call(shape: Shape, keys: u32) -> Result<Duration, String> {
+    let mut config = Config::default();
+    config.cluster_enabled = !matches!(shape, Shape::Standalone);
+    config.save = Vec::new();
+    let mut engine = Engine::start(config, Boot::default(), Box::new(Still), Now::default())?;
+    engine.on_disk(DiskEvent::LoadEnd, Now::default());
+    let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
+    let peer = Peer { remote: loopback, local: loopback };
+    let mut session = engine.open(peer, Now::default()).map_err(|_| "refused")?;
+    let mut reply = Reply::new();
+    if !matches!(shape, Shape::Standalone) {
+        let assign = b"CLUSTER ADDSLOTSRANGE 0 16383\r\n";
+        engine.on_bytes(&mut session, assign, Now::default(), &mut reply);
+    }
+    let mut now = Now::default();
+    while engine.health(now).ready.is_err() && now.mono_us < 20_000_000 {
+        now.mono_us += 100_000;
+        now.unix_us += 100_000;
+        engine.on_timer(now);
+        while engine.poll_output().is_some() {}
+    }
+    let value = "x".repeat(crate::load::VALUE_BYTES);
+    let mut longest = Duration::ZERO;
+    for number in 0..keys {
+        let key = shape.key(number);
+        let request =
+            format!("*3\r\n$3\r\nSET\r\n${}\r\n{key}\r\n${}\r\n{value}\r\n", key.len(), value.len());
+        reply.clear();
+        let before = thread_cpu_time();
+        engine.on_bytes(&mut session, request.as_bytes(), now, &mut reply);
+        longest = longest.max(thread_cpu_time() - before);
+        if reply.bytes() != b"+OK\r\n" {
+            return Err(format!("SET {key}: {}", String::from_utf8_lossy(reply.bytes())));
+        }
+    }
+    Ok(longest)
+}
+
+/// Measures nothing: the statistics of the engine do not matter here.
+struct Still;
+
+impl Stopwatch for Still {
+    fn micros(&self) -> u64 {
+        0
+    }
+}
+
+#[expect(unsafe_code, reason = "the thread's own CPU clock has no safe reader in std")]
+fn thread_cpu_time() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is a valid timespec for the call to fill, and the clock id exists on Linux.
+    let result = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    assert_eq!(result, 0, "Linux always has the thread's CPU clock");
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
