@@ -1,0 +1,220 @@
+//! One simulated machine: an engine, its disk, and who is connected to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use slotkeeper_node::config::Config;
+use slotkeeper_node::engine::{Boot, Engine};
+use slotkeeper_node::io::{DiskEvent, DiskOp, LinkId, SessionId};
+use slotkeeper_node::session::Session;
+use slotkeeper_node::time::{Now, Stopwatch};
+
+use crate::net::{ConnId, End, NodeIx};
+use crate::rng::Rng;
+
+/// The port that every simulated node serves.
+pub const PORT: u16 = 6379;
+
+/// Unix time at the start of every simulation, in microseconds.
+const EPOCH_US: i64 = 1_700_000_000_000_000;
+
+/// What survives a crash.
+#[derive(Clone, Debug, Default)]
+pub struct Disk {
+    /// nodes.conf, as last written.
+    pub nodes_conf: Option<Vec<u8>>,
+    /// The data file, as last put in place.
+    pub data: Option<Vec<u8>>,
+    snapshot: Option<Vec<u8>>,
+}
+
+/// What an operation on the disk answers, and when it is due the host is told.
+#[derive(Clone, Debug)]
+pub enum DiskAnswer {
+    /// A piece of the snapshot is written.
+    Written(usize),
+    /// The snapshot is in place.
+    Saved,
+    /// The configuration file is rewritten (there is none here: nothing to do).
+    Rewritten(SessionId),
+}
+
+impl DiskAnswer {
+    /// As the engine wants it.
+    #[must_use]
+    pub fn as_event(&self) -> DiskEvent<'static> {
+        match *self {
+            DiskAnswer::Written(bytes) => DiskEvent::SnapshotWritten(bytes),
+            DiskAnswer::Saved => DiskEvent::SnapshotSaved,
+            DiskAnswer::Rewritten(session) => DiskEvent::ConfigRewritten { session, result: Ok(()) },
+        }
+    }
+}
+
+impl Disk {
+    /// Carries an operation out.
+    pub fn perform(&mut self, op: DiskOp) -> Option<DiskAnswer> {
+        match op {
+            DiskOp::SaveNodesConf(text) => {
+                self.nodes_conf = Some(text.to_vec());
+                None
+            }
+            DiskOp::SnapshotBegin => {
+                self.snapshot = Some(Vec::new());
+                Some(DiskAnswer::Written(0))
+            }
+            DiskOp::SnapshotWrite(bytes) => {
+                self.snapshot.get_or_insert_default().extend_from_slice(&bytes);
+                Some(DiskAnswer::Written(bytes.len()))
+            }
+            DiskOp::SnapshotCommit => {
+                self.data = self.snapshot.take();
+                Some(DiskAnswer::Saved)
+            }
+            DiskOp::SnapshotAbort => {
+                self.snapshot = None;
+                None
+            }
+            DiskOp::RewriteConfig { session, .. } => Some(DiskAnswer::Rewritten(session)),
+        }
+    }
+}
+
+/// A client connection as the host sees it.
+pub struct Line {
+    /// The connection, and our end of it.
+    pub conn: (ConnId, End),
+    /// Its session.
+    pub session: Session,
+    /// Bytes that are not executed yet.
+    pub input: Vec<u8>,
+    /// Nothing is executed until a resume.
+    pub parked: bool,
+    /// Bytes sent and not yet arrived.
+    pub unsent: usize,
+}
+
+/// What a connection is to the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// A client's session.
+    Session(SessionId),
+    /// A link of the engine.
+    Link(LinkId),
+}
+
+/// A simulated machine.
+pub struct Host {
+    /// Its place in the world.
+    pub ix: NodeIx,
+    /// Its address; a restart may change it.
+    pub ip: IpAddr,
+    /// The configuration that it starts with.
+    pub config: Config,
+    /// The running engine, if the process lives.
+    pub engine: Option<Engine>,
+    /// Counts starts, so that an event for an earlier process is not given to a later one.
+    pub incarnation: u64,
+    /// Its disk.
+    pub disk: Disk,
+    /// Client connections.
+    pub lines: BTreeMap<SessionId, Line>,
+    /// Links with the connection that each uses.
+    pub links: BTreeMap<LinkId, (ConnId, End)>,
+    /// Links that wait for their connection.
+    pub dialing: BTreeSet<LinkId>,
+    /// What each connection is used for.
+    pub uses: BTreeMap<(ConnId, End), Use>,
+    /// The timer that is already scheduled, in microseconds.
+    pub timer_at: u64,
+    /// The log, for the report of a failure.
+    pub log: Vec<String>,
+    skew_us: i64,
+}
+
+impl Host {
+    /// A machine that was not started yet. Its clock is up to five seconds off.
+    #[must_use]
+    pub fn new(ix: NodeIx, config: Config, rng: &mut Rng) -> Host {
+        let skew_us = rng.below(10_000_000).cast_signed() - 5_000_000;
+        Host {
+            ix,
+            ip: IpAddr::V4(Ipv4Addr::new(10, 0, 0, u8::try_from(ix + 1).unwrap_or(u8::MAX))),
+            config,
+            engine: None,
+            incarnation: 0,
+            disk: Disk::default(),
+            lines: BTreeMap::new(),
+            links: BTreeMap::new(),
+            dialing: BTreeSet::new(),
+            uses: BTreeMap::new(),
+            timer_at: u64::MAX,
+            log: Vec::new(),
+            skew_us,
+        }
+    }
+
+    /// Starts the process from what the disk holds.
+    ///
+    /// # Errors
+    /// What the engine refuses to start with.
+    pub fn start(&mut self, now_us: u64, rng: &mut Rng) -> Result<(), String> {
+        self.incarnation += 1;
+        let now = self.now(now_us);
+        let boot = Boot {
+            nodes_conf: (self.disk.nodes_conf.as_ref())
+                .map(|text| String::from_utf8_lossy(text).into_owned()),
+            run_id: random_hex(rng),
+            hash_key: [rng.next(), rng.next()],
+            random_seed: rng.next(),
+            ..Boot::default()
+        };
+        let mut engine = Engine::start(self.config.clone(), boot, Box::new(NoStopwatch), now)?;
+        if let Some(data) = &self.disk.data {
+            for piece in data.chunks(16 * 1024) {
+                engine.on_disk(DiskEvent::LoadBytes(piece), now);
+            }
+        }
+        engine.on_disk(DiskEvent::LoadEnd, now);
+        self.engine = Some(engine);
+        self.timer_at = u64::MAX;
+        Ok(())
+    }
+
+    /// The process is gone; its disk stays.
+    pub fn kill(&mut self) {
+        self.engine = None;
+        self.lines.clear();
+        self.links.clear();
+        self.dialing.clear();
+        self.uses.clear();
+        self.disk.snapshot = None;
+    }
+
+    /// The time as this machine's clocks have it.
+    #[must_use]
+    pub fn now(&self, now_us: u64) -> Now {
+        Now { unix_us: EPOCH_US + self.skew_us + now_us.cast_signed(), mono_us: now_us }
+    }
+
+    /// Where it serves clients.
+    #[must_use]
+    pub fn data_address(&self) -> SocketAddr {
+        SocketAddr::new(self.ip, PORT)
+    }
+}
+
+/// Statistics are not simulated.
+struct NoStopwatch;
+
+impl Stopwatch for NoStopwatch {
+    fn micros(&self) -> u64 {
+        0
+    }
+}
+
+fn random_hex(rng: &mut Rng) -> [u8; 40] {
+    let mut hex = [0; 40];
+    hex.fill_with(|| b"0123456789abcdef"[rng.index(16)]);
+    hex
+}
