@@ -38,7 +38,11 @@ pub struct Workload {
 
 impl fmt::Display for Workload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = if matches!(self.kind, Kind::Set) { "SET" } else { "GET" };
+        let kind = if matches!(self.kind, Kind::Set) {
+            "SET"
+        } else {
+            "GET"
+        };
         write!(f, "{kind} P={}", self.pipeline)
     }
 }
@@ -89,7 +93,9 @@ pub fn fill(port: u16, keys: u32) -> Result<(), String> {
             )
             .expect("a String takes everything");
         }
-        stream.write_all(requests.as_bytes()).map_err(|e| e.to_string())?;
+        stream
+            .write_all(requests.as_bytes())
+            .map_err(|e| e.to_string())?;
         let replies = &mut replies[..batch.len() * b"+OK\r\n".len()];
         stream.read_exact(replies).map_err(|e| e.to_string())?;
         if !replies.starts_with(b"+OK") {
@@ -103,16 +109,30 @@ pub fn fill(port: u16, keys: u32) -> Result<(), String> {
 pub fn run(server: &Server, workload: &Workload) -> Result<Measured, String> {
     let before = server.cpu_time()?;
     let output = Command::new("taskset")
-        .args(["-c", CLIENT_CORE, "redis-benchmark", "-p", &server.port().to_string()])
+        .args([
+            "-c",
+            CLIENT_CORE,
+            "redis-benchmark",
+            "-p",
+            &server.port().to_string(),
+        ])
         .args(["-c", "50", "-n", &workload.requests.to_string()])
-        .args(["-r", &workload.keys.to_string(), "-P", &workload.pipeline.to_string()])
+        .args([
+            "-r",
+            &workload.keys.to_string(),
+            "-P",
+            &workload.pipeline.to_string(),
+        ])
         .args(command(workload.kind))
         .output()
         .map_err(|e| format!("redis-benchmark: {e}"))?;
     let cpu = server.cpu_time()?.saturating_sub(before);
     let text = String::from_utf8_lossy(&output.stdout);
     if !output.status.success() {
-        return Err(format!("redis-benchmark: {}", String::from_utf8_lossy(&output.stderr)));
+        return Err(format!(
+            "redis-benchmark: {}",
+            String::from_utf8_lossy(&output.stderr)
+        ));
     }
     let per_second = number_after(&text, "throughput summary:").ok_or("no throughput summary")?;
     let percentile = |at: f64| percentile(&text, at).ok_or(format!("no percentile {at}"));
@@ -134,7 +154,12 @@ fn command(kind: Kind) -> Vec<String> {
 }
 
 fn number_after(text: &str, label: &str) -> Option<f64> {
-    text.split_once(label)?.1.split_whitespace().next()?.parse().ok()
+    text.split_once(label)?
+        .1
+        .split_whitespace()
+        .next()?
+        .parse()
+        .ok()
 }
 
 /// The first line of the distribution that covers the wanted share, as `99.902% <= 1.343 ...`.

@@ -63,10 +63,17 @@ fn run(options: &Options) -> Result<Verdicts, String> {
     if !options.only_pauses {
         compare(options, &mut verdicts)?;
     }
-    println!("\nLongest engine call while the keyspace grows to {} keys", options.growth);
+    println!(
+        "\nLongest engine call while the keyspace grows to {} keys",
+        options.growth
+    );
     for shape in pause::SHAPES {
         let longest = pause::worst_of(3, shape, options.growth)?;
-        verdicts.judge(&format!("{} (us)", shape.name()), longest.as_secs_f64() * 1e6, 1000.0);
+        verdicts.judge(
+            &format!("{} (us)", shape.name()),
+            longest.as_secs_f64() * 1e6,
+            1000.0,
+        );
     }
     Ok(verdicts)
 }
@@ -80,7 +87,10 @@ fn compare(options: &Options, verdicts: &mut Verdicts) -> Result<(), String> {
         load::fill(server.port(), options.keys)?;
         per_key.push((server.rss_bytes()?.saturating_sub(empty)) as f64 / f64::from(options.keys));
     }
-    println!("RSS per key: {:.1} B, redis-server {:.1} B", per_key[0], per_key[1]);
+    println!(
+        "RSS per key: {:.1} B, redis-server {:.1} B",
+        per_key[0], per_key[1]
+    );
     verdicts.judge("RSS per key", per_key[0] / per_key[1], 0.65);
     println!(
         "\n{:<14}{:>12}{:>12}{:>8}{:>14}{:>14}{:>8}",
@@ -88,8 +98,17 @@ fn compare(options: &Options, verdicts: &mut Verdicts) -> Result<(), String> {
     );
     for pipeline in [1, 16, 100] {
         for kind in [Kind::Set, Kind::Get] {
-            let requests = if pipeline == 1 { options.requests } else { options.requests * 4 };
-            let workload = Workload { kind, pipeline, requests, keys: options.keys };
+            let requests = if pipeline == 1 {
+                options.requests
+            } else {
+                options.requests * 4
+            };
+            let workload = Workload {
+                kind,
+                pipeline,
+                requests,
+                keys: options.keys,
+            };
             let (a, b) = rounds(options.rounds, &workload, &ours, &theirs)?;
             print_row(&workload, &a, &b);
             if let Some(bound) = bounds::cpu(&workload) {
@@ -128,7 +147,10 @@ fn print_row(workload: &Workload, ours: &Measured, theirs: &Measured) {
     );
     if workload.pipeline == 1 {
         for (name, m) in [("ours", ours), ("redis-server", theirs)] {
-            println!("  latency ms, {name}: p50 {} p99 {} p99.9 {}", m.p50, m.p99, m.p999);
+            println!(
+                "  latency ms, {name}: p50 {} p99 {} p99.9 {}",
+                m.p50, m.p99, m.p999
+            );
         }
     }
 }

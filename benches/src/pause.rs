@@ -43,7 +43,9 @@ impl Shape {
 
 /// The worst of so many growths.
 pub fn worst_of(times: usize, shape: Shape, keys: u32) -> Result<Duration, String> {
-    (0..times).try_fold(Duration::ZERO, |worst, _| Ok(worst.max(longest_call(shape, keys)?)))
+    (0..times).try_fold(Duration::ZERO, |worst, _| {
+        Ok(worst.max(longest_call(shape, keys)?))
+    })
 }
 
 fn longest_call(shape: Shape, keys: u32) -> Result<Duration, String> {
@@ -53,7 +55,10 @@ fn longest_call(shape: Shape, keys: u32) -> Result<Duration, String> {
     let mut engine = Engine::start(config, Boot::default(), Box::new(Still), Now::default())?;
     engine.on_disk(DiskEvent::LoadEnd, Now::default());
     let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
-    let peer = Peer { remote: loopback, local: loopback };
+    let peer = Peer {
+        remote: loopback,
+        local: loopback,
+    };
     let mut session = engine.open(peer, Now::default()).map_err(|_| "refused")?;
     let mut reply = Reply::new();
     if !matches!(shape, Shape::Standalone) {
@@ -71,14 +76,20 @@ fn longest_call(shape: Shape, keys: u32) -> Result<Duration, String> {
     let mut longest = Duration::ZERO;
     for number in 0..keys {
         let key = shape.key(number);
-        let request =
-            format!("*3\r\n$3\r\nSET\r\n${}\r\n{key}\r\n${}\r\n{value}\r\n", key.len(), value.len());
+        let request = format!(
+            "*3\r\n$3\r\nSET\r\n${}\r\n{key}\r\n${}\r\n{value}\r\n",
+            key.len(),
+            value.len()
+        );
         reply.clear();
         let before = thread_cpu_time();
         engine.on_bytes(&mut session, request.as_bytes(), now, &mut reply);
         longest = longest.max(thread_cpu_time() - before);
         if reply.bytes() != b"+OK\r\n" {
-            return Err(format!("SET {key}: {}", String::from_utf8_lossy(reply.bytes())));
+            return Err(format!(
+                "SET {key}: {}",
+                String::from_utf8_lossy(reply.bytes())
+            ));
         }
     }
     Ok(longest)
@@ -93,11 +104,20 @@ impl Stopwatch for Still {
     }
 }
 
-#[expect(unsafe_code, reason = "the thread's own CPU clock has no safe reader in std")]
+#[expect(
+    unsafe_code,
+    reason = "the thread's own CPU clock has no safe reader in std"
+)]
 fn thread_cpu_time() -> Duration {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
     // SAFETY: `time` is a valid timespec for the call to fill, and the clock id exists on Linux.
     let result = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
     assert_eq!(result, 0, "Linux always has the thread's CPU clock");
-    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+    Duration::new(
+        time.tv_sec.unsigned_abs(),
+        u32::try_from(time.tv_nsec).unwrap_or(0),
+    )
 }

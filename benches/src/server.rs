@@ -31,12 +31,20 @@ pub struct Server {
 impl Server {
     /// Starts it in a directory of its own and waits until it serves all slots.
     pub fn start(binary: &Path, program: Program, port: u16) -> Result<Server, String> {
-        let dir = std::env::temp_dir().join(format!("slotkeeper-bench-{}-{port}", std::process::id()));
+        let dir =
+            std::env::temp_dir().join(format!("slotkeeper-bench-{}-{port}", std::process::id()));
         fs::create_dir_all(&dir).map_err(|e| format!("{}: {e}", dir.display()))?;
         let binary = resolve(binary)?;
         let mut command = Command::new("taskset");
         command.args(["-c", SERVER_CORE]).arg(&binary);
-        command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
+        command.args([
+            "--port",
+            &port.to_string(),
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+        ]);
         command.args(["--cluster-enabled", "yes"]);
         command.arg("--dir").arg(&dir);
         if matches!(program, Program::Redis) {
@@ -57,9 +65,15 @@ impl Server {
     /// Resident memory.
     pub fn rss_bytes(&self) -> Result<u64, String> {
         let status = self.proc_file("status")?;
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).ok_or("no VmRSS")?;
-        let kilobytes: u64 =
-            line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).ok_or("VmRSS")?;
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS:"))
+            .ok_or("no VmRSS")?;
+        let kilobytes: u64 = line
+            .split_whitespace()
+            .nth(1)
+            .and_then(|n| n.parse().ok())
+            .ok_or("VmRSS")?;
         Ok(kilobytes * 1024)
     }
 
@@ -70,7 +84,11 @@ impl Server {
         for task in fs::read_dir(&tasks).map_err(|e| format!("{tasks}: {e}"))? {
             let path = task.map_err(|e| e.to_string())?.path().join("schedstat");
             let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-            nanos += text.split_whitespace().next().and_then(|n| n.parse::<u64>().ok()).unwrap_or(0);
+            nanos += text
+                .split_whitespace()
+                .next()
+                .and_then(|n| n.parse::<u64>().ok())
+                .unwrap_or(0);
         }
         Ok(Duration::from_nanos(nanos))
     }
@@ -120,7 +138,9 @@ fn resolve(binary: &Path) -> Result<PathBuf, String> {
 fn call(port: u16, request: &str) -> Result<String, String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).map_err(|e| e.to_string())?;
     (stream.set_read_timeout(Some(Duration::from_secs(5)))).map_err(|e| e.to_string())?;
-    stream.write_all(request.as_bytes()).map_err(|e| e.to_string())?;
+    stream
+        .write_all(request.as_bytes())
+        .map_err(|e| e.to_string())?;
     let mut reply = [0; 4096];
     let length = stream.read(&mut reply).map_err(|e| e.to_string())?;
     Ok(String::from_utf8_lossy(&reply[..length]).into_owned())

@@ -46,7 +46,10 @@ impl DiskAnswer {
         match *self {
             DiskAnswer::Written(bytes) => DiskEvent::SnapshotWritten(bytes),
             DiskAnswer::Saved => DiskEvent::SnapshotSaved,
-            DiskAnswer::Rewritten(session) => DiskEvent::ConfigRewritten { session, result: Ok(()) },
+            DiskAnswer::Rewritten(session) => DiskEvent::ConfigRewritten {
+                session,
+                result: Ok(()),
+            },
         }
     }
 }
@@ -64,7 +67,9 @@ impl Disk {
                 Some(DiskAnswer::Written(0))
             }
             DiskOp::SnapshotWrite(bytes) => {
-                self.snapshot.get_or_insert_default().extend_from_slice(&bytes);
+                self.snapshot
+                    .get_or_insert_default()
+                    .extend_from_slice(&bytes);
                 Some(DiskAnswer::Written(bytes.len()))
             }
             DiskOp::SnapshotCommit => {
@@ -139,7 +144,12 @@ impl Host {
         let skew_us = rng.below(10_000_000).cast_signed() - 5_000_000;
         Host {
             ix,
-            ip: IpAddr::V4(Ipv4Addr::new(10, 0, 0, u8::try_from(ix + 1).unwrap_or(u8::MAX))),
+            ip: IpAddr::V4(Ipv4Addr::new(
+                10,
+                0,
+                0,
+                u8::try_from(ix + 1).unwrap_or(u8::MAX),
+            )),
             config,
             engine: None,
             incarnation: 0,
@@ -194,7 +204,10 @@ impl Host {
     /// The time as this machine's clocks have it.
     #[must_use]
     pub fn now(&self, now_us: u64) -> Now {
-        Now { unix_us: EPOCH_US + self.skew_us + now_us.cast_signed(), mono_us: now_us }
+        Now {
+            unix_us: EPOCH_US + self.skew_us + now_us.cast_signed(),
+            mono_us: now_us,
+        }
     }
 
     /// Where it serves clients.

@@ -2,7 +2,10 @@
 //!
 //! One seed is one run: the same faults, the same order of events, the same end.
 
+pub mod chaos;
 pub mod host;
+mod invariants;
 pub mod net;
+mod ops;
 pub mod rng;
 pub mod world;

@@ -93,7 +93,13 @@ impl Net {
     /// A whole network.
     #[must_use]
     pub fn new(rng: Rng) -> Net {
-        Net { conns: BTreeMap::new(), next_conn: 1, cut: BTreeSet::new(), rng, max_delay_us: 3_000 }
+        Net {
+            conns: BTreeMap::new(),
+            next_conn: 1,
+            cut: BTreeSet::new(),
+            rng,
+            max_delay_us: 3_000,
+        }
     }
 
     /// Opens a connection.
@@ -101,7 +107,15 @@ impl Net {
         let id = ConnId(self.next_conn);
         self.next_conn += 1;
         let (to_dialer, to_listener) = (VecDeque::new(), VecDeque::new());
-        self.conns.insert(id, Conn { dialer, listener, to_dialer, to_listener });
+        self.conns.insert(
+            id,
+            Conn {
+                dialer,
+                listener,
+                to_dialer,
+                to_listener,
+            },
+        );
         id
     }
 
@@ -151,7 +165,10 @@ impl Net {
             let listener = (conn.listener == holder).then_some(End::Listener);
             dialer.into_iter().chain(listener)
         };
-        self.conns.iter().flat_map(|(id, conn)| ends(conn).map(|end| (*id, end))).collect()
+        self.conns
+            .iter()
+            .flat_map(|(id, conn)| ends(conn).map(|end| (*id, end)))
+            .collect()
     }
 
     /// Whether two nodes reach each other.

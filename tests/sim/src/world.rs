@@ -6,10 +6,9 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::net::SocketAddr;
 
 use slotkeeper_node::config::Config;
-use slotkeeper_node::io::{
-    LinkEvent, LinkId, LinkOp, Output, Peer, SessionId, SessionState,
-};
+use slotkeeper_node::io::{LinkEvent, LinkId, LinkOp, Output, Peer, SessionId, SessionState};
 use slotkeeper_node::resp::Reply;
+use slotkeeper_topology::key_slot;
 
 use crate::host::{DiskAnswer, Host, Line, PORT, Use};
 use crate::net::{ConnId, End, Holder, Net, NodeIx, Parcel};
@@ -22,7 +21,12 @@ const DISK_US: u64 = 500;
 enum Event {
     Arrive(ConnId, End),
     Refused(NodeIx, u64, LinkId),
-    Accept { dialer: NodeIx, incarnation: u64, link: LinkId, to: SocketAddr },
+    Accept {
+        dialer: NodeIx,
+        incarnation: u64,
+        link: LinkId,
+        to: SocketAddr,
+    },
     Timer(NodeIx, u64),
     Turn(NodeIx, u64),
     Disk(NodeIx, u64, DiskAnswer),
@@ -136,18 +140,59 @@ impl World {
 
     /// Runs the next event; false when nothing will ever happen again.
     pub fn step(&mut self) -> bool {
-        let Some(Reverse((at, _, key))) = self.queue.pop() else { return false };
-        let event = self.pending.remove(&key).expect("a queued event is pending until it runs");
+        let Some(Reverse((at, _, key))) = self.queue.pop() else {
+            return false;
+        };
+        let event = self
+            .pending
+            .remove(&key)
+            .expect("a queued event is pending until it runs");
         self.now_us = self.now_us.max(at);
         self.events += 1;
         self.run(event);
         true
     }
 
+    /// When the next event is due, in microseconds.
+    #[must_use]
+    pub fn next_event_us(&self) -> Option<u64> {
+        self.queue.peek().map(|Reverse((at, _, _))| *at)
+    }
+
+    /// Whether a node is a master with slots, by its own word.
+    #[must_use]
+    pub fn owns_slots(&self, ix: NodeIx) -> bool {
+        let cluster = self.hosts[ix]
+            .engine
+            .as_ref()
+            .and_then(|engine| engine.cluster());
+        cluster.is_some_and(|cluster| cluster.is_master() && !cluster.my_slots().is_empty())
+    }
+
+    /// A key in a slot that the node owns by its own word; any key when it owns none.
+    #[must_use]
+    pub fn key_of(&self, ix: NodeIx) -> String {
+        let cluster = self.hosts[ix]
+            .engine
+            .as_ref()
+            .and_then(|engine| engine.cluster());
+        let owns = |key: &str| {
+            cluster.is_some_and(|cluster| cluster.my_slots().contains(key_slot(key.as_bytes())))
+        };
+        (0..1000)
+            .map(|n| format!("key:{n}"))
+            .find(|key| owns(key))
+            .unwrap_or_default()
+    }
+
     /// Runs for so many microseconds.
     pub fn run_for(&mut self, micros: u64) {
         let end = self.now_us + micros;
-        while self.queue.peek().is_some_and(|Reverse((at, _, _))| *at <= end) {
+        while self
+            .queue
+            .peek()
+            .is_some_and(|Reverse((at, _, _))| *at <= end)
+        {
             self.step();
         }
         self.now_us = end;
@@ -163,7 +208,12 @@ impl World {
         if !self.accept_session(node, conn, remote) {
             return None;
         }
-        let state = ClientConn { conn, node, inbox: Vec::new(), closed: false };
+        let state = ClientConn {
+            conn,
+            node,
+            inbox: Vec::new(),
+            closed: false,
+        };
         self.clients.insert(client, state);
         Some(client)
     }
@@ -176,7 +226,10 @@ impl World {
 
     /// Takes what has arrived for a client.
     pub fn take_inbox(&mut self, client: usize) -> Vec<u8> {
-        self.clients.get_mut(&client).map(|c| std::mem::take(&mut c.inbox)).unwrap_or_default()
+        self.clients
+            .get_mut(&client)
+            .map(|c| std::mem::take(&mut c.inbox))
+            .unwrap_or_default()
     }
 
     /// Sends a client's bytes.
@@ -213,14 +266,25 @@ impl World {
                     self.arrive(conn, end, parcel);
                 }
             }
-            Event::Accept { dialer, incarnation, link, to } => {
+            Event::Accept {
+                dialer,
+                incarnation,
+                link,
+                to,
+            } => {
                 if self.hosts[dialer].incarnation == incarnation {
                     self.accept_link(dialer, link, to);
                 }
             }
             Event::Refused(ix, incarnation, link) => {
                 if self.hosts[ix].incarnation == incarnation {
-                    self.on_link(ix, link, LinkEvent::Closed { reason: "Connection refused" });
+                    self.on_link(
+                        ix,
+                        link,
+                        LinkEvent::Closed {
+                            reason: "Connection refused",
+                        },
+                    );
                 }
             }
             Event::Timer(ix, incarnation) => {
@@ -251,7 +315,9 @@ impl World {
     }
 
     fn arrive(&mut self, conn: ConnId, end: End, parcel: Parcel) {
-        let Some(holder) = self.net.conn(conn).map(|c| c.holder(end)) else { return };
+        let Some(holder) = self.net.conn(conn).map(|c| c.holder(end)) else {
+            return;
+        };
         if let Parcel::Bytes(bytes) = &parcel {
             self.note_arrival(conn, end.other(), bytes.len());
         }
@@ -267,7 +333,8 @@ impl World {
                     client.closed = true;
                 }
             }
-            (Holder::Node(ix), Parcel::Bytes(bytes)) => match self.hosts[ix].uses.get(&(conn, end)) {
+            (Holder::Node(ix), Parcel::Bytes(bytes)) => match self.hosts[ix].uses.get(&(conn, end))
+            {
                 Some(&Use::Link(link)) => self.on_link(ix, link, LinkEvent::Bytes(&bytes)),
                 Some(&Use::Session(session)) => self.on_input(ix, session, &bytes),
                 None => {}
@@ -281,11 +348,17 @@ impl World {
 
     /// Tells the sender's engine that bytes of a session have left.
     fn note_arrival(&mut self, conn: ConnId, sender: End, bytes: usize) {
-        let Some(Holder::Node(ix)) = self.net.conn(conn).map(|c| c.holder(sender)) else { return };
-        let Some(&Use::Session(id)) = self.hosts[ix].uses.get(&(conn, sender)) else { return };
+        let Some(Holder::Node(ix)) = self.net.conn(conn).map(|c| c.holder(sender)) else {
+            return;
+        };
+        let Some(&Use::Session(id)) = self.hosts[ix].uses.get(&(conn, sender)) else {
+            return;
+        };
         let now = self.hosts[ix].now(self.now_us);
         let host = &mut self.hosts[ix];
-        let (Some(line), Some(engine)) = (host.lines.get_mut(&id), &mut host.engine) else { return };
+        let (Some(line), Some(engine)) = (host.lines.get_mut(&id), &mut host.engine) else {
+            return;
+        };
         line.unsent = line.unsent.saturating_sub(bytes);
         engine.on_sent(id, line.unsent, now);
         let incarnation = host.incarnation;
@@ -294,7 +367,9 @@ impl World {
 
     /// A node's end of a connection is gone.
     fn close_at(&mut self, conn: ConnId, end: End, reason: &str) {
-        let Some(Holder::Node(ix)) = self.net.conn(conn).map(|c| c.holder(end)) else { return };
+        let Some(Holder::Node(ix)) = self.net.conn(conn).map(|c| c.holder(end)) else {
+            return;
+        };
         match self.hosts[ix].uses.remove(&(conn, end)) {
             Some(Use::Link(link)) => {
                 self.hosts[ix].links.remove(&link);
@@ -336,7 +411,9 @@ impl World {
         let mut reply = Reply::new();
         let mut close = false;
         let host = &mut self.hosts[ix];
-        let (Some(line), Some(engine)) = (host.lines.get_mut(&id), &mut host.engine) else { return };
+        let (Some(line), Some(engine)) = (host.lines.get_mut(&id), &mut host.engine) else {
+            return;
+        };
         while !line.parked && !close && !line.input.is_empty() {
             let progress = engine.on_bytes(&mut line.session, &line.input, now, &mut reply);
             line.input.drain(..progress.consumed);
@@ -355,7 +432,9 @@ impl World {
     }
 
     fn push(&mut self, ix: NodeIx, id: SessionId, bytes: &[u8]) {
-        let Some(line) = self.hosts[ix].lines.get_mut(&id) else { return };
+        let Some(line) = self.hosts[ix].lines.get_mut(&id) else {
+            return;
+        };
         if !bytes.is_empty() {
             line.unsent += bytes.len();
             let (conn, end) = line.conn;
@@ -375,13 +454,18 @@ impl World {
     fn after(&mut self, ix: NodeIx) {
         self.outputs(ix);
         let now = self.hosts[ix].now(self.now_us);
-        let Some(engine) = &mut self.hosts[ix].engine else { return };
+        let Some(engine) = &mut self.hosts[ix].engine else {
+            return;
+        };
         let more = engine.on_turn(now);
         self.outputs(ix);
         let host = &mut self.hosts[ix];
         let Some(engine) = &host.engine else { return };
         let incarnation = host.incarnation;
-        let at = engine.next_timer().saturating_mul(1000).max(self.now_us + 1000);
+        let at = engine
+            .next_timer()
+            .saturating_mul(1000)
+            .max(self.now_us + 1000);
         if at < host.timer_at {
             host.timer_at = at;
             self.schedule(at, Event::Timer(ix, incarnation));
@@ -429,7 +513,15 @@ impl World {
             LinkOp::Open { to, .. } => {
                 self.hosts[ix].dialing.insert(link);
                 let at = self.now_us + self.net.delay_us();
-                self.schedule(at, Event::Accept { dialer: ix, incarnation, link, to });
+                self.schedule(
+                    at,
+                    Event::Accept {
+                        dialer: ix,
+                        incarnation,
+                        link,
+                        to,
+                    },
+                );
             }
             LinkOp::Send(bytes) => {
                 if let Some(&(conn, end)) = self.hosts[ix].links.get(&link) {
@@ -464,14 +556,22 @@ impl World {
         let conn = self.net.connect(Holder::Node(dialer), Holder::Node(target));
         let local = SocketAddr::new(self.hosts[dialer].ip, 40_000);
         self.hosts[dialer].links.insert(link, (conn, End::Dialer));
-        self.hosts[dialer].uses.insert((conn, End::Dialer), Use::Link(link));
+        self.hosts[dialer]
+            .uses
+            .insert((conn, End::Dialer), Use::Link(link));
         if to.port() == PORT {
             self.accept_session(target, conn, local);
         } else {
-            let peer = Peer { remote: local, local: to };
+            let peer = Peer {
+                remote: local,
+                local: to,
+            };
             let now = self.hosts[target].now(self.now_us);
             let host = &mut self.hosts[target];
-            let engine = host.engine.as_mut().expect("the target is up, as checked above");
+            let engine = host
+                .engine
+                .as_mut()
+                .expect("the target is up, as checked above");
             let accepted = engine.accept_bus(peer, now);
             host.links.insert(accepted, (conn, End::Listener));
             host.uses.insert((conn, End::Listener), Use::Link(accepted));
@@ -482,14 +582,24 @@ impl World {
     fn accept_session(&mut self, ix: NodeIx, conn: ConnId, remote: SocketAddr) -> bool {
         let now = self.hosts[ix].now(self.now_us);
         let host = &mut self.hosts[ix];
-        let peer = Peer { remote, local: host.data_address() };
-        let Some(engine) = &mut host.engine else { return false };
+        let peer = Peer {
+            remote,
+            local: host.data_address(),
+        };
+        let Some(engine) = &mut host.engine else {
+            return false;
+        };
         match engine.open(peer, now) {
             Ok(session) => {
                 let id = session.id;
                 let conn = (conn, End::Listener);
-                let line =
-                    Line { conn, session, input: Vec::new(), parked: false, unsent: 0 };
+                let line = Line {
+                    conn,
+                    session,
+                    input: Vec::new(),
+                    parked: false,
+                    unsent: 0,
+                };
                 host.lines.insert(id, line);
                 host.uses.insert(conn, Use::Session(id));
                 true

@@ -1,0 +1,203 @@
+//! One run: a cluster is formed, faults strike, they end, and the cluster must be whole again.
+
+use slotkeeper_node::config::Config;
+use slotkeeper_node::resp::ReplyValue;
+
+use crate::net::NodeIx;
+use crate::world::World;
+
+/// Node timeout of the simulated clusters, in milliseconds.
+pub const NODE_TIMEOUT_MS: u64 = 2_000;
+
+/// How long the survivors have to agree once the last fault has ended, in microseconds: several
+/// rounds of failure detection and election.
+const HEALING_US: u64 = 60 * NODE_TIMEOUT_MS * 1000;
+
+/// What struck, for the report of a failure.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// A process is killed.
+    Kill(NodeIx),
+    /// A killed process starts again from its disk.
+    Restart(NodeIx),
+    /// Some nodes are separated from the others.
+    Partition(Vec<NodeIx>),
+    /// The network is whole again.
+    Heal,
+    /// A connection of a node breaks.
+    Reset(NodeIx),
+    /// A replica is told to take over by hand.
+    Failover(NodeIx),
+}
+
+/// Runs a seed.
+///
+/// # Errors
+/// What did not hold, with the faults that struck before and the nodes' logs.
+pub fn run(seed: u64) -> Result<Summary, String> {
+    let mut faults = Vec::new();
+    let mut world = World::new(seed, Vec::new());
+    let result = run_world(seed, &mut world, &mut faults);
+    result.map_err(|error| {
+        let struck: String = faults
+            .iter()
+            .map(|(at, fault)| format!("{at:>9.3} {fault:?}\n"))
+            .collect();
+        format!("{error}\n-- faults\n{struck}-- logs\n{}", world.report())
+    })
+}
+
+/// What a run that held went through.
+#[derive(Clone, Copy, Debug)]
+pub struct Summary {
+    /// Events of the network, disks and timers.
+    pub events: u64,
+    /// Faults that struck.
+    pub faults: usize,
+}
+
+fn run_world(
+    seed: u64,
+    world: &mut World,
+    faults: &mut Vec<(f64, Fault)>,
+) -> Result<Summary, String> {
+    let (masters, replicas) = if seed.is_multiple_of(3) {
+        (3, 0)
+    } else {
+        (3, 1)
+    };
+    let count = masters * (1 + replicas);
+    *world = World::new(seed, (0..count).map(|_| config()).collect());
+    world.form(masters);
+    let strikes = 3 + world.rng.below(6);
+    for _ in 0..strikes {
+        strike(world, faults, masters, replicas);
+        let pause = 200_000 + world.rng.below(4 * NODE_TIMEOUT_MS * 1000);
+        run_checked(world, pause)?;
+        check_minority(world, faults, masters)?;
+    }
+    mend(world, faults);
+    let deadline = world.now_us + HEALING_US;
+    while let Some(why) = world.disagreement() {
+        if world.now_us > deadline {
+            return Err(format!("the views do not converge: {why}"));
+        }
+        run_checked(world, 500_000)?;
+    }
+    Ok(Summary {
+        events: world.events,
+        faults: faults.len(),
+    })
+}
+
+fn config() -> Config {
+    let mut config = Config::default();
+    config.cluster_enabled = true;
+    config.cluster_node_timeout = NODE_TIMEOUT_MS;
+    config.protected_mode = false;
+    config.save = Vec::new();
+    config
+}
+
+/// Runs with the owners checked after every event.
+fn run_checked(world: &mut World, micros: u64) -> Result<(), String> {
+    let end = world.now_us + micros;
+    while world.next_event_us().is_some_and(|at| at <= end) {
+        world.step();
+        world.check_owners()?;
+    }
+    world.run_for(end.saturating_sub(world.now_us));
+    Ok(())
+}
+
+fn strike(world: &mut World, faults: &mut Vec<(f64, Fault)>, masters: usize, replicas: usize) {
+    let count = world.hosts.len();
+    let victim = world.rng.index(count);
+    let down: Vec<NodeIx> = (0..count).filter(|&ix| !world.is_up(ix)).collect();
+    let fault = match world.rng.below(8) {
+        // More than one dead node at a time would only test that nothing can be elected.
+        0..=2 if replicas > 0 && down.is_empty() => Fault::Kill(victim),
+        3 if !down.is_empty() => Fault::Restart(down[0]),
+        4 if masters > 2 => Fault::Partition(minority(world, count)),
+        5 => Fault::Heal,
+        6 if replicas > 0 => Fault::Failover(victim),
+        _ => Fault::Reset(victim),
+    };
+    faults.push((world.now_us as f64 / 1e6, fault.clone()));
+    apply(world, &fault);
+}
+
+fn minority(world: &mut World, count: usize) -> Vec<NodeIx> {
+    let size = 1 + world.rng.index((count / 3).max(1));
+    let first = world.rng.index(count);
+    (0..size).map(|i| (first + i) % count).collect()
+}
+
+fn apply(world: &mut World, fault: &Fault) {
+    match fault {
+        Fault::Kill(ix) => world.kill(*ix),
+        Fault::Restart(ix) => world.start(*ix),
+        Fault::Partition(side) => {
+            world.heal();
+            world.partition(side);
+        }
+        Fault::Heal => world.heal(),
+        Fault::Reset(ix) => {
+            let nth = world.rng.index(64);
+            world.reset_conn(*ix, nth);
+        }
+        Fault::Failover(ix) => {
+            // Refused where it makes no sense, as it would be to a person.
+            let _ = world.call(*ix, &["CLUSTER", "FAILOVER"]);
+        }
+    }
+}
+
+/// A node that was separated from the majority of masters for more than two node timeouts serves
+/// no keys.
+fn check_minority(
+    world: &mut World,
+    faults: &[(f64, Fault)],
+    masters: usize,
+) -> Result<(), String> {
+    let Some((at, Fault::Partition(side))) = faults
+        .iter()
+        .rev()
+        .find(|(_, f)| matches!(f, Fault::Partition(_) | Fault::Heal))
+    else {
+        return Ok(());
+    };
+    let separated_us = world.now_us as f64 - at * 1e6;
+    if separated_us < 2.5 * NODE_TIMEOUT_MS as f64 * 1000.0 {
+        return Ok(());
+    }
+    for &ix in side {
+        let Some(cluster) = world.hosts[ix]
+            .engine
+            .as_ref()
+            .and_then(|engine| engine.cluster())
+        else {
+            continue;
+        };
+        let reached = (0..world.hosts.len()).filter(|other| side.contains(other));
+        let masters_reached = reached.filter(|&other| world.owns_slots(other)).count();
+        if masters_reached * 2 > masters || !cluster.is_master() {
+            continue;
+        }
+        if let Some(ReplyValue::Simple(_)) = world.call(ix, &["SET", &world.key_of(ix), "x"]) {
+            return Err(format!("node {ix} took a write in a minority"));
+        }
+    }
+    Ok(())
+}
+
+/// Ends every fault: the network is whole and every process runs.
+fn mend(world: &mut World, faults: &mut Vec<(f64, Fault)>) {
+    world.heal();
+    for ix in 0..world.hosts.len() {
+        if !world.is_up(ix) {
+            faults.push((world.now_us as f64 / 1e6, Fault::Restart(ix)));
+            world.start(ix);
+        }
+    }
+}

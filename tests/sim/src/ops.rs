@@ -1,0 +1,126 @@
+//! What a person would type: commands sent to a node, and a cluster formed by hand.
+
+use slotkeeper_node::resp::{ReplyParser, ReplyValue, encode_command};
+use slotkeeper_topology::{NodeId, NodeLine, even_split, parse_nodes};
+
+use crate::net::NodeIx;
+use crate::world::World;
+
+/// How long a command may take before the caller gives up, in microseconds.
+const PATIENCE_US: u64 = 2_000_000;
+const REPLY_MAX: usize = 64 * 1024 * 1024;
+
+impl World {
+    /// Sends one command over a connection of its own and runs the world until the reply is there;
+    /// none when the node is down, closes, or does not answer in time.
+    pub fn call(&mut self, node: NodeIx, argv: &[&str]) -> Option<ReplyValue> {
+        let client = self.connect(node)?;
+        let mut request = Vec::new();
+        encode_command(&mut request, argv);
+        self.client_send(client, &request);
+        let mut parser = ReplyParser::new(REPLY_MAX);
+        let deadline = self.now_us + PATIENCE_US;
+        let mut reply = None;
+        while reply.is_none() && self.now_us < deadline {
+            self.run_for(1_000);
+            parser.feed(&self.take_inbox(client));
+            reply = parser.next().ok()?;
+            if reply.is_none() && self.client(client).is_none_or(|state| state.closed) {
+                break;
+            }
+        }
+        self.disconnect(client);
+        reply
+    }
+
+    /// As [`World::call`], for a command that must succeed.
+    ///
+    /// # Panics
+    /// When it does not: the script, or the node, is wrong.
+    pub fn must(&mut self, node: NodeIx, argv: &[&str]) -> String {
+        match self.call(node, argv) {
+            Some(ReplyValue::Integer(number)) => number.to_string(),
+            Some(reply) => match reply.text() {
+                Some(text) => String::from_utf8_lossy(text).into_owned(),
+                None => panic!("{argv:?} at node {node}: {reply:?}"),
+            },
+            None => panic!("{argv:?} at node {node}: no reply"),
+        }
+    }
+
+    /// The node's id.
+    pub fn id_of(&mut self, node: NodeIx) -> NodeId {
+        self.must(node, &["CLUSTER", "MYID"])
+            .parse()
+            .expect("CLUSTER MYID is a node id")
+    }
+
+    /// CLUSTER NODES as the node has it; none when it does not answer.
+    pub fn view(&mut self, node: NodeIx) -> Option<Vec<NodeLine>> {
+        let reply = self.call(node, &["CLUSTER", "NODES"])?;
+        let text = String::from_utf8_lossy(reply.text()?).into_owned();
+        Some(parse_nodes(&text).expect("a node's own CLUSTER NODES can be read"))
+    }
+
+    /// Forms a cluster as the hand procedure does: the first node meets the others, the first
+    /// `masters` share the slots evenly, and the rest become replicas in turn.
+    ///
+    /// # Panics
+    /// When it does not come up within a virtual minute.
+    pub fn form(&mut self, masters: usize) {
+        let count = self.hosts.len();
+        (0..count).for_each(|ix| self.start(ix));
+        for ix in 1..count {
+            let ip = self.hosts[ix].ip.to_string();
+            self.must(0, &["CLUSTER", "MEET", &ip, "6379"]);
+        }
+        self.until("every node knows every other", |world| {
+            (0..count).all(|ix| {
+                let view = world.view(ix).unwrap_or_default();
+                view.len() == count && view.iter().all(|n| !n.flags.handshake && n.connected)
+            })
+        });
+        for (ix, slots) in even_split(masters).iter().enumerate() {
+            let range = slots.ranges().remove(0);
+            let (first, last) = (range.start().to_string(), range.end().to_string());
+            self.must(ix, &["CLUSTER", "ADDSLOTSRANGE", &first, &last]);
+        }
+        for ix in masters..count {
+            let master = self.id_of(ix % masters).to_string();
+            // The replica may not have heard yet that this one is a master with slots.
+            self.until("REPLICATE is accepted", |world| {
+                let reply = world.call(ix, &["CLUSTER", "REPLICATE", &master]);
+                reply == Some(ReplyValue::Simple(b"OK".to_vec()))
+            });
+        }
+        self.until("the cluster serves and every view agrees", |world| {
+            world.disagreement().is_none()
+        });
+    }
+
+    /// Runs until something holds.
+    ///
+    /// # Panics
+    /// When it does not hold within a virtual minute.
+    pub fn until(&mut self, what: &str, mut holds: impl FnMut(&mut World) -> bool) {
+        let deadline = self.now_us + 60_000_000;
+        while !holds(self) {
+            assert!(
+                self.now_us < deadline,
+                "not within a minute: {what}\n{}",
+                self.report()
+            );
+            self.run_for(100_000);
+        }
+    }
+
+    /// The last lines of every log, for the report of a failure.
+    #[must_use]
+    pub fn report(&self) -> String {
+        let mut lines: Vec<&String> = (self.hosts.iter())
+            .flat_map(|host| host.log.iter().rev().take(40))
+            .collect();
+        lines.sort();
+        lines.iter().map(|line| format!("{line}\n")).collect()
+    }
+}
