@@ -120,6 +120,8 @@ pub struct Host {
     pub engine: Option<Engine>,
     /// Counts starts, so that an event for an earlier process is not given to a later one.
     pub incarnation: u64,
+    /// When its last process ended, in microseconds.
+    pub ended_us: u64,
     /// Its disk.
     pub disk: Disk,
     /// Client connections.
@@ -153,6 +155,7 @@ impl Host {
             config,
             engine: None,
             incarnation: 0,
+            ended_us: 0,
             disk: Disk::default(),
             lines: BTreeMap::new(),
             links: BTreeMap::new(),

@@ -6,6 +6,8 @@ pub mod chaos;
 pub mod host;
 mod invariants;
 pub mod net;
+pub mod operator;
 mod ops;
 pub mod rng;
 pub mod world;
+pub mod writer;

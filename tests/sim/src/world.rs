@@ -8,11 +8,12 @@ use std::net::SocketAddr;
 use slotkeeper_node::config::Config;
 use slotkeeper_node::io::{LinkEvent, LinkId, LinkOp, Output, Peer, SessionId, SessionState};
 use slotkeeper_node::resp::Reply;
-use slotkeeper_topology::key_slot;
+use slotkeeper_topology::{Slot, key_slot};
 
 use crate::host::{DiskAnswer, Host, Line, PORT, Use};
 use crate::net::{ConnId, End, Holder, Net, NodeIx, Parcel};
 use crate::rng::Rng;
+use crate::writer::Writer;
 
 /// How long the disk takes, in microseconds.
 const DISK_US: u64 = 500;
@@ -30,6 +31,7 @@ enum Event {
     Timer(NodeIx, u64),
     Turn(NodeIx, u64),
     Disk(NodeIx, u64, DiskAnswer),
+    Writer(usize),
 }
 
 /// A client's end of a connection: what arrived, and whether it is still open.
@@ -57,6 +59,8 @@ pub struct World {
     pub now_us: u64,
     /// Events so far.
     pub events: u64,
+    /// Clients that write throughout; one that is at it is taken out meanwhile.
+    pub writers: Vec<Option<Writer>>,
     clients: BTreeMap<usize, ClientConn>,
     next_client: usize,
     queue: BinaryHeap<Reverse<(u64, u64, usize)>>,
@@ -80,6 +84,7 @@ impl World {
             rng,
             now_us: 0,
             events: 0,
+            writers: Vec::new(),
             clients: BTreeMap::new(),
             next_client: 0,
             queue: BinaryHeap::new(),
@@ -106,6 +111,7 @@ impl World {
             self.send(conn, end.other(), Parcel::Close);
         }
         self.hosts[ix].kill();
+        self.hosts[ix].ended_us = self.now_us;
     }
 
     /// Whether its process runs.
@@ -167,6 +173,22 @@ impl World {
             .as_ref()
             .and_then(|engine| engine.cluster());
         cluster.is_some_and(|cluster| cluster.is_master() && !cluster.my_slots().is_empty())
+    }
+
+    /// Whether a node owns a slot, by its own word.
+    #[must_use]
+    pub fn owns(&self, ix: NodeIx, slot: Slot) -> bool {
+        let cluster = self.hosts[ix]
+            .engine
+            .as_ref()
+            .and_then(|engine| engine.cluster());
+        cluster.is_some_and(|cluster| cluster.is_master() && cluster.my_slots().contains(slot))
+    }
+
+    /// The machine with that address.
+    #[must_use]
+    pub fn host_at(&self, ip: &str) -> Option<NodeIx> {
+        self.hosts.iter().position(|host| host.ip.to_string() == ip)
     }
 
     /// A key in a slot that the node owns by its own word; any key when it owns none.
@@ -246,6 +268,12 @@ impl World {
         }
     }
 
+    /// A writer's next look at its connection.
+    pub(crate) fn schedule_writer(&mut self, nth: usize) {
+        let at = self.now_us + 2_000 + self.rng.below(20_000);
+        self.schedule(at, Event::Writer(nth));
+    }
+
     fn schedule(&mut self, at: u64, event: Event) {
         let key = self.next_event as usize;
         self.queue.push(Reverse((at, self.next_event, key)));
@@ -301,6 +329,13 @@ impl World {
                 if self.hosts[ix].incarnation == incarnation {
                     self.after(ix);
                 }
+            }
+            Event::Writer(nth) => {
+                if let Some(mut writer) = self.writers[nth].take() {
+                    writer.act(self);
+                    self.writers[nth] = Some(writer);
+                }
+                self.schedule_writer(nth);
             }
             Event::Disk(ix, incarnation, answer) => {
                 let now = self.hosts[ix].now(self.now_us);

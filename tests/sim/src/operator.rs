@@ -1,0 +1,389 @@
+//! The operator in the simulator: the same planner, over engines under virtual time. Its steps may
+//! be lost, delayed, refused or done twice.
+
+use slotkeeper::model::{
+    Address, Desired, FailoverMode, Moment, NodeFacts, NodeView, ObjectState, Objects, Observation,
+    Outcome, Phase, Place, Plan, PodUid, PodView, ProcessEnd, Proof, Seen, ShardObject, Silence,
+    Step, StepOutcome, Target,
+};
+use slotkeeper::planner::plan;
+use slotkeeper_node::resp::{ReplyParser, ReplyValue, encode_command};
+use slotkeeper_topology::NodeId;
+
+use crate::host::PORT;
+use crate::net::NodeIx;
+use crate::rng::Rng;
+use crate::world::World;
+
+/// How long the nodes have to answer a pass, in microseconds.
+const DEADLINE_US: u64 = 500_000;
+/// How far the bus is from the data port.
+const BUS: u16 = 10_000;
+
+/// An operator, with what it remembers.
+pub struct Operator {
+    /// What it is to make true.
+    pub desired: Desired,
+    /// Every step that it took, for the report of a failure.
+    pub history: Vec<String>,
+    seen: Seen,
+    objects: Objects,
+    rng: Rng,
+    /// Whether steps may go wrong by themselves.
+    pub mishaps: bool,
+}
+
+/// What befalls a step on its way.
+enum Fate {
+    Good,
+    Lost,
+    Refused,
+    Twice,
+    Late,
+}
+
+impl Operator {
+    /// One that has seen nothing.
+    #[must_use]
+    pub fn new(desired: Desired, rng: Rng) -> Operator {
+        let objects = Objects {
+            common: ObjectState::Missing,
+            shards: Default::default(),
+        };
+        let (history, seen) = (Vec::new(), Seen::default());
+        Operator {
+            desired,
+            history,
+            seen,
+            objects,
+            rng,
+            mishaps: false,
+        }
+    }
+
+    /// It was restarted: it remembers nothing. The platform's objects stay.
+    pub fn forget(&mut self) {
+        self.seen = Seen::default();
+    }
+
+    /// One pass; the plan that it made and tried.
+    pub fn pass(&mut self, world: &mut World) -> Plan {
+        let observation = self.observe(world);
+        let made = plan(&self.desired, &observation);
+        self.seen.intend(&made, moment(world));
+        let mut outcome = Outcome::default();
+        for planned in &made.steps {
+            let result = self.act(world, &planned.step);
+            let at = world.now_us as f64 / 1e6;
+            self.history.push(format!(
+                "{at:>10.3} {}: {} -> {result:?}",
+                planned.rule, planned.step
+            ));
+            outcome.results.push((planned.clone(), result));
+        }
+        self.seen.learn(&outcome, moment(world));
+        made
+    }
+
+    fn observe(&mut self, world: &mut World) -> Observation {
+        let now = moment(world);
+        let places: Vec<Place> = self.desired.places().collect();
+        let pods = (places.iter().enumerate())
+            .map(|(ix, place)| (*place, self.pod(world, ix, *place)))
+            .collect();
+        let nodes = places.into_iter().zip(ask_all(world)).collect();
+        let objects = self.objects.clone();
+        let mut observation = Observation {
+            now,
+            objects,
+            pods,
+            nodes,
+            seen: Seen::default(),
+        };
+        self.seen.update(&observation);
+        observation.seen = self.seen.clone();
+        observation
+    }
+
+    fn pod(&self, world: &World, ix: NodeIx, place: Place) -> PodView {
+        let host = &world.hosts[ix];
+        let uid = PodUid(host.incarnation.to_string());
+        let phase = match (world.is_up(ix), host.incarnation) {
+            (true, _) => Phase::Running,
+            (false, 0) => Phase::Missing,
+            (false, _) => Phase::Terminated,
+        };
+        let ended = (phase == Phase::Terminated).then(|| ProcessEnd {
+            uid: uid.clone(),
+            at: Moment(host.ended_us / 1000),
+            proof: Proof::Terminated,
+        });
+        PodView {
+            name: format!("sim-{place}"),
+            uid,
+            hostname: host.config.cluster_announce_hostname.clone(),
+            phase,
+            address: Some(address(world, ix)),
+            machine: Some(format!("machine-{ix}")),
+            ended,
+            volume_mounted: true,
+        }
+    }
+
+    fn act(&mut self, world: &mut World, step: &Step) -> StepOutcome {
+        match self.fate() {
+            Fate::Lost => StepOutcome::Unknown("lost on its way".to_owned()),
+            Fate::Refused => StepOutcome::Refused("ERR refused by the simulator".to_owned()),
+            Fate::Good => self.perform(world, step),
+            Fate::Twice => {
+                self.perform(world, step);
+                self.perform(world, step)
+            }
+            Fate::Late => {
+                let delay = self.rng.below(3_000_000);
+                world.run_for(delay);
+                self.perform(world, step)
+            }
+        }
+    }
+
+    fn fate(&mut self) -> Fate {
+        match self.rng.below(24) {
+            _ if !self.mishaps => Fate::Good,
+            0 => Fate::Lost,
+            1 => Fate::Refused,
+            2 => Fate::Twice,
+            3 => Fate::Late,
+            _ => Fate::Good,
+        }
+    }
+
+    fn perform(&mut self, world: &mut World, step: &Step) -> StepOutcome {
+        match step {
+            Step::EnsureCommon => {
+                self.objects.common = ObjectState::Current;
+                StepOutcome::Done
+            }
+            Step::EnsureShard { shard, pods } => {
+                let object = ShardObject {
+                    pods: *pods,
+                    state: ObjectState::Current,
+                };
+                self.objects.shards.insert(*shard, object);
+                for ix in 0..world.hosts.len() {
+                    if self.place(ix).shard == *shard && world.hosts[ix].incarnation == 0 {
+                        world.start(ix);
+                    }
+                }
+                StepOutcome::Done
+            }
+            Step::RemoveShard { shard } => {
+                StepOutcome::Refused(format!("shard {shard}: nothing is removed here"))
+            }
+            Step::AddSlots { node, slots } => {
+                let ranges = slots.ranges();
+                let mut argv = vec!["CLUSTER".to_owned(), "ADDSLOTSRANGE".to_owned()];
+                argv.extend(
+                    ranges
+                        .iter()
+                        .flat_map(|r| [r.start().to_string(), r.end().to_string()]),
+                );
+                self.tell(world, node, &argv)
+            }
+            Step::SetConfigEpoch { node, epoch } => self.tell(
+                world,
+                node,
+                &words(&["CLUSTER", "SET-CONFIG-EPOCH", &epoch.to_string()]),
+            ),
+            Step::Meet {
+                node,
+                peer,
+                address,
+            } => self.meet(world, node, peer, address),
+            Step::Forget { id, nodes } => self.forget_at_all(world, *id, nodes),
+            Step::ResetSoft { node } => {
+                let keys = world.call(self.ix(node), &["DBSIZE"]);
+                if keys != Some(ReplyValue::Integer(0)) {
+                    return StepOutcome::NotSent(format!("DBSIZE says {keys:?}"));
+                }
+                self.tell(world, node, &words(&["CLUSTER", "RESET", "SOFT"]))
+            }
+            Step::BumpEpoch { node, above } => self.bump(world, node, above.0),
+            Step::Replicate { node, master } => self.tell(
+                world,
+                node,
+                &words(&["CLUSTER", "REPLICATE", master.as_str()]),
+            ),
+            Step::Failover { node, mode, .. } => {
+                let mut argv = words(&["CLUSTER", "FAILOVER"]);
+                argv.extend(match mode {
+                    FailoverMode::Plain => None,
+                    FailoverMode::Force => Some("FORCE".to_owned()),
+                    FailoverMode::Takeover => Some("TAKEOVER".to_owned()),
+                });
+                self.tell(world, node, &argv)
+            }
+            Step::EndWithholding { node, run_id } => {
+                self.tell(world, node, &words(&["SLOTKEEPER", "SERVE", run_id]))
+            }
+        }
+    }
+
+    fn meet(
+        &self,
+        world: &mut World,
+        node: &Target,
+        peer: &Target,
+        address: &Address,
+    ) -> StepOutcome {
+        let found = world.host_at(&address.ip);
+        if found.and_then(|ix| my_id(world, ix)) != Some(peer.id) {
+            return StepOutcome::NotSent(format!("{address} is not {}", peer.id));
+        }
+        let port = address.port.to_string();
+        self.tell(
+            world,
+            node,
+            &words(&["CLUSTER", "MEET", &address.ip, &port]),
+        )
+    }
+
+    fn forget_at_all(&self, world: &mut World, id: NodeId, nodes: &[Target]) -> StepOutcome {
+        let argv = words(&["CLUSTER", "FORGET", id.as_str()]);
+        let mut worst = StepOutcome::Done;
+        for node in nodes {
+            match self.tell(world, node, &argv) {
+                StepOutcome::Refused(why) if why.contains("Unknown node") => {}
+                StepOutcome::Done => {}
+                other => worst = other,
+            }
+        }
+        worst
+    }
+
+    fn bump(&self, world: &mut World, node: &Target, above: u64) -> StepOutcome {
+        for _ in 0..64 {
+            let told = self.tell(world, node, &words(&["CLUSTER", "BUMPEPOCH"]));
+            let ix = self.ix(node);
+            let cluster = world.hosts[ix]
+                .engine
+                .as_ref()
+                .and_then(|engine| engine.cluster());
+            let epoch = cluster.map(|cluster| cluster.my_config_epoch().0);
+            if told != StepOutcome::Done || epoch.is_some_and(|epoch| epoch > above) {
+                return told;
+            }
+        }
+        StepOutcome::Refused(format!("its epoch stays at {above} or below"))
+    }
+
+    /// Sends a command to the node that is meant, if it is still that one.
+    fn tell(&self, world: &mut World, node: &Target, argv: &[String]) -> StepOutcome {
+        let ix = self.ix(node);
+        if world.hosts[ix].incarnation.to_string() != node.uid.0 {
+            return StepOutcome::NotSent("the pod has another life".to_owned());
+        }
+        match my_id(world, ix) {
+            Some(id) if id == node.id => {}
+            other => return StepOutcome::NotSent(format!("MYID says {other:?}")),
+        }
+        let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
+        match world.call(ix, &argv) {
+            None => StepOutcome::Unknown("no reply".to_owned()),
+            Some(ReplyValue::Error(text)) => {
+                StepOutcome::Refused(String::from_utf8_lossy(&text).into_owned())
+            }
+            Some(_) => StepOutcome::Done,
+        }
+    }
+
+    fn place(&self, ix: NodeIx) -> Place {
+        let pods = self.desired.pods_per_shard() as usize;
+        // Simulated clusters have a handful of nodes.
+        Place::new((ix / pods) as u32, (ix % pods) as u32)
+    }
+
+    fn ix(&self, node: &Target) -> NodeIx {
+        let Place { shard, ordinal } = node.place;
+        (shard * self.desired.pods_per_shard() + ordinal) as usize
+    }
+}
+
+/// The operator's clock is that of the world.
+fn moment(world: &World) -> Moment {
+    Moment(1_700_000_000_000 + world.now_us / 1000)
+}
+
+fn address(world: &World, ix: NodeIx) -> Address {
+    Address {
+        ip: world.hosts[ix].ip.to_string(),
+        port: PORT,
+        bus_port: PORT + BUS,
+    }
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|&word| word.to_owned()).collect()
+}
+
+fn my_id(world: &mut World, ix: NodeIx) -> Option<NodeId> {
+    let reply = world.call(ix, &["CLUSTER", "MYID"])?;
+    NodeId::from_bytes(reply.text()?).ok()
+}
+
+/// Asks every node at the same time, as `observe` does; what has not answered by the deadline is
+/// silent.
+fn ask_all(world: &mut World) -> Vec<NodeView> {
+    let mut questions = Vec::new();
+    encode_command(&mut questions, &["CLUSTER", "NODES"]);
+    encode_command(&mut questions, &["CLUSTER", "INFO"]);
+    encode_command(
+        &mut questions,
+        &["INFO", "server", "persistence", "replication", "keyspace"],
+    );
+    let mut asked: Vec<(Option<usize>, ReplyParser, Vec<String>)> = (0..world.hosts.len())
+        .map(|ix| {
+            (
+                world.connect(ix),
+                ReplyParser::new(4 * 1024 * 1024),
+                Vec::new(),
+            )
+        })
+        .collect();
+    for (client, _, _) in &asked {
+        client.inspect(|client| world.client_send(*client, &questions));
+    }
+    let deadline = world.now_us + DEADLINE_US;
+    while world.now_us < deadline
+        && asked
+            .iter()
+            .any(|(c, _, texts)| c.is_some() && texts.len() < 3)
+    {
+        world.run_for(2_000);
+        for (client, parser, texts) in &mut asked {
+            let Some(client) = *client else { continue };
+            parser.feed(&world.take_inbox(client));
+            while let Ok(Some(reply)) = parser.next() {
+                let text = reply.text().unwrap_or_default();
+                texts.push(String::from_utf8_lossy(text).into_owned());
+            }
+        }
+    }
+    let read_at = moment(world);
+    asked
+        .into_iter()
+        .map(|(client, _, texts)| {
+            let Some(client) = client else {
+                return NodeView::Silent(Silence::Refused);
+            };
+            world.disconnect(client);
+            match texts.as_slice() {
+                [nodes, cluster, info] => match NodeFacts::parse(nodes, cluster, info, read_at) {
+                    Ok(facts) => NodeView::Answered(Box::new(facts)),
+                    Err(error) => NodeView::Silent(Silence::Malformed(error.to_string())),
+                },
+                _ => NodeView::Silent(Silence::TimedOut),
+            }
+        })
+        .collect()
+}
