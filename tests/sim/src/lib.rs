@@ -2,10 +2,11 @@
 //!
 //! One seed is one run: the same faults, the same order of events, the same end.
 
-pub mod chaos;
+pub mod gossip;
 pub mod host;
 mod invariants;
 pub mod net;
+pub mod operated;
 pub mod operator;
 mod ops;
 pub mod rng;

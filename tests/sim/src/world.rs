@@ -10,7 +10,7 @@ use slotkeeper_node::io::{LinkEvent, LinkId, LinkOp, Output, Peer, SessionId, Se
 use slotkeeper_node::resp::Reply;
 use slotkeeper_topology::{Slot, key_slot};
 
-use crate::host::{DiskAnswer, Host, Line, PORT, Use};
+use crate::host::{Disk, DiskAnswer, Host, Line, PORT, Use};
 use crate::net::{ConnId, End, Holder, Net, NodeIx, Parcel};
 use crate::rng::Rng;
 use crate::writer::Writer;
@@ -66,6 +66,7 @@ pub struct World {
     queue: BinaryHeap<Reverse<(u64, u64, usize)>>,
     pending: BTreeMap<usize, Event>,
     next_event: u64,
+    moves: usize,
 }
 
 impl World {
@@ -90,6 +91,7 @@ impl World {
             queue: BinaryHeap::new(),
             pending: BTreeMap::new(),
             next_event: 0,
+            moves: 0,
         }
     }
 
@@ -112,6 +114,14 @@ impl World {
         }
         self.hosts[ix].kill();
         self.hosts[ix].ended_us = self.now_us;
+    }
+
+    /// Gives a stopped machine an empty disk and a new address, as a replaced pod has.
+    pub fn move_host(&mut self, ix: NodeIx) {
+        self.hosts[ix].disk = Disk::default();
+        self.moves += 1;
+        let moved = u8::try_from(100 + self.moves % 150).unwrap_or(u8::MAX);
+        self.hosts[ix].ip = [10, 0, 0, moved].into();
     }
 
     /// Whether its process runs.

@@ -90,7 +90,9 @@ fn run_world(
     })
 }
 
-fn config() -> Config {
+/// The configuration of a simulated node.
+#[must_use]
+pub fn config() -> Config {
     let mut config = Config::default();
     config.cluster_enabled = true;
     config.cluster_node_timeout = NODE_TIMEOUT_MS;

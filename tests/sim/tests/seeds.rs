@@ -1,0 +1,32 @@
+//! The seeds that always run: 300, half with the operator and half without. A failing one is
+//! replayed by the command line that it prints.
+
+use slotkeeper_sim::gossip::Summary;
+use slotkeeper_sim::{gossip, operated};
+
+fn run_all(scenario: &str, run: impl Fn(u64) -> Result<Summary, String>) {
+    let (mut events, mut faults) = (0, 0);
+    for seed in 1..=150 {
+        match run(seed) {
+            Ok(summary) => {
+                events += summary.events;
+                faults += summary.faults;
+            }
+            Err(error) => panic!(
+                "seed {seed}: {error}\nreplay: cargo run --profile sim -p slotkeeper-sim -- {scenario} {seed}"
+            ),
+        }
+    }
+    assert!(faults > 150, "only {faults} faults struck");
+    println!("{events} events, {faults} faults");
+}
+
+#[test]
+fn nodes_alone_come_back_to_one_view() {
+    run_all("gossip", gossip::run);
+}
+
+#[test]
+fn the_operator_forms_and_heals_and_keeps_promises() {
+    run_all("operated", operated::run);
+}
