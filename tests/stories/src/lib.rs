@@ -5,6 +5,7 @@
 
 pub mod cli;
 pub mod load;
+pub mod local;
 pub mod patience;
 pub mod place;
 pub mod server;

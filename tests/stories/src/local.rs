@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use crate::cli::Cli;
 use crate::patience::within;
 use crate::place::Place;
@@ -32,7 +34,10 @@ impl Local {
     #[must_use]
     pub fn new(story: &str, changes: &[(&str, &str)]) -> Local {
         let place = Place::new(story);
-        let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/rediscluster.yaml");
+        let example = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../examples/rediscluster.yaml"
+        );
         let mut text = fs::read_to_string(example).expect("the example is part of the repository");
         for (old, new) in changes {
             assert!(text.contains(old), "the example no longer says {old:?}");
@@ -40,7 +45,11 @@ impl Local {
         }
         let manifest = place.dir().join("rediscluster.yaml");
         fs::write(&manifest, text).expect("the story's folder can be written");
-        Local { place, manifest, keeper: None }
+        Local {
+            place,
+            manifest,
+            keeper: None,
+        }
     }
 
     /// Starts `slotkeeper local up`, which goes on until it is ended.
@@ -48,12 +57,23 @@ impl Local {
     /// # Panics
     /// When it cannot be started.
     pub fn up(&mut self) {
-        let log = (File::options().create(true).append(true).open(self.place.dir().join("up.log")))
-            .expect("the story's folder can be written");
+        let log = (File::options()
+            .create(true)
+            .append(true)
+            .open(self.place.dir().join("up.log")))
+        .expect("the story's folder can be written");
         let mut command = self.command(&["local", "up"]);
-        command.arg("-f").arg(&self.manifest).arg("--base-port").arg(self.place.port(0).to_string());
+        command
+            .arg("-f")
+            .arg(&self.manifest)
+            .arg("--base-port")
+            .arg(self.place.port(0).to_string());
         let errors = log.try_clone().expect("an open file can be shared");
-        let child = command.stdin(Stdio::null()).stdout(log).stderr(errors).spawn();
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(errors)
+            .spawn();
         self.keeper = Some(child.expect("the program was built"));
     }
 
@@ -64,8 +84,16 @@ impl Local {
     #[must_use]
     pub fn up_to_the_end(&self, further: &[&str]) -> Output {
         let mut command = self.command(&["local", "up"]);
-        command.arg("-f").arg(&self.manifest).arg("--base-port").arg(self.place.port(0).to_string());
-        command.args(further).stdin(Stdio::null()).output().expect("the program was built")
+        command
+            .arg("-f")
+            .arg(&self.manifest)
+            .arg("--base-port")
+            .arg(self.place.port(0).to_string());
+        command
+            .args(further)
+            .stdin(Stdio::null())
+            .output()
+            .expect("the program was built")
     }
 
     /// Waits until `slotkeeper local status` says Ready.
@@ -75,7 +103,11 @@ impl Local {
     pub fn wait_until_ready(&self) {
         within(READY, "Ready=True", || {
             let status = self.status();
-            if status.contains("Ready=True") { Ok(()) } else { Err(status) }
+            if status.contains("Ready=True") {
+                Ok(())
+            } else {
+                Err(status)
+            }
         });
     }
 
@@ -85,7 +117,10 @@ impl Local {
     /// When it cannot be started.
     #[must_use]
     pub fn status(&self) -> String {
-        let output = self.command(&["local", "status"]).output().expect("the program was built");
+        let output = self
+            .command(&["local", "status"])
+            .output()
+            .expect("the program was built");
         String::from_utf8_lossy(&output.stdout).into_owned()
             + &String::from_utf8_lossy(&output.stderr)
     }
@@ -102,10 +137,12 @@ impl Local {
     /// When it does not run, or does not end within a minute.
     pub fn interrupt(&mut self) -> Option<i32> {
         let mut keeper = self.keeper.take().expect("the story ends what runs");
-        send(&keeper, libc::SIGINT);
+        send(&keeper, Signal::INT);
         within(Duration::from_secs(60), "`up` ends after Ctrl-C", || {
             let status = keeper.try_wait().map_err(|error| error.to_string())?;
-            status.map(|status| status.code()).ok_or("it runs".to_owned())
+            status
+                .map(|status| status.code())
+                .ok_or("it runs".to_owned())
         })
     }
 
@@ -141,8 +178,10 @@ impl Local {
     /// # Panics
     /// When the node does not tell its process id.
     pub fn kill_node(&self, nth: u16) -> u32 {
-        let pid = self.pid(nth).unwrap_or_else(|error| panic!("node {nth}: {error}"));
-        crate::server::send_to(pid, libc::SIGKILL);
+        let pid = self
+            .pid(nth)
+            .unwrap_or_else(|error| panic!("node {nth}: {error}"));
+        crate::server::send_to(pid, Signal::KILL);
         pid
     }
 
@@ -158,7 +197,10 @@ impl Local {
     /// The program with a subcommand, and the story's folder for the nodes' data.
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(binary("slotkeeper"));
-        command.args(words).arg("--dir").arg(self.place.dir().join("nodes"));
+        command
+            .args(words)
+            .arg("--dir")
+            .arg(self.place.dir().join("nodes"));
         command
     }
 }

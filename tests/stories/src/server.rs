@@ -5,8 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::cli::Cli;
 use crate::patience::within;
+
+/// `kill -9`.
+pub const KILL: Signal = Signal::KILL;
 
 /// Which program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,13 +103,9 @@ impl Server {
     ///
     /// # Panics
     /// When it does not run, or has not ended after a minute.
-    #[expect(unsafe_code, reason = "std has no way to send SIGTERM")]
     pub fn terminate(&mut self) -> Option<i32> {
         let mut child = self.child.take().expect("the story ends what runs");
-        let pid = libc::pid_t::try_from(child.id()).expect("a pid fits its own type");
-        // SAFETY: kill takes a number and touches no memory; the child was not waited for, so that
-        // the number is still its own.
-        unsafe { libc::kill(pid, libc::SIGTERM) };
+        send(&child, Signal::TERM);
         within(
             Duration::from_secs(60),
             "the server ends after SIGTERM",
@@ -160,4 +161,23 @@ pub fn binary(name: &str) -> PathBuf {
         path.display()
     );
     path
+}
+
+/// Sends a signal to a child that was not waited for yet.
+pub fn send(child: &Child, signal: Signal) {
+    send_to(child.id(), signal);
+}
+
+/// Sends a signal to a process that the story has started, directly or not. One that has ended
+/// already is left alone.
+///
+/// # Panics
+/// When the number is no process id.
+pub fn send_to(pid: u32, signal: Signal) {
+    let pid = i32::try_from(pid)
+        .ok()
+        .and_then(Pid::from_raw)
+        .expect("it was a process id");
+    // It may have ended by itself.
+    let _ = kill_process(pid, signal);
 }

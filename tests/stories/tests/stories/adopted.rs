@@ -18,7 +18,10 @@ fn a_keeper_killed_midway_through_forming_is_continued_by_the_next() {
         local.up();
         local.wait_until_ready();
         let status = local.status();
-        assert!(status.contains("3 masters, 3 replicas, 16384 slots"), "{status}");
+        assert!(
+            status.contains("3 masters, 3 replicas, 16384 slots"),
+            "{status}"
+        );
         assert_eq!(local.interrupt(), Some(0));
     }
 }

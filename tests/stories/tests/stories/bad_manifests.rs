@@ -14,7 +14,10 @@ fn refused(local: &Local, output: &Output, wanted: &[&str]) {
     }
     for nth in 0..6 {
         let port = local.port(nth);
-        assert!(TcpListener::bind(("127.0.0.1", port)).is_ok(), "{port} is left in use");
+        assert!(
+            TcpListener::bind(("127.0.0.1", port)).is_ok(),
+            "{port} is left in use"
+        );
     }
 }
 
@@ -22,9 +25,17 @@ fn refused(local: &Local, output: &Output, wanted: &[&str]) {
 fn a_manifest_out_of_bounds_is_refused() {
     let cases: [(&str, &str, &[&str]); 5] = [
         ("shards: 3", "shards: 0", &["spec.shards"]),
-        ("replicasPerShard: 1", "replicasPerShard: 9", &["spec.replicasPerShard"]),
+        (
+            "replicasPerShard: 1",
+            "replicasPerShard: 9",
+            &["spec.replicasPerShard"],
+        ),
         ("shards: 3", "shards: three", &["spec.shards"]),
-        ("maxmemory: 256mb", "cluster-enabled: \"no\"", &["spec.config", "cluster-enabled"]),
+        (
+            "maxmemory: 256mb",
+            "cluster-enabled: \"no\"",
+            &["spec.config", "cluster-enabled"],
+        ),
         ("key: password", "key: passwort", &["passwort"]),
     ];
     for (old, new, wanted) in cases {

@@ -10,7 +10,10 @@ fn a_manifest_becomes_a_serving_cluster() {
     local.up();
     local.wait_until_ready();
     let status = local.status();
-    assert!(status.contains("3 masters, 3 replicas, 16384 slots"), "{status}");
+    assert!(
+        status.contains("3 masters, 3 replicas, 16384 slots"),
+        "{status}"
+    );
     for range in ["0-5461", "5462-10922", "10923-16383"] {
         assert!(status.contains(range), "{status}");
     }
@@ -35,7 +38,10 @@ fn one_shard_forms_as_well() {
     local.up();
     local.wait_until_ready();
     let status = local.status();
-    assert!(status.contains("1 masters, 1 replicas, 16384 slots"), "{status}");
+    assert!(
+        status.contains("1 masters, 1 replicas, 16384 slots"),
+        "{status}"
+    );
     assert!(status.contains("NoQuorum=True"), "{status}");
     assert_eq!(local.interrupt(), Some(0));
 }
