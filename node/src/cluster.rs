@@ -383,6 +383,12 @@ impl Cluster {
         self.nodes[node].id
     }
 
+    /// The configuration epoch under which this node owns its slots.
+    #[must_use]
+    pub fn my_config_epoch(&self) -> Epoch {
+        self.nodes.me().config_epoch
+    }
+
     /// The slots that this node owns.
     #[must_use]
     pub fn my_slots(&self) -> &SlotSet {

@@ -63,6 +63,23 @@ pub struct Boot {
     pub os: String,
 }
 
+impl Default for Boot {
+    /// A first start, with nothing random: for benches, and as a base to fill in.
+    fn default() -> Boot {
+        Boot {
+            nodes_conf: None,
+            config_file: None,
+            config_text: None,
+            run_id: [b'0'; 40],
+            hash_key: [0; 2],
+            random_seed: 0,
+            pid: 0,
+            executable: String::new(),
+            os: String::new(),
+        }
+    }
+}
+
 /// A node without its sockets, files and clock.
 pub struct Engine {
     config: Config,
@@ -164,6 +181,13 @@ impl Engine {
         engine.keep_silent();
         engine.cluster_events(now);
         Ok(engine)
+    }
+
+    /// The cluster as this node sees it; none with `cluster-enabled no`. For those who watch a run
+    /// from outside, such as the simulator's invariants.
+    #[must_use]
+    pub fn cluster(&self) -> Option<&Cluster> {
+        self.cluster.as_deref()
     }
 
     /// A client connection has ended.
