@@ -41,8 +41,7 @@ pub fn run(seed: u64) -> Result<Summary, String> {
 
 fn named_config(ix: NodeIx, pods: usize) -> slotkeeper_node::config::Config {
     let mut config = config();
-    config.cluster_announce_hostname =
-        Some(format!("sim-{}-{}.local", ix / pods, ix % pods));
+    config.cluster_announce_hostname = Some(format!("sim-{}-{}.local", ix / pods, ix % pods));
     // The operator ends withholding, the clock never does.
     config.cluster_empty_master_wait = -1;
     config.shutdown_handover = true;

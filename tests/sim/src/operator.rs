@@ -121,7 +121,11 @@ impl Operator {
         PodView {
             name: format!("sim-{place}"),
             uid,
-            hostname: host.config.cluster_announce_hostname.clone().unwrap_or_default(),
+            hostname: host
+                .config
+                .cluster_announce_hostname
+                .clone()
+                .unwrap_or_default(),
             phase,
             address: Some(address(world, ix)),
             machine: Some(format!("machine-{ix}")),

@@ -13,7 +13,7 @@ fn run_all(scenario: &str, run: impl Fn(u64) -> Result<Summary, String>) {
                 faults += summary.faults;
             }
             Err(error) => panic!(
-                "seed {seed}: {error}\nreplay: cargo run --profile sim -p slotkeeper-sim -- {scenario} {seed}"
+                "seed {seed}: {error}\nreplay: cargo run -p slotkeeper-sim -- {scenario} {seed}"
             ),
         }
     }
