@@ -262,8 +262,16 @@ impl Engine {
             format!("Replica {name} asks for synchronization"),
         );
         match decision {
-            Decision::Continue(part) => self.continue_replica(&part, session, now, reply),
-            Decision::Full => self.queue_full_sync(wanted.is_none(), session, now, reply),
+            Decision::Continue(part) => {
+                self.stats.sync_partial_ok += 1;
+                self.continue_replica(&part, session, now, reply);
+            }
+            Decision::Full => {
+                self.stats.sync_full += 1;
+                let asked = wanted.is_some_and(|(id, _)| id != b"?");
+                self.stats.sync_partial_err += u64::from(asked);
+                self.queue_full_sync(wanted.is_none(), session, now, reply);
+            }
         }
     }
 
