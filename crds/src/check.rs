@@ -5,6 +5,7 @@ mod bounds;
 mod rules;
 
 use std::fmt;
+use std::sync::LazyLock;
 
 use kube::CustomResourceExt;
 use serde_json::Value;
@@ -35,13 +36,13 @@ impl fmt::Display for Violation {
 pub fn check(manifest: &Value, old: Option<&RedisCluster>) -> Result<RedisCluster, Vec<Violation>> {
     let schema = schema();
     let mut object = manifest.clone();
-    let violations = bounds::check(&schema, &object);
+    let violations = bounds::check(schema, &object);
     if !violations.is_empty() {
         return Err(violations);
     }
-    bounds::fill_defaults(&schema, &mut object);
+    bounds::fill_defaults(schema, &mut object);
     let old = old.map(|old| serde_json::to_value(old).expect("every field serialises"));
-    let violations = rules::check(&schema, &object, old.as_ref());
+    let violations = rules::check(schema, &object, old.as_ref());
     if !violations.is_empty() {
         return Err(violations);
     }
@@ -54,9 +55,12 @@ pub fn check(manifest: &Value, old: Option<&RedisCluster>) -> Result<RedisCluste
 }
 
 /// The schema of the whole object, as it stands in the CustomResourceDefinition.
-pub(crate) fn schema() -> Value {
-    let crd = serde_json::to_value(RedisCluster::crd()).expect("the definition serialises");
-    crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone()
+pub(crate) fn schema() -> &'static Value {
+    static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
+        let crd = serde_json::to_value(RedisCluster::crd()).expect("the definition serialises");
+        crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone()
+    });
+    &SCHEMA
 }
 
 /// `spec` and `shards` make `spec.shards`.

@@ -174,7 +174,7 @@ fn messages(schema: &Value, found: &mut Vec<String>) {
 #[test]
 fn every_rule_accepts_one_example_and_refuses_one() {
     let mut rules = Vec::new();
-    messages(&schema(), &mut rules);
+    messages(schema(), &mut rules);
     let distinct: BTreeSet<&String> = rules.iter().collect();
     assert_eq!(distinct.len(), rules.len(), "two rules with one message");
     let cases = refused();

@@ -109,7 +109,10 @@ impl Up {
             if let Some(edited) = watched.edited() {
                 match edited {
                     Ok(()) => {
-                        printer.say("the manifest has changed");
+                        printer.say(
+                            "the manifest has changed; changed directives reach a node when it is \
+                             started again",
+                        );
                         reconciler.platform().apply(&watched.manifest.cluster);
                     }
                     Err(error) => printer.say(&format!(

@@ -83,7 +83,7 @@ pub(super) fn served(view: &View<'_>) -> u32 {
 }
 
 /// How many wanted nodes are ready: a master that owns slots and serves, a replica whose link is
-/// up; both in a cluster that they call well.
+/// up. What they think of other shards does not matter.
 pub(super) fn ready_nodes(view: &View<'_>) -> usize {
     let wanted = view
         .answered()

@@ -171,8 +171,9 @@ mod tests {
     #[test]
     fn reads_the_start_time_past_any_name() {
         let tail = "S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20 21";
-        assert_eq!(start_time(&format!("7 (a) b) ({tail}")), None);
-        assert_eq!(start_time(&format!("7 (a ) ({tail}) {tail}")), Some(4711));
+        for name in ["a", "a) b", "a ) (b", "a) S 1 (2"] {
+            assert_eq!(start_time(&format!("7 ({name}) {tail}")), Some(4711));
+        }
         assert_eq!(
             start_time(&format!("7 (a) {}", tail.replace('S', "Z"))),
             None

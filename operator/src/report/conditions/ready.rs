@@ -1,6 +1,8 @@
 use super::{Condition, Subject, Truth, members_joined, replicas_attached, slots_covered};
+use crate::model::NodeFacts;
 
-/// The sum: every slot served, every node joined, every replica attached.
+/// The sum: every slot served, every node joined, every replica attached, and no node that still
+/// turns clients away because it has not seen so yet.
 pub(super) fn of(subject: &Subject<'_>) -> Condition {
     let parts = [
         slots_covered::of(subject),
@@ -16,6 +18,18 @@ pub(super) fn of(subject: &Subject<'_>) -> Condition {
     if ready < wanted {
         let message = format!("{ready} of {wanted} nodes are ready");
         return Condition::new("Ready", Truth::False, "NodesNotReady", message);
+    }
+    let down = |facts: &NodeFacts| !facts.cluster.state_ok;
+    let down: Vec<String> = (subject.view.answered())
+        .filter(|(place, facts)| subject.view.desired.wants(*place) && down(facts))
+        .map(|(place, _)| place.to_string())
+        .collect();
+    if !down.is_empty() {
+        let message = format!(
+            "the cluster is still down in the eyes of {}",
+            down.join(", ")
+        );
+        return Condition::new("Ready", Truth::False, "ClusterDown", message);
     }
     Condition::new(
         "Ready",
