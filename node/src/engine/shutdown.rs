@@ -3,6 +3,7 @@
 mod hand_over;
 
 use self::hand_over::HandOver;
+use crate::engine::parking::Parked;
 use crate::engine::{Acted, Engine};
 use crate::io::{Level, Output, SessionId};
 use crate::replication::master::Phase;
@@ -50,6 +51,7 @@ impl Engine {
             return Acted::Replied;
         }
         self.log(Level::Warning, "User requested shutdown...");
+        self.park(session.id, Parked::Reply);
         self.leave(Some(session.id), request, now);
         Acted::Waiting
     }

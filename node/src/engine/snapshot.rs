@@ -2,6 +2,7 @@
 
 use super::follow::DataSet;
 use super::follow::Place;
+use super::parking::Parked;
 use crate::cluster::Cluster;
 use crate::engine::{Acted, Engine};
 use crate::io::{DiskEvent, DiskOp, Level, Output};
@@ -200,6 +201,7 @@ impl Engine {
             reply.error(INCOMPLETE);
             return Acted::Replied;
         }
+        self.park(session.id, Parked::Reply);
         self.replication.snapshots.schedule(Some(session.id));
         self.begin_due_snapshot(now);
         Acted::Waiting

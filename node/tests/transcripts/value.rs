@@ -92,10 +92,11 @@ fn quoted(bytes: &[u8]) -> String {
 /// Whether a text is as a pattern has it: `<int>` stands for any integer reply, `<number>` for
 /// digits within a text, `<bulk>` for any bulk string, `<any>` for anything.
 pub fn matches(pattern: &str, text: &str) -> bool {
+    type Wildcard = (&'static str, fn(&str) -> bool);
     let Some(start) = pattern.find('<') else {
         return pattern == text;
     };
-    let wildcards: [(&str, fn(&str) -> bool); 4] = [
+    let wildcards: [Wildcard; 4] = [
         ("<int>", |part| {
             part.strip_prefix(':')
                 .is_some_and(|n| n.parse::<i64>().is_ok())
