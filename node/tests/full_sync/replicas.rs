@@ -4,7 +4,7 @@ use slotkeeper_node::config::Config;
 
 use crate::world::World;
 
-fn config(port: u16) -> Config {
+pub fn config(port: u16) -> Config {
     Config {
         port,
         cluster_enabled: true,
@@ -15,7 +15,7 @@ fn config(port: u16) -> Config {
 }
 
 /// A master of all slots and a replica that is in sync.
-fn pair() -> World {
+pub fn pair() -> World {
     let mut world = World::new();
     let master = world.start(config(7000), None);
     let replica = world.start(config(7001), None);
