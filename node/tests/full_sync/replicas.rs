@@ -191,3 +191,70 @@ fn form(world: &mut World) {
             })
     });
 }
+
+#[test]
+fn save_answers_once_the_file_is_in_place_and_the_file_is_read_back() {
+    let mut world = World::new();
+    let config = || Config {
+        save: Vec::new(),
+        ..Config::default()
+    };
+    let host = world.start(config(), None);
+    let client = world.connect(host);
+    world.call(host, client, &["SET", "a", "1"]);
+    assert_eq!(world.call(host, client, &["SAVE"]), "");
+    world.step();
+    assert_eq!(world.received(host, client), b"+OK\r\n");
+    let offset = world.info(host, "master_repl_offset");
+    let file = world.hosts[host].file.clone();
+    world.restart(host, config(), file);
+    assert_eq!(get(&mut world, host, "a"), "$1\r\n1\r\n");
+    assert_eq!(world.info(host, "master_repl_offset"), offset);
+}
+
+#[test]
+fn a_shutdown_waits_for_replicas_and_can_be_called_off() {
+    let mut world = pair();
+    let client = world.connect(0);
+    world.bandwidth = 0;
+    world.call(0, client, &["SET", "a", "1"]);
+    assert_eq!(world.call(0, client, &["SHUTDOWN"]), "");
+    let other = world.connect(0);
+    assert_eq!(world.call(0, other, &["SET", "b", "1"]), "", "writes wait");
+    let third = world.connect(0);
+    assert_eq!(world.call(0, third, &["SHUTDOWN", "ABORT"]), "+OK\r\n");
+    world.step();
+    assert!(
+        world
+            .received(0, client)
+            .starts_with(b"-ERR Errors trying to SHUTDOWN")
+    );
+    assert_eq!(world.received(0, other), b"+OK\r\n");
+    world.call(0, client, &["SHUTDOWN"]);
+    for _ in 0..50 {
+        world.step();
+    }
+    assert_eq!(world.hosts[0].exited, None);
+    world.bandwidth = 1 << 20;
+    world.until("it has left", |world| world.hosts[0].exited == Some(0));
+    assert!(world.info(1, "db0").starts_with("keys=2,"));
+}
+
+#[test]
+fn wait_and_min_replicas_count_those_that_have_confirmed() {
+    let mut world = pair();
+    let client = world.connect(0);
+    world.call(0, client, &["SET", "a", "1"]);
+    assert_eq!(world.call(0, client, &["WAIT", "1", "0"]), "");
+    world.until("it is confirmed", |world| {
+        world.received(0, client) == b":1\r\n"
+    });
+    world.call(0, client, &["CONFIG", "SET", "min-replicas-to-write", "1"]);
+    assert_eq!(world.call(0, client, &["SET", "a", "2"]), "+OK\r\n");
+    world.bandwidth = 0;
+    world.until("it counts no more", |world| {
+        world
+            .call(0, client, &["SET", "a", "3"])
+            .starts_with("-NOREPLICAS")
+    });
+}
