@@ -10,6 +10,7 @@ mod seen;
 
 pub use desired::Desired;
 pub use facts::{ClusterInfo, InvalidReply, NodeFacts, Replication, Role, Upstream};
+pub use memory::{Memory, StoredVote};
 pub use observation::{
     Address, NodeView, ObjectState, Objects, Observation, Phase, PodView, ProcessEnd, Proof,
     ShardObject, Silence,

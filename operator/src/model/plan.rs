@@ -1,5 +1,6 @@
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use slotkeeper_topology::{Epoch, NodeId, SlotSet};
 
 use super::{Address, Moment, Place, PodUid};
@@ -175,7 +176,8 @@ pub enum Step {
 }
 
 /// The three ways of CLUSTER FAILOVER.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum FailoverMode {
     /// The living master hands over: nothing is lost.
     Plain,

@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
 use slotkeeper_topology::NodeId;
 
 use super::{
@@ -113,7 +114,7 @@ pub struct Attempt {
 }
 
 /// A loss of data that a step made final.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loss {
     /// When.
     pub at: Moment,

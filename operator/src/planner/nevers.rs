@@ -385,19 +385,17 @@ fn remove(truth: &Truth, shard: u32) -> Verdict {
 /// Whether the masters that own slots, by what anybody who answers knows, answer by majority.
 fn majority_answers(observation: &Observation) -> bool {
     let mut owners: BTreeMap<NodeId, (u64, SlotSet)> = BTreeMap::new();
+    let answers = |id: NodeId| observation.answered().any(|(_, facts)| facts.id == id);
     for (_, facts) in observation.answered() {
         for line in facts.lines.iter().filter(|line| line.flags.master) {
             let known = owners.entry(line.id).or_default();
-            if line.flags.myself || line.config_epoch.0 > known.0 {
+            // Gossip names nodes without their slots: such a line says nothing about them.
+            let own_word = line.flags.myself || !answers(line.id) && !line.slots.is_empty();
+            if own_word && line.config_epoch.0 >= known.0 {
                 *known = (line.config_epoch.0, line.slots.clone());
             }
         }
     }
-    let answers = |id: NodeId| {
-        observation
-            .answered()
-            .any(|(_, facts)| facts.id == id && facts.is_master())
-    };
     // Only the latest owner of a slot votes.
     let best = |id: &NodeId, slots: &SlotSet, epoch: u64| {
         let beaten = owners

@@ -1,6 +1,6 @@
 //! One run: a cluster forms, faults come between the steps, then they end and it heals.
 
-use slotkeeper::model::{Desired, Outcome, Place, Plan, Seen, StepOutcome};
+use slotkeeper::model::{Desired, Memory, Outcome, Place, Plan, Seen, StepOutcome};
 use slotkeeper::planner::nevers::{self, Nevers};
 use slotkeeper::report::Phase;
 use slotkeeper::{planner, report};
@@ -210,14 +210,14 @@ impl Story {
         }
     }
 
-    /// A new planner knows what the status says: that the cluster was formed, and what was lost.
+    /// A new planner has what was stored; half of them without the votes.
     fn restart_planner(&mut self) {
-        let Seen { formed, losses, .. } = std::mem::take(&mut self.seen);
-        self.seen = Seen {
-            formed,
-            losses,
-            ..Seen::default()
-        };
+        let memory = Memory::from(&self.seen);
+        self.seen = Seen::from(memory);
+        if self.faults.chance(50) {
+            self.seen.votes_known = false;
+            self.seen.votes.clear();
+        }
     }
 
     fn heal(&mut self) {
