@@ -42,6 +42,8 @@ pub struct TrueNode {
     pub master: Option<NodeId>,
     /// The slots that it owns by its own table.
     pub slots: SlotSet,
+    /// The configuration epoch in which it owns them.
+    pub epoch: u64,
     /// The slots of which it holds keys.
     pub keys: SlotSet,
     /// Whether its data set is complete.
@@ -70,12 +72,21 @@ impl fmt::Display for Broken {
 /// The checker and its record of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Nevers {
-    /// Votes asked for: master, candidate, mode, when.
-    votes: Vec<(NodeId, NodeId, FailoverMode, Moment)>,
+    /// Votes asked for, in their order.
+    votes: Vec<Asked>,
     /// What each observer's CLUSTER NODES showed of a node: ping sent, pong received, when.
     readings: BTreeMap<(NodeId, NodeId), Vec<(i64, i64, Moment)>>,
     /// Since when no process runs under an id.
     ended: BTreeMap<NodeId, Moment>,
+}
+
+#[derive(Clone, Debug)]
+struct Asked {
+    master: NodeId,
+    candidate: NodeId,
+    mode: FailoverMode,
+    at: Moment,
+    won: bool,
 }
 
 type Verdict = Result<(), (u8, &'static str)>;
@@ -102,7 +113,13 @@ impl Nevers {
                     what: format!("{} ({}): {why}", planned.step, planned.why),
                 })?;
             if let Step::Failover { node, mode, master } = &planned.step {
-                self.votes.push((*master, node.id, *mode, observation.now));
+                self.votes.push(Asked {
+                    master: *master,
+                    candidate: node.id,
+                    mode: *mode,
+                    at: observation.now,
+                    won: false,
+                });
             }
         }
         Ok(())
@@ -117,7 +134,7 @@ impl Nevers {
                 let last = self
                     .votes
                     .iter()
-                    .rposition(|(m, c, ..)| m == master && *c == node.id);
+                    .rposition(|vote| vote.master == *master && vote.candidate == node.id);
                 last.map(|last| self.votes.remove(last));
             }
         }
@@ -139,6 +156,10 @@ impl Nevers {
     }
 
     fn watch(&mut self, truth: &Truth, observation: &Observation) {
+        for vote in &mut self.votes {
+            let mut nodes = truth.nodes.iter();
+            vote.won |= nodes.any(|n| n.id == vote.candidate && !n.slots.is_empty());
+        }
         for (_, facts) in observation.answered() {
             for line in facts.lines.iter().filter(|line| !line.flags.myself) {
                 let readings = self.readings.entry((line.id, facts.id)).or_default();
@@ -230,17 +251,13 @@ impl Nevers {
 
     /// One vote at a time, and never a second candidate for a master within two node timeouts.
     fn spacing(&self, truth: &Truth, now: Moment, candidate: NodeId, master: NodeId) -> Verdict {
-        for (other, asked, mode, at) in self.votes.iter().rev() {
-            if now.since(*at) >= 2 * truth.node_timeout_ms {
+        for vote in self.votes.iter().rev() {
+            if now.since(vote.at) >= 2 * truth.node_timeout_ms {
                 break;
             }
-            let second = *other == master && *asked != candidate;
+            let second = vote.master == master && vote.candidate != candidate;
             broken(5, second, "a second candidate within two node timeouts")?;
-            let won = truth
-                .nodes
-                .iter()
-                .any(|n| n.id == *asked && !n.slots.is_empty());
-            let pending = *mode != FailoverMode::Plain && !won;
+            let pending = vote.mode != FailoverMode::Plain && !vote.won;
             broken(5, pending, "a second election at the same time")?;
         }
         Ok(())
@@ -372,7 +389,16 @@ fn shrink(truth: &Truth, shard: u32, pods: u32) -> Verdict {
         .nodes
         .iter()
         .filter(|n| n.place.shard == shard && n.place.ordinal >= pods && n.place.ordinal < kept);
-    let owner = going.any(|n| n.master.is_none() && !n.slots.is_empty() && n.running);
+    // One whose slots another owns in a higher epoch has handed over, if without knowing it.
+    let superseded = |node: &TrueNode| {
+        let later = truth
+            .nodes
+            .iter()
+            .filter(|n| n.epoch > node.epoch && n.master.is_none());
+        let taken = later.fold(SlotSet::new(), |all, n| all.union(&n.slots));
+        node.slots.difference(&taken).is_empty()
+    };
+    let owner = going.any(|n| n.master.is_none() && n.running && !superseded(n));
     broken(4, owner, "a master is taken away that has not handed over")
 }
 

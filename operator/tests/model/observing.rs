@@ -182,6 +182,7 @@ impl World {
                 running: spot.process.is_some(),
                 master: node.master,
                 slots: slots(self.shards, node.slots),
+                epoch: node.epoch,
                 keys: slots(self.shards, node.data.key_mask()),
                 complete: node.data.complete && node.link.syncing.is_none(),
                 synced_with: node.data.synced_with,

@@ -150,8 +150,11 @@ fn best_there_is<'a>(
 ) -> Result<Choice<'a>, Refusal> {
     let mine = |facts: &NodeFacts| seen.is_some_and(|s| s.replid == facts.replication.replid);
     let complete = view.replicas_of(master.id).filter(|(place, facts)| {
-        let linked = linked(view, facts.id, master.id).is_some();
-        general_hindrance(view, *place, facts).is_none() && (linked || facts.keys > 0)
+        // A process that was started again may have lost what was once in sync.
+        let kept = linked(view, facts.id, master.id)
+            .and_then(|memory| memory.in_sync.as_ref())
+            .is_some_and(|link| link.replid == facts.replication.replid);
+        general_hindrance(view, *place, facts).is_none() && (kept || facts.keys > 0)
     });
     let best = complete
         .max_by_key(|(_, facts)| (mine(facts), facts.replication.offset, Reverse(facts.id)));
