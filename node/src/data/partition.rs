@@ -57,7 +57,14 @@ impl Partition {
         self.store.key(bytes)
     }
 
-    /// Brings the key's place in its table into the processor's cache.
+    /// Brings the table of the key's slot into the processor's cache.
+    #[inline]
+    pub fn prefetch_table(&self, db: usize, key: &Key<'_>) {
+        self.store.dbs()[db].table(key.slot.index()).prefetch();
+    }
+
+    /// Brings the key's place in its table into the cache; some time after
+    /// [`Self::prefetch_table`].
     #[inline]
     pub fn prefetch_home(&self, db: usize, key: &Key<'_>) {
         self.store.dbs()[db]

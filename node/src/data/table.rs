@@ -222,6 +222,12 @@ impl Table {
         Some(entry)
     }
 
+    /// Brings the table itself into the cache.
+    #[inline]
+    pub fn prefetch(&self) {
+        prefetch(std::ptr::from_ref(self).cast());
+    }
+
     /// Brings the place where a search for the hash begins into the cache.
     #[inline]
     pub fn prefetch_home(&self, hash: u64) {

@@ -164,7 +164,8 @@ impl Engine {
     }
 
     /// Finds the first key of each request, and brings what the batch will look for into the
-    /// cache: first the places in the tables, then the entries that stand there.
+    /// cache, a step for all of them at a time: the tables of their slots, the places in those,
+    /// the entries that stand there.
     fn prefetch<'a>(&self, db: usize, input: &'a [u8], batch: &'a Batch) -> FirstKeys<'a> {
         let mut keys: FirstKeys<'a> = [None; BATCH_MAX];
         let several = batch.len() > 1;
@@ -174,12 +175,15 @@ impl Engine {
             if let Some(first) = command.and_then(|command| command.first_key(args.len())) {
                 let key = self.data.key(args.get(first));
                 if several {
-                    self.data.prefetch_home(db, &key);
+                    self.data.prefetch_table(db, &key);
                 }
                 *place = Some((first, key));
             }
         }
         if several {
+            for (_, key) in keys.iter().flatten() {
+                self.data.prefetch_home(db, key);
+            }
             for (_, key) in keys.iter().flatten() {
                 self.data.prefetch_entry(db, key);
             }
