@@ -13,7 +13,7 @@ impl Random {
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         let [a, b, c, d] = &mut self.0;
         let result = b.wrapping_mul(5).rotate_left(7).wrapping_mul(9);
         let shifted = *b << 17;
@@ -28,7 +28,7 @@ impl Random {
 
     /// A number from 0 to `bound - 1`; 0 when `bound` is 0.
     pub fn below(&mut self, bound: u64) -> u64 {
-        let wide = u128::from(self.next()) * u128::from(bound);
+        let wide = u128::from(self.bits()) * u128::from(bound);
         (wide >> 64) as u64
     }
 
@@ -36,14 +36,14 @@ impl Random {
     pub fn bytes<const N: usize>(&mut self) -> [u8; N] {
         let mut bytes = [0; N];
         for chunk in bytes.chunks_mut(8) {
-            chunk.copy_from_slice(&self.next().to_le_bytes()[..chunk.len()]);
+            chunk.copy_from_slice(&self.bits().to_le_bytes()[..chunk.len()]);
         }
         bytes
     }
 
     /// A new, independent generator.
     pub fn fork(&mut self) -> Random {
-        Random::new(self.next())
+        Random::new(self.bits())
     }
 }
 
@@ -64,7 +64,7 @@ mod tests {
     fn repeats_itself_for_a_seed() {
         let draw = |seed| {
             let mut random = Random::new(seed);
-            [random.next(), random.next(), random.next()]
+            [random.bits(), random.bits(), random.bits()]
         };
         assert_eq!(draw(7), draw(7));
         assert_ne!(draw(7), draw(8));

@@ -1,7 +1,7 @@
 //! What a command asks of the engine when it is about more than keys. The command has parsed and
 //! checked its arguments; the engine, or the room that it hands the request to, acts and replies.
 
-use slotkeeper_topology::{Epoch, NodeId, Slot};
+use slotkeeper_topology::{Epoch, Slot};
 
 use crate::io::SessionId;
 

@@ -313,7 +313,7 @@ impl Engine {
         let view = NodeView {
             config: &self.config,
             is_replica: self.is_replica,
-            random: self.random.next(),
+            random: self.random.bits(),
         };
         let mut exec = Exec {
             node: &view,

@@ -32,6 +32,7 @@ struct Node {
 }
 
 /// A client connection.
+#[derive(Debug)]
 struct Client {
     session: Session,
     unread: Vec<u8>,
