@@ -183,6 +183,10 @@ impl Engine {
         if several {
             for (_, key) in keys.iter().flatten() {
                 self.data.prefetch_home(db, key);
+                if let Some(cluster) = &self.cluster {
+                    // Loaded for all at once, so that the misses of the cache overlap.
+                    std::hint::black_box(cluster.route(key.slot));
+                }
             }
             for (_, key) in keys.iter().flatten() {
                 self.data.prefetch_entry(db, key);
