@@ -1,7 +1,7 @@
 //! One run: a cluster is formed, faults strike, they end, and the cluster must be whole again.
 
 use slotkeeper_node::config::Config;
-use slotkeeper_node::resp::ReplyValue;
+use slotkeeper_node::resp::{ReplyValue, encode_command};
 
 use crate::net::NodeIx;
 use crate::world::World;
@@ -77,6 +77,21 @@ fn run_world(
         check_minority(world, faults, masters)?;
     }
     mend(world, faults);
+    converge(world)?;
+    // Many seeds go on to what chance would seldom bring about.
+    match seed % 9 * u64::from(seed <= 48) {
+        1 => two_at_once(world)?,
+        4 => late_comeback(world)?,
+        7 => lonely(world)?,
+        _ => {}
+    }
+    Ok(Summary {
+        events: world.events,
+        faults: faults.len(),
+    })
+}
+
+fn converge(world: &mut World) -> Result<(), String> {
     let deadline = world.now_us + HEALING_US;
     while let Some(why) = world.disagreement() {
         if world.now_us > deadline {
@@ -84,10 +99,69 @@ fn run_world(
         }
         run_checked(world, 500_000)?;
     }
-    Ok(Summary {
-        events: world.events,
-        faults: faults.len(),
-    })
+    Ok(())
+}
+
+/// Two replicas are told to take over by force at the same moment: both ask for votes in one epoch.
+fn two_at_once(world: &mut World) -> Result<(), String> {
+    let replicas = (0..world.hosts.len()).filter(|&ix| !world.owns_slots(ix));
+    let mut clients = Vec::new();
+    for ix in replicas.take(2).collect::<Vec<_>>() {
+        clients.extend(world.connect(ix));
+    }
+    for &client in &clients {
+        let mut bytes = Vec::new();
+        encode_command(&mut bytes, &["CLUSTER", "FAILOVER", "FORCE"]);
+        world.client_send(client, &bytes);
+    }
+    run_checked(world, 1_000_000)?;
+    clients
+        .into_iter()
+        .for_each(|client| world.disconnect(client));
+    converge(world)
+}
+
+/// A master returns while the one that has replaced it is down: only others can tell it so.
+fn late_comeback(world: &mut World) -> Result<(), String> {
+    let owners = |world: &World| -> Vec<NodeIx> {
+        (0..world.hosts.len())
+            .filter(|&ix| world.owns_slots(ix))
+            .collect()
+    };
+    let before = owners(world);
+    let first = before[0];
+    world.kill(first);
+    run_checked(world, 10 * NODE_TIMEOUT_MS * 1000)?;
+    let Some(heir) = owners(world).into_iter().find(|ix| !before.contains(ix)) else {
+        // Its replica may not have been in sync again yet.
+        world.start(first);
+        return converge(world);
+    };
+    world.kill(heir);
+    run_checked(world, 3 * NODE_TIMEOUT_MS * 1000)?;
+    world.start(first);
+    // It may withhold itself for a minute first.
+    run_checked(world, 75_000_000)?;
+    if world.owns_slots(first) {
+        return Err(format!(
+            "node {first} still claims what node {heir} has won"
+        ));
+    }
+    world.start(heir);
+    converge(world)
+}
+
+/// A node on its own suspects everybody, and may call nobody failed.
+fn lonely(world: &mut World) -> Result<(), String> {
+    let ix = world.rng.index(world.hosts.len());
+    world.partition(&[ix]);
+    run_checked(world, 3 * NODE_TIMEOUT_MS * 1000)?;
+    let view = world.view(ix).unwrap_or_default();
+    if let Some(node) = view.iter().find(|node| node.flags.fail) {
+        return Err(format!("node {ix} alone calls {} failed", node.id));
+    }
+    world.heal();
+    converge(world)
 }
 
 /// The configuration of a simulated node.

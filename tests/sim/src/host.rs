@@ -136,6 +136,10 @@ pub struct Host {
     pub timer_at: u64,
     /// The log, for the report of a failure.
     pub log: Vec<String>,
+    /// The last epoch in which it voted, by its log.
+    voted_in: u64,
+    /// The epoch in which it voted twice, or after a later one.
+    pub voted_again: Option<u64>,
     skew_us: i64,
 }
 
@@ -163,6 +167,8 @@ impl Host {
             uses: BTreeMap::new(),
             timer_at: u64::MAX,
             log: Vec::new(),
+            voted_in: 0,
+            voted_again: None,
             skew_us,
         }
     }
@@ -192,6 +198,17 @@ impl Host {
         self.engine = Some(engine);
         self.timer_at = u64::MAX;
         Ok(())
+    }
+
+    /// Keeps count of its votes, over restarts too: one in an epoch.
+    pub fn note_vote(&mut self, logged: &str) {
+        let granted = logged.strip_prefix("Failover auth granted to ");
+        let epoch = granted.and_then(|text| text.rsplit(' ').next()?.parse().ok());
+        let Some(epoch) = epoch else { return };
+        if epoch <= self.voted_in {
+            self.voted_again = Some(epoch);
+        }
+        self.voted_in = self.voted_in.max(epoch);
     }
 
     /// The process is gone; its disk stays.

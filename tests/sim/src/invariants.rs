@@ -8,7 +8,8 @@ use slotkeeper_topology::{Epoch, NodeId, NodeLine, SlotSet};
 use crate::world::World;
 
 impl World {
-    /// Checked after every event: no two masters own one slot in the same epoch.
+    /// Checked after every event: no two masters own one slot in the same epoch, and nobody votes twice
+    /// in one.
     ///
     /// Only epochs that were won count: masters that were never told an epoch share 0, and two
     /// that took the same one resolve it between themselves (Redis Cluster specification,
@@ -19,6 +20,9 @@ impl World {
     pub fn check_owners(&self) -> Result<(), String> {
         let mut owners: BTreeMap<Epoch, Vec<(usize, &SlotSet)>> = BTreeMap::new();
         for host in &self.hosts {
+            if let Some(epoch) = host.voted_again {
+                return Err(format!("node {} voted twice in epoch {epoch}", host.ix));
+            }
             let Some(cluster) = host.engine.as_ref().and_then(|engine| engine.cluster()) else {
                 continue;
             };

@@ -544,6 +544,7 @@ impl World {
                 }
             }
             Output::Log(level, text) => {
+                self.hosts[ix].note_vote(&text);
                 let line = format!("{:>10.3} {ix} {level:?} {text}", self.now_us as f64 / 1e6);
                 self.hosts[ix].log.push(line);
             }
