@@ -87,8 +87,6 @@ pub struct Config {
     pub enable_protected_configs: Gate,
     /// Who may use DEBUG.
     pub enable_debug_command: Gate,
-    /// Who may use MODULE.
-    pub enable_module_command: Gate,
     /// What may wait, unsent, for clients of each kind.
     pub client_output_buffer_limit: OutputLimits,
     /// Microseconds from which on a command enters the slow log; 0 for all, negative for none.
@@ -99,7 +97,7 @@ pub struct Config {
     pub latency_monitor_threshold: u64,
     /// Cluster mode.
     pub cluster_enabled: bool,
-    /// The file of the cluster's state, in `dir`.
+    /// The file of the cluster's state, relative to `dir`.
     pub cluster_config_file: String,
     /// Milliseconds of silence after which a node is suspected.
     pub cluster_node_timeout: u64,
@@ -179,8 +177,6 @@ pub struct OutputLimits {
     pub normal: OutputLimit,
     /// Replicas.
     pub replica: OutputLimit,
-    /// Subscribers.
-    pub pubsub: OutputLimit,
 }
 
 impl Config {
@@ -235,11 +231,9 @@ impl Default for Config {
             shutdown_handover: false,
             enable_protected_configs: Gate::No,
             enable_debug_command: Gate::No,
-            enable_module_command: Gate::No,
             client_output_buffer_limit: OutputLimits {
                 normal: OutputLimit::default(),
                 replica: limit(256 << 20, 64 << 20, 60),
-                pubsub: limit(32 << 20, 8 << 20, 60),
             },
             slowlog_log_slower_than: 10_000,
             slowlog_max_len: 128,

@@ -48,32 +48,38 @@ fn set_save(config: &mut Config, words: &[Vec<u8>]) -> Result<(), Invalid> {
 pub(super) const OUTPUT_LIMITS: Kind = Kind::Own {
     set: set_output_limits,
     show: |config| {
+        let limits = config.client_output_buffer_limit;
+        let all = [
+            ("normal", limits.normal),
+            ("slave", limits.replica),
+            ("pubsub", PUBSUB),
+        ];
         let word = |(class, limit): (&str, OutputLimit)| {
-            let class = if class == "replica" { "slave" } else { class };
             format!(
                 "{class} {} {} {}",
                 limit.hard, limit.soft, limit.soft_seconds
             )
         };
-        output_limits(config).map(word).join(" ")
+        all.map(word).join(" ")
     },
     lines: |config| {
         let line = |(class, limit): (&str, OutputLimit)| {
             let (hard, soft) = (value::with_unit(limit.hard), value::with_unit(limit.soft));
             format!("{class} {hard} {soft} {}", limit.soft_seconds)
         };
-        output_limits(config).map(line).to_vec()
+        let limits = config.client_output_buffer_limit;
+        [("normal", limits.normal), ("replica", limits.replica)]
+            .map(line)
+            .to_vec()
     },
 };
 
-fn output_limits(config: &Config) -> [(&'static str, OutputLimit); 3] {
-    let limits = config.client_output_buffer_limit;
-    [
-        ("normal", limits.normal),
-        ("replica", limits.replica),
-        ("pubsub", limits.pubsub),
-    ]
-}
+/// Redis's default, in bytes and seconds; there are no subscribers yet.
+const PUBSUB: OutputLimit = OutputLimit {
+    hard: 32 << 20,
+    soft: 8 << 20,
+    soft_seconds: 60,
+};
 
 fn set_output_limits(config: &mut Config, words: &[Vec<u8>]) -> Result<(), Invalid> {
     let mut limits = config.client_output_buffer_limit;
@@ -83,22 +89,24 @@ fn set_output_limits(config: &mut Config, words: &[Vec<u8>]) -> Result<(), Inval
                 "Wrong number of arguments in buffer limit configuration.".to_owned(),
             ));
         };
-        let place = match class.to_ascii_lowercase().as_slice() {
-            b"normal" => &mut limits.normal,
-            b"replica" | b"slave" => &mut limits.replica,
-            b"pubsub" => &mut limits.pubsub,
-            _ => {
-                return Err(Invalid(
-                    "Invalid client class specified in buffer limit configuration.".to_owned(),
-                ));
-            }
-        };
-        *place = output_limit(hard, soft, seconds).map_err(|_| {
+        let limit = output_limit(hard, soft, seconds).map_err(|_| {
             Invalid(
                 "Error in hard, soft or soft_seconds setting in buffer limit configuration."
                     .to_owned(),
             )
         })?;
+        match class.to_ascii_lowercase().as_slice() {
+            b"normal" if limit.soft == 0 => limits.normal = limit,
+            b"normal" => return Err(Invalid("normal clients have no soft limit yet".to_owned())),
+            b"replica" | b"slave" => limits.replica = limit,
+            b"pubsub" if limit == PUBSUB => {}
+            b"pubsub" => return Err(Invalid("there are no subscribers to limit yet".to_owned())),
+            _ => {
+                return Err(Invalid(
+                    "Invalid client class specified in buffer limit configuration.".to_owned(),
+                ));
+            }
+        }
     }
     config.client_output_buffer_limit = limits;
     Ok(())

@@ -139,7 +139,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     of(
         "cluster-config-file",
         AtStart,
-        text!(cluster_config_file, file_name),
+        text!(cluster_config_file, not_empty),
     ),
     of(
         "cluster-empty-master-wait",
@@ -178,11 +178,6 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     of("dbfilename", Protected, text!(dbfilename, file_name)),
     of("dir", Protected, text!(dir, not_empty)),
     of("enable-debug-command", AtStart, gate!(enable_debug_command)),
-    of(
-        "enable-module-command",
-        AtStart,
-        gate!(enable_module_command),
-    ),
     of(
         "enable-protected-configs",
         AtStart,

@@ -75,7 +75,7 @@ fn every_directive_sets_its_own_field_and_no_other() {
             Kind::Own { .. } => match directive.name {
                 "save" => "1 2 3 4".to_owned(),
                 "bind-source-addr" => "127.0.0.9".to_owned(),
-                "client-output-buffer-limit" => "normal 1 2 3 pubsub 4kb 5mb 6".to_owned(),
+                "client-output-buffer-limit" => "normal 1 0 0 replica 4kb 5mb 6".to_owned(),
                 other => panic!("no value for {other}"),
             },
         };
@@ -221,6 +221,27 @@ fn errors_name_the_place_and_the_reason() {
         (
             "loglevel loud",
             "must be one of the following: debug, verbose, notice, warning",
+        ),
+        (
+            "client-output-buffer-limit normal 0 1 1",
+            "normal clients have no soft limit yet",
+        ),
+        (
+            "client-output-buffer-limit pubsub 1 1 1",
+            "no subscribers to limit yet",
+        ),
+        (
+            "client-output-buffer-limit normal 1 1",
+            "Wrong number of arguments in buffer limit",
+        ),
+        (
+            "client-output-buffer-limit other 1 1 1",
+            "Invalid client class",
+        ),
+        ("enable-module-command yes", "there are no modules"),
+        (
+            "repl-diskless-load swapdb",
+            "'repl-diskless-load' is not supported",
         ),
         ("dbfilename a/b", "it can't be a path"),
     ];
