@@ -9,7 +9,7 @@ use std::future::Future;
 use slotkeeper_crds::{RedisCluster, RedisClusterStatus};
 use thiserror::Error;
 
-use crate::model::{Objects, Place, PodUid, PodView};
+use crate::model::{Memory, Objects, Place, PodUid, PodView};
 
 /// A platform keeps the pods of one cluster.
 pub trait Platform {
@@ -38,6 +38,10 @@ pub trait Platform {
 
     /// Removes the object of a shard and its pods.
     fn remove_shard(&self, shard: u32) -> impl Future<Output = Result<(), PlatformError>> + Send;
+
+    /// Stores what has to outlive the operator. Called only when it has changed, and before the
+    /// steps that it speaks of are performed.
+    fn remember(&self, memory: &Memory) -> impl Future<Output = Result<(), PlatformError>> + Send;
 
     /// Writes the status. Called only when it has changed.
     fn publish(

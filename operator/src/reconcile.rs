@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use crate::act::Actor;
 use crate::links::Links;
-use crate::model::{Desired, Outcome, Plan, PlannedStep, Seen, StepOutcome};
+use crate::model::{Desired, Memory, Outcome, Plan, PlannedStep, Seen, StepOutcome};
 use crate::observe::{now, observe};
 use crate::planner::plan;
 use crate::platform::{Platform, PlatformError, Survey};
@@ -29,6 +29,7 @@ pub struct Reconciler<P> {
     platform: P,
     links: Links,
     seen: Seen,
+    stored: Option<Memory>,
     status: Option<RedisClusterStatus>,
     reported: bool,
     wake: Arc<Notify>,
@@ -43,12 +44,19 @@ pub trait Progress {
 }
 
 impl<P: Platform> Reconciler<P> {
-    /// Starts without a memory; `status` is what was last published, `wake` starts a pass at once.
-    pub fn new(platform: P, status: Option<RedisClusterStatus>, wake: Arc<Notify>) -> Self {
+    /// `status` is what was last published, `memory` what was last stored, if anything is known of
+    /// it; `wake` starts a pass at once.
+    pub fn new(
+        platform: P,
+        status: Option<RedisClusterStatus>,
+        memory: Option<Memory>,
+        wake: Arc<Notify>,
+    ) -> Self {
         Reconciler {
             platform,
             links: Links::new(wake.clone()),
-            seen: Seen::default(),
+            seen: memory.clone().map_or_else(Seen::default, Seen::from),
+            stored: memory,
             status,
             reported: false,
             wake,
@@ -79,12 +87,24 @@ impl<P: Platform> Reconciler<P> {
         let observation = observe(&survey, &self.links, &mut self.seen).await;
         let plan = plan(&desired, &observation);
         self.seen.intend(&plan, now());
+        // Nothing may stand between a dead master and its successor: trouble with it is told later.
+        let stored = self.remember().await;
         let outcome = self.act(cluster, &survey, &plan, progress).await;
         self.seen.learn(&outcome, now());
         let report = report(&desired, &observation, &plan, &outcome);
         let status = report.status(self.status.as_ref(), Some(selector(&desired.name)), now());
         self.publish(status, progress).await?;
+        stored?;
         Ok(self.pause(&plan))
+    }
+
+    async fn remember(&mut self) -> Result<(), PlatformError> {
+        let memory = Memory::from(&self.seen);
+        if self.stored.as_ref() != Some(&memory) {
+            self.platform.remember(&memory).await?;
+            self.stored = Some(memory);
+        }
+        Ok(())
     }
 
     /// Waits for the next pass: that long, or until something happens.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use slotkeeper::act::Actor;
 use slotkeeper::links::{DEADLINE, Links};
 use slotkeeper::model::{
-    Address, FailoverMode, NodeFacts, NodeView, Objects, Observation, Phase, Place, PodUid,
+    Address, FailoverMode, Memory, NodeFacts, NodeView, Objects, Observation, Phase, Place, PodUid,
     PodView, Seen, Silence, Step, StepOutcome, Target,
 };
 use slotkeeper::observe::observe;
@@ -115,6 +115,10 @@ impl Platform for Still {
 
     async fn remove_shard(&self, _: u32) -> Result<(), PlatformError> {
         Err(PlatformError::Unknown("timed out".to_owned()))
+    }
+
+    async fn remember(&self, _: &Memory) -> Result<(), PlatformError> {
+        Ok(())
     }
 
     async fn publish(&self, _: &RedisClusterStatus) -> Result<(), PlatformError> {

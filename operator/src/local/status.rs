@@ -10,7 +10,7 @@ use crate::model::{Desired, Outcome, Phase, Place, PodUid, PodView, Seen};
 use crate::observe::{now, observe};
 use crate::planner::plan;
 use crate::platform::Survey;
-use crate::platform::local::{Files, Layout, ProcessId, State, load_cluster};
+use crate::platform::local::{Files, Layout, ProcessId, State, load_cluster, load_memory};
 use crate::report::report;
 
 /// Looks at the cluster of a directory once and prints it.
@@ -41,8 +41,9 @@ pub async fn run(dir: &Path) -> Result<(), String> {
     for place in places {
         survey.pods.insert(place, view(&layout, &mut state, place)?);
     }
+    let mut seen = load_memory(dir)?.map_or_else(Seen::default, Seen::from);
     let links = Links::new(Arc::new(Notify::new()));
-    let observation = observe(&survey, &links, &mut Seen::default()).await;
+    let observation = observe(&survey, &links, &mut seen).await;
     let plan = plan(&desired, &observation);
     let report = report(&desired, &observation, &plan, &Outcome::default());
     let status = report.status(cluster.status.as_ref(), None, now());

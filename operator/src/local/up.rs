@@ -10,8 +10,10 @@ use tokio::sync::Notify;
 
 use super::lock::{self, Taken};
 use super::progress::{Printer, say};
+use crate::model::Memory;
 use crate::platform::local::{
-    Layout, LocalPlatform, Manifest, State, default_dir, load_cluster, read, save_cluster,
+    Layout, LocalPlatform, Manifest, State, default_dir, load_cluster, load_memory, read,
+    save_cluster,
 };
 use crate::reconcile::{Reconciler, is_ready};
 
@@ -83,11 +85,15 @@ impl Up {
         let manifest = &watched.manifest;
         let tell = Arc::new(move |text: &str| say(start, text));
         let dir = layout.dir.clone();
+        // A directory without a cluster has nothing to be remembered, which is known for sure.
+        let fresh = !Layout::cluster_file(&dir).exists();
+        let memory = load_memory(&dir)?.or_else(|| fresh.then(Memory::default));
         let opened = LocalPlatform::open(layout, binary, manifest, wake.clone(), tell);
         let platform = opened.inspect_err(|_| remove_unused(&dir))?;
         save_cluster(&platform.layout().dir, &manifest.cluster)
             .map_err(|error| format!("cannot write to the directory: {error}"))?;
-        let mut reconciler = Reconciler::new(platform, manifest.cluster.status.clone(), wake);
+        let mut reconciler =
+            Reconciler::new(platform, manifest.cluster.status.clone(), memory, wake);
         let mut printer = Printer::new(&name, start);
         tokio::select! {
             () = self.reconcile(&mut reconciler, &mut watched, &mut printer) => {}

@@ -23,11 +23,11 @@ pub use layout::Layout;
 pub use manifest::{Manifest, read};
 pub use objects::Files;
 pub use process::{Process, ProcessId};
-pub use state::{PodState, State, load_cluster, save_cluster};
+pub use state::{PodState, State, load_cluster, load_memory, save_cluster, save_memory};
 pub use supervisor::{GRACE, Supervisor, Tell};
 
 use super::{Platform, PlatformError, Survey};
-use crate::model::{Place, PodUid, PodView};
+use crate::model::{Memory, Place, PodUid, PodView};
 
 /// A cluster of processes in a directory.
 pub struct LocalPlatform {
@@ -209,6 +209,11 @@ impl Platform for LocalPlatform {
             }
         }
         Ok(())
+    }
+
+    async fn remember(&self, memory: &Memory) -> Result<(), PlatformError> {
+        save_memory(&self.layout().dir, memory)
+            .map_err(|error| PlatformError::Refused(format!("cannot write the memory: {error}")))
     }
 
     async fn publish(&self, status: &RedisClusterStatus) -> Result<(), PlatformError> {

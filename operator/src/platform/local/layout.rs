@@ -95,6 +95,12 @@ impl Layout {
         dir.join("cluster.json")
     }
 
+    /// The file with what the operator has to remember.
+    #[must_use]
+    pub fn memory_file(dir: &Path) -> PathBuf {
+        dir.join("memory.json")
+    }
+
     /// The file with the password.
     #[must_use]
     pub fn password_file(dir: &Path) -> PathBuf {

@@ -64,7 +64,7 @@ fn read_cluster(object: &Value, old: Option<&RedisCluster>) -> Result<RedisClust
     };
     let cluster = check(object, old).map_err(|violations| {
         let each: Vec<String> = violations.iter().map(ToString::to_string).collect();
-        format!("RedisCluster {name} is invalid\n  {}", each.join("\n  "))
+        format!("RedisCluster {name}: {}", each.join("; "))
     })?;
     match old.and_then(|old| old.metadata.name.as_deref()) {
         Some(old) if old != name => Err(format!("the cluster here is {old}, not {name}")),
@@ -119,7 +119,7 @@ mod tests {
             (
                 "shards: 3",
                 "shards: 0",
-                "RedisCluster tour is invalid\n  spec.shards: must be from 1 to 1000, not 0",
+                "RedisCluster tour: spec.shards: must be from 1 to 1000, not 0",
             ),
             (
                 "name: pw,",

@@ -9,7 +9,7 @@ use slotkeeper_crds::RedisCluster;
 
 use super::layout::Layout;
 use super::process::ProcessId;
-use crate::model::Place;
+use crate::model::{Memory, Place};
 
 /// What has to outlive a run of `local up`: which shards there are, and which processes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -76,6 +76,22 @@ pub fn load_cluster(dir: &Path) -> Result<Option<RedisCluster>, String> {
 /// When the disk refuses it.
 pub fn save_cluster(dir: &Path, cluster: &RedisCluster) -> io::Result<()> {
     save(&Layout::cluster_file(dir), &to_json(cluster))
+}
+
+/// Reads what an earlier run has left to be remembered in a directory.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn load_memory(dir: &Path) -> Result<Option<Memory>, String> {
+    load(&Layout::memory_file(dir))
+}
+
+/// Writes it.
+///
+/// # Errors
+/// When the disk refuses it.
+pub fn save_memory(dir: &Path, memory: &Memory) -> io::Result<()> {
+    save(&Layout::memory_file(dir), &to_json(memory))
 }
 
 /// Replaces a file as a whole, readable for its owner only: a password may be in it.
