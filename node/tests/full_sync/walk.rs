@@ -9,11 +9,7 @@ use slotkeeper_node::resp::encode_command;
 
 use crate::world::World;
 
-const KEYS: usize = if cfg!(debug_assertions) {
-    100_000
-} else {
-    1_000_000
-};
+const KEYS: usize = 1_000_000;
 const LARGE: usize = 64 << 20;
 const MARK_LEN: usize = 40;
 

@@ -36,11 +36,16 @@ const fn tables() -> [[u64; 256]; 8] {
 pub fn crc64(mut crc: u64, bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks::<8>();
     for word in words {
-        let mixed = (crc ^ u64::from_le_bytes(*word)).to_le_bytes();
-        crc = 0;
-        for (i, byte) in mixed.into_iter().enumerate() {
-            crc ^= TABLES[7 - i][usize::from(byte)];
-        }
+        let m = (crc ^ u64::from_le_bytes(*word)).to_le_bytes();
+        let at = |table: usize, byte: u8| TABLES[table][usize::from(byte)];
+        crc = at(7, m[0])
+            ^ at(6, m[1])
+            ^ at(5, m[2])
+            ^ at(4, m[3])
+            ^ at(3, m[4])
+            ^ at(2, m[5])
+            ^ at(1, m[6])
+            ^ at(0, m[7]);
     }
     for byte in rest {
         crc = (crc >> 8) ^ TABLES[0][usize::from(crc.to_le_bytes()[0] ^ byte)];
