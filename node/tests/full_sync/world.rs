@@ -203,6 +203,14 @@ impl World {
         bytes
     }
 
+    /// Whether the session waits for something.
+    pub fn is_parked(&self, host: usize, session: SessionId) -> bool {
+        self.hosts[host]
+            .connections
+            .get(&session)
+            .is_some_and(|connection| connection.parked)
+    }
+
     /// One command, and what it answers at once.
     pub fn call(&mut self, host: usize, session: SessionId, words: &[&str]) -> String {
         let mut request = Vec::new();
