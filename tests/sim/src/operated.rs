@@ -59,6 +59,9 @@ fn run_world(
     (0..2).for_each(|_| world.add_writer());
     for _ in 0..1 + world.rng.below(3) {
         operator.mishaps = world.rng.one_in(2);
+        // The clients find their way and write before anything strikes.
+        let pause = 1_000_000 + world.rng.below(2_000_000);
+        operate(world, operator, pause);
         strike(world, operator, struck);
         settle(world, operator, "healing")?;
         if let Some(broken) = world.broken_promise() {

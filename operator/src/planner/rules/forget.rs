@@ -15,8 +15,13 @@ pub(super) fn apply(view: &View<'_>, draft: &mut Draft<'_>) {
         if view.owners.contains_key(&id) && !gives_up(view, draft, id, place.shard) {
             continue;
         }
-        if replaced(view, place) && released(view, draft, id, place.shard) {
-            forget(view, draft, id, place);
+        if !replaced(view, place) || keeps_data(view, draft, id, place.shard) {
+            continue;
+        }
+        // Followers last: they alone know the hostname by which an id without a pod is told from a
+        // stranger, and what learned of the id by gossip could not be told to forget it any more.
+        if !forget(view, draft, id, place) {
+            release(view, draft, id);
         }
     }
 }
@@ -71,46 +76,52 @@ fn replaced(view: &View<'_>, place: Place) -> bool {
     successor.is_none_or(|facts| hub.line(facts.id).is_some_and(|line| !line.flags.handshake))
 }
 
-/// Whether no answering node follows the id any more: a replica of it refuses to forget it. One
-/// in a shard that has a master is pointed to that by a later rule; else an empty one is reset.
-fn released(view: &View<'_>, draft: &mut Draft<'_>, id: NodeId, shard: u32) -> bool {
-    let followers: Vec<_> = view.replicas_of(id).collect();
-    for (place, facts) in &followers {
-        let led = view.owners_of(place.shard).iter().any(|owner| *owner != id);
-        if led {
-            continue;
-        }
-        if facts.keys > 0 {
-            let reason = WaitReason::HoldsKeys {
-                place: *place,
-                keys: facts.keys,
-            };
-            draft.wait(Some(shard), reason, None);
-        } else if facts.myself().slots.is_empty() && !facts.syncing() && !facts.loading {
-            let step = Step::ResetSoft {
-                node: view.target(*place, facts),
-            };
-            draft.step(
-                Some(place.shard),
-                step,
-                "an empty replica of a node that is gone",
-            );
-        }
-    }
-    followers.is_empty()
+/// Whether an answering node still follows the id, has its data, and has no other master to be
+/// pointed to by a later rule.
+fn keeps_data(view: &View<'_>, draft: &mut Draft<'_>, id: NodeId, shard: u32) -> bool {
+    let keeper = view
+        .replicas_of(id)
+        .find(|(place, facts)| facts.keys > 0 && !is_led(view, id, *place));
+    let Some((place, facts)) = keeper else {
+        return false;
+    };
+    let keys = facts.keys;
+    draft.wait(Some(shard), WaitReason::HoldsKeys { place, keys }, None);
+    true
 }
 
-fn forget(view: &View<'_>, draft: &mut Draft<'_>, id: NodeId, place: Place) {
+/// Whether the shard of the place has a master other than the id.
+fn is_led(view: &View<'_>, id: NodeId, place: Place) -> bool {
+    view.owners_of(place.shard).iter().any(|owner| *owner != id)
+}
+
+/// Tells every node that lists the id and does not follow it; false when there is none.
+fn forget(view: &View<'_>, draft: &mut Draft<'_>, id: NodeId, place: Place) -> bool {
     let nodes: Vec<Target> = (view.answered())
+        .filter(|(_, facts)| facts.master() != Some(id))
         .filter(|(_, facts)| facts.peers().any(|line| line.id == id))
         .map(|(place, facts)| view.target(place, facts))
         .collect();
-    if !nodes.is_empty() {
-        let step = Step::Forget { id, nodes };
-        draft.step(
-            Some(place.shard),
-            step,
-            format!("the pod {place} has another node for good"),
-        );
+    if nodes.is_empty() {
+        return false;
+    }
+    let step = Step::Forget { id, nodes };
+    let why = format!("the pod {place} has another node for good");
+    draft.step(Some(place.shard), step, why);
+    true
+}
+
+/// A replica refuses to forget its master. One in a shard that has another master is pointed to that
+/// by a later rule; an empty one of the others is reset, and met again.
+fn release(view: &View<'_>, draft: &mut Draft<'_>, id: NodeId) {
+    let followers = view
+        .replicas_of(id)
+        .filter(|(place, _)| !is_led(view, id, *place))
+        .filter(|(_, facts)| facts.keys == 0 && facts.myself().slots.is_empty())
+        .filter(|(_, facts)| !facts.syncing() && !facts.loading);
+    for (place, facts) in followers {
+        let node = view.target(place, facts);
+        let why = "an empty replica of a node that is gone";
+        draft.step(Some(place.shard), Step::ResetSoft { node }, why);
     }
 }
