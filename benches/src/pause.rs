@@ -50,9 +50,11 @@ pub fn worst_of(times: usize, shape: Shape, keys: u32) -> Result<Duration, Strin
 }
 
 fn longest_call(shape: Shape, keys: u32) -> Result<Duration, String> {
-    let mut config = Config::default();
-    config.cluster_enabled = !matches!(shape, Shape::Standalone);
-    config.save = Vec::new();
+    let config = Config {
+        cluster_enabled: !matches!(shape, Shape::Standalone),
+        save: Vec::new(),
+        ..Config::default()
+    };
     let mut engine = Engine::start(config, Boot::default(), Box::new(Still), Now::default())?;
     engine.on_disk(DiskEvent::LoadEnd, Now::default());
     let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));

@@ -74,8 +74,8 @@ impl fmt::Display for Broken {
 pub struct Nevers {
     /// Votes asked for, in their order.
     votes: Vec<Asked>,
-    /// What each observer's CLUSTER NODES showed of a node: ping sent, pong received, when.
-    readings: BTreeMap<(NodeId, NodeId), Vec<(i64, i64, Moment)>>,
+    /// What each observer's CLUSTER NODES showed of a node.
+    readings: BTreeMap<(NodeId, NodeId), Vec<Shown>>,
     /// Since when no process runs under an id.
     ended: BTreeMap<NodeId, Moment>,
 }
@@ -90,6 +90,9 @@ struct Asked {
 }
 
 type Verdict = Result<(), (u8, &'static str)>;
+
+/// Ping sent, pong received, and when CLUSTER NODES showed them.
+type Shown = (i64, i64, Moment);
 
 /// How many readings of a pair are kept.
 const READINGS_MOST: usize = 64;

@@ -167,12 +167,13 @@ fn lonely(world: &mut World) -> Result<(), String> {
 /// The configuration of a simulated node.
 #[must_use]
 pub fn config() -> Config {
-    let mut config = Config::default();
-    config.cluster_enabled = true;
-    config.cluster_node_timeout = NODE_TIMEOUT_MS;
-    config.protected_mode = false;
-    config.save = Vec::new();
-    config
+    Config {
+        cluster_enabled: true,
+        cluster_node_timeout: NODE_TIMEOUT_MS,
+        protected_mode: false,
+        save: Vec::new(),
+        ..Config::default()
+    }
 }
 
 /// Runs with the owners checked after every event.

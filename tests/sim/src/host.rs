@@ -184,8 +184,8 @@ impl Host {
             nodes_conf: (self.disk.nodes_conf.as_ref())
                 .map(|text| String::from_utf8_lossy(text).into_owned()),
             run_id: random_hex(rng),
-            hash_key: [rng.next(), rng.next()],
-            random_seed: rng.next(),
+            hash_key: [rng.draw(), rng.draw()],
+            random_seed: rng.draw(),
             ..Boot::default()
         };
         let mut engine = Engine::start(self.config.clone(), boot, Box::new(NoStopwatch), now)?;

@@ -1,7 +1,7 @@
 //! What a person would type: commands sent to a node, and a cluster formed by hand.
 
 use slotkeeper_node::resp::{ReplyParser, ReplyValue, encode_command};
-use slotkeeper_topology::{NodeId, NodeLine, even_split, parse_nodes};
+use slotkeeper_topology::{NodeId, NodeLine, even_split, parse_nodes, render_nodes};
 
 use crate::net::NodeIx;
 use crate::world::World;
@@ -60,6 +60,16 @@ impl World {
         let reply = self.call(node, &["CLUSTER", "NODES"])?;
         let text = String::from_utf8_lossy(reply.text()?).into_owned();
         Some(parse_nodes(&text).expect("a node's own CLUSTER NODES can be read"))
+    }
+
+    /// CLUSTER NODES of every node that answers, for the report of a failure.
+    pub fn views(&mut self) -> String {
+        let count = self.hosts.len();
+        let of = |(ix, view): (NodeIx, Option<Vec<NodeLine>>)| {
+            let text = view.map(|lines| render_nodes(&lines)).unwrap_or_default();
+            format!("node {ix}\n{text}")
+        };
+        (0..count).map(|ix| (ix, self.view(ix))).map(of).collect()
     }
 
     /// Forms a cluster as the hand procedure does: the first node meets the others, the first

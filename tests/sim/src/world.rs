@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::net::SocketAddr;
 
 use slotkeeper_node::config::Config;
+use slotkeeper_node::engine::Engine;
 use slotkeeper_node::io::{LinkEvent, LinkId, LinkOp, Output, Peer, SessionId, SessionState};
 use slotkeeper_node::resp::Reply;
 use slotkeeper_topology::{Slot, key_slot};
@@ -521,7 +522,7 @@ impl World {
     }
 
     fn outputs(&mut self, ix: NodeIx) {
-        while let Some(output) = self.hosts[ix].engine.as_mut().and_then(|e| e.poll_output()) {
+        while let Some(output) = self.hosts[ix].engine.as_mut().and_then(Engine::poll_output) {
             self.carry_out(ix, output);
         }
     }
