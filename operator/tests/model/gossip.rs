@@ -292,11 +292,10 @@ impl World {
             }
             if newer {
                 self.broadcast_failure(place, id);
-            } else if all {
-                if let Some(node) = self.node_mut(place) {
+            } else if all
+                && let Some(node) = self.node_mut(place) {
                     node.withholding = false;
                 }
-            }
         }
     }
 }
@@ -330,13 +329,11 @@ impl Node {
             self.epoch = self.current_epoch;
         }
         // A master that became a replica of another: its replicas follow it there.
-        if self.master == Some(sender.id) {
-            if let Some(next) = sender.master.filter(|next| *next != self.id) {
-                if self.table.contains_key(&next) {
+        if self.master == Some(sender.id)
+            && let Some(next) = sender.master.filter(|next| *next != self.id)
+                && self.table.contains_key(&next) {
                     self.follow(next, now);
                 }
-            }
-        }
     }
 
     fn read_gossip(&mut self, sender: &Node, now: u64) {
