@@ -369,10 +369,9 @@ impl World {
 
     fn close_link(&mut self, host: usize, link: LinkId, tell: bool) {
         match self.hosts[host].links.remove(&link) {
-            Some(End::Link(other, theirs))
-                if self.hosts[other].links.remove(&theirs).is_some() => {
-                    self.tell(other, theirs, LinkEvent::Closed { reason: "closed" });
-                }
+            Some(End::Link(other, theirs)) if self.hosts[other].links.remove(&theirs).is_some() => {
+                self.tell(other, theirs, LinkEvent::Closed { reason: "closed" });
+            }
             Some(End::Session(other, session)) => self.close_session(other, session),
             _ => {}
         }

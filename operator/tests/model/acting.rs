@@ -15,9 +15,10 @@ impl World {
     /// Performs a step at this moment.
     pub fn perform(&mut self, step: &Step) -> StepOutcome {
         if let Err(broken) = Nevers::check_effect(&self.truth(), step)
-            && self.try_reaches(step) {
-                panic!("{broken}");
-            }
+            && self.try_reaches(step)
+        {
+            panic!("{broken}");
+        }
         match self.try_step(step) {
             Ok(()) => StepOutcome::Done,
             Err(outcome) => outcome,

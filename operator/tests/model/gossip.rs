@@ -292,10 +292,9 @@ impl World {
             }
             if newer {
                 self.broadcast_failure(place, id);
-            } else if all
-                && let Some(node) = self.node_mut(place) {
-                    node.withholding = false;
-                }
+            } else if all && let Some(node) = self.node_mut(place) {
+                node.withholding = false;
+            }
         }
     }
 }
@@ -331,9 +330,10 @@ impl Node {
         // A master that became a replica of another: its replicas follow it there.
         if self.master == Some(sender.id)
             && let Some(next) = sender.master.filter(|next| *next != self.id)
-                && self.table.contains_key(&next) {
-                    self.follow(next, now);
-                }
+            && self.table.contains_key(&next)
+        {
+            self.follow(next, now);
+        }
     }
 
     fn read_gossip(&mut self, sender: &Node, now: u64) {

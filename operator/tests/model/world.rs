@@ -225,9 +225,10 @@ impl World {
             Keep::Nothing => None,
         };
         if let Some(disk) = &mut spot.disk
-            && !disk.data.complete {
-                disk.data = crate::node::Data::empty(replid);
-            }
+            && !disk.data.complete
+        {
+            disk.data = crate::node::Data::empty(replid);
+        }
     }
 
     /// Ends the pod of a place: another life and another address come after it.

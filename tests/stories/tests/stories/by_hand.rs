@@ -41,7 +41,7 @@ fn state(cli: &Cli) -> String {
 fn form(place: &Place, servers: &[Server]) {
     let first = cli(&servers[0]);
     let bare = servers[0].cli().say(&["INFO", "replication"]);
-    assert_eq!(bare, "NOAUTH Authentication required.\n");
+    assert_eq!(bare, "NOAUTH Authentication required.");
     assert!(first.say(&["INFO", "replication"]).contains("role:master"));
     for nth in 1..6 {
         let port = place.port(nth).to_string();
@@ -91,6 +91,11 @@ fn form(place: &Place, servers: &[Server]) {
             let link = cli(server).field(&["INFO", "replication"], "master_link_status");
             link.as_deref() == Ok("up")
         })
+    });
+    // Nobody votes for a node that it has not heard to be a replica.
+    until(MINUTE, "every node has heard of every replica", || {
+        let replicas = |server| nodes(&cli(server)).iter().filter(|n| n.flags.slave).count();
+        servers.iter().all(|server| replicas(server) == 3)
     });
 }
 
