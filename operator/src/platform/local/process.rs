@@ -189,6 +189,13 @@ mod tests {
         fs::write(&script, "while :; do sleep 0.05; done\n").unwrap();
         let mut own = Process::start(Path::new("/bin/sh"), &script, &dir.join("log")).unwrap();
         assert!(own.id.runs());
+        // The parent goes on a moment before /proc shows the new program's arguments.
+        for _ in 0..200 {
+            if find(&script).is_some() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         assert_eq!(find(&script), Some(own.id));
         let mut adopted = Process::adopt(own.id).unwrap();
         let end = tokio::spawn(async move { adopted.wait().await });
