@@ -1,12 +1,17 @@
 # The two commands of this repository are `make local` and `make test`.
 
 CARGO ?= cargo
+PROFILE ?= release
+# Where cargo puts the programs of that profile; `dev` is the one whose folder has another name.
+PROGRAMS = $(or $(CARGO_TARGET_DIR),target)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
+# Further arguments of `local up`, as in: make local UP="--base-port 7000"
+UP ?=
 
 .PHONY: local test setup build generate bench faults sim fmt lint
 
 ## A RedisCluster manifest converges on this machine; Ctrl-C ends it.
 local: build
-	target/release/slotkeeper local up -f examples/rediscluster.yaml
+	$(PROGRAMS)/slotkeeper local up -f examples/rediscluster.yaml $(UP)
 
 ## Every layer of tests, as CI runs them; installs what it needs.
 test: setup
@@ -17,7 +22,7 @@ setup:
 	scripts/setup
 
 build:
-	$(CARGO) build --release --locked -p slotkeeper -p slotkeeper-node
+	$(CARGO) build --profile $(PROFILE) --locked -p slotkeeper -p slotkeeper-node
 
 ## Everything that is generated and committed.
 generate:

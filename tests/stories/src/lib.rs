@@ -8,4 +8,5 @@ pub mod load;
 pub mod local;
 pub mod patience;
 pub mod place;
+pub mod readme;
 pub mod server;

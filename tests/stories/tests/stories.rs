@@ -12,5 +12,7 @@ mod formed;
 mod killed_master;
 #[path = "stories/mixed.rs"]
 mod mixed;
+#[path = "stories/readme.rs"]
+mod readme;
 #[path = "stories/restarted_whole.rs"]
 mod restarted_whole;
