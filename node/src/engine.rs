@@ -247,6 +247,9 @@ impl Engine {
 
     /// CONFIG SET has changed something: those that keep copies take it up.
     fn config_changed(&mut self, now: Now) {
+        if self.replication.stream.is_kept() {
+            (self.replication.stream).keep(self.config.repl_backlog_size);
+        }
         if let Some(cluster) = &mut self.cluster {
             cluster.config_changed(&self.config, now);
             self.cluster_events(now);

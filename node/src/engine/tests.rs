@@ -5,6 +5,7 @@ mod cluster;
 mod keys;
 mod pauses;
 mod protocol;
+mod stream;
 mod timers;
 mod transactions;
 
