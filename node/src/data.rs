@@ -16,7 +16,7 @@ use slotkeeper_topology::{Slot, key_slot};
 
 pub use entry::Entry;
 pub use partition::Partition;
-pub use walk::{Saver, WalkState};
+pub use walk::{Saver, WalkState, WalkWait};
 
 /// A key with what is needed to find it: made by [`Partition::key`], once per request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use slotkeeper_topology::Slot;
 
 use super::entry::{Entry, Heap, clock_of};
 use super::store::Store;
-use super::{DataStats, Expiry, Key, Layout, Saver, WalkState};
+use super::{DataStats, Expiry, Key, Layout, Saver, WalkState, WalkWait};
 use crate::session::Watched;
 use crate::time::Now;
 
@@ -217,7 +217,8 @@ impl Partition {
         self.store.start_walk(saver);
     }
 
-    /// Hands out about `budget` bytes more: at most one entry of up to 64 KiB beyond it. Keys that change between steps are handed out then, whatever their size.
+    /// Hands out about `budget` bytes more: at most one entry of up to
+    /// 64 KiB beyond it. Keys that change between steps are handed out then, whatever their size.
     pub fn walk_step(&mut self, budget: usize) -> WalkState {
         self.store.walk_step(budget)
     }
@@ -243,6 +244,18 @@ impl Partition {
     #[must_use]
     pub fn must_wait(&self, db: usize, key: &Key<'_>) -> bool {
         self.store.must_wait(db, key)
+    }
+
+    /// What a command that writes this key must wait for, if anything.
+    #[must_use]
+    pub fn walk_wait(&self, db: usize, key: &Key<'_>) -> Option<WalkWait> {
+        self.store.walk_wait(db, key)
+    }
+
+    /// The number of the large value whose writers wait at present.
+    #[must_use]
+    pub fn walk_value(&self) -> Option<u64> {
+        self.store.walk_value()
     }
 
     /// Frees some of what flushes left behind, about `budget` keys. Returns whether there is more.

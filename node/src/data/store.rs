@@ -11,7 +11,7 @@ use slotkeeper_topology::{SLOT_COUNT, Slot, key_slot};
 use super::database::{Database, Garbage, Shelf};
 use super::entry::{Entry, EntryBox, EntryMut, EntryRef, GENERATIONS, Heap, LARGE, Meta};
 use super::hash::HashKey;
-use super::walk::{Cursor, Saver, Walk, WalkState};
+use super::walk::{Cursor, Saver, Walk, WalkState, WalkWait};
 use super::watch::Watches;
 use super::{Expire, Key, Layout, only_slot};
 
@@ -26,6 +26,8 @@ pub(super) struct Store {
     heap: Heap,
     pub watches: Watches,
     walk: Option<Walk>,
+    /// How many large values the walks so far have begun.
+    larges: u64,
     /// The number of the last walk; new entries bear it.
     generation: u8,
     /// How many earlier numbers entries may bear, since walks were stopped early.
@@ -48,6 +50,7 @@ impl Store {
             heap,
             watches: Watches::new(count),
             walk: None,
+            larges: 0,
             generation: 0,
             stale: 0,
             settled: None,
@@ -333,7 +336,8 @@ impl Store {
         }
         self.settled = None;
         self.generation = (self.generation + 1) % GENERATIONS;
-        self.walk = Some(Walk::new(saver, self.generation, self.hasher, &self.dbs));
+        let (generation, hasher) = (self.generation, self.hasher);
+        self.walk = Some(Walk::new(saver, generation, hasher, self.larges, &self.dbs));
     }
 
     pub fn walk_step(&mut self, budget: usize) -> WalkState {
@@ -354,6 +358,7 @@ impl Store {
             self.stale += 1;
             self.settled = Some(walk.cursor);
         }
+        self.larges = walk.larges();
         let (saver, left) = walk.stop(&mut self.heap);
         self.garbage.extend(left.into_iter().map(Garbage::new));
         Some(saver)
@@ -368,8 +373,15 @@ impl Store {
     }
 
     pub fn must_wait(&self, db: usize, key: &Key<'_>) -> bool {
-        let walk = self.walk.as_ref();
-        walk.is_some_and(|walk| walk.must_wait(&self.dbs, db, key))
+        self.walk_wait(db, key).is_some()
+    }
+
+    pub fn walk_wait(&self, db: usize, key: &Key<'_>) -> Option<WalkWait> {
+        self.walk.as_ref()?.wait(&self.dbs, db, key)
+    }
+
+    pub fn walk_value(&self) -> Option<u64> {
+        self.walk.as_ref()?.value()
     }
 
     /// Frees what was flushed, and settles what a stopped walk left, about so many entries.

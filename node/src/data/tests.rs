@@ -82,16 +82,12 @@ impl Saver for Recorder {
         self.keep(sent.db, &sent.key, sent.value, sent.expire_at);
     }
 
-    fn unsent(&self) -> usize {
-        self.unsent
+    fn pauses_walk(&self) -> bool {
+        self.bound > 0 && self.unsent >= self.bound
     }
 
-    fn bound(&self) -> usize {
-        if self.bound == 0 {
-            usize::MAX
-        } else {
-            self.bound
-        }
+    fn holds_writers(&self) -> bool {
+        self.pauses_walk()
     }
 }
 

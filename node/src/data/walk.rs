@@ -39,11 +39,21 @@ pub trait Saver: Send + Any {
     /// The large string is complete.
     fn end_large(&mut self);
 
-    /// How many bytes it holds that have not left yet.
-    fn unsent(&self) -> usize;
+    /// Whether the walk pauses: too much of what it handed out has not left yet. That must end
+    /// when enough has left, whatever the door adds meanwhile.
+    fn pauses_walk(&self) -> bool;
 
-    /// At how many unsent bytes the walk pauses.
-    fn bound(&self) -> usize;
+    /// Whether writers of entries that are not saved yet wait: too much has not left yet.
+    fn holds_writers(&self) -> bool;
+}
+
+/// What a writer of a key waits for while a walk is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WalkWait {
+    /// The end of the large value that is being sent in pieces: this key's. They are numbered.
+    Value(u64),
+    /// Room at the saver, since the key is not saved yet.
+    Room,
 }
 
 /// What a step of a walk came to.
@@ -103,6 +113,7 @@ struct Large {
     sent: usize,
     /// The entry, if a flush took it out of its table.
     owned: Option<EntryBox>,
+    number: u64,
 }
 
 impl Large {
@@ -125,6 +136,8 @@ pub(super) struct Walk {
     pub cursor: Cursor,
     handed: VecDeque<Handed>,
     large: Option<Large>,
+    /// How many large values this walk and those before it have begun.
+    larges: u64,
     pub done: bool,
 }
 
@@ -140,6 +153,7 @@ impl Walk {
         mut saver: Box<dyn Saver>,
         generation: u8,
         hasher: HashKey,
+        larges: u64,
         dbs: &[Database],
     ) -> Walk {
         for (number, db) in dbs.iter().enumerate().filter(|(_, db)| db.len() > 0) {
@@ -152,12 +166,24 @@ impl Walk {
             cursor: Cursor::default(),
             handed: VecDeque::new(),
             large: None,
+            larges,
             done: false,
         }
     }
 
     fn at_bound(&self) -> bool {
-        self.saver.unsent() >= self.saver.bound()
+        self.saver.pauses_walk()
+    }
+
+    /// How many large values this walk and those before it have begun.
+    pub fn larges(&self) -> u64 {
+        self.larges
+    }
+
+    /// The number of the large value that is being sent out of its table.
+    pub fn value(&self) -> Option<u64> {
+        let large = self.large.as_ref().filter(|large| large.owned.is_none());
+        large.map(|large| large.number)
     }
 
     /// Saves an entry that is about to change, if it is not saved yet. The value that is being
@@ -183,16 +209,19 @@ impl Walk {
         large.is_some_and(|large| large.db == db && large.key() == *key)
     }
 
-    /// Whether a writer of this key must wait.
-    pub fn must_wait(&self, dbs: &[Database], db: usize, key: &Key<'_>) -> bool {
+    /// What a writer of this key has to wait for.
+    pub fn wait(&self, dbs: &[Database], db: usize, key: &Key<'_>) -> Option<WalkWait> {
         if self.done {
-            return false;
+            return None;
+        }
+        if self.is_sending(db, key) {
+            return self.value().map(WalkWait::Value);
         }
         let unsaved = || {
             let entry = dbs[db].get(key);
             entry.is_some_and(|entry| entry.view().meta().generation != self.generation)
         };
-        self.is_sending(db, key) || (self.at_bound() && unsaved())
+        (self.saver.holds_writers() && unsaved()).then_some(WalkWait::Room)
     }
 
     /// Takes over tables that a flush has taken out of database `db`.
@@ -318,6 +347,7 @@ impl Walk {
         let entry = table.get(hash, &key).expect("it was just seen").view();
         let length = entry.str().len();
         self.saver.begin_large(db, &key, entry.expire_at(), length);
+        self.larges += 1;
         self.large = Some(Large {
             db,
             key,
@@ -325,6 +355,7 @@ impl Walk {
             slot,
             sent: 0,
             owned: None,
+            number: self.larges,
         });
     }
 

@@ -1,5 +1,6 @@
 //! What commands ask of the engine.
 
+use crate::data::WalkWait;
 use crate::engine::parking::Parked;
 use crate::engine::{Acted, Engine};
 use crate::io::{DiskOp, Output, SessionId};
@@ -277,15 +278,30 @@ impl Engine {
 
     /// Lets those go on that a pause held and nothing holds any longer.
     pub(super) fn resume_paused(&mut self) {
-        for session in self.parking.release(Parked::Pause) {
+        for session in self.parking.release(|parked| parked == Parked::Pause) {
             self.resume(session);
         }
     }
 
-    /// Lets those go on that the walk held; they are parked again if it still does.
-    pub(super) fn resume_walked(&mut self) {
-        for session in self.parking.release(Parked::Walk) {
+    /// Lets those go on that the walk held, when what they wait for has come. Nobody goes on
+    /// before, only to wait again: the turns would follow one another without end.
+    pub(super) fn resume_walked(&mut self, now: Now) {
+        let holds_stream = self.replication.following.held.is_some();
+        if self.parking.is_empty() && !holds_stream {
+            return;
+        }
+        let (value, room) = (self.data.walk_value(), self.walk_has_room());
+        let is_over = |wait: WalkWait| match wait {
+            WalkWait::Value(number) => value != Some(number),
+            WalkWait::Room => room,
+        };
+        let released =
+            (self.parking).release(|parked| matches!(parked, Parked::Walk(wait) if is_over(wait)));
+        for session in released {
             self.resume(session);
+        }
+        if self.replication.following.held.is_some_and(is_over) {
+            self.resume_stream(now);
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::command::Refused;
 use crate::command::spec::{Flag, Flags};
 use crate::command::{Command, lookup, resolve};
+use crate::data::WalkWait;
 use crate::engine::Engine;
 use crate::engine::parking::Parked;
 use crate::resp::Args;
@@ -147,8 +148,11 @@ impl Engine {
             if self.pause.any() && (traits.write || self.pause.everything()) {
                 return Ok(Admission::Park(Parked::Pause));
             }
-            if self.data.walking() && traits.write && self.walk_holds(session, command, args) {
-                return Ok(Admission::Park(Parked::Walk));
+            if self.data.walking()
+                && traits.write
+                && let Some(wait) = self.walk_wait(session, command, args)
+            {
+                return Ok(Admission::Park(Parked::Walk(wait)));
             }
         }
         if session.multi.is_some() && !self.known.is_immediate(command.id) {
@@ -213,27 +217,27 @@ impl Engine {
         ))
     }
 
-    /// Whether the walk is in the middle of a value that the request would change.
+    /// What the walk lets a request wait for that would change keys: for EXEC, all of its queue's.
     #[cold]
-    pub(super) fn walk_holds(
+    pub(super) fn walk_wait(
         &self,
         session: &Session,
         command: &'static Command,
         args: &Args<'_>,
-    ) -> bool {
-        let holds = |command: &Command, args: &Args<'_>| {
-            (command.keys(args)).any(|index| {
+    ) -> Option<WalkWait> {
+        let wait = |command: &Command, args: &Args<'_>| {
+            (command.keys(args)).find_map(|index| {
                 self.data
-                    .must_wait(session.db, &self.data.key(args.get(index)))
+                    .walk_wait(session.db, &self.data.key(args.get(index)))
             })
         };
         if command.id != self.known.exec {
-            return holds(command, args);
+            return wait(command, args);
         }
         let mut queued = session.multi.iter().flat_map(|multi| &multi.queue);
-        queued.any(|argv| {
+        queued.find_map(|argv| {
             let args = Args::kept(argv);
-            resolve(&args).is_ok_and(|command| holds(command, &args))
+            wait(resolve(&args).ok()?, &args)
         })
     }
 }

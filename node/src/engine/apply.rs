@@ -12,7 +12,7 @@ use crate::time::Now;
 impl Engine {
     /// Executes commands of our master's stream. Returns how many bytes are done with: whole
     /// commands, and whole transactions. The rest is to be offered again, with what has arrived
-    /// behind it; also in the next turn, for a command waits while a walk sends its key.
+    /// behind it; also once a walk that holds a command's key lets it go.
     ///
     /// # Errors
     /// When the stream cannot be followed (a protocol error, an unknown command, a command that
@@ -85,8 +85,11 @@ impl Engine {
         reply: &mut Reply,
     ) -> Result<bool, String> {
         let command = resolve(args).map_err(|refused| refused.0.into_owned())?;
-        if self.data.walking() && self.walk_holds(session, command, args) {
-            return Ok(false);
+        if self.data.walking() {
+            self.replication.following.held = self.walk_wait(session, command, args);
+            if self.replication.following.held.is_some() {
+                return Ok(false);
+            }
         }
         reply.clear();
         if session.multi.is_some() && !self.known.is_immediate(command.id) {

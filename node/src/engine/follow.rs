@@ -7,6 +7,7 @@ pub(super) use payload::Place;
 use std::net::SocketAddr;
 
 use self::payload::Incoming;
+use crate::data::WalkWait;
 use crate::engine::Engine;
 use crate::io::{Level, LinkEvent, LinkId, Output};
 use crate::replication::ReplId;
@@ -52,6 +53,8 @@ pub(super) struct Following {
     incoming: Option<Incoming>,
     /// The beginning of a command of the stream whose end has not arrived.
     unfinished: Vec<u8>,
+    /// What the walk lets the first command of `unfinished` wait for.
+    pub(super) held: Option<WalkWait>,
     /// The master wants to hear our offset now.
     pub(super) ack_wanted: bool,
 }
@@ -151,6 +154,7 @@ impl Engine {
     /// What has not been received to its end is worth nothing without its link.
     fn forget_unfinished(&mut self) {
         self.replication.following.unfinished = Vec::new();
+        self.replication.following.held = None;
         if self
             .replication
             .following
@@ -322,6 +326,13 @@ impl Engine {
         if let Some(upstream) = &mut self.replication.following.upstream {
             upstream.acknowledge(offset, now);
         }
+    }
+
+    /// Goes on with the stream that a walk held.
+    pub(super) fn resume_stream(&mut self, now: Now) {
+        self.replication.following.held = None;
+        self.on_stream(&[], now);
+        self.after_upstream();
     }
 
     /// Executes the commands of the stream that are complete, and passes them on as they are.

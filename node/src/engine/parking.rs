@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::data::WalkWait;
 use crate::io::SessionId;
 
 /// What a parked session waits for.
@@ -12,8 +13,8 @@ use crate::io::SessionId;
 pub(super) enum Parked {
     /// The end of a pause; its request is executed then.
     Pause,
-    /// The end of a large value that the walk is sending; its request is executed then.
-    Walk,
+    /// What the walk holds it for; its request is executed then.
+    Walk(WalkWait),
     /// Replicas that have confirmed its last write (WAIT).
     Acks {
         /// The offset of that write.
@@ -74,9 +75,9 @@ impl Parking {
     }
 
     /// Ends the wait of all sessions that wait for that; names them.
-    pub(super) fn release(&mut self, why: Parked) -> Vec<SessionId> {
+    pub(super) fn release(&mut self, is_over: impl Fn(Parked) -> bool) -> Vec<SessionId> {
         let released: Vec<SessionId> = (self.parked.iter())
-            .filter(|&(_, &parked)| parked == why)
+            .filter(|&(_, &parked)| is_over(parked))
             .map(|(&session, _)| session)
             .collect();
         for session in &released {
@@ -213,8 +214,8 @@ mod tests {
     fn releases_only_those_that_wait_for_that() {
         let mut parking = Parking::default();
         parking.park(A, Parked::Pause);
-        parking.park(B, Parked::Walk);
-        assert_eq!(parking.release(Parked::Pause), [A]);
+        parking.park(B, Parked::Walk(WalkWait::Room));
+        assert_eq!(parking.release(|parked| parked == Parked::Pause), [A]);
         assert!(parking.is_parked(B));
         parking.forget(B);
         assert!(parking.is_empty());

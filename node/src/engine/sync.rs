@@ -347,7 +347,7 @@ impl Engine {
     /// So much of what was pushed to a session has not left yet.
     pub(super) fn replica_sent(&mut self, session: SessionId, unsent: usize, _now: Now) {
         if let Some(replica) = self.replication.replicas.of_mut(session) {
-            replica.unsent = unsent;
+            replica.sent(unsent);
         }
     }
 
@@ -447,6 +447,12 @@ impl Engine {
             }
         }
         let timeout_ms = self.config.repl_timeout * 1000;
+        for session in self.replication.replicas.stuck(timeout_ms, now_ms) {
+            self.drop_replica(
+                session,
+                "it took too little of the data set within repl-timeout",
+            );
+        }
         for session in self.replication.replicas.silent(timeout_ms, now_ms) {
             self.drop_replica(session, "it was silent for longer than repl-timeout");
         }

@@ -8,6 +8,7 @@ mod protocol;
 mod stream;
 mod timers;
 mod transactions;
+mod walk;
 
 use super::{Boot, Engine};
 use crate::config::Config;

@@ -64,7 +64,7 @@ impl Engine {
     /// once: call again soon, with other work in between.
     pub fn on_turn(&mut self, now: Now) -> bool {
         let walks = self.step_walk(now);
-        self.resume_walked();
+        self.resume_walked(now);
         self.feed_replicas(now);
         self.resume_acked(now);
         let frees = self.data.reclaim_step(RECLAIM_LIMIT);

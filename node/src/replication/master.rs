@@ -36,6 +36,15 @@ pub struct Replica {
     held: Vec<Bytes>,
     held_len: usize,
     over_soft_since: Option<u64>,
+    slow: Option<Slow>,
+}
+
+/// What was on its way to a replica at some moment.
+#[derive(Clone, Copy, Debug)]
+struct Slow {
+    /// So much of it has not left yet.
+    left: usize,
+    since: u64,
 }
 
 /// How far a replica has come.
@@ -96,7 +105,33 @@ impl Replica {
             held: Vec::new(),
             held_len: 0,
             over_soft_since: None,
+            slow: None,
         }
+    }
+
+    /// So many of the bytes that were pushed have not left yet.
+    pub fn sent(&mut self, unsent: usize) {
+        let gone = self.unsent.saturating_sub(unsent);
+        self.unsent = unsent;
+        self.slow = (self.slow)
+            .map(|slow| Slow {
+                left: slow.left.saturating_sub(gone),
+                ..slow
+            })
+            .filter(|slow| slow.left > 0);
+    }
+
+    /// Whether what was on its way to it so long ago still is.
+    fn is_stuck(&mut self, timeout_ms: u64, now_ms: u64) -> bool {
+        if self.unsent == 0 {
+            self.slow = None;
+            return false;
+        }
+        let slow = self.slow.get_or_insert(Slow {
+            left: self.unsent,
+            since: now_ms,
+        });
+        now_ms - slow.since > timeout_ms
     }
 
     /// Bytes that wait for it: pushed and not gone, or held until its payload is through.
@@ -232,6 +267,15 @@ impl Replicas {
             .collect()
     }
 
+    /// Those that do not take their payload: what was on its way to them so long ago still is.
+    /// Whoever shares their walk waits for them, and so do clients who write.
+    pub fn stuck(&mut self, timeout_ms: u64, now_ms: u64) -> Vec<SessionId> {
+        (self.all.iter_mut())
+            .filter(|(_, replica)| replica.phase == Phase::Payload)
+            .filter_map(|(id, replica)| replica.is_stuck(timeout_ms, now_ms).then_some(*id))
+            .collect()
+    }
+
     /// A replica has confirmed the stream up to that offset.
     pub fn ack(&mut self, session: SessionId, offset: u64, now_ms: u64) {
         if let Some(replica) = self.all.get_mut(&session) {
@@ -352,6 +396,30 @@ mod tests {
         assert_eq!(replicas.beyond(limit, 6002), []);
         replicas.feed(&Bytes::from_static(&[0; 91]));
         assert_eq!(replicas.beyond(limit, 6003), [(SessionId(0), 101)]);
+    }
+
+    #[test]
+    fn names_a_replica_that_does_not_take_its_payload() {
+        let mut replicas = with(&[Phase::Payload, Phase::Payload]);
+        let unsent = |replicas: &mut Replicas, number, unsent: usize| {
+            let replica = replicas.of_mut(SessionId(number)).expect("there");
+            replica.sent(unsent);
+            replica.unsent = 100;
+        };
+        unsent(&mut replicas, 0, 0);
+        unsent(&mut replicas, 1, 0);
+        assert_eq!(replicas.stuck(50, 1000), []);
+        unsent(&mut replicas, 0, 60);
+        unsent(&mut replicas, 0, 40);
+        unsent(&mut replicas, 1, 1);
+        assert_eq!(replicas.stuck(50, 1050), []);
+        assert_eq!(replicas.stuck(50, 1051), [SessionId(1)]);
+        assert_eq!(
+            replicas.stuck(50, 1100),
+            [SessionId(1)],
+            "the other took all of it"
+        );
+        assert_eq!(replicas.stuck(50, 1102), [SessionId(0), SessionId(1)]);
     }
 
     #[test]

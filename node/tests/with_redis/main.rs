@@ -100,7 +100,6 @@ fn compare(master: &Server, replica: &Server) {
 }
 
 #[test]
-#[ignore = "spins at times since writers wait below the bound of a walk; CHANGELOG, Known"]
 fn redis_follows_our_node_through_a_sync_under_writes() {
     let master = Server::node(&[]);
     fill(&master);

@@ -4,7 +4,7 @@ use std::any::Any;
 
 use bytes::Bytes;
 
-use crate::data::{Saver, WalkState};
+use crate::data::WalkState;
 use crate::engine::Engine;
 use crate::io::{DiskOp, Level, Output, SessionId};
 use crate::persistence::rdb::{History, RdbWriter};
@@ -15,12 +15,8 @@ use crate::time::Now;
 /// How much one call serialises, in bytes.
 const STEP_BYTES: usize = 64 * 1024;
 
-/// At how many unsent bytes whoever changes a key that is not saved yet has to wait.
+/// How many bytes may be unsent, shared by the walk and those who change keys meanwhile.
 const UNSENT_BOUND: usize = 1 << 20;
-
-/// At how many unsent bytes the walk pauses: what is left up to the bound is for those who change
-/// keys. Otherwise the walk would take all the room that a slow reader gives, and they none.
-const WALK_BOUND: usize = UNSENT_BOUND / 2;
 
 /// Who reads the walk that is under way.
 pub(super) enum Walk {
@@ -44,14 +40,7 @@ impl Engine {
             return false;
         }
         self.note_in_flight();
-        let paused = self
-            .writer()
-            .is_some_and(|writer| writer.unsent() >= WALK_BOUND);
-        let state = if paused {
-            WalkState::PausedAtBound
-        } else {
-            self.data.walk_step(STEP_BYTES)
-        };
+        let state = self.data.walk_step(STEP_BYTES);
         let bytes = self.writer().map(RdbWriter::take).unwrap_or_default();
         self.deliver(bytes);
         match state {
@@ -247,6 +236,11 @@ impl Engine {
             }
         }
         self.forget_lost_readers();
+    }
+
+    /// Whether writers that the walk held for want of room go on.
+    pub(in crate::engine) fn walk_has_room(&mut self) -> bool {
+        self.writer().is_none_or(|writer| writer.has_room())
     }
 
     /// Whether a walk is under way.

@@ -49,8 +49,9 @@ struct Aside {
 }
 
 impl RdbWriter {
-    /// A file that begins now. `unix_secs` and `used_memory` are remarks; the walk pauses while
-    /// more than `bound` bytes are unsent.
+    /// A file that begins now. `unix_secs` and `used_memory` are remarks. Of `bound` unsent bytes
+    /// the walk takes one half at most; the other one is for those who change keys meanwhile, so
+    /// that neither takes all the room that a slow reader gives.
     #[must_use]
     pub fn new(history: &History, unix_secs: i64, used_memory: u64, bound: usize) -> RdbWriter {
         let mut out = format!("REDIS{WRITTEN_VERSION:04}").into_bytes();
@@ -110,6 +111,21 @@ impl RdbWriter {
         self.checksum = crc64(self.checksum, &self.out[self.summed..]);
         self.out.extend_from_slice(&self.checksum.to_le_bytes());
         self.summed = self.out.len();
+    }
+
+    /// Bytes that wait for nothing but the reader.
+    fn leaving(&self) -> usize {
+        self.out.len() + self.in_flight
+    }
+
+    /// Whether writers that were held go on: they get a worthwhile part of the room, not each byte
+    /// that becomes free.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        match &self.aside {
+            Some(_) => !self.holds_writers(),
+            None => self.leaving() <= self.bound / 4 * 3,
+        }
     }
 
     /// How many bytes were taken so far.
@@ -191,13 +207,16 @@ impl Saver for RdbWriter {
         self.db = aside.db.or(self.db);
     }
 
-    fn unsent(&self) -> usize {
-        let aside = self.aside.as_ref().map_or(0, |aside| aside.bytes.len());
-        self.out.len() + aside + self.in_flight
+    fn pauses_walk(&self) -> bool {
+        // What is put aside does not count: it leaves only when the walk goes on.
+        self.leaving() >= self.bound / 2
     }
 
-    fn bound(&self) -> usize {
-        self.bound
+    fn holds_writers(&self) -> bool {
+        match &self.aside {
+            Some(aside) => aside.bytes.len() >= self.bound / 2,
+            None => self.leaving() >= self.bound,
+        }
     }
 }
 

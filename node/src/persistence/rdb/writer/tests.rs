@@ -102,11 +102,6 @@ fn entries_wait_for_the_end_of_a_large_value() {
         writer.entry(usize::from(part - b'a'), &entry);
         file.extend_from_slice(&writer.take());
     }
-    assert_eq!(
-        writer.unsent(),
-        file.len() + 11 + 11,
-        "what waits counts, too"
-    );
     writer.sent(file.len());
     writer.end_large();
     writer.begin_large(0, b"next", None, 0);
@@ -120,6 +115,44 @@ fn entries_wait_for_the_end_of_a_large_value() {
         "1 small 1 1 None",
     ];
     assert_eq!(read(&file).1, expected);
-    writer.set_in_flight(3);
-    assert_eq!((writer.unsent(), writer.written()), (3, file.len() as u64));
+    assert_eq!(writer.written(), file.len() as u64);
+}
+
+#[test]
+fn the_walk_and_the_writers_have_their_shares_of_the_room() {
+    let mut writer = RdbWriter::new(&history(), 0, 0, 1000);
+    drop(writer.take());
+    let mut at = |unsent: usize| {
+        writer.set_in_flight(unsent);
+        (
+            writer.pauses_walk(),
+            writer.holds_writers(),
+            writer.has_room(),
+        )
+    };
+    assert_eq!(at(499), (false, false, true));
+    assert_eq!(at(500), (true, false, true));
+    assert_eq!(at(751), (true, false, false));
+    assert_eq!(at(1000), (true, true, false));
+}
+
+#[test]
+fn what_is_put_aside_holds_writers_but_never_the_walk() {
+    let mut data = Partition::new(Layout::Databases(1), [1, 2]);
+    data.begin(Now::default(), true);
+    let mut writer = RdbWriter::new(&history(), 0, 0, 1000);
+    writer.begin_large(0, b"large", None, 10);
+    drop(writer.take());
+    writer.set_in_flight(499);
+    let key = data.key(b"key");
+    data.set(0, &key, &[b'x'; 600], Expire::Never);
+    assert!(!writer.holds_writers() && writer.has_room());
+    writer.entry(0, &data.peek(0, &key).expect("just set"));
+    assert!(writer.holds_writers() && !writer.has_room());
+    assert!(!writer.pauses_walk());
+    writer.piece(b"0123456789");
+    writer.end_large();
+    assert!(writer.pauses_walk(), "now it is on its way");
+    writer.set_in_flight(0);
+    assert!(!writer.holds_writers() && writer.has_room());
 }
