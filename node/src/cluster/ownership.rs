@@ -2,6 +2,7 @@ use slotkeeper_topology::{Epoch, NodeId, SlotSet};
 
 use super::bus::Header;
 use super::node::Flags;
+use super::send::Audience;
 use super::{Cluster, ClusterEvent, Facts, NodeRef};
 use crate::io::Level;
 
@@ -115,7 +116,9 @@ impl Cluster {
         }
     }
 
-    /// Makes this node the replica of another.
+    /// Makes this node the replica of another, and tells everybody at once: a master that has not
+    /// heard of it yet denies this node its vote, and with a long node timeout the next PING is
+    /// seconds away. Valkey does so from 8.1 on after CLUSTER REPLICATE.
     pub(super) fn become_replica_of(&mut self, master: NodeRef) {
         let me = self.nodes.my_ref();
         if self.nodes.me().is_master() {
@@ -131,6 +134,7 @@ impl Cluster {
         self.end_manual_failover();
         // Replicated data is the new master's: there is nothing left to withhold.
         self.speak_again();
+        self.broadcast_pong(Audience::All);
         self.todo.save = true;
         self.todo.update_state = true;
     }

@@ -305,9 +305,21 @@ pub enum WaitReason {
         /// The members, one text each.
         members: Vec<String>,
     },
-    /// Too few slot-owning masters answer and see the candidate, and TAKEOVER lacks a witness.
+    /// The masters would deny the candidate their votes: they have not heard yet that it follows
+    /// the master.
+    UnknownCandidate {
+        /// The candidate.
+        candidate: NodeId,
+        /// The master that it is to replace.
+        master: NodeId,
+        /// How many slot-owning masters answer and know it as that master's replica.
+        aware: usize,
+        /// How many there are.
+        of: usize,
+    },
+    /// Too few slot-owning masters answer, and TAKEOVER lacks a witness.
     NoQuorum {
-        /// How many answer and see it.
+        /// How many answer.
         answering: usize,
         /// How many there are.
         of: usize,
@@ -372,14 +384,21 @@ impl fmt::Display for WaitReason {
                     members.join("; ")
                 }
             ),
+            WaitReason::UnknownCandidate {
+                candidate,
+                master,
+                aware,
+                of,
+            } => write!(
+                f,
+                "{aware} of {of} masters know {candidate:.8} as a replica of {master:.8}; the \
+                 others would deny it their votes"
+            ),
             WaitReason::NoQuorum {
                 answering,
                 of,
                 lacks,
-            } => write!(
-                f,
-                "{answering} of {of} masters answer and see the candidate; {lacks}"
-            ),
+            } => write!(f, "{answering} of {of} masters answer; {lacks}"),
             WaitReason::VotePending { master } => {
                 write!(
                     f,

@@ -168,6 +168,32 @@ impl<'a> View<'a> {
         lines.filter(|line| !line.flags.handshake)
     }
 
+    /// The slot-owning masters that answer and list a node, well, as the replica of that master:
+    /// only they would vote for it. One that withholds itself votes, too; it asks nobody how he is,
+    /// so a failure that it heard of before says nothing.
+    pub fn voters_for(&self, replica: NodeId, master: NodeId) -> impl Iterator<Item = NodeId> {
+        self.voters().filter_map(move |(id, facts)| {
+            let line = facts.line(replica)?;
+            let linked = line.connected && !line.flags.handshake && !line.flags.no_addr;
+            let well = sees(facts, replica) || facts.withholding && linked;
+            (line.master == Some(master) && well).then_some(id)
+        })
+    }
+
+    /// The slot-owning masters that answer and have a vote.
+    pub fn voters(&self) -> impl Iterator<Item = (NodeId, &'a NodeFacts)> {
+        self.owners.keys().filter_map(|id| {
+            let facts = self.facts(*id)?;
+            (facts.is_master() && !facts.loading).then_some((*id, facts))
+        })
+    }
+
+    /// Whether so many of the slot-owning masters are their majority.
+    #[must_use]
+    pub fn is_majority(&self, masters: usize) -> bool {
+        2 * masters > self.owners.len()
+    }
+
     /// The highest epoch that any answering node has heard of.
     #[must_use]
     pub fn highest_epoch(&self) -> Epoch {

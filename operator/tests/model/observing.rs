@@ -107,7 +107,15 @@ impl World {
                 },
             )
         }];
-        lines.extend(node.table.iter().map(|(id, known)| self.line(*id, known)));
+        lines.extend(node.table.iter().map(|(id, known)| {
+            let line = self.line(*id, known);
+            // It sends no PING, but it keeps its links.
+            let linked = node.withholding && self.peer(node.place, *id).is_some();
+            NodeLine {
+                connected: line.connected || linked,
+                ..line
+            }
+        }));
         NodeFacts {
             id: node.id,
             run_id: node.run.to_string(),

@@ -154,6 +154,8 @@ fn late_comeback(world: &mut World) -> Result<(), String> {
 /// A node on its own suspects everybody, and may call nobody failed.
 fn lonely(world: &mut World) -> Result<(), String> {
     let ix = world.rng.index(world.hosts.len());
+    // Reports of failures from before count for two node timeouts.
+    run_checked(world, 3 * NODE_TIMEOUT_MS * 1000)?;
     world.partition(&[ix]);
     run_checked(world, 3 * NODE_TIMEOUT_MS * 1000)?;
     let view = world.view(ix).unwrap_or_default();

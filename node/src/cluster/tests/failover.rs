@@ -234,3 +234,20 @@ fn an_owner_cut_off_during_its_replacement_yields_when_it_is_back() {
     assert!(!world.is_master(0));
     assert_eq!(world.members[0].follows, Some(world.id(3)));
 }
+
+#[test]
+fn who_follows_a_new_owner_is_known_to_all_at_once() {
+    let mut world = World::formed(3, 6);
+    // Nobody sends a PING meanwhile: no time passes.
+    assert_eq!(world.failover(3, Failover::Takeover), "+OK\r\n");
+    let owner = world.id(3).to_string();
+    for i in 0..9 {
+        for follower in [0, 6] {
+            let line = world.line(i, follower);
+            assert!(
+                line.contains(&format!("slave {owner} ")),
+                "node {i}: {line}"
+            );
+        }
+    }
+}

@@ -142,3 +142,20 @@ fn a_changed_announcement_is_adopted_by_all() {
         );
     }
 }
+
+#[test]
+fn a_new_replica_is_known_to_all_at_once() {
+    let mut world = World::new(4);
+    world.meet_all();
+    world.run(TIMEOUT);
+    let master = world.id(0).to_string();
+    // No time passes: nobody sends a PING meanwhile.
+    world.ok(3, ClusterRequest::Replicate(master.clone()));
+    for i in 0..4 {
+        let line = world.line(i, 3);
+        assert!(
+            line.contains(&format!("slave {master} ")),
+            "node {i}: {line}"
+        );
+    }
+}

@@ -12,6 +12,7 @@ use crate::model::{FailoverMode, Place, Step, WaitReason};
 use super::{Draft, View};
 use candidate::{Choice, Refusal};
 use death::{Death, Down};
+use vote::Lack;
 
 pub(super) fn apply(view: &View<'_>, draft: &mut Draft<'_>) {
     // The dead first: their slots are served by nobody.
@@ -60,7 +61,7 @@ fn replace(view: &View<'_>, draft: &mut Draft<'_>, master: Master, down: Down) {
     }
     match vote::mode(view, master.id, choice.facts.id, down) {
         Ok(mode) => ask(view, draft, master, choice, mode, down.why()),
-        Err(reason) => draft.wait(shard, reason, None),
+        Err(Lack { reason, until }) => draft.wait(shard, reason, until),
     }
 }
 
@@ -75,8 +76,8 @@ fn hand_over(view: &View<'_>, draft: &mut Draft<'_>, master: Master) {
         };
         return draft.wait(shard, reason, None);
     };
-    if let Err(reason) = vote::majority(view, choice.facts.id) {
-        return draft.wait(shard, reason, None);
+    if let Err(Lack { reason, until }) = vote::majority(view, master.id, choice.facts.id) {
+        return draft.wait(shard, reason, until);
     }
     ask(
         view,
@@ -134,8 +135,8 @@ pub(super) fn hand_over_to(
             None,
         );
     };
-    match vote::majority(view, choice.facts.id) {
-        Err(reason) => draft.wait(shard, reason, None),
+    match vote::majority(view, id, choice.facts.id) {
+        Err(Lack { reason, until }) => draft.wait(shard, reason, until),
         Ok(()) => {
             ask(
                 view,

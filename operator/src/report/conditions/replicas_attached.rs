@@ -1,7 +1,8 @@
 use super::{Condition, Subject, Truth, list};
 use crate::model::Place;
 
-/// Every shard has its wanted replicas, each with its link up.
+/// Every shard has its wanted replicas, each with its link up, and a majority of the masters knows
+/// them as such: else they could not be elected.
 pub(super) fn of(subject: &Subject<'_>) -> Condition {
     let view = subject.view;
     let condition =
@@ -10,28 +11,37 @@ pub(super) fn of(subject: &Subject<'_>) -> Condition {
         return condition(Truth::Unknown, "NoAnswer", "no node answers".to_owned());
     }
     let wanted = view.desired.replicas_per_shard as usize;
-    let attached = |shard: u32| {
+    let linked = |shard: u32| {
         let owners = view.owners_of(shard);
-        let linked = view.answered().filter(|(place, facts)| {
-            let follows = facts
-                .master()
-                .is_some_and(|master| owners.contains(&master));
-            place.shard == shard && follows && facts.link_up()
+        let linked = view.answered().filter_map(move |(place, facts)| {
+            let master = facts.master().filter(|master| owners.contains(master))?;
+            (place.shard == shard && facts.link_up()).then_some((place, facts.id, master))
         });
-        linked.map(|(place, _)| place).collect::<Vec<Place>>()
+        linked.collect::<Vec<_>>()
     };
     let lacking: Vec<String> = (0..view.desired.shards)
-        .map(|shard| (shard, attached(shard).len()))
+        .map(|shard| (shard, linked(shard).len()))
         .filter(|(_, count)| *count < wanted)
         .map(|(shard, count)| format!("shard {shard} has {count} of {wanted}"))
         .collect();
-    if lacking.is_empty() {
-        condition(
-            Truth::True,
-            "Attached",
-            format!("every shard has {wanted} replicas in sync"),
-        )
-    } else {
-        condition(Truth::False, "ReplicasMissing", list(lacking))
+    if !lacking.is_empty() {
+        return condition(Truth::False, "ReplicasMissing", list(lacking));
     }
+    let unknown: Vec<Place> = (0..view.desired.shards)
+        .flat_map(linked)
+        .filter(|(_, id, master)| !view.is_majority(view.voters_for(*id, *master).count()))
+        .map(|(place, ..)| place)
+        .collect();
+    if !unknown.is_empty() {
+        let message = format!(
+            "too few masters answer and know whose replica is {}",
+            list(unknown)
+        );
+        return condition(Truth::False, "ReplicasUnknown", message);
+    }
+    condition(
+        Truth::True,
+        "Attached",
+        format!("every shard has {wanted} replicas in sync"),
+    )
 }

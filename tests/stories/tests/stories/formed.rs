@@ -1,8 +1,10 @@
 //! A manifest becomes a cluster that serves, and Ctrl-C ends it.
 
 use std::net::TcpListener;
+use std::time::Duration;
 
 use slotkeeper_stories::local::Local;
+use slotkeeper_stories::patience::within;
 
 #[test]
 fn a_manifest_becomes_a_serving_cluster() {
@@ -17,7 +19,11 @@ fn a_manifest_becomes_a_serving_cluster() {
     for range in ["0-5461", "5462-10922", "10923-16383"] {
         assert!(status.contains(range), "{status}");
     }
-    assert!(local.log().contains("Ready=True"), "{}", local.log());
+    // It is told a moment after the status is stored.
+    within(Duration::from_secs(60), "the log says so, too", || {
+        let log = local.log();
+        log.contains("Ready=True").then_some(()).ok_or(log)
+    });
 
     assert_eq!(local.node(0).say(&["-c", "SET", "hello", "world"]), "OK");
     assert_eq!(local.node(5).say(&["-c", "GET", "hello"]), "world");

@@ -2,12 +2,20 @@ use slotkeeper_topology::NodeId;
 
 use crate::model::{FailoverMode, Moment, WaitReason};
 
-use super::super::super::view::sees;
 use super::super::{Draft, View};
 use super::death::Down;
 
 /// How far apart two readings of an ended node have to be.
 const READINGS_APART_MS: u64 = 500;
+
+/// When a pass looks again whether the masters have heard of a candidate.
+const HEARD_AGAIN_MS: u64 = 100;
+
+/// Why no vote is asked for, and when that may change by itself.
+pub(super) struct Lack {
+    pub reason: WaitReason,
+    pub until: Option<Moment>,
+}
 
 /// How a candidate takes over: by vote wherever one can succeed, and without only where it cannot
 /// and two witnesses say that the master is dead.
@@ -16,51 +24,51 @@ pub(super) fn mode(
     master: NodeId,
     candidate: NodeId,
     down: Down,
-) -> Result<FailoverMode, WaitReason> {
-    let lack = match majority(view, candidate) {
+) -> Result<FailoverMode, Lack> {
+    let lack = match majority(view, master, candidate) {
         Ok(()) => return Ok(FailoverMode::Force),
         Err(lack) => lack,
     };
-    let of = view.owners.len();
-    let answering = answering(view).count();
-    if 2 * answering > of {
+    if view.is_majority(view.voters().count()) {
         return Err(lack);
     }
     match witnesses(view, master, down) {
         Ok(()) => Ok(FailoverMode::Takeover),
-        Err(lacks) => Err(WaitReason::NoQuorum {
-            answering,
-            of,
-            lacks,
-        }),
+        Err(lacks) => Err(no_quorum(view, lacks)),
     }
 }
 
-/// Whether a majority of the slot-owning masters answers and sees the candidate. One that
-/// withholds itself answers and votes.
-pub(super) fn majority(view: &View<'_>, candidate: NodeId) -> Result<(), WaitReason> {
-    let of = view.owners.len();
-    let voters = answering(view).filter(|owner| {
-        view.facts(*owner)
-            .is_some_and(|facts| sees(facts, candidate))
-    });
-    let answering = voters.count();
-    if 2 * answering > of {
+/// Whether a majority of the slot-owning masters answers, and knows the candidate as a replica of
+/// the master: whoever has not heard of that yet denies it the vote, and a vote that is missed
+/// blocks the shard for four node timeouts.
+pub(super) fn majority(view: &View<'_>, master: NodeId, candidate: NodeId) -> Result<(), Lack> {
+    let aware = view.voters_for(candidate, master).count();
+    if view.is_majority(aware) {
         return Ok(());
     }
-    Err(WaitReason::NoQuorum {
-        answering,
-        of,
-        lacks: "a vote needs the majority",
-    })
+    if !view.is_majority(view.voters().count()) {
+        return Err(no_quorum(view, "a vote needs the majority"));
+    }
+    let reason = WaitReason::UnknownCandidate {
+        candidate,
+        master,
+        aware,
+        of: view.owners.len(),
+    };
+    let until = Some(view.now().after(HEARD_AGAIN_MS));
+    Err(Lack { reason, until })
 }
 
-fn answering<'a>(view: &'a View<'_>) -> impl Iterator<Item = NodeId> + 'a {
-    let owners = view.owners.keys().copied();
-    owners.filter(|id| {
-        view.facts(*id)
-            .is_some_and(|facts| facts.is_master() && !facts.loading)
-    })
+fn no_quorum(view: &View<'_>, lacks: &'static str) -> Lack {
+    let reason = WaitReason::NoQuorum {
+        answering: view.voters().count(),
+        of: view.owners.len(),
+        lacks,
+    };
+    Lack {
+        reason,
+        until: None,
+    }
 }
 
 /// The two witnesses of a TAKEOVER: the platform proves that the process has ended, and every
