@@ -9,6 +9,8 @@ use slotkeeper_node::shell;
 const USAGE: &str = "\
 Usage: slotkeeper-node [/path/to/redis.conf] [options] [-]
        slotkeeper-node - (read the configuration from standard input)
+       slotkeeper-node --check-config [/path/to/redis.conf] [options] [-]
+         (say what is wrong with it, or every directive with its value)
        slotkeeper-node -v or --version
        slotkeeper-node -h or --help
 
@@ -24,6 +26,11 @@ fn main() -> ExitCode {
     match Invocation::from_args(&args, &mut shell::read_config) {
         Ok(Invocation::Version) => println!("Slotkeeper node v={VERSION}"),
         Ok(Invocation::Help) => println!("{USAGE}"),
+        Ok(Invocation::Check(config)) => {
+            for (name, value) in config.get(&["*"]) {
+                println!("{name} {}", String::from_utf8_lossy(&value));
+            }
+        }
         Ok(Invocation::Run(config, file)) => return shell::run(*config, file.as_deref()),
         Err(error) => {
             eprintln!("{error}");

@@ -33,6 +33,8 @@ pub enum Invocation {
     Version,
     /// Print the usage.
     Help,
+    /// Print what this configuration says, and run nothing.
+    Check(Box<Config>),
 }
 
 /// Why there is no configuration.
@@ -65,7 +67,8 @@ pub enum ConfigError {
 
 impl Invocation {
     /// Reads the arguments as redis-server takes them (without the program's name):
-    /// `[FILE] [-] [--directive value ...]`, or `--version`, or `--help`.
+    /// `[FILE] [-] [--directive value ...]`, or `--version`, or `--help`. Of our own is
+    /// `--check-config` before all the rest.
     ///
     /// # Errors
     /// When a file cannot be read or a directive cannot be taken.
@@ -73,11 +76,12 @@ impl Invocation {
         args: &[Vec<u8>],
         read: &mut dyn FnMut(Source<'_>) -> io::Result<Vec<u8>>,
     ) -> Result<Invocation, ConfigError> {
-        match args.iter().map(Vec::as_slice).collect::<Vec<_>>()[..] {
-            [b"-v" | b"--version"] => return Ok(Invocation::Version),
-            [b"-h" | b"--help"] => return Ok(Invocation::Help),
-            _ => {}
-        }
+        let (check, args) = match args {
+            [only] if only == b"-v" || only == b"--version" => return Ok(Invocation::Version),
+            [only] if only == b"-h" || only == b"--help" => return Ok(Invocation::Help),
+            [first, rest @ ..] if first == b"--check-config" => (true, rest),
+            all => (false, all),
+        };
         let mut loader = Loader {
             config: Config::default(),
             read,
@@ -85,7 +89,11 @@ impl Invocation {
         };
         let file = loader.arguments(args)?;
         loader.config.check()?;
-        Ok(Invocation::Run(Box::new(loader.config), file))
+        let config = Box::new(loader.config);
+        if check {
+            return Ok(Invocation::Check(config));
+        }
+        Ok(Invocation::Run(config, file))
     }
 }
 

@@ -28,6 +28,22 @@ fn names_the_directive_that_it_cannot_take() {
 }
 
 #[test]
+fn judges_a_configuration_without_running_it() {
+    let (status, text) = run_to_end(&["--check-config", "--maxmemory", "2mb"]);
+    assert!(status.success(), "{text}");
+    for line in [
+        "maxmemory 2097152",
+        "appendonly no",
+        "save 3600 1 300 100 60 10000",
+    ] {
+        assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+    }
+    let (status, text) = run_to_end(&["--check-config", "--maxmemory", "much"]);
+    assert_eq!(status.code(), Some(1));
+    assert!(text.contains("argument must be a memory value"), "{text}");
+}
+
+#[test]
 fn names_the_taken_port() {
     let directory = Directory::new();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

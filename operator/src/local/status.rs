@@ -39,7 +39,9 @@ pub async fn run(dir: &Path) -> Result<(), String> {
     };
     let places: Vec<Place> = desired.places().chain(state.places()).collect();
     for place in places {
-        survey.pods.insert(place, view(&layout, &mut state, place)?);
+        let mut view = view(&layout, &mut state, place)?;
+        view.restart_for = state.pod(place).restart_for(&cluster.spec.config);
+        survey.pods.insert(place, view);
     }
     let mut seen = load_memory(dir)?.map_or_else(Seen::default, Seen::from);
     let links = Links::new(Arc::new(Notify::new()));
@@ -70,5 +72,6 @@ fn view(layout: &Layout, state: &mut State, place: Place) -> Result<PodView, Str
         machine: None,
         ended: None,
         volume_mounted: true,
+        restart_for: Vec::new(),
     })
 }

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,8 +13,8 @@ use super::lock::{self, Taken};
 use super::progress::{Printer, say};
 use crate::model::Memory;
 use crate::platform::local::{
-    Layout, LocalPlatform, Manifest, State, default_dir, load_cluster, load_memory, read,
-    save_cluster,
+    Layout, LocalPlatform, Manifest, State, check_config, default_dir, load_cluster, load_memory,
+    read, save_cluster,
 };
 use crate::reconcile::{Reconciler, is_ready};
 
@@ -44,6 +45,10 @@ struct Watched {
     path: PathBuf,
     stamp: Option<(SystemTime, u64)>,
     manifest: Manifest,
+    /// What the node's program says of its directives.
+    values: BTreeMap<String, String>,
+    /// The node's program.
+    binary: PathBuf,
 }
 
 /// What ends `up`.
@@ -61,6 +66,7 @@ impl Up {
         let manifest = read(&self.file, None)?;
         let name = manifest.cluster.metadata.name.clone().unwrap_or_default();
         let binary = node_binary(self.node_binary.as_deref())?;
+        let values = judged(&self.file, &manifest, &binary)?;
         let dir = self.dir.clone().unwrap_or_else(|| default_dir(&name));
         std::fs::create_dir_all(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
         let dir = dir
@@ -79,6 +85,8 @@ impl Up {
             path: self.file.clone(),
             stamp,
             manifest: self.continued(manifest, &dir)?,
+            values,
+            binary: binary.clone(),
         };
         let layout = self.layout(name.clone(), dir, &watched.manifest)?;
         let wake = Arc::new(Notify::new());
@@ -88,7 +96,8 @@ impl Up {
         // A directory without a cluster has nothing to be remembered, which is known for sure.
         let fresh = !Layout::cluster_file(&dir).exists();
         let memory = load_memory(&dir)?.or_else(|| fresh.then(Memory::default));
-        let opened = LocalPlatform::open(layout, binary, manifest, wake.clone(), tell);
+        let values = watched.values.clone();
+        let opened = LocalPlatform::open(layout, binary, manifest, values, wake.clone(), tell);
         let platform = opened.inspect_err(|_| remove_unused(&dir))?;
         save_cluster(&platform.layout().dir, &manifest.cluster)
             .map_err(|error| format!("cannot write to the directory: {error}"))?;
@@ -115,11 +124,10 @@ impl Up {
             if let Some(edited) = watched.edited() {
                 match edited {
                     Ok(()) => {
-                        printer.say(
-                            "the manifest has changed; changed directives reach a node when it is \
-                             started again",
-                        );
-                        reconciler.platform().apply(&watched.manifest.cluster);
+                        printer.say("the manifest has changed");
+                        let values = watched.values.clone();
+                        let platform = reconciler.platform();
+                        platform.apply(&watched.manifest.cluster, values);
                     }
                     Err(error) => printer.say(&format!(
                         "the edited manifest is refused, the one before stays: {error}"
@@ -198,12 +206,40 @@ impl Up {
     }
 }
 
+/// Lets the node's program judge the directives.
+fn judged(
+    path: &Path,
+    manifest: &Manifest,
+    binary: &Path,
+) -> Result<BTreeMap<String, String>, String> {
+    let Manifest { cluster, .. } = manifest;
+    let name = cluster.metadata.name.as_deref().unwrap_or_default();
+    check_config(binary, &cluster.spec.config)
+        .map_err(|error| format!("{}: RedisCluster {name}: {error}", path.display()))
+}
+
+/// Nodes and clients would not understand each other while one has the new password and another
+/// has the old one.
+fn password_stays(manifest: &Manifest) -> String {
+    let auth = manifest.cluster.spec.auth.as_ref();
+    let secret = auth.map(|auth| {
+        let key = &auth.password_secret_ref;
+        format!(" (Secret {}, key {})", key.name, key.key)
+    });
+    format!(
+        "spec.auth.passwordSecretRef{}: the password cannot be changed while nodes run; \
+         `slotkeeper local down` stops them, and the next start has the new one",
+        secret.unwrap_or_default()
+    )
+}
+
 /// Reads the manifest as the successor of a cluster: a new generation if its spec is another one.
 fn succeed(path: &Path, old: &RedisCluster, dir: &Path) -> Result<Manifest, String> {
     let mut manifest = read(path, Some(old))?;
     let password = std::fs::read_to_string(Layout::password_file(dir)).ok();
-    if password.is_some_and(|old| old != manifest.password.as_deref().unwrap_or_default()) {
-        return Err("the password cannot be changed yet".to_owned());
+    let other = password.is_some_and(|old| old != manifest.password.as_deref().unwrap_or_default());
+    if other && State::load(dir)?.is_some_and(|state| state.runs(dir, old)) {
+        return Err(format!("{}: {}", path.display(), password_stays(&manifest)));
     }
     let changed = u8::from(manifest.cluster.spec != old.spec);
     let generation = old.metadata.generation.unwrap_or(0) + i64::from(changed);
@@ -224,17 +260,19 @@ impl Watched {
         let old = &self.manifest;
         let taken = read(&self.path, Some(&old.cluster)).and_then(|mut new| {
             if new.password != old.password {
-                return Err("the password cannot be changed yet".to_owned());
+                return Err(password_stays(&new));
             }
+            let values = judged(&self.path, &new, &self.binary)?;
             let generation = old.cluster.metadata.generation.unwrap_or(0);
             let same = new.cluster.spec == old.cluster.spec;
             new.cluster.metadata.generation = Some(generation + i64::from(!same));
             new.cluster.status.clone_from(&old.cluster.status);
-            Ok((!same).then_some(new))
+            Ok((!same).then_some((new, values)))
         });
         match taken {
-            Ok(Some(new)) => {
+            Ok(Some((new, values))) => {
                 self.manifest = new;
+                self.values = values;
                 Some(Ok(()))
             }
             Ok(None) => None,

@@ -142,6 +142,8 @@ pub struct PodView {
     pub ended: Option<ProcessEnd>,
     /// False while the volume that it should have is not mounted. True if it needs none.
     pub volume_mounted: bool,
+    /// Directives whose values in the manifest its process takes only when it is started again.
+    pub restart_for: Vec<String>,
 }
 
 /// How a pod is.

@@ -1,6 +1,8 @@
 //! The local platform: nodes as child processes on 127.0.0.1, files in one directory.
 
 mod backoff;
+mod check;
+mod configure;
 mod layout;
 mod manifest;
 mod node_config;
@@ -17,8 +19,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::join_all;
 use slotkeeper_crds::{MemberStatus, RedisCluster, RedisClusterStatus};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
 
+pub use check::check_config;
+use configure::{Wanted, keep_configured};
 pub use layout::Layout;
 pub use manifest::{Manifest, read};
 pub use objects::Files;
@@ -34,11 +39,20 @@ pub struct LocalPlatform {
     supervisor: Arc<Supervisor>,
     files: Files,
     cluster: Mutex<RedisCluster>,
+    wanted: watch::Sender<Wanted>,
+    configuring: JoinHandle<()>,
+}
+
+impl Drop for LocalPlatform {
+    fn drop(&mut self) {
+        self.configuring.abort();
+    }
 }
 
 impl LocalPlatform {
     /// The cluster of a manifest in the directory of `layout`. Pods that the directory's record
-    /// names are kept running from now on; no other process is touched or started.
+    /// names are kept running from now on; no other process is touched or started. `values` is
+    /// what [`check_config`] said of the manifest.
     ///
     /// # Errors
     /// When a port that is needed is taken, or the record cannot be read.
@@ -46,12 +60,17 @@ impl LocalPlatform {
         layout: Layout,
         binary: PathBuf,
         manifest: &Manifest,
+        values: BTreeMap<String, String>,
         wake: Arc<Notify>,
         tell: Tell,
     ) -> Result<LocalPlatform, String> {
         let mut state = State::load(&layout.dir)?.unwrap_or_default();
         state.base_port = layout.base_port;
-        let supervisor = Supervisor::new(layout, binary, state, wake, tell);
+        let supervisor = Arc::new(Supervisor::new(layout, binary, state, wake, tell.clone()));
+        let files = Files {
+            layout: supervisor.layout().clone(),
+            password: manifest.password.clone(),
+        };
         let recorded: Vec<Place> = supervisor.record(|state| state.places().collect());
         let places = places(&manifest.cluster).chain(recorded.iter().copied());
         for place in places {
@@ -59,21 +78,36 @@ impl LocalPlatform {
                 check_ports(supervisor.layout(), place)?;
             }
         }
+        let config = &manifest.cluster.spec.config;
+        if !recorded.is_empty() {
+            let failed = |error: std::io::Error| format!("cannot write the password: {error}");
+            files.write_password().map_err(failed)?;
+        }
         for place in recorded {
+            // What is started now is started with the manifest of now.
+            if supervisor.left_over(place).is_none() {
+                files.write_config(&manifest.cluster, place)?;
+                supervisor.record(|state| state.pod(place).written.clone_from(config));
+            }
             supervisor.keep(place);
         }
+        let config = config.clone();
+        let (wanted, receiver) = watch::channel(Wanted { config, values });
+        let password = files.password.clone();
+        let configuring = keep_configured(supervisor.clone(), password, receiver, tell);
         Ok(LocalPlatform {
-            files: Files {
-                layout: supervisor.layout().clone(),
-                password: manifest.password.clone(),
-            },
-            supervisor: Arc::new(supervisor),
+            files,
+            supervisor,
             cluster: Mutex::new(manifest.cluster.clone()),
+            wanted,
+            configuring: tokio::spawn(configuring),
         })
     }
 
-    /// Takes a changed manifest.
-    pub fn apply(&self, cluster: &RedisCluster) {
+    /// Takes a changed manifest and what [`check_config`] said of it.
+    pub fn apply(&self, cluster: &RedisCluster, values: BTreeMap<String, String>) {
+        let config = cluster.spec.config.clone();
+        self.wanted.send_replace(Wanted { config, values });
         let mut known = self.cluster.lock().unwrap_or_else(PoisonError::into_inner);
         let status = known.status.take();
         known.clone_from(cluster);
@@ -119,7 +153,11 @@ impl LocalPlatform {
         if !self.supervisor.keeps(place) && self.supervisor.left_over(place).is_none() {
             check_ports(self.layout(), place)?;
         }
-        self.files.write_config(cluster, place)
+        self.files.write_config(cluster, place)?;
+        let config = &cluster.spec.config;
+        self.supervisor
+            .record(|state| state.pod(place).written.clone_from(config));
+        Ok(())
     }
 
     /// Ends a pod; without storage its data goes with it.
@@ -139,7 +177,7 @@ impl LocalPlatform {
 impl Platform for LocalPlatform {
     async fn survey(&self, cluster: &RedisCluster) -> Result<Survey, PlatformError> {
         let lives = self.supervisor.lives();
-        let state = self.supervisor.record(|state| state.clone());
+        let mut state = self.supervisor.record(|state| state.clone());
         let objects = self.files.objects(cluster, &state);
         let mut pods = BTreeMap::new();
         for place in places(cluster).chain(lives.keys().copied()) {
@@ -158,6 +196,7 @@ impl Platform for LocalPlatform {
                 machine: None,
                 ended: life.ended,
                 volume_mounted: true,
+                restart_for: state.pod(place).restart_for(&cluster.spec.config),
             };
             pods.insert(place, view);
         }

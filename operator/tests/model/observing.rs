@@ -256,5 +256,6 @@ fn pod(place: Place, spot: &Spot) -> PodView {
             },
         }),
         volume_mounted: true,
+        restart_for: Vec::new(),
     }
 }

@@ -179,6 +179,7 @@ pub fn pod(place: Place) -> PodView {
         machine: Some(format!("machine{}", place.ordinal)),
         ended: None,
         volume_mounted: true,
+        restart_for: Vec::new(),
     }
 }
 

@@ -131,6 +131,7 @@ impl Operator {
             machine: Some(format!("machine-{ix}")),
             ended,
             volume_mounted: true,
+            restart_for: Vec::new(),
         }
     }
 

@@ -155,6 +155,17 @@ impl Local {
         }
     }
 
+    /// Runs `slotkeeper local down`.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn down(&self) {
+        let output = self.command(&["local", "down"]).output();
+        let output = output.expect("the program was built");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{errors}");
+    }
+
     /// redis-cli at the `nth` node.
     #[must_use]
     pub fn node(&self, nth: u16) -> Cli {

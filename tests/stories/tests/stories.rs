@@ -6,6 +6,8 @@ mod adopted;
 mod bad_manifests;
 #[path = "stories/by_hand.rs"]
 mod by_hand;
+#[path = "stories/edited.rs"]
+mod edited;
 #[path = "stories/formed.rs"]
 mod formed;
 #[path = "stories/killed_master.rs"]

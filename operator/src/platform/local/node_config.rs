@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use slotkeeper_crds::RedisClusterSpec;
@@ -41,14 +42,19 @@ pub fn render(
         let default = Desired::DEFAULT_NODE_TIMEOUT_MS.to_string();
         line("cluster-node-timeout", &default);
     }
-    for (directive, value) in &spec.config {
+    text + &lines(&spec.config)
+}
+
+/// The lines of redis.conf for the directives of a manifest.
+#[must_use]
+pub fn lines(config: &BTreeMap<String, String>) -> String {
+    let mut text = String::new();
+    for (directive, value) in config {
         // A value may be several words, so it is not quoted; an empty one has to be.
-        let value = if value.trim().is_empty() {
-            "\"\""
-        } else {
-            value
-        };
-        line(directive, value);
+        let empty = value.trim().is_empty();
+        let value = if empty { "\"\"" } else { value };
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{directive} {value}");
     }
     text
 }

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use slotkeeper_crds::RedisCluster;
 
 use super::layout::Layout;
-use super::process::ProcessId;
+use super::process::{ProcessId, find};
 use crate::model::{Memory, Place};
 
 /// What has to outlive a run of `local up`: which shards there are, and which processes.
@@ -31,6 +31,50 @@ pub struct PodState {
     pub process: Option<ProcessId>,
     /// The id that its node last gave.
     pub node_id: Option<String>,
+    /// The manifest's directives that its configuration file has.
+    #[serde(default)]
+    pub written: BTreeMap<String, String>,
+    /// Those that its process has: as it was started with them, or as they were changed since.
+    #[serde(default)]
+    pub config: BTreeMap<String, String>,
+    /// Those that its process refuses to change while it runs.
+    #[serde(default)]
+    pub at_start: BTreeSet<String>,
+}
+
+impl PodState {
+    /// The directives that its process does not have as the manifest wants them, and takes only
+    /// when it is started again.
+    #[must_use]
+    pub fn restart_for(&self, wanted: &BTreeMap<String, String>) -> Vec<String> {
+        let mut names = self.outdated(wanted);
+        names.retain(|name| self.at_start.contains(name));
+        names
+    }
+
+    /// Those that it may take while it runs.
+    #[must_use]
+    pub fn untried(&self, wanted: &BTreeMap<String, String>) -> Vec<String> {
+        let mut names = self.outdated(wanted);
+        names.retain(|name| !self.at_start.contains(name));
+        names
+    }
+
+    /// Notes that its process has a directive as the manifest wants it, or refuses to take it;
+    /// without a value it is no longer in the manifest.
+    pub fn note(&mut self, name: &str, value: Option<&String>, taken: bool) {
+        match value {
+            _ if !taken => drop(self.at_start.insert(name.to_owned())),
+            Some(value) => drop(self.config.insert(name.to_owned(), value.clone())),
+            None => drop(self.config.remove(name)),
+        }
+    }
+
+    fn outdated(&self, wanted: &BTreeMap<String, String>) -> Vec<String> {
+        let names: BTreeSet<&String> = wanted.keys().chain(self.config.keys()).collect();
+        let differs = |name: &&String| wanted.get(*name) != self.config.get(*name);
+        names.into_iter().filter(differs).cloned().collect()
+    }
 }
 
 impl State {
@@ -43,6 +87,20 @@ impl State {
     pub fn places(&self) -> impl Iterator<Item = Place> + '_ {
         let shards = self.shards.iter();
         shards.flat_map(|(shard, pods)| (0..*pods).map(|ordinal| Place::new(*shard, ordinal)))
+    }
+
+    /// Whether any process of the cluster's pods runs. `dir` is the directory, absolute.
+    #[must_use]
+    pub fn runs(&self, dir: &Path, cluster: &RedisCluster) -> bool {
+        let layout = Layout {
+            name: cluster.metadata.name.clone().unwrap_or_default(),
+            dir: dir.to_owned(),
+            base_port: self.base_port,
+            shards: u32::from(cluster.spec.shards),
+        };
+        let recorded = |pod: &PodState| pod.process.is_some_and(ProcessId::runs);
+        self.pods.values().any(recorded)
+            || (self.places()).any(|place| find(&layout.config_file(place)).is_some())
     }
 
     /// Reads the record of a directory; none when there is no cluster in it.
@@ -130,6 +188,28 @@ fn to_json<T: Serialize>(value: &T) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tells_what_may_be_changed_now_from_what_waits_for_a_restart() {
+        let config = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+            let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+            pairs.iter().map(owned).collect()
+        };
+        let mut pod = PodState {
+            config: config(&[("databases", "16"), ("save", "3600 1"), ("timeout", "0")]),
+            ..PodState::default()
+        };
+        let wanted = config(&[("databases", "32"), ("maxmemory", "1gb"), ("timeout", "0")]);
+        assert_eq!(pod.untried(&wanted), ["databases", "maxmemory", "save"]);
+        pod.note("maxmemory", wanted.get("maxmemory"), true);
+        pod.note("save", None, true);
+        pod.note("databases", wanted.get("databases"), false);
+        assert!(pod.untried(&wanted).is_empty());
+        assert_eq!(pod.restart_for(&wanted), ["databases"]);
+        // Who takes the change back needs no restart.
+        let back = config(&[("databases", "16"), ("maxmemory", "1gb"), ("timeout", "0")]);
+        assert!(pod.restart_for(&back).is_empty() && pod.untried(&back).is_empty());
+    }
 
     #[test]
     fn the_record_round_trips_and_damage_is_named() {

@@ -244,6 +244,9 @@ impl Shared {
             let pod = state.pod(place);
             pod.incarnation += 1;
             pod.process = None;
+            // What it reads now; should the file be replaced while it starts, it is told again.
+            pod.config.clone_from(&pod.written);
+            pod.at_start.clear();
             pod.incarnation
         });
         let dir = self.layout.pod_dir(place);

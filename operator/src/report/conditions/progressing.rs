@@ -1,5 +1,7 @@
-use super::{Condition, Subject, Truth};
-use crate::model::WaitReason;
+use std::collections::BTreeMap;
+
+use super::{Condition, Subject, Truth, list};
+use crate::model::{Place, WaitReason};
 
 /// Whether the operator works on the cluster in this pass.
 pub(super) fn of(subject: &Subject<'_>) -> Condition {
@@ -18,10 +20,31 @@ pub(super) fn of(subject: &Subject<'_>) -> Condition {
     }
     match plan.waiting.first() {
         Some(wait) => condition(Truth::False, "Blocked", wait.reason.to_string()),
+        None if let Some(waits) = restarts(subject) => {
+            condition(Truth::False, "RestartNeeded", waits)
+        }
         None => condition(
             Truth::False,
             "NothingToDo",
             "nothing is left to do".to_owned(),
         ),
     }
+}
+
+/// The directives that nodes take only when they are started again, and which nodes.
+fn restarts(subject: &Subject<'_>) -> Option<String> {
+    let mut waiting: BTreeMap<&str, Vec<Place>> = BTreeMap::new();
+    for (place, pod) in &subject.view.observation.pods {
+        for name in &pod.restart_for {
+            waiting.entry(name).or_default().push(*place);
+        }
+    }
+    let each = waiting.into_iter().map(|(name, places)| {
+        format!(
+            "the new value of {name} waits for a restart of {}",
+            list(places)
+        )
+    });
+    let each: Vec<String> = each.collect();
+    (!each.is_empty()).then(|| each.join("; "))
 }

@@ -23,7 +23,7 @@ fn refused(local: &Local, output: &Output, wanted: &[&str]) {
 
 #[test]
 fn a_manifest_out_of_bounds_is_refused() {
-    let cases: [(&str, &str, &[&str]); 5] = [
+    let cases: [(&str, &str, &[&str]); 6] = [
         ("shards: 3", "shards: 0", &["spec.shards"]),
         (
             "replicasPerShard: 1",
@@ -35,6 +35,11 @@ fn a_manifest_out_of_bounds_is_refused() {
             "maxmemory: 256mb",
             "cluster-enabled: \"no\"",
             &["spec.config", "cluster-enabled"],
+        ),
+        (
+            "maxmemory: 256mb",
+            "maxmemory: much",
+            &["spec.config", "maxmemory much", "must be a memory value"],
         ),
         ("key: password", "key: passwort", &["passwort"]),
     ];

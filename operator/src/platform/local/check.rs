@@ -1,0 +1,69 @@
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::node_config::lines;
+
+/// Lets the node's program judge the directives of a manifest, before anything is done with them.
+/// Gives every directive that it knows with the value that it would have.
+///
+/// # Errors
+/// Names the directive and what is wrong with it.
+pub fn check_config(
+    binary: &Path,
+    config: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, String> {
+    let failed = |error: std::io::Error| format!("{} cannot be run: {error}", binary.display());
+    let mut child = Command::new(binary)
+        .args(["--check-config", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(failed)?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // It reads to the end before it writes; one that is gone says below why.
+        let _ = stdin.write_all(lines(config).as_bytes());
+    }
+    let (mut said, mut errors) = (String::new(), String::new());
+    if let Some(mut stdout) = child.stdout.take() {
+        stdout.read_to_string(&mut said).map_err(failed)?;
+    }
+    if let Some(mut stderr) = child.stderr.take() {
+        stderr.read_to_string(&mut errors).map_err(failed)?;
+    }
+    if !child.wait().map_err(failed)?.success() {
+        return Err(format!("spec.config: {}", refusal(&errors)));
+    }
+    let values = said.lines().filter_map(|line| line.split_once(' '));
+    Ok(values
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect())
+}
+
+/// The directive and the reason, out of what the node's program says as Redis does.
+fn refusal(text: &str) -> String {
+    let mut lines = text.lines().skip_while(|line| !line.starts_with(">>> "));
+    let quoted = lines.next().map(|line| line[4..].trim_matches('\''));
+    match (quoted, lines.next()) {
+        (Some(line), Some(reason)) => format!("{line}: {reason}"),
+        _ => text.trim().lines().collect::<Vec<_>>().join(" "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_the_directive_and_the_reason() {
+        let text = "*** FATAL CONFIG FILE ERROR (Slotkeeper 0.1.0) ***\n\
+            Reading standard input, at line 1\n>>> 'maxmemory much'\nargument must be a memory value\n";
+        assert_eq!(
+            refusal(text),
+            "maxmemory much: argument must be a memory value"
+        );
+        assert_eq!(refusal("it\nbroke\n"), "it broke");
+    }
+}
