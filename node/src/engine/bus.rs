@@ -38,6 +38,12 @@ impl Engine {
             reply.error("ERR This instance has cluster support disabled");
             return;
         }
+        if matches!(request, ClusterRequest::Failover(_))
+            && let Some(why) = self.refuses_take_over()
+        {
+            reply.error(why);
+            return;
+        }
         match request {
             ClusterRequest::CountKeysInSlot(slot) => {
                 reply.integer(self.data.slot_len(slot) as i64);

@@ -20,7 +20,7 @@ pub(super) struct Leaving {
     /// Replicas are waited for until then, in milliseconds of the monotonic scale.
     until: u64,
     stage: Stage,
-    hand_over: Option<HandOver>,
+    hand_over: HandOver,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +87,7 @@ impl Engine {
     fn leave(&mut self, session: Option<SessionId>, request: ShutdownRequest, now: Now) {
         let stage = Stage::Replicas;
         let until = now.mono_ms() + self.config.shutdown_timeout * 1000;
-        let hand_over = None;
+        let hand_over = HandOver::default();
         self.replication.leaving = Some(Leaving {
             session,
             request,
@@ -130,7 +130,7 @@ impl Engine {
             }
             Stage::HandOver => {
                 let done = self.hand_over_is_done();
-                if done || (late && self.best_replica().is_none()) {
+                if done || self.nobody_takes_over(now) {
                     self.end_hand_over();
                     // Who wanted to write here is told where to go.
                     self.pause_for_shutdown(!done);

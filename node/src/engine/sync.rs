@@ -421,7 +421,7 @@ impl Engine {
     }
 
     /// Whether a replica is taking over by plan: then nothing may move the offset.
-    fn hand_over_in_progress(&self) -> bool {
+    pub(super) fn hand_over_in_progress(&self) -> bool {
         self.cluster
             .as_deref()
             .is_some_and(Cluster::hand_over_in_progress)

@@ -156,6 +156,85 @@ fn a_master_that_leaves_hands_over_first() {
     assert_eq!(world.info(3, "role"), "master");
 }
 
+/// Three masters, and a replica of the first, that save when they leave.
+fn handing_over() -> World {
+    let mut world = World::new();
+    for port in 7000..7004 {
+        world.start(
+            Config {
+                shutdown_handover: true,
+                save: Config::default().save,
+                ..config(port)
+            },
+            None,
+        );
+    }
+    form(&mut world);
+    world
+}
+
+fn die(world: &mut World, host: usize) {
+    world.hosts[host].exited = Some(1);
+    world.cut(host);
+}
+
+fn terminate(world: &mut World, host: usize) {
+    let now = world.now;
+    world.hosts[host].engine.on_terminate(now);
+}
+
+/// How many milliseconds it takes until the node has left.
+fn leaves_in(world: &mut World, host: usize) -> u64 {
+    let start = world.now.mono_ms();
+    world.until("it has left", |world| world.hosts[host].exited == Some(0));
+    world.now.mono_ms() - start
+}
+
+#[test]
+fn a_master_whose_replica_goes_while_it_takes_over_leaves_soon() {
+    let mut world = handing_over();
+    // The others are silent, so that nobody can be elected.
+    die(&mut world, 1);
+    die(&mut world, 2);
+    terminate(&mut world, 0);
+    world.until("the replica has agreed", |world| {
+        world.hosts[0]
+            .log
+            .iter()
+            .any(|line| line.ends_with("+OK\\r\\n"))
+    });
+    for _ in 0..500 {
+        world.step();
+    }
+    assert_eq!(
+        world.hosts[0].exited, None,
+        "it stays while a replica may win"
+    );
+    die(&mut world, 3);
+    assert!((1000..1300).contains(&leaves_in(&mut world, 0)));
+    assert!(world.hosts[0].file.is_some(), "it has saved");
+}
+
+#[test]
+fn a_replica_that_leaves_does_not_take_over() {
+    let mut world = handing_over();
+    world.stuck_disk = Some(3);
+    terminate(&mut world, 3);
+    let client = world.connect(3);
+    let answer = world.call(3, client, &["CLUSTER", "FAILOVER"]);
+    assert!(
+        answer.starts_with("-ERR This node is shutting down"),
+        "{answer}"
+    );
+    terminate(&mut world, 0);
+    assert!(leaves_in(&mut world, 0) < 300);
+    let log = world.hosts[0].log.join("\n");
+    assert!(
+        log.contains("No replica is left that could take over"),
+        "{log}"
+    );
+}
+
 /// Three masters, and a replica of the first.
 fn form(world: &mut World) {
     for (host, range) in [("0", "5460"), ("5461", "10922"), ("10923", "16383")]

@@ -48,6 +48,8 @@ pub struct World {
     pub now: Now,
     /// How many bytes a session may send in a step.
     pub bandwidth: usize,
+    /// A node whose snapshots are never in place.
+    pub stuck_disk: Option<usize>,
     next_port: u32,
     /// The largest amount that a walk serialised in one call of an engine.
     pub most_serialised: u64,
@@ -86,6 +88,7 @@ impl World {
                 mono_us: 1_000_000,
             },
             bandwidth: 1 << 20,
+            stuck_disk: None,
             next_port: 1,
             most_serialised: 0,
             most_unsent: 0,
@@ -408,6 +411,7 @@ impl World {
                 this.engine
                     .on_disk(DiskEvent::SnapshotWritten(bytes.len()), now);
             }
+            DiskOp::SnapshotCommit if self.stuck_disk == Some(host) => {}
             DiskOp::SnapshotCommit => {
                 this.file = Some(std::mem::take(&mut this.writing));
                 this.engine.on_disk(DiskEvent::SnapshotSaved, now);

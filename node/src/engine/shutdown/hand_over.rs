@@ -7,16 +7,36 @@ use bytes::Bytes;
 
 use super::Stage;
 use crate::engine::Engine;
-use crate::io::{Level, LinkEvent, LinkId, LinkOp};
-use crate::replication::master::Phase;
+use crate::io::{Level, LinkEvent, LinkId, LinkOp, SessionId};
+use crate::replication::master::{Phase, Replica};
 use crate::resp::encode_command;
 use crate::time::Now;
 
 /// How long one replica has to take over, in milliseconds, before the next request.
 const PATIENCE_MS: u64 = 5000;
+/// How long after a request that failed the next one follows, in milliseconds.
+const PAUSE_MS: u64 = 1000;
+/// A replica that takes over ends its connection a moment before it says so on the bus: for so
+/// long, in milliseconds, its end is not taken for the end of the hand-over.
+const GRACE_MS: u64 = 1000;
+
+/// What a node answers that leaves itself.
+const LEAVES_TOO: &str = "ERR This node is shutting down, it does not take over";
+
+/// How far it has come that a replica takes over.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct HandOver {
+    asked: Option<Asked>,
+    /// Replicas that leave themselves.
+    leaving: Vec<SessionId>,
+    /// Since when no replica is left, in milliseconds of the monotonic scale.
+    alone_since: Option<u64>,
+}
 
 /// The request to a replica that it shall take over.
-pub(in crate::engine) struct HandOver {
+#[derive(Debug)]
+struct Asked {
+    replica: SessionId,
     /// None once it has ended.
     link: Option<LinkId>,
     again_at: u64,
@@ -47,16 +67,20 @@ impl Engine {
     }
 
     /// The address of the replica that has confirmed most, and how much that is.
-    pub(super) fn best_replica(&self) -> Option<(SocketAddr, u64)> {
-        let online = self.replication.replicas.attached();
-        let online = online.filter(|(_, replica)| replica.phase == Phase::Online);
-        let best = online
-            .max_by_key(|(id, replica)| (replica.acked, std::cmp::Reverse(*id)))?
-            .1;
-        Some((
-            SocketAddr::new(best.ip.parse().ok()?, best.port),
-            best.acked,
-        ))
+    fn best_replica(&self) -> Option<(SocketAddr, u64)> {
+        let best = self.replication.replicas.of(self.successor()?)?;
+        let ip = best.ip.parse().ok()?;
+        Some((SocketAddr::new(ip, best.port), best.acked))
+    }
+
+    /// The replica that has confirmed most, of those that follow the stream and stay.
+    fn successor(&self) -> Option<SessionId> {
+        let leaving = self.replication.leaving.as_ref();
+        let leaving = leaving.map_or(&[][..], |leaving| &leaving.hand_over.leaving);
+        (self.replication.replicas.attached())
+            .filter(|(id, replica)| replica.phase == Phase::Online && !leaving.contains(id))
+            .max_by_key(|(id, replica)| (replica.acked, std::cmp::Reverse(*id)))
+            .map(|(id, _)| id)
     }
 
     /// Another node serves what this one served.
@@ -66,18 +90,41 @@ impl Engine {
             .is_none_or(|cluster| !cluster.is_master() || cluster.my_slots().is_empty())
     }
 
-    /// Asks the best replica, again if it did not take over in time.
+    /// No replica is left that could take over, nor has one just begun to.
+    pub(super) fn nobody_takes_over(&mut self, now: Now) -> bool {
+        let anyone = self.best_replica().is_some();
+        let begun = self.hand_over_in_progress();
+        let Some(leaving) = &mut self.replication.leaving else {
+            return true;
+        };
+        if anyone {
+            leaving.hand_over.alone_since = None;
+            return false;
+        }
+        let since = *(leaving.hand_over.alone_since).get_or_insert(now.mono_ms());
+        if begun && now.mono_ms() < since + GRACE_MS {
+            return false;
+        }
+        let text = "No replica is left that could take over: leaving without a hand-over";
+        self.log(Level::Warning, text);
+        true
+    }
+
+    /// Asks the best replica; again if it did not take over in time, and another one if it is
+    /// gone.
     pub(super) fn step_hand_over(&mut self, now: Now) {
-        let asked = self
-            .replication
-            .leaving
-            .as_ref()
-            .and_then(|leaving| leaving.hand_over.as_ref());
-        if asked.is_some_and(|hand_over| now.mono_ms() < hand_over.again_at) {
-            return;
+        let leaving = self.replication.leaving.as_ref();
+        if let Some(asked) = leaving.and_then(|leaving| leaving.hand_over.asked.as_ref()) {
+            let is_online = |replica: &Replica| replica.phase == Phase::Online;
+            let is_there = (self.replication.replicas)
+                .of(asked.replica)
+                .is_some_and(is_online);
+            if is_there && now.mono_ms() < asked.again_at {
+                return;
+            }
         }
         self.end_hand_over();
-        let Some((to, _)) = self.best_replica() else {
+        let Some((replica, (to, _))) = self.successor().zip(self.best_replica()) else {
             return;
         };
         self.log(
@@ -87,19 +134,19 @@ impl Engine {
         let link = self.replication.enquiry_links(1);
         let from = self.config.bind_source_addr;
         self.link(link, LinkOp::Open { to, from });
-        let again_at = now.mono_ms() + PATIENCE_MS;
         if let Some(leaving) = &mut self.replication.leaving {
-            leaving.hand_over = Some(HandOver {
+            leaving.hand_over.asked = Some(Asked {
+                replica,
                 link: Some(link),
-                again_at,
+                again_at: now.mono_ms() + PATIENCE_MS,
             });
         }
     }
 
     pub(super) fn end_hand_over(&mut self) {
         let leaving = self.replication.leaving.as_mut();
-        let asked = leaving.and_then(|leaving| leaving.hand_over.take());
-        if let Some(link) = asked.and_then(|hand_over| hand_over.link) {
+        let asked = leaving.and_then(|leaving| leaving.hand_over.asked.take());
+        if let Some(link) = asked.and_then(|asked| asked.link) {
             self.link(link, LinkOp::Close);
         }
     }
@@ -114,11 +161,15 @@ impl Engine {
         let Some(leaving) = &mut self.replication.leaving else {
             return false;
         };
-        if leaving
-            .hand_over
-            .as_ref()
-            .is_none_or(|hand_over| hand_over.link != Some(link))
-        {
+        let HandOver {
+            asked: Some(asked),
+            leaving,
+            ..
+        } = &mut leaving.hand_over
+        else {
+            return false;
+        };
+        if asked.link != Some(link) {
             return false;
         }
         match event {
@@ -127,15 +178,18 @@ impl Engine {
                 self.link(link, LinkOp::Send(request));
             }
             LinkEvent::Bytes(bytes) => {
-                let text = bytes.escape_ascii();
+                let text = bytes.escape_ascii().to_string();
+                if text.contains(LEAVES_TOO) {
+                    leaving.push(asked.replica);
+                    asked.again_at = now.mono_ms();
+                } else if text.contains("-ERR") {
+                    asked.again_at = now.mono_ms() + PAUSE_MS;
+                }
                 self.log(Level::Notice, format!("The replica answers: {text}"));
             }
             LinkEvent::Closed { reason } => {
-                let again_at = now.mono_ms() + 1000;
-                leaving.hand_over = Some(HandOver {
-                    link: None,
-                    again_at,
-                });
+                asked.link = None;
+                asked.again_at = now.mono_ms() + PAUSE_MS;
                 self.log(
                     Level::Warning,
                     format!("The replica cannot be asked: {reason}"),
@@ -143,6 +197,11 @@ impl Engine {
             }
         }
         true
+    }
+
+    /// Why this node does not take over from its master, if so: it leaves.
+    pub(in crate::engine) fn refuses_take_over(&self) -> Option<&'static str> {
+        (self.is_replica && self.replication.leaving.is_some()).then_some(LEAVES_TOO)
     }
 
     fn hand_over_request(&self) -> Bytes {
