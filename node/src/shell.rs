@@ -1,5 +1,6 @@
 //! The shell: sockets, files, the clock and randomness. Everything that the engine is kept from.
 
+mod accept;
 mod carry_out;
 mod client;
 mod clock;
@@ -12,6 +13,7 @@ mod log;
 mod outbox;
 mod places;
 mod ready;
+mod send;
 mod socket;
 mod start;
 mod system;

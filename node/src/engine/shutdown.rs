@@ -80,7 +80,7 @@ impl Engine {
             self.out(Output::Exit(1));
             return;
         }
-        self.log(Level::Warning, "Received SIGTERM scheduling shutdown...");
+        self.log(Level::Warning, "User requested shutdown...");
         self.leave(None, ShutdownRequest::default(), now);
     }
 

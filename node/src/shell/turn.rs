@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::task::{Context, Poll, Waker};
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::signal::unix::Signal;
 use tokio::time::{Instant, Sleep};
 
@@ -19,14 +19,11 @@ use super::data_file::{Answer, Piece, SnapshotWriter};
 use super::files::NodesFile;
 use super::health::Board;
 use super::link::{Link, News};
-use super::listen;
 use super::log::Log;
 use super::places::Places;
 use super::ready::{ReadyQueue, Token};
-use super::socket::Socket;
-use super::system::reason;
 use crate::engine::Engine;
-use crate::io::{DiskEvent, LinkEvent, LinkId, Peer, SessionId};
+use crate::io::{DiskEvent, LinkEvent, LinkId, SessionId};
 use crate::resp::Reply;
 
 /// What is read at once.
@@ -34,9 +31,7 @@ pub(super) const READ_BYTES: usize = 64 << 10;
 /// A turn takes in no one else after so long ...
 const TURN_US: u64 = 5000;
 /// ... or once so much is to be sent.
-const TURN_REPLY_BYTES: usize = 1 << 20;
-/// Connections accepted at once.
-const ACCEPTS: usize = 64;
+pub(super) const TURN_REPLY_BYTES: usize = 1 << 20;
 /// The loop looks around at least this often.
 const HOUSEKEEPING_MS: u64 = 100;
 /// A connection that was asked to close has so long to take what it was sent.
@@ -95,7 +90,7 @@ pub(super) struct Turn {
     buffer: Box<[u8]>,
     pub(super) reply: Reply,
     /// Clients with a reply in `reply`.
-    replied: Vec<usize>,
+    pub(super) replied: Vec<usize>,
     /// Clients and links that got something into their outbox.
     pub(super) pushed: Vec<usize>,
     pub(super) sent: Vec<usize>,
@@ -264,80 +259,6 @@ impl Shell {
         }
     }
 
-    fn accept_clients(&mut self, index: usize) {
-        for _ in 0..ACCEPTS {
-            let Some(stream) = self.accept(Token::Listener(index)) else {
-                return;
-            };
-            self.welcome(stream);
-        }
-        self.turn.serve_later(Token::Listener(index));
-    }
-
-    fn welcome(&mut self, stream: TcpStream) {
-        let _ = listen::prepare(&stream, self.keepalive_secs);
-        let (Ok(remote), Ok(local)) = (stream.peer_addr(), stream.local_addr()) else {
-            // It has left already.
-            return;
-        };
-        let peer = Peer { remote, local };
-        match self.engine.open(peer, self.clock.now()) {
-            Err(refusal) => {
-                // Best effort: it is closed in any case.
-                let _ = stream.try_write(&refusal);
-            }
-            Ok(session) => {
-                let place = self.clients.next();
-                let waker = self.queue.waker(Token::Client(place));
-                self.by_session.insert(session.id, place);
-                self.clients
-                    .insert(Client::new(Socket::new(stream, waker), session));
-                self.turn.serve_later(Token::Client(place));
-            }
-        }
-    }
-
-    fn accept_links(&mut self, index: usize) {
-        for _ in 0..ACCEPTS {
-            let Some(stream) = self.accept(Token::BusListener(index)) else {
-                return;
-            };
-            let _ = listen::prepare(&stream, self.keepalive_secs);
-            let (Ok(remote), Ok(local)) = (stream.peer_addr(), stream.local_addr()) else {
-                continue;
-            };
-            let id = self
-                .engine
-                .accept_bus(Peer { remote, local }, self.clock.now());
-            let place = self.links.next();
-            let waker = self.queue.waker(Token::Link(place));
-            self.links.insert(Link::accepted(id, stream, waker));
-            self.by_link.insert(id, place);
-            self.turn.serve_later(Token::Link(place));
-        }
-        self.turn.serve_later(Token::BusListener(index));
-    }
-
-    /// The next connection that waits there. After an error (no file descriptor is left) it is
-    /// tried again at the next housekeeping.
-    fn accept(&mut self, token: Token) -> Option<TcpStream> {
-        let listener = match token {
-            Token::Listener(index) => self.listeners.get(index)?,
-            Token::BusListener(index) => self.bus_listeners.get(index)?,
-            _ => return None,
-        };
-        let mut context = Context::from_waker(&listener.waker);
-        match listener.socket.poll_accept(&mut context) {
-            Poll::Pending => None,
-            Poll::Ready(Ok((stream, _))) => Some(stream),
-            Poll::Ready(Err(error)) => {
-                let text = format!("Error accepting a connection: {}", reason(&error));
-                self.log.warning(&text);
-                None
-            }
-        }
-    }
-
     fn take_signals(&mut self) {
         let mut context = Context::from_waker(&self.signals.waker);
         let mut asked = false;
@@ -381,97 +302,17 @@ impl Shell {
                 self.turn.serve_later(Token::Files);
                 return;
             }
-            Piece::End => self.engine.on_disk(DiskEvent::LoadEnd, now),
+            Piece::End => {
+                self.engine.on_disk(DiskEvent::LoadEnd, now);
+                // What it has to say of the file comes first.
+                self.carry_out();
+                if self.turn.exit.is_none() {
+                    self.log.notice("Ready to accept connections");
+                }
+            }
             Piece::Failed(reason) => self.engine.on_disk(DiskEvent::LoadFailed(&reason), now),
         }
         self.files.loading = None;
-    }
-
-    fn send_replies(&mut self) {
-        let turn = &mut self.turn;
-        for place in turn.replied.drain(..) {
-            let Some(client) = self.clients.get_mut(place) else {
-                continue;
-            };
-            if let Some(range) = client.pending.take() {
-                client.socket.send(&turn.reply.bytes()[range]);
-            }
-            if !client.socket.outbox.is_empty() || client.socket.is_broken() {
-                turn.pushed.push(place);
-            }
-        }
-        if turn.reply.len() > 2 * TURN_REPLY_BYTES {
-            turn.reply = Reply::new();
-        } else {
-            turn.reply.clear();
-        }
-    }
-
-    /// Sends what was pushed, and tells the engine how much of it is left: true when
-    /// something waits for that (a walk at its bound) and goes on in another turn.
-    fn send_pushes(&mut self) -> bool {
-        let now = self.clock.now();
-        let mut told = false;
-        for place in std::mem::take(&mut self.turn.pushed) {
-            let Some(client) = self.clients.get_mut(place) else {
-                continue;
-            };
-            client.socket.flush();
-            if client.socket.is_broken() {
-                self.remove_client(place);
-                continue;
-            }
-            let unsent = client.socket.outbox.len();
-            if unsent == 0 && client.closing_since.is_some() {
-                self.turn.closing.push(place);
-            }
-            // The engine counts what it pushes by itself: it is told even when all has left.
-            if let Some(session) = &client.session {
-                client.reported = unsent;
-                self.engine.on_sent(session.id, unsent, now);
-                told = self.engine.waits_for_sent();
-            }
-        }
-        for place in std::mem::take(&mut self.turn.sent) {
-            let Some(link) = self.links.get_mut(place) else {
-                continue;
-            };
-            link.flush();
-            if link.closing_since.is_some() && link.is_done() {
-                let id = link.id;
-                self.links.remove(place);
-                self.by_link.remove(&id);
-            }
-        }
-        told
-    }
-
-    /// Closes clients that have what they were sent; the others get their time.
-    fn close_finished(&mut self) {
-        let now = self.clock.now();
-        for place in std::mem::take(&mut self.turn.closing) {
-            let Some(client) = self.clients.get_mut(place) else {
-                continue;
-            };
-            client.closing_since.get_or_insert(now.mono_ms());
-            if let Some(session) = client.session.take() {
-                self.by_session.remove(&session.id);
-                self.engine.close(session, now);
-            }
-            if client.socket.outbox.is_empty() {
-                self.remove_client(place);
-            }
-        }
-    }
-
-    pub(super) fn remove_client(&mut self, place: usize) {
-        let Some(client) = self.clients.remove(place) else {
-            return;
-        };
-        if let Some(session) = client.session {
-            self.by_session.remove(&session.id);
-            self.engine.close(session, self.clock.now());
-        }
     }
 
     fn housekeep(&mut self) {

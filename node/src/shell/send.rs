@@ -1,0 +1,93 @@
+//! The end of a turn: replies and pushes leave, connections that are done with are closed.
+
+use super::turn::{Shell, TURN_REPLY_BYTES};
+use crate::resp::Reply;
+
+impl Shell {
+    pub(super) fn send_replies(&mut self) {
+        let turn = &mut self.turn;
+        for place in turn.replied.drain(..) {
+            let Some(client) = self.clients.get_mut(place) else {
+                continue;
+            };
+            if let Some(range) = client.pending.take() {
+                client.socket.send(&turn.reply.bytes()[range]);
+            }
+            if !client.socket.outbox.is_empty() || client.socket.is_broken() {
+                turn.pushed.push(place);
+            }
+        }
+        if turn.reply.len() > 2 * TURN_REPLY_BYTES {
+            turn.reply = Reply::new();
+        } else {
+            turn.reply.clear();
+        }
+    }
+
+    /// Sends what was pushed, and tells the engine how much of it is left: true when
+    /// something waits for that (a walk at its bound) and goes on in another turn.
+    pub(super) fn send_pushes(&mut self) -> bool {
+        let now = self.clock.now();
+        let mut told = false;
+        for place in std::mem::take(&mut self.turn.pushed) {
+            let Some(client) = self.clients.get_mut(place) else {
+                continue;
+            };
+            client.socket.flush();
+            if client.socket.is_broken() {
+                self.remove_client(place);
+                continue;
+            }
+            let unsent = client.socket.outbox.len();
+            if unsent == 0 && client.closing_since.is_some() {
+                self.turn.closing.push(place);
+            }
+            // The engine counts what it pushes by itself: it is told even when all has left.
+            if let Some(session) = &client.session {
+                client.reported = unsent;
+                self.engine.on_sent(session.id, unsent, now);
+                told = self.engine.waits_for_sent();
+            }
+        }
+        for place in std::mem::take(&mut self.turn.sent) {
+            let Some(link) = self.links.get_mut(place) else {
+                continue;
+            };
+            link.flush();
+            if link.closing_since.is_some() && link.is_done() {
+                let id = link.id;
+                self.links.remove(place);
+                self.by_link.remove(&id);
+            }
+        }
+        told
+    }
+
+    /// Closes clients that have what they were sent; the others get their time.
+    pub(super) fn close_finished(&mut self) {
+        let now = self.clock.now();
+        for place in std::mem::take(&mut self.turn.closing) {
+            let Some(client) = self.clients.get_mut(place) else {
+                continue;
+            };
+            client.closing_since.get_or_insert(now.mono_ms());
+            if let Some(session) = client.session.take() {
+                self.by_session.remove(&session.id);
+                self.engine.close(session, now);
+            }
+            if client.socket.outbox.is_empty() {
+                self.remove_client(place);
+            }
+        }
+    }
+
+    pub(super) fn remove_client(&mut self, place: usize) {
+        let Some(client) = self.clients.remove(place) else {
+            return;
+        };
+        if let Some(session) = client.session {
+            self.by_session.remove(&session.id);
+            self.engine.close(session, self.clock.now());
+        }
+    }
+}
