@@ -11,21 +11,28 @@ impl Cluster {
             .fold(self.current_epoch, Epoch::max)
     }
 
-    /// Takes a new config epoch without asking: for CLUSTER BUMPEPOCH, TAKEOVER and imported slots.
-    /// False when ours is the highest already.
+    /// Takes a new config epoch without asking: for CLUSTER BUMPEPOCH and imported slots. False when
+    /// ours is the highest already.
     pub(super) fn bump_epoch(&mut self) -> bool {
         let highest = self.highest_epoch();
         let mine = self.nodes.me().config_epoch;
         if mine != Epoch::ZERO && mine == highest {
             return false;
         }
-        self.current_epoch = highest.next();
+        self.take_highest_epoch();
+        true
+    }
+
+    /// Takes a config epoch above all that this node knows of, without asking: for TAKEOVER. A
+    /// replica has none of its own to keep: after a restart it has its master's, and whoever claims
+    /// its slots under that is believed by nobody.
+    pub(super) fn take_highest_epoch(&mut self) {
+        self.current_epoch = self.highest_epoch().next();
         self.take_epoch(self.current_epoch);
         self.log(
             Level::Warning,
             format!("New configEpoch set to {}", self.current_epoch),
         );
-        true
     }
 
     pub(super) fn take_epoch(&mut self, epoch: Epoch) {

@@ -96,7 +96,11 @@ impl Cluster {
             self.nodes[r].flags.0
         );
         self.log(Level::Debug, text);
+        let now = Moment::of(self.now);
         let node = &mut self.nodes[r];
+        // Nobody pings it any more: what was asked last goes on waiting for its answer, for those
+        // who want to know since when nothing was heard of it.
+        node.ping_sent.get_or_insert(now);
         node.flags.set(Flags::NO_ADDRESS);
         node.ip = None;
         node.port = 0;

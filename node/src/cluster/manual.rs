@@ -37,7 +37,7 @@ impl Cluster {
         match how {
             Failover::Takeover => {
                 self.log(Level::Warning, "Taking over the master (user request).");
-                self.bump_epoch();
+                self.take_highest_epoch();
                 self.replace_master(master);
             }
             Failover::Force => {

@@ -251,3 +251,22 @@ fn who_follows_a_new_owner_is_known_to_all_at_once() {
         }
     }
 }
+
+#[test]
+fn a_take_over_after_a_restart_claims_in_a_new_epoch() {
+    let mut world = World::formed(3, 3);
+    let epoch = |world: &World, i: usize| world.members[i].cluster.my_config_epoch();
+    let (latest, replica) = (0, 3);
+    assert!(world.request(latest, ClusterRequest::BumpEpoch).contains("BUMPED"));
+    world.run(3000);
+    world.kill(replica);
+    world.restart(replica);
+    world.run(3000);
+    world.kill(latest);
+    assert_eq!(world.failover(replica, Failover::Takeover), "+OK\r\n");
+    assert!(epoch(&world, replica) > epoch(&world, latest));
+    for i in (0..6).filter(|&i| i != latest) {
+        let line = world.line(i, replica);
+        assert!(!line.ends_with("connected"), "node {i}: {line}");
+    }
+}
