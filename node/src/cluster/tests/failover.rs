@@ -257,7 +257,11 @@ fn a_take_over_after_a_restart_claims_in_a_new_epoch() {
     let mut world = World::formed(3, 3);
     let epoch = |world: &World, i: usize| world.members[i].cluster.my_config_epoch();
     let (latest, replica) = (0, 3);
-    assert!(world.request(latest, ClusterRequest::BumpEpoch).contains("BUMPED"));
+    assert!(
+        world
+            .request(latest, ClusterRequest::BumpEpoch)
+            .contains("BUMPED")
+    );
     world.run(3000);
     world.kill(replica);
     world.restart(replica);
