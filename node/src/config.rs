@@ -3,6 +3,8 @@
 
 mod change;
 mod directive;
+#[cfg(test)]
+mod docs;
 mod fixed;
 mod lists;
 mod load;
@@ -63,6 +65,10 @@ pub struct Config {
     pub repl_timeout: u64,
     /// Seconds between the PINGs that a master sends down its stream.
     pub repl_ping_replica_period: u64,
+    /// Seconds that a full sync waits for more replicas to share it.
+    pub repl_diskless_sync_delay: u64,
+    /// With so many it does not wait longer; 0 for no such number.
+    pub repl_diskless_sync_max_replicas: usize,
     /// Whether a replica refuses writes.
     pub replica_read_only: bool,
     /// Whether a replica without its master answers reads.
@@ -77,8 +83,14 @@ pub struct Config {
     pub maxmemory: u64,
     /// When a snapshot is made by itself.
     pub save: Vec<SavePoint>,
+    /// Whether keys and values are packed in snapshots and full syncs.
+    pub rdbcompression: bool,
     /// The snapshot's file name.
     pub dbfilename: String,
+    /// The longest argument of a request, and the longest string, in bytes.
+    pub proto_max_bulk_len: usize,
+    /// Keep the kernel from giving this process huge pages by itself.
+    pub disable_thp: bool,
     /// Seconds that a shutdown waits for replicas.
     pub shutdown_timeout: u64,
     /// On shutdown, hand over to the best replica first (ours; the operator sets it).
@@ -219,6 +231,8 @@ impl Default for Config {
             repl_backlog_size: 1 << 20,
             repl_timeout: 60,
             repl_ping_replica_period: 10,
+            repl_diskless_sync_delay: 0,
+            repl_diskless_sync_max_replicas: 0,
             replica_read_only: true,
             replica_serve_stale_data: true,
             replica_priority: 100,
@@ -226,7 +240,10 @@ impl Default for Config {
             min_replicas_max_lag: 10,
             maxmemory: 0,
             save: vec![point(3600, 1), point(300, 100), point(60, 10_000)],
+            rdbcompression: true,
             dbfilename: "dump.rdb".to_owned(),
+            proto_max_bulk_len: 512 << 20,
+            disable_thp: false,
             shutdown_timeout: 10,
             shutdown_handover: false,
             enable_protected_configs: Gate::No,

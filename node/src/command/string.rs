@@ -16,7 +16,9 @@ mod set;
 mod setex;
 mod setrange;
 
-use super::Spec;
+use super::parse::STRING_TOO_LONG;
+use super::{Exec, Refused, Spec};
+use crate::session::SessionRole;
 
 /// The commands of this group.
 pub(super) const COMMANDS: &[&Spec] = &[
@@ -44,5 +46,12 @@ pub(super) const COMMANDS: &[&Spec] = &[
     &setrange::SETRANGE,
 ];
 
-/// The longest string, in bytes: Redis's default of `proto-max-bulk-len`.
-const STRING_MAX: usize = 512 << 20;
+/// Refuses a string that would be longer than `proto-max-bulk-len`; what the master has done is
+/// repeated whatever its length.
+fn check_length(exec: &Exec<'_>, length: usize) -> Result<(), Refused> {
+    let most = exec.node.config.proto_max_bulk_len;
+    if length > most && exec.session.role != SessionRole::Master {
+        return Err(STRING_TOO_LONG);
+    }
+    Ok(())
+}

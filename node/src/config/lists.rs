@@ -44,6 +44,29 @@ fn set_save(config: &mut Config, words: &[Vec<u8>]) -> Result<(), Invalid> {
     Ok(())
 }
 
+/// `proto-max-bulk-len 512mb`. A whole request has to fit into client-query-buffer-limit, so more
+/// than that would promise too much.
+pub(super) const BULK_LENGTH: Kind = Kind::Own {
+    set: set_bulk_length,
+    show: |config| config.proto_max_bulk_len.to_string(),
+    lines: |config| vec![value::with_unit(config.proto_max_bulk_len as u64)],
+};
+
+fn set_bulk_length(config: &mut Config, words: &[Vec<u8>]) -> Result<(), Invalid> {
+    const MIN: u64 = 1 << 20;
+    const MAX: u64 = 1 << 30;
+    let [word] = words else {
+        return Err(value::wrong_count());
+    };
+    let bytes = value::memory(word)?;
+    if !(MIN..=MAX).contains(&bytes) {
+        let text = format!("argument must be between {MIN} and {MAX} inclusive");
+        return Err(Invalid(text));
+    }
+    config.proto_max_bulk_len = bytes as usize;
+    Ok(())
+}
+
 /// `client-output-buffer-limit normal 0 0 0 replica 256mb 64mb 60`; classes not named keep theirs.
 pub(super) const OUTPUT_LIMITS: Kind = Kind::Own {
     set: set_output_limits,

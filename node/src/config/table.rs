@@ -177,6 +177,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     of("databases", AtStart, number!(databases: usize, 1, INT_MAX)),
     of("dbfilename", Protected, text!(dbfilename, file_name)),
     of("dir", Protected, text!(dir, not_empty)),
+    of("disable-thp", AtStart, yes_no!(disable_thp)),
     of("enable-debug-command", AtStart, gate!(enable_debug_command)),
     of(
         "enable-protected-configs",
@@ -223,10 +224,22 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     of("pidfile", AtStart, text!(pidfile)),
     of("port", Always, number!(port: u16, 0, 65535)),
     of("protected-mode", Always, yes_no!(protected_mode)),
+    of("proto-max-bulk-len", Always, lists::BULK_LENGTH),
+    of("rdbcompression", Always, yes_no!(rdbcompression)),
     of(
         "repl-backlog-size",
         Always,
         memory!(repl_backlog_size: usize, 16 << 10),
+    ),
+    of(
+        "repl-diskless-sync-delay",
+        Always,
+        number!(repl_diskless_sync_delay: u64, 0, INT_MAX),
+    ),
+    of(
+        "repl-diskless-sync-max-replicas",
+        Always,
+        number!(repl_diskless_sync_max_replicas: usize, 0, INT_MAX),
     ),
     of(
         "repl-ping-replica-period",

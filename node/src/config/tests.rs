@@ -76,6 +76,7 @@ fn every_directive_sets_its_own_field_and_no_other() {
                 "save" => "1 2 3 4".to_owned(),
                 "bind-source-addr" => "127.0.0.9".to_owned(),
                 "client-output-buffer-limit" => "normal 1 0 0 replica 4kb 5mb 6".to_owned(),
+                "proto-max-bulk-len" => "5mb".to_owned(),
                 other => panic!("no value for {other}"),
             },
         };
@@ -241,7 +242,7 @@ fn errors_name_the_place_and_the_reason() {
         ("enable-module-command yes", "there are no modules"),
         (
             "repl-diskless-load swapdb",
-            "'repl-diskless-load' is not supported",
+            "'repl-diskless-load' can only be 'flush-before-load'",
         ),
         ("dbfilename a/b", "it can't be a path"),
     ];

@@ -3,7 +3,7 @@
 use crate::command::resolve;
 use crate::data::Expiry;
 use crate::engine::Engine;
-use crate::engine::requests::{BULK_MAX, REQUEST_MAX};
+use crate::engine::requests::REQUEST_MAX;
 use crate::io::{Peer, SessionId};
 use crate::resp::{Args, BATCH_MAX, Batch, Decoder, Limits, Reply};
 use crate::session::{Session, SessionRole};
@@ -36,7 +36,8 @@ impl Engine {
         batch: &mut Batch,
     ) -> Result<usize, String> {
         let limits = Limits {
-            bulk_max: BULK_MAX,
+            // What the master accepted is not refused here.
+            bulk_max: REQUEST_MAX,
             request_max: REQUEST_MAX,
             authenticated: true,
         };

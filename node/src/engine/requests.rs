@@ -16,8 +16,6 @@ const TURN_INPUT: usize = 64 * 1024;
 /// ... or of replies.
 const TURN_REPLY: usize = 1024 * 1024;
 
-/// The longest argument (`proto-max-bulk-len`).
-pub(super) const BULK_MAX: usize = 512 * 1024 * 1024;
 /// The longest request (`client-query-buffer-limit`).
 pub(super) const REQUEST_MAX: usize = 1024 * 1024 * 1024;
 
@@ -108,7 +106,7 @@ impl Engine {
         loop {
             let rest = &input[consumed..];
             let limits = Limits {
-                bulk_max: BULK_MAX,
+                bulk_max: self.config.proto_max_bulk_len,
                 request_max: REQUEST_MAX,
                 authenticated: session.authenticated,
             };

@@ -324,6 +324,7 @@ impl Engine {
             return;
         }
         replica.phase = Phase::WaitsForWalk;
+        replica.waits_since = now.mono_ms();
         replica.plain_sync = plain;
         session.role = SessionRole::Replica;
         self.log(

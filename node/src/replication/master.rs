@@ -30,6 +30,8 @@ pub struct Replica {
     pub acked: u64,
     /// When it did, or when it came online, in milliseconds of the monotonic scale.
     pub heard_at: u64,
+    /// When it asked for a full sync, in milliseconds of the monotonic scale.
+    pub waits_since: u64,
     /// Bytes that were pushed and have not left yet.
     pub unsent: usize,
     /// The stream since the offset of its payload, until it may be sent.
@@ -101,6 +103,7 @@ impl Replica {
             phase: Phase::Handshake,
             acked: 0,
             heard_at: now_ms,
+            waits_since: now_ms,
             unsent: 0,
             held: Vec::new(),
             held_len: 0,
@@ -240,6 +243,14 @@ impl Replicas {
             }
         }
         online
+    }
+
+    /// How long somebody waits for a full sync to begin, in milliseconds.
+    #[must_use]
+    pub fn longest_wait(&self, now_ms: u64) -> u64 {
+        let waiting = (self.all.values()).filter(|replica| replica.phase == Phase::WaitsForWalk);
+        let since = waiting.map(|replica| replica.waits_since).min();
+        since.map_or(0, |since| now_ms.saturating_sub(since))
     }
 
     /// Those that are beyond the output limit, and how many bytes wait for each.

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::thread::disable_transparent_huge_pages;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::clock::Clock;
@@ -46,6 +47,10 @@ pub(super) fn prepare(mut config: Config, file: Option<&Path>) -> Result<Prepare
         .map_err(|e| failed(&format!("Can't chdir to '{directory}'"), &e))?;
     let current = env::current_dir().map_err(|e| failed("Can't name the working directory", &e))?;
     config.dir = current.to_string_lossy().into_owned();
+    if config.disable_thp {
+        disable_transparent_huge_pages(true)
+            .map_err(|e| failed("Can't disable transparent huge pages", &e.into()))?;
+    }
     let log = Log::new(config.loglevel, &config.logfile);
     log.check()
         .map_err(|e| failed(&format!("Can't open the log file {}", config.logfile), &e))?;

@@ -57,6 +57,42 @@ fn get(world: &mut World, host: usize, key: &str) -> String {
 }
 
 #[test]
+fn replicas_that_come_within_the_delay_share_one_sync() {
+    let mut world = World::new();
+    let delayed = Config {
+        repl_diskless_sync_delay: 5,
+        ..config(7000)
+    };
+    world.start(delayed, None);
+    let client = world.connect(0);
+    world.call(0, client, &["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+    let id = world.call(0, client, &["CLUSTER", "MYID"]);
+    let id = id.lines().nth(1).expect("an id").to_owned();
+    for (host, port) in [(1, 7001), (2, 7002)] {
+        world.start(config(port), None);
+        let client = world.connect(host);
+        world.call(host, client, &["CLUSTER", "MEET", "127.0.0.1", "7000"]);
+        world.until("the replica follows", |world| {
+            world
+                .call(host, client, &["CLUSTER", "REPLICATE", &id])
+                .starts_with("+OK")
+        });
+    }
+    world.until("both are in sync", |world| {
+        (1..3).all(|host| world.info(host, "master_link_status") == "up")
+    });
+    let log = &world.hosts[0].log;
+    let sent = log
+        .iter()
+        .filter(|line| line.starts_with("Sending the data set at"));
+    let sent: Vec<_> = sent.collect();
+    assert!(
+        matches!(sent.as_slice(), [one] if one.ends_with("to 2 replicas")),
+        "{log:?}"
+    );
+}
+
+#[test]
 fn a_replica_follows_and_continues_after_a_cut() {
     let mut world = pair();
     let client = world.connect(0);

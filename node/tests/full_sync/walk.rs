@@ -84,6 +84,8 @@ impl Writer {
 
 fn master(world: &mut World) -> Writer {
     let config = Config {
+        // Bytes are counted.
+        rdbcompression: false,
         save: Vec::new(),
         ..Config::default()
     };

@@ -48,3 +48,22 @@ fn the_port_moves_and_connections_stay() {
     assert_eq!(client.text(&["PING"]), "PONG");
     assert!(std::net::TcpStream::connect(("127.0.0.1", node.port)).is_err());
 }
+
+#[test]
+fn huge_pages_are_disabled_on_demand() {
+    let directory = Directory::new();
+    let enabled = |directives: &[&str]| {
+        let node = Node::start(&directory, directives);
+        let info = node.client().text(&["INFO", "server"]);
+        let pid = info
+            .lines()
+            .find_map(|line| line.strip_prefix("process_id:"));
+        let status = fs::read_to_string(format!("/proc/{}/status", pid.unwrap())).unwrap();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("THP_enabled:"));
+        line.map(|value| value.trim().to_owned())
+    };
+    assert_eq!(enabled(&["--disable-thp", "yes"]).as_deref(), Some("0"));
+    assert_eq!(enabled(&[]).as_deref(), Some("1"));
+}

@@ -110,6 +110,42 @@ fn redis_follows_our_node_through_a_sync_under_writes() {
     assert_eq!(master.info("connected_slaves"), "1");
 }
 
+#[test]
+fn redis_loads_what_our_node_packs() {
+    let master = Server::node(&[]);
+    let mut client = master.client();
+    let words = ["alpha ", "beta ", "gamma-", "0123456789", "z"];
+    let value = |number: usize| -> String {
+        let word = |n: usize| words[(number * 7 + n * n * (number % 11)) % words.len()];
+        (0..number % 600).map(word).collect()
+    };
+    each(&mut client, 0..3000, |number, batch| {
+        let key = format!("key of which all begin the same, and this is number {number}");
+        encode_command(batch, &["SET", &key, &value(number)]);
+    });
+    let port = master.port.to_string();
+    let replica = Server::redis(&["--replicaof", "127.0.0.1", &port]);
+    replica.until("the replica is in sync", || {
+        replica.info("master_link_status") == "up"
+    });
+    let mut client = replica.client();
+    for number in 0..3000 {
+        let key = format!("key of which all begin the same, and this is number {number}");
+        let found = client.call(&["GET", &key]);
+        assert_eq!(found, ReplyValue::Bulk(value(number).into()), "{number}");
+    }
+    let plain: usize = (0..3000).map(|number| value(number).len()).sum();
+    let log = master.log();
+    let sent = log
+        .lines()
+        .find_map(|line| line.split("3000 keys, ").nth(1));
+    let sent = sent.and_then(|rest| rest.split(' ').next()?.parse::<usize>().ok());
+    assert!(
+        sent.is_some_and(|sent| sent < plain / 2),
+        "{sent:?} of {plain}"
+    );
+}
+
 /// A master of all slots and a replica of it, as two processes of one cluster.
 fn join(master: &Server, replica: &Server) {
     let (mut first, mut second) = (master.client(), replica.client());

@@ -1,7 +1,6 @@
 //! APPEND and STRLEN.
 
-use super::STRING_MAX;
-use crate::command::parse::STRING_TOO_LONG;
+use super::check_length;
 use crate::command::spec::Flag::{DenyOom, Fast, ReadOnly, Write};
 use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
 use crate::command::{Effect, Exec, Refused};
@@ -35,9 +34,7 @@ fn append(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Eff
         .data
         .peek(db, &key)
         .map_or(0, |entry| entry.str().len());
-    if length + tail.len() > STRING_MAX {
-        return Err(STRING_TOO_LONG);
-    }
+    check_length(exec, length + tail.len())?;
     let length = exec.data.append(db, &key, tail);
     reply.integer(length as i64);
     Ok(Effect::AsWritten)

@@ -1,6 +1,5 @@
 //! LCS: the longest common subsequence of two strings.
 
-use super::STRING_MAX;
 use crate::command::parse::{SYNTAX, integer};
 use crate::command::spec::Flag::ReadOnly;
 use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
@@ -54,7 +53,7 @@ fn lcs(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect
     let (a, b) = (string(1), string(2));
     let options = parse(args)?;
     let cells = (a.len() as u64 + 1).saturating_mul(b.len() as u64 + 1);
-    if cells.saturating_mul(4) > STRING_MAX as u64 {
+    if cells.saturating_mul(4) > exec.node.config.proto_max_bulk_len as u64 {
         return Err(Refused::new(
             "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len",
         ));

@@ -1,7 +1,7 @@
 //! SETRANGE.
 
-use super::STRING_MAX;
-use crate::command::parse::{OFFSET_OUT_OF_RANGE, STRING_TOO_LONG, integer};
+use super::check_length;
+use crate::command::parse::{OFFSET_OUT_OF_RANGE, integer};
 use crate::command::spec::Flag::{DenyOom, Write};
 use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
 use crate::command::{Effect, Exec, Refused};
@@ -31,9 +31,7 @@ fn setrange(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<E
         reply.integer(entry.map_or(0, |entry| entry.str().len()) as i64);
         return Ok(Effect::None);
     }
-    if offset.saturating_add(value.len()) > STRING_MAX {
-        return Err(STRING_TOO_LONG);
-    }
+    check_length(exec, offset.saturating_add(value.len()))?;
     let length = exec.data.set_range(db, &key, offset, value);
     reply.integer(length as i64);
     Ok(Effect::AsWritten)

@@ -4,6 +4,7 @@ use std::any::Any;
 
 use bytes::Bytes;
 
+use crate::config::Config;
 use crate::data::WalkState;
 use crate::engine::Engine;
 use crate::io::{DiskOp, Level, Output, SessionId};
@@ -65,8 +66,16 @@ impl Engine {
     }
 
     fn start_wanted_walk(&mut self, now: Now) {
+        let Config {
+            repl_diskless_sync_delay: delay,
+            repl_diskless_sync_max_replicas: enough,
+            ..
+        } = self.config;
         let sessions = self.replication.replicas.in_phase(Phase::WaitsForWalk);
-        if !sessions.is_empty() {
+        let waited = self.replication.replicas.longest_wait(now.mono_ms());
+        // Who comes within the delay shares the walk of the first.
+        let late = waited >= delay * 1000 || (enough > 0 && sessions.len() >= enough);
+        if !sessions.is_empty() && late {
             self.start_sync(sessions, now);
         } else if self.replication.snapshots.stage() == Some(Stage::Open) {
             self.replication.snapshots.walking();
@@ -117,7 +126,8 @@ impl Engine {
             second: stream.second().map(|(id, end)| (id.to_string(), end)),
         };
         let memory = self.data.stats().memory as u64;
-        let writer = RdbWriter::new(&history, now.unix_ms() / 1000, memory, UNSENT_BOUND);
+        let writer = RdbWriter::new(&history, now.unix_ms() / 1000, memory, UNSENT_BOUND)
+            .packing(self.config.rdbcompression);
         self.data.start_walk(Box::new(writer));
         self.replication.walk = Some(walk);
     }

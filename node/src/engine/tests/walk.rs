@@ -15,6 +15,8 @@ const LARGE: usize = 2 << 20;
 fn filled() -> Node {
     let mut node = Node::with(Config {
         save: Vec::new(),
+        // These tests count bytes.
+        rdbcompression: false,
         ..Config::default()
     });
     let mut client = node.client();

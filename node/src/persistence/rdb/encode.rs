@@ -1,5 +1,10 @@
 //! Lengths and strings as they stand in the file.
 
+use super::lzf::Packer;
+
+/// As in Redis, shorter strings are not packed.
+const PACKED_FROM: usize = 21;
+
 /// Appends a length.
 pub fn length(out: &mut Vec<u8>, len: usize) {
     let len = len as u64;
@@ -17,14 +22,22 @@ pub fn length(out: &mut Vec<u8>, len: usize) {
     }
 }
 
-/// Appends a string; as a number if it is the decimal form of a 32-bit one.
-pub fn string(out: &mut Vec<u8>, bytes: &[u8]) {
+/// Appends a string; as a number if it is the decimal form of a 32-bit one, and packed if there is
+/// a packer and it is worth it.
+pub fn string(out: &mut Vec<u8>, bytes: &[u8], packer: Option<&mut Packer>) {
     if let Some(number) = canonical_i32(bytes) {
-        integer(out, number);
-    } else {
-        length(out, bytes.len());
-        out.extend_from_slice(bytes);
+        return integer(out, number);
     }
+    let packer = packer.filter(|_| bytes.len() >= PACKED_FROM);
+    if let Some(packed) = packer.and_then(|packer| packer.pack(bytes)) {
+        out.push(0xc3);
+        length(out, packed.len());
+        length(out, bytes.len());
+        out.extend_from_slice(packed);
+        return;
+    }
+    length(out, bytes.len());
+    out.extend_from_slice(bytes);
 }
 
 fn integer(out: &mut Vec<u8>, number: i32) {

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::lzf::Packer;
 use super::{TYPE_STRING, WRITTEN_VERSION, crc64, encode, opcode};
 use crate::data::{Entry, Saver};
 
@@ -34,6 +35,9 @@ pub struct RdbWriter {
     db: Option<usize>,
     /// Entries that wait for the end of a large value.
     aside: Option<Aside>,
+    /// Packs keys and values (`rdbcompression`). A value that is written in pieces stays as it is:
+    /// its packed length would stand before the first piece.
+    packer: Option<Packer>,
     /// Bytes that were taken and have not left yet.
     in_flight: usize,
     bound: usize,
@@ -57,8 +61,8 @@ impl RdbWriter {
         let mut out = format!("REDIS{WRITTEN_VERSION:04}").into_bytes();
         let mut remark = |name: &[u8], value: &str| {
             out.push(opcode::AUX);
-            encode::string(&mut out, name);
-            encode::string(&mut out, value.as_bytes());
+            encode::string(&mut out, name, None);
+            encode::string(&mut out, value.as_bytes(), None);
         };
         remark(b"redis-ver", READABLE_SINCE);
         remark(b"redis-bits", "64");
@@ -77,11 +81,21 @@ impl RdbWriter {
             checksum: 0,
             db: None,
             aside: None,
+            packer: None,
             in_flight: 0,
             bound,
             written: 0,
             serialised: 0,
             keys: 0,
+        }
+    }
+
+    /// The same, with keys and values packed where that is worth it.
+    #[must_use]
+    pub fn packing(self, packing: bool) -> RdbWriter {
+        RdbWriter {
+            packer: packing.then(Packer::new),
+            ..self
         }
     }
 
@@ -154,6 +168,7 @@ fn begin(
     db: usize,
     key: &[u8],
     expire_at: Option<i64>,
+    packer: Option<&mut Packer>,
 ) {
     if *selected != Some(db) {
         *selected = Some(db);
@@ -165,7 +180,7 @@ fn begin(
         out.extend_from_slice(&at.to_le_bytes());
     }
     out.push(TYPE_STRING);
-    encode::string(out, key);
+    encode::string(out, key, packer);
 }
 
 impl Saver for RdbWriter {
@@ -183,14 +198,17 @@ impl Saver for RdbWriter {
             Some(aside) => (&mut aside.bytes, &mut aside.db),
             None => (&mut self.out, &mut self.db),
         };
-        begin(out, selected, db, entry.key(), entry.expire_at());
-        encode::string(out, entry.str());
+        let mut packer = self.packer.as_mut();
+        let (key, expire_at) = (entry.key(), entry.expire_at());
+        begin(out, selected, db, key, expire_at, packer.as_deref_mut());
+        encode::string(out, entry.str(), packer);
         self.serialised += (entry.key().len() + entry.str().len()) as u64;
         self.keys += 1;
     }
 
     fn begin_large(&mut self, db: usize, key: &[u8], expire_at: Option<i64>, len: usize) {
-        begin(&mut self.out, &mut self.db, db, key, expire_at);
+        let packer = self.packer.as_mut();
+        begin(&mut self.out, &mut self.db, db, key, expire_at, packer);
         encode::length(&mut self.out, len);
         self.aside = Some(Aside::default());
         self.keys += 1;

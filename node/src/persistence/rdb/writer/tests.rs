@@ -87,6 +87,49 @@ fn a_walk_becomes_a_file() {
 }
 
 #[test]
+fn long_strings_are_packed_where_that_is_worth_it() {
+    let long_key = "key:".repeat(20);
+    let values = [
+        ("a", "x".repeat(1000)),
+        (&long_key, "0123456789".repeat(50)),
+        // Nothing is repeated in it, and it is too short.
+        ("b", "abcdefghijklmnopqrstuvwxyz".to_owned()),
+        ("c", "yyyyyyyyyyyyyyyyyyyy".to_owned()),
+    ];
+    let file = |packing: bool| {
+        let mut writer = RdbWriter::new(&history(), 0, 0, 1 << 20).packing(packing);
+        let mut data = Partition::new(Layout::Databases(1), [1, 2]);
+        data.begin(Now::default(), true);
+        for (key, value) in &values {
+            let key = data.key(key.as_bytes());
+            data.set(0, &key, value.as_bytes(), Expire::Never);
+            writer.entry(0, &data.peek(0, &key).expect("just set"));
+        }
+        writer.finish();
+        writer.take()
+    };
+    let (packed, plain) = (file(true), file(false));
+    assert!(
+        packed.len() + 1400 < plain.len(),
+        "{} {}",
+        packed.len(),
+        plain.len()
+    );
+    assert_eq!(read(&packed), read(&plain));
+    for (key, short) in [("b", true), ("c", true), ("a", false)] {
+        let value = &values
+            .iter()
+            .find(|(name, _)| *name == key)
+            .expect("it is one")
+            .1;
+        let found = packed
+            .windows(value.len())
+            .any(|part| part == value.as_bytes());
+        assert_eq!(found, short, "{key}");
+    }
+}
+
+#[test]
 fn entries_wait_for_the_end_of_a_large_value() {
     let mut data = Partition::new(Layout::Databases(4), [1, 2]);
     data.begin(Now::default(), true);
