@@ -45,17 +45,22 @@ pub trait Progress {
 
 impl<P: Platform> Reconciler<P> {
     /// `status` is what was last published, `memory` what was last stored, if anything is known of
-    /// it; `wake` starts a pass at once.
+    /// it; with no memory the status says what it can. `wake` starts a pass at once.
     pub fn new(
         platform: P,
         status: Option<RedisClusterStatus>,
         memory: Option<Memory>,
         wake: Arc<Notify>,
     ) -> Self {
+        let seen = match (&memory, &status) {
+            (Some(memory), _) => Seen::from(memory.clone()),
+            (None, Some(status)) => Seen::from_status(status),
+            (None, None) => Seen::default(),
+        };
         Reconciler {
             platform,
             links: Links::new(wake.clone()),
-            seen: memory.clone().map_or_else(Seen::default, Seen::from),
+            seen,
             stored: memory,
             status,
             reported: false,

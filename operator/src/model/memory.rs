@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use slotkeeper_crds::RedisClusterStatus;
+use slotkeeper_topology::SlotSet;
 
 use super::{FailoverMode, Loss, Moment, Seen, Vote};
 
@@ -8,8 +10,9 @@ use super::{FailoverMode, Loss, Moment, Seen, Vote};
 /// in a file. It is stored after `Seen::intend` and before the plan is performed; then no vote is
 /// unknown to the next operator.
 ///
-/// Whoever starts with none starts with `Seen::default()`: that delays take overs, and the cluster
-/// could be formed a second time if every first node had lost its disk meanwhile.
+/// Whoever starts with none starts with what the status says (`Seen::from_status`): that delays
+/// take overs. With no status either, the cluster could be formed a second time if every first node
+/// had lost its disk meanwhile.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Memory {
@@ -80,9 +83,55 @@ impl From<Memory> for Seen {
     }
 }
 
+impl Seen {
+    /// What the published status remembers, for an operator that has no other memory: that the
+    /// cluster was formed, and that data was lost. Votes are unknown to it.
+    #[must_use]
+    pub fn from_status(status: &RedisClusterStatus) -> Seen {
+        let lost = status
+            .conditions
+            .iter()
+            .find(|c| c.type_ == "DataLost" && c.status == "True");
+        Seen {
+            formed: was_formed(status),
+            lost_before: lost.map(|condition| condition.message.clone()),
+            ..Seen::default()
+        }
+    }
+}
+
+/// Slots of some shards alone do not say it: forming may have been broken off.
+fn was_formed(status: &RedisClusterStatus) -> bool {
+    let slots = status
+        .shards
+        .iter()
+        .filter_map(|shard| shard.slots.parse::<SlotSet>().ok());
+    let owned = slots.fold(SlotSet::new(), |all, slots| all.union(&slots));
+    let phase = status.phase.as_deref().unwrap_or_default();
+    owned == SlotSet::full() || ["Ready", "Degraded", "Outage"].contains(&phase)
+}
+
 #[cfg(test)]
 mod tests {
+    use slotkeeper_crds::ShardStatus;
+
     use super::*;
+
+    #[test]
+    fn a_status_of_a_formed_cluster_forbids_to_form_again() {
+        let status = |slots: &str, phase: &str| RedisClusterStatus {
+            shards: vec![ShardStatus {
+                slots: slots.to_owned(),
+                ..Default::default()
+            }],
+            phase: Some(phase.to_owned()),
+            ..Default::default()
+        };
+        assert!(Seen::from_status(&status("0-16383", "Paused")).formed);
+        assert!(Seen::from_status(&status("", "Outage")).formed);
+        assert!(!Seen::from_status(&status("0-5461", "Forming")).formed);
+        assert!(!Seen::from_status(&status("", "Ready")).votes_known);
+    }
 
     fn memory() -> Memory {
         let vote = StoredVote {

@@ -36,6 +36,8 @@ pub struct Seen {
     pub attempts: BTreeMap<String, Attempt>,
     /// The last loss of data that a step of ours made final, by shard.
     pub losses: BTreeMap<u32, Loss>,
+    /// What an earlier operator said of losses.
+    pub lost_before: Option<String>,
 }
 
 /// What a node id last said while it served.

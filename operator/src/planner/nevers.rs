@@ -10,7 +10,8 @@ use std::fmt;
 use slotkeeper_topology::{NodeId, SlotSet};
 
 use crate::model::{
-    FailoverMode, Moment, NodeView, Observation, Outcome, Place, Plan, PlannedStep, Step, Target,
+    FailoverMode, Moment, NodeFacts, NodeView, Observation, Outcome, Place, Plan, PlannedStep,
+    Step, Target,
 };
 use crate::report::Report;
 
@@ -74,7 +75,7 @@ impl fmt::Display for Broken {
 pub struct Nevers {
     /// Votes asked for, in their order.
     votes: Vec<Asked>,
-    /// What each observer's CLUSTER NODES showed of a node.
+    /// What each observer's (second) CLUSTER NODES showed of a node (first).
     readings: BTreeMap<(NodeId, NodeId), Vec<Shown>>,
     /// Since when no process runs under an id.
     ended: BTreeMap<NodeId, Moment>,
@@ -89,10 +90,10 @@ struct Asked {
     won: bool,
 }
 
-type Verdict = Result<(), (u8, &'static str)>;
-
-/// Ping sent, pong received, and when CLUSTER NODES showed them.
+/// Ping sent, pong received, by the observer's clock, and when that was read.
 type Shown = (i64, i64, Moment);
+
+type Verdict = Result<(), (u8, &'static str)>;
 
 /// How many readings of a pair are kept.
 const READINGS_MOST: usize = 64;
@@ -225,7 +226,14 @@ impl Nevers {
         mode: FailoverMode,
         master: NodeId,
     ) -> Verdict {
-        let majority = majority_answers(observation);
+        let voters = voters(observation);
+        let majority = |votes: &dyn Fn(&NodeFacts) -> bool| {
+            let voting = voters.iter().filter(|id| {
+                (observation.answered()).any(|(_, facts)| facts.id == **id && votes(facts))
+            });
+            2 * voting.count() > voters.len()
+        };
+        let answers = majority(&|_| true);
         let candidate = truth.nodes.iter().find(|n| n.id == node.id && n.running);
         broken(
             5,
@@ -235,11 +243,20 @@ impl Nevers {
         match mode {
             FailoverMode::Plain => Ok(()),
             FailoverMode::Force => {
-                broken(5, !majority, "FORCE without a majority that answers")?;
+                broken(5, !answers, "FORCE without a majority that answers")?;
+                let knows = |facts: &NodeFacts| {
+                    let line = facts.line(node.id);
+                    line.is_some_and(|line| line.master == Some(master))
+                };
+                broken(
+                    5,
+                    !majority(&knows),
+                    "FORCE without a majority that knows the candidate as the master's replica",
+                )?;
                 self.spacing(truth, observation.now, node.id, master)
             }
             FailoverMode::Takeover => {
-                broken(5, majority, "TAKEOVER where a vote can succeed")?;
+                broken(5, answers, "TAKEOVER where a vote can succeed")?;
                 let runs = truth.nodes.iter().any(|n| n.id == master && n.running);
                 broken(5, runs, "TAKEOVER while the master's process runs")?;
                 broken(
@@ -372,8 +389,17 @@ fn end_withholding(truth: &Truth, planned: &PlannedStep, node: &Target) -> Verdi
         empty && held,
         "an empty master serves while another node holds its keys",
     )?;
-    let _ = planned;
-    Ok(())
+    let written = !truth.written.intersection(&master.slots).is_empty();
+    let survived = truth
+        .nodes
+        .iter()
+        .any(|n| n.id != node.id && n.synced_with == Some(node.id));
+    let silent = empty && written && !survived && planned.loss.is_none();
+    broken(
+        2,
+        silent,
+        "a shard that lost its keys serves again silently",
+    )
 }
 
 fn forget(truth: &Truth, id: NodeId) -> Verdict {
@@ -411,8 +437,8 @@ fn remove(truth: &Truth, shard: u32) -> Verdict {
     broken(6, holds, "the shard still owns a slot or a key")
 }
 
-/// Whether the masters that own slots, by what anybody who answers knows, answer by majority.
-fn majority_answers(observation: &Observation) -> bool {
+/// The masters that own slots, by what anybody who answers knows.
+fn voters(observation: &Observation) -> Vec<NodeId> {
     let mut owners: BTreeMap<NodeId, (u64, SlotSet)> = BTreeMap::new();
     let answers = |id: NodeId| observation.answered().any(|(_, facts)| facts.id == id);
     for (_, facts) in observation.answered() {
@@ -433,9 +459,11 @@ fn majority_answers(observation: &Observation) -> bool {
         let taken = beaten.fold(SlotSet::new(), |all, (_, (_, slots))| all.union(slots));
         !slots.difference(&taken).is_empty()
     };
-    let voters: Vec<NodeId> = (owners.iter())
+    (owners.iter())
         .filter(|(id, (epoch, slots))| best(id, slots, *epoch))
         .map(|(id, _)| *id)
-        .collect();
-    2 * voters.iter().filter(|id| answers(**id)).count() > voters.len()
+        .collect()
 }
+
+#[cfg(test)]
+mod tests;
