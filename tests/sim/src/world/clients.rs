@@ -1,0 +1,69 @@
+//! Clients and their connections.
+
+use std::net::SocketAddr;
+
+use super::World;
+use crate::net::{ConnId, End, Holder, NodeIx, Parcel};
+
+/// A client's end of a connection: what arrived, and whether it is still open.
+#[derive(Debug)]
+pub struct ClientConn {
+    /// The connection.
+    pub conn: ConnId,
+    /// The node on the other side.
+    pub node: NodeIx,
+    /// Replies that were not taken yet.
+    pub inbox: Vec<u8>,
+    /// The node closed it, or died.
+    pub closed: bool,
+}
+
+impl World {
+    /// Connects a client to a node; none when its process is down.
+    pub fn connect(&mut self, node: NodeIx) -> Option<usize> {
+        self.hosts[node].engine.as_ref()?;
+        let client = self.next_client;
+        self.next_client += 1;
+        let conn = self.net.connect(Holder::Client(client), Holder::Node(node));
+        let remote = SocketAddr::from(([10, 9, 9, 9], 1024));
+        if !self.accept_session(node, conn, remote) {
+            return None;
+        }
+        let state = ClientConn {
+            conn,
+            node,
+            inbox: Vec::new(),
+            closed: false,
+        };
+        self.clients.insert(client, state);
+        Some(client)
+    }
+
+    /// A client's connection.
+    #[must_use]
+    pub fn client(&self, client: usize) -> Option<&ClientConn> {
+        self.clients.get(&client)
+    }
+
+    /// Takes what has arrived for a client.
+    pub fn take_inbox(&mut self, client: usize) -> Vec<u8> {
+        self.clients
+            .get_mut(&client)
+            .map(|c| std::mem::take(&mut c.inbox))
+            .unwrap_or_default()
+    }
+
+    /// Sends a client's bytes.
+    pub fn client_send(&mut self, client: usize, bytes: &[u8]) {
+        if let Some(conn) = self.clients.get(&client).map(|c| c.conn) {
+            self.send(conn, End::Listener, Parcel::Bytes(bytes.to_vec()));
+        }
+    }
+
+    /// Closes a client's connection.
+    pub fn disconnect(&mut self, client: usize) {
+        if let Some(state) = self.clients.remove(&client) {
+            self.send(state.conn, End::Listener, Parcel::Close);
+        }
+    }
+}

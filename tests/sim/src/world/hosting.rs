@@ -1,0 +1,284 @@
+//! What a host does with what reaches it: its engine is asked, and what the engine wants is carried
+//! out.
+
+use std::net::SocketAddr;
+
+use slotkeeper_node::engine::Engine;
+use slotkeeper_node::io::{LinkEvent, LinkId, LinkOp, Output, Peer, SessionId, SessionState};
+use slotkeeper_node::resp::Reply;
+
+use super::{Event, World};
+use crate::host::{Line, PORT, Use};
+use crate::net::{ConnId, End, Holder, NodeIx, Parcel};
+
+/// How long the disk takes, in microseconds.
+const DISK_US: u64 = 500;
+
+impl World {
+    /// Tells the sender's engine that bytes of a session have left.
+    pub(super) fn note_arrival(&mut self, conn: ConnId, sender: End, bytes: usize) {
+        let Some(Holder::Node(ix)) = self.net.conn(conn).map(|c| c.holder(sender)) else {
+            return;
+        };
+        let Some(&Use::Session(id)) = self.hosts[ix].uses.get(&(conn, sender)) else {
+            return;
+        };
+        let now = self.hosts[ix].now(self.now_us);
+        let host = &mut self.hosts[ix];
+        let (Some(line), Some(engine)) = (host.lines.get_mut(&id), &mut host.engine) else {
+            return;
+        };
+        line.unsent = line.unsent.saturating_sub(bytes);
+        engine.on_sent(id, line.unsent, now);
+        let incarnation = host.incarnation;
+        self.schedule(self.now_us, Event::Turn(ix, incarnation));
+    }
+
+    /// A node's end of a connection is gone.
+    pub(super) fn close_at(&mut self, conn: ConnId, end: End, reason: &str) {
+        let Some(Holder::Node(ix)) = self.net.conn(conn).map(|c| c.holder(end)) else {
+            return;
+        };
+        match self.hosts[ix].uses.remove(&(conn, end)) {
+            Some(Use::Link(link)) => {
+                self.hosts[ix].links.remove(&link);
+                self.on_link(ix, link, LinkEvent::Closed { reason });
+            }
+            Some(Use::Session(session)) => self.end_session(ix, session),
+            None => {}
+        }
+    }
+
+    fn end_session(&mut self, ix: NodeIx, session: SessionId) {
+        let now = self.hosts[ix].now(self.now_us);
+        let host = &mut self.hosts[ix];
+        if let (Some(line), Some(engine)) = (host.lines.remove(&session), &mut host.engine) {
+            engine.close(line.session, now);
+            self.after(ix);
+        }
+    }
+
+    pub(super) fn on_link(&mut self, ix: NodeIx, link: LinkId, event: LinkEvent<'_>) {
+        let now = self.hosts[ix].now(self.now_us);
+        if let Some(engine) = &mut self.hosts[ix].engine {
+            engine.on_link(link, event, now);
+            self.after(ix);
+        }
+    }
+
+    pub(super) fn on_input(&mut self, ix: NodeIx, session: SessionId, bytes: &[u8]) {
+        if let Some(line) = self.hosts[ix].lines.get_mut(&session) {
+            line.input.extend_from_slice(bytes);
+            self.execute(ix, session);
+            self.after(ix);
+        }
+    }
+
+    /// Executes what a session has received, as far as it may.
+    fn execute(&mut self, ix: NodeIx, id: SessionId) {
+        let now = self.hosts[ix].now(self.now_us);
+        let mut reply = Reply::new();
+        let mut close = false;
+        let host = &mut self.hosts[ix];
+        let (Some(line), Some(engine)) = (host.lines.get_mut(&id), &mut host.engine) else {
+            return;
+        };
+        while !line.parked && !close && !line.input.is_empty() {
+            let progress = engine.on_bytes(&mut line.session, &line.input, now, &mut reply);
+            line.input.drain(..progress.consumed);
+            match progress.state {
+                SessionState::NeedInput => break,
+                SessionState::MoreToDo => {}
+                SessionState::Parked => line.parked = true,
+                SessionState::Close => close = true,
+            }
+        }
+        self.outputs(ix);
+        self.push(ix, id, reply.bytes());
+        if close {
+            self.close_session(ix, id);
+        }
+    }
+
+    fn push(&mut self, ix: NodeIx, id: SessionId, bytes: &[u8]) {
+        let Some(line) = self.hosts[ix].lines.get_mut(&id) else {
+            return;
+        };
+        if !bytes.is_empty() {
+            line.unsent += bytes.len();
+            let (conn, end) = line.conn;
+            self.send(conn, end.other(), Parcel::Bytes(bytes.to_vec()));
+        }
+    }
+
+    fn close_session(&mut self, ix: NodeIx, id: SessionId) {
+        if let Some((conn, end)) = self.hosts[ix].lines.get(&id).map(|line| line.conn) {
+            self.send(conn, end.other(), Parcel::Close);
+            self.hosts[ix].uses.remove(&(conn, end));
+            self.end_session(ix, id);
+        }
+    }
+
+    /// The end of a turn: replicas are fed, outputs carried out, the next timer set.
+    pub(super) fn after(&mut self, ix: NodeIx) {
+        self.outputs(ix);
+        let now = self.hosts[ix].now(self.now_us);
+        let Some(engine) = &mut self.hosts[ix].engine else {
+            return;
+        };
+        let more = engine.on_turn(now);
+        self.outputs(ix);
+        let host = &mut self.hosts[ix];
+        let Some(engine) = &host.engine else { return };
+        let incarnation = host.incarnation;
+        let at = engine
+            .next_timer()
+            .saturating_mul(1000)
+            .max(self.now_us + 1000);
+        if at < host.timer_at {
+            host.timer_at = at;
+            self.schedule(at, Event::Timer(ix, incarnation));
+        }
+        if more {
+            self.schedule(self.now_us + 50, Event::Turn(ix, incarnation));
+        }
+    }
+
+    fn outputs(&mut self, ix: NodeIx) {
+        while let Some(output) = self.hosts[ix].engine.as_mut().and_then(Engine::poll_output) {
+            self.carry_out(ix, output);
+        }
+    }
+
+    fn carry_out(&mut self, ix: NodeIx, output: Output) {
+        let incarnation = self.hosts[ix].incarnation;
+        match output {
+            Output::Push(session, bytes) => self.push(ix, session, &bytes),
+            Output::Resume(session) => {
+                if let Some(line) = self.hosts[ix].lines.get_mut(&session) {
+                    line.parked = false;
+                    self.execute(ix, session);
+                }
+            }
+            Output::Close { session, .. } => self.close_session(ix, session),
+            Output::Link(link, op) => self.link_op(ix, link, op),
+            Output::Disk(op) => {
+                if let Some(answer) = self.hosts[ix].disk.perform(op) {
+                    self.schedule(self.now_us + DISK_US, Event::Disk(ix, incarnation, answer));
+                }
+            }
+            Output::Log(level, text) => {
+                self.hosts[ix].note_vote(&text);
+                let line = format!("{:>10.3} {ix} {level:?} {text}", self.now_us as f64 / 1e6);
+                self.hosts[ix].log.push(line);
+            }
+            Output::Reconfigure(_) => {}
+            Output::Exit(_) => self.kill(ix),
+        }
+    }
+
+    fn link_op(&mut self, ix: NodeIx, link: LinkId, op: LinkOp) {
+        let incarnation = self.hosts[ix].incarnation;
+        match op {
+            LinkOp::Open { to, .. } => {
+                self.hosts[ix].dialing.insert(link);
+                let at = self.now_us + self.net.delay_us();
+                self.schedule(
+                    at,
+                    Event::Accept {
+                        dialer: ix,
+                        incarnation,
+                        link,
+                        to,
+                    },
+                );
+            }
+            LinkOp::Send(bytes) => {
+                if let Some(&(conn, end)) = self.hosts[ix].links.get(&link) {
+                    self.send(conn, end.other(), Parcel::Bytes(bytes.to_vec()));
+                }
+            }
+            LinkOp::Close => {
+                self.hosts[ix].dialing.remove(&link);
+                if let Some((conn, end)) = self.hosts[ix].links.remove(&link) {
+                    self.hosts[ix].uses.remove(&(conn, end));
+                    self.send(conn, end.other(), Parcel::Close);
+                }
+            }
+        }
+    }
+
+    /// A connection request reaches its target, is refused, or hangs in a partition.
+    pub(super) fn accept_link(&mut self, dialer: NodeIx, link: LinkId, to: SocketAddr) {
+        if !self.hosts[dialer].dialing.remove(&link) {
+            return;
+        }
+        let incarnation = self.hosts[dialer].incarnation;
+        let target = self.hosts.iter().position(|host| host.ip == to.ip());
+        let Some(target) = target.filter(|&t| self.net.reaches(dialer, t)) else {
+            return;
+        };
+        if !self.is_up(target) {
+            let at = self.now_us + self.net.delay_us();
+            self.schedule(at, Event::Refused(dialer, incarnation, link));
+            return;
+        }
+        let conn = self.net.connect(Holder::Node(dialer), Holder::Node(target));
+        let local = SocketAddr::new(self.hosts[dialer].ip, 40_000);
+        self.hosts[dialer].links.insert(link, (conn, End::Dialer));
+        self.hosts[dialer]
+            .uses
+            .insert((conn, End::Dialer), Use::Link(link));
+        if to.port() == PORT {
+            self.accept_session(target, conn, local);
+        } else {
+            let peer = Peer {
+                remote: local,
+                local: to,
+            };
+            let now = self.hosts[target].now(self.now_us);
+            let host = &mut self.hosts[target];
+            let engine = host
+                .engine
+                .as_mut()
+                .expect("the target is up, as checked above");
+            let accepted = engine.accept_bus(peer, now);
+            host.links.insert(accepted, (conn, End::Listener));
+            host.uses.insert((conn, End::Listener), Use::Link(accepted));
+        }
+        self.on_link(dialer, link, LinkEvent::Opened { local });
+    }
+
+    pub(super) fn accept_session(&mut self, ix: NodeIx, conn: ConnId, remote: SocketAddr) -> bool {
+        let now = self.hosts[ix].now(self.now_us);
+        let host = &mut self.hosts[ix];
+        let peer = Peer {
+            remote,
+            local: host.data_address(),
+        };
+        let Some(engine) = &mut host.engine else {
+            return false;
+        };
+        match engine.open(peer, now) {
+            Ok(session) => {
+                let id = session.id;
+                let conn = (conn, End::Listener);
+                let line = Line {
+                    conn,
+                    session,
+                    input: Vec::new(),
+                    parked: false,
+                    unsent: 0,
+                };
+                host.lines.insert(id, line);
+                host.uses.insert(conn, Use::Session(id));
+                true
+            }
+            Err(refusal) => {
+                self.send(conn, End::Dialer, Parcel::Bytes(refusal));
+                self.send(conn, End::Dialer, Parcel::Close);
+                false
+            }
+        }
+    }
+}
