@@ -113,3 +113,51 @@ impl Bench {
         }
     }
 }
+
+/// What counts as a hit or a miss is what redis-server 7.0 counts: keys that are read, used or not.
+#[test]
+fn counts_hits_and_misses_as_redis_does() {
+    let mut bench = Bench::new();
+    for (line, hits, misses) in [
+        ("set a 1", 0, 0),
+        ("set t x ex 1000", 0, 0),
+        ("exists a b", 1, 1),
+        ("ttl a", 1, 0),
+        ("pttl b", 0, 1),
+        ("expiretime t", 1, 0),
+        ("type a", 1, 0),
+        ("get a", 1, 0),
+        ("mget a b t", 2, 1),
+        ("strlen b", 0, 1),
+        ("getrange t 0 1", 1, 0),
+        ("object encoding a", 1, 0),
+        ("object refcount b", 0, 1),
+        ("object freq a", 1, 0),
+        ("touch a b", 1, 1),
+        ("copy a c", 1, 0),
+        ("copy b d", 0, 1),
+        ("rename c c2", 0, 0),
+        ("set a 2 get", 1, 0),
+        ("set a 5 xx", 0, 0),
+        ("getset new 3", 0, 1),
+        ("getex a ex 100", 1, 0),
+        ("getdel new", 1, 0),
+        ("incr a", 0, 0),
+        ("decrby n 2", 0, 0),
+        ("incrbyfloat a 1", 0, 0),
+        ("append a 1", 0, 0),
+        ("setrange a 0 9", 0, 0),
+        ("expire a 100", 0, 0),
+        ("persist b", 0, 0),
+        ("lcs a b", 1, 1),
+        ("msetnx a 1 z 2", 0, 0),
+        ("del b", 0, 0),
+        ("keys *", 0, 0),
+    ] {
+        let before = bench.data.stats();
+        bench.reply(line);
+        let after = bench.data.stats();
+        let counted = (after.hits - before.hits, after.misses - before.misses);
+        assert_eq!(counted, (hits, misses), "{line}");
+    }
+}

@@ -118,6 +118,30 @@ impl Partition {
         found
     }
 
+    /// The entry of a key; counts a hit or a miss, and is no access: for commands that ask about a
+    /// key and do not use it.
+    pub fn probe(&mut self, db: usize, key: &Key<'_>) -> Option<Entry<'_>> {
+        if !self.live(db, key) {
+            self.misses += 1;
+            return None;
+        }
+        self.hits += 1;
+        self.store.get(db, key)
+    }
+
+    /// The entry of a key that is about to be changed: an access, and not counted, as Redis counts
+    /// only what is read.
+    #[inline]
+    pub fn get_to_change(&mut self, db: usize, key: &Key<'_>) -> Option<Entry<'_>> {
+        if !self.live(db, key) {
+            return None;
+        }
+        if self.touch {
+            return self.store.touch(db, key, clock_of(self.now));
+        }
+        self.store.get(db, key)
+    }
+
     /// The entry of a key, without being counted and without being an access.
     pub fn peek(&mut self, db: usize, key: &Key<'_>) -> Option<Entry<'_>> {
         if !self.live(db, key) {

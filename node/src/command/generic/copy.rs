@@ -44,7 +44,9 @@ fn copy(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effec
             "ERR source and destination objects are the same",
         ));
     }
-    let done = exec.data.copy(from_db, &from, to_db, &to, replace);
+    // The source is used and counted as by GET.
+    let done = exec.data.get(from_db, &from).is_some()
+        && exec.data.copy(from_db, &from, to_db, &to, replace);
     reply.integer(i64::from(done));
     Ok(if done {
         Effect::AsWritten

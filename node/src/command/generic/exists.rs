@@ -23,7 +23,7 @@ pub(super) static EXISTS: Spec = Spec {
         let db = exec.session.db;
         count(exec, args, reply, |exec, index| {
             let key = args.key(exec.data, index);
-            exec.data.peek(db, &key).is_some()
+            exec.data.probe(db, &key).is_some()
         })
     })
 };
@@ -56,7 +56,7 @@ pub(super) static TYPE: Spec = Spec {
     arguments: &[Argument::key("key")],
     ..Spec::new(Group::Generic, |exec, args, reply| {
         let key = args.key(exec.data, 1);
-        let entry = exec.data.peek(exec.session.db, &key);
+        let entry = exec.data.probe(exec.session.db, &key);
         reply.simple(entry.map_or("none", |entry| type_name(entry.value())));
         Ok(Effect::None)
     })

@@ -2,7 +2,11 @@
 
 use crate::command::spec::Flag::ReadOnly;
 use crate::command::spec::{Argument, Category, Flags, Group, KeySpec, Spec};
-use crate::command::{Effect, Refused, Run};
+use crate::command::{Effect, Exec, Refused, Run};
+use crate::data::Entry;
+use crate::resp::number::parse_integer;
+use crate::resp::{Args, Reply};
+use crate::time::Now;
 
 pub(super) static OBJECT: Spec = Spec {
     name: "object",
@@ -17,12 +21,9 @@ static ENCODING: Spec = Spec {
     since: "2.2.3",
     summary: "How a value is held: int, embstr or raw for strings",
     ..inspection(|exec, args, reply| {
-        let key = args.key(exec.data, 2);
-        match exec.data.peek(exec.session.db, &key) {
-            Some(entry) => reply.bulk(entry.encoding().as_bytes()),
-            None => reply.null(),
-        }
-        Ok(Effect::None)
+        inspect(exec, args, reply, |entry, _, reply| {
+            reply.bulk(entry.encoding().as_bytes());
+        })
     })
 };
 
@@ -31,26 +32,20 @@ static IDLETIME: Spec = Spec {
     since: "2.2.3",
     summary: "For how many seconds a key was not used",
     ..inspection(|exec, args, reply| {
-        let key = args.key(exec.data, 2);
-        match exec.data.peek(exec.session.db, &key) {
-            Some(entry) => reply.integer(entry.idle_secs(exec.now).cast_signed()),
-            None => reply.null(),
-        }
-        Ok(Effect::None)
+        inspect(exec, args, reply, |entry, now, reply| {
+            reply.integer(entry.idle_secs(now).cast_signed());
+        })
     })
 };
 
 static REFCOUNT: Spec = Spec {
     name: "object|refcount",
     since: "2.2.3",
-    summary: "How often a value is shared: always 1, since none is",
+    summary: "How often a value is shared: 1, and 2147483647 for the numbers below 10000",
     ..inspection(|exec, args, reply| {
-        let key = args.key(exec.data, 2);
-        match exec.data.peek(exec.session.db, &key) {
-            Some(_) => reply.integer(1),
-            None => reply.null(),
-        }
-        Ok(Effect::None)
+        inspect(exec, args, reply, |entry, _, reply| {
+            reply.integer(refcount(&entry))
+        })
     })
 };
 
@@ -59,16 +54,13 @@ static FREQ: Spec = Spec {
     since: "4.0.0",
     summary: "How often a key is used, on a logarithmic scale",
     ..inspection(|exec, args, reply| {
-        let key = args.key(exec.data, 2);
-        if exec.data.peek(exec.session.db, &key).is_some() {
-            return Err(Refused::new(
+        inspect(exec, args, reply, |_, _, reply| {
+            reply.error(
                 "ERR An LFU maxmemory policy is not selected, access frequency not tracked. \
                  Please note that when switching between policies at runtime LRU and LFU data \
                  will take some time to adjust.",
-            ));
-        }
-        reply.null();
-        Ok(Effect::None)
+            );
+        })
     })
 };
 
@@ -89,6 +81,33 @@ const fn inspection(run: Run) -> Spec {
     }
 }
 
+/// What is asked about a key; null where there is none.
+fn inspect(
+    exec: &mut Exec<'_>,
+    args: &Args<'_>,
+    reply: &mut Reply,
+    show: impl FnOnce(Entry<'_>, Now, &mut Reply),
+) -> Result<Effect, Refused> {
+    let key = args.key(exec.data, 2);
+    match exec.data.probe(exec.session.db, &key) {
+        Some(entry) => show(entry, exec.now, reply),
+        None => reply.null(),
+    }
+    Ok(Effect::None)
+}
+
+/// Redis keeps the small numbers once for all keys, and shows that by a count that never moves.
+fn refcount(entry: &Entry<'_>) -> i64 {
+    const SHARED: i64 = i32::MAX as i64;
+    let number = (entry.encoding() == "int")
+        .then(|| parse_integer(entry.str()))
+        .flatten();
+    match number {
+        Some(0..10_000) => SHARED,
+        _ => 1,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use crate::command::testing::Bench;
@@ -106,8 +125,18 @@ mod tests {
             assert_eq!(bench.reply("object encoding a"), encoding, "{value}");
         }
         assert_eq!(bench.reply("object encoding b"), "$-1");
-        assert_eq!(bench.reply("object refcount a"), ":1");
         assert_eq!(bench.reply("object refcount b"), "$-1");
+        for (value, count) in [
+            ("0", ":2147483647"),
+            ("9999", ":2147483647"),
+            ("10000", ":1"),
+            ("-1", ":1"),
+            ("07", ":1"),
+            ("x", ":1"),
+        ] {
+            bench.reply(&format!("set a {value}"));
+            assert_eq!(bench.reply("object refcount a"), count, "{value}");
+        }
     }
 
     #[test]

@@ -61,7 +61,7 @@ fn show(
     shown: impl Fn(i64) -> i64,
 ) -> Result<Effect, Refused> {
     let key = args.key(exec.data, 1);
-    reply.integer(match exec.data.peek(exec.session.db, &key) {
+    reply.integer(match exec.data.probe(exec.session.db, &key) {
         None => -2,
         Some(entry) => entry.expire_at().map_or(-1, shown),
     });

@@ -63,7 +63,7 @@ fn add(
     by: i64,
 ) -> Result<Effect, Refused> {
     let (db, key) = (exec.session.db, args.key(exec.data, 1));
-    let old = match exec.data.get(db, &key) {
+    let old = match exec.data.get_to_change(db, &key) {
         Some(entry) => parse_integer(entry.str()).ok_or(NOT_AN_INTEGER)?,
         None => 0,
     };

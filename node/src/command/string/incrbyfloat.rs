@@ -22,7 +22,7 @@ const NOT_A_FLOAT: Refused = Refused::new("ERR value is not a valid float");
 
 fn incrbyfloat(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
     let (db, key) = (exec.session.db, args.key(exec.data, 1));
-    let old = match exec.data.get(db, &key) {
+    let old = match exec.data.get_to_change(db, &key) {
         Some(entry) => LongDouble::parse(entry.str()).ok_or(NOT_A_FLOAT)?,
         None => LongDouble::ZERO,
     };

@@ -34,7 +34,7 @@ impl LongDouble {
         exponent: 0,
     };
 
-    /// Reads what C's strtold reads as a whole, but for NaN, hexadecimal numbers and white space.
+    /// Reads what C's strtold reads as a whole, but for NaN and white space.
     pub(super) fn parse(text: &[u8]) -> Option<LongDouble> {
         let (negative, text) = match text {
             [b'-', rest @ ..] => (true, rest),
@@ -48,11 +48,14 @@ impl LongDouble {
                 exponent: EXPONENT_MAX,
             });
         }
-        let (digits, exponent) = decimal(text)?;
-        let value = LongDouble {
-            negative,
-            ..from_decimal(&digits, exponent)?
+        let value = match text {
+            [b'0', b'x' | b'X', rest @ ..] => hexadecimal(rest)?,
+            _ => {
+                let (digits, exponent) = decimal(text)?;
+                from_decimal(&digits, exponent)?
+            }
         };
+        let value = LongDouble { negative, ..value };
         value.is_finite().then_some(value)
     }
 
@@ -124,7 +127,39 @@ fn decimal(text: &[u8]) -> Option<(Vec<u8>, i64)> {
     if text.len() > TEXT_MAX {
         return None;
     }
-    let split = text.iter().position(|byte| matches!(byte, b'e' | b'E'));
+    let (digits, decimals, exponent) = parts(text, b'e')?;
+    let valid = digits.iter().all(u8::is_ascii_digit);
+    valid.then_some((digits, exponent - decimals))
+}
+
+/// What stands behind the `0x`: a fraction of 16 to a power of two.
+fn hexadecimal(text: &[u8]) -> Option<LongDouble> {
+    if text.len() > TEXT_MAX {
+        return None;
+    }
+    let (digits, decimals, mut exponent) = parts(text, b'p')?;
+    exponent -= 4 * decimals;
+    let (mut value, mut lost) = (0u128, false);
+    for digit in digits {
+        let digit = char::from(digit).to_digit(16)?;
+        if value < 1 << 120 {
+            value = value << 4 | u128::from(digit);
+        } else {
+            lost |= digit != 0;
+            exponent += 4;
+        }
+    }
+    if value == 0 {
+        return Some(LongDouble::ZERO);
+    }
+    some_unless_lost(round(value, exponent, lost))
+}
+
+/// The digits without the point, how many stand behind it, and the exponent behind its letter.
+fn parts(text: &[u8], letter: u8) -> Option<(Vec<u8>, i64, i64)> {
+    let split = text
+        .iter()
+        .position(|byte| byte.eq_ignore_ascii_case(&letter));
     let (number, exponent) = match split {
         Some(at) => (&text[..at], power(&text[at + 1..])?),
         None => (text, 0),
@@ -135,11 +170,18 @@ fn decimal(text: &[u8]) -> Option<(Vec<u8>, i64)> {
     if let Some(at) = point {
         digits.remove(at);
     }
-    let valid = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-    valid.then_some((digits, exponent - decimals as i64))
+    (!digits.is_empty()).then_some((digits, decimals as i64, exponent))
 }
 
-/// What stands behind the `e`.
+/// None if it is too low to be told from zero, which C reports as an error.
+fn some_unless_lost(value: LongDouble) -> Option<LongDouble> {
+    // More than one half of the lowest number there is is rounded up to it.
+    let lowest = EXPONENT_MIN - 64;
+    let told = value.exponent > lowest || value.exponent == lowest && value.mantissa > 1 << 63;
+    told.then_some(value)
+}
+
+/// What stands behind the letter of the exponent.
 fn power(text: &[u8]) -> Option<i64> {
     let (sign, digits) = match text {
         [b'-', rest @ ..] => (-1, rest),
@@ -169,8 +211,7 @@ fn from_decimal(digits: &[u8], exponent: i64) -> Option<LongDouble> {
     // A quotient of 66 or 67 bits.
     let shift = 66 + denominator.bits() - numerator.bits();
     let (quotient, lost) = numerator.divide(&denominator, shift);
-    let value = round(quotient, -shift, lost);
-    (value.exponent + 64 > EXPONENT_MIN).then_some(value)
+    some_unless_lost(round(quotient, -shift, lost))
 }
 
 impl fmt::Display for LongDouble {
@@ -232,6 +273,17 @@ mod tests {
             (".5", "+5.", "5.5"),
             ("1.1", "2.2", "3.3"),
             ("123456789012345678", "0.5", "123456789012345678.5"),
+            ("0x10", "0X1e5", "501"),
+            ("-0x.8p1", "0x1.8p1", "2"),
+            ("0x1p-16", "0", "0.0000152587890625"),
+            ("0x0p99999", "+0x1.", "1"),
+            ("0x1.23456789abcdef0123456789p3", "0", "9.1022222222222221"),
+            (
+                "0x123456789abcdef0123456789",
+                "0",
+                "90144042682896311826211930112",
+            ),
+            ("0x1.8p-16446", "1", "1"),
         ] {
             assert_eq!(sum(a, b), wanted, "{a} + {b}");
         }
@@ -251,7 +303,26 @@ mod tests {
     #[test]
     fn reads_what_is_a_number_only() {
         for text in [
-            "", "-", ".", "e5", "1e", "1 ", " 1", "0x10", "nan", "1e99999", "1.2.3",
+            "",
+            "-",
+            ".",
+            "e5",
+            "1e",
+            "1 ",
+            " 1",
+            "nan",
+            "1e99999",
+            "1.2.3",
+            "0x",
+            "0x.",
+            "0xg",
+            "0x1p",
+            "0x1p+",
+            "0x1p1.5",
+            "x1",
+            "0x1p16384",
+            "0x1p-16446",
+            "0x0x1",
         ] {
             assert_eq!(LongDouble::parse(text.as_bytes()), None, "{text:?}");
         }
