@@ -10,6 +10,7 @@ mod auth;
 mod bus;
 mod clients;
 mod commit;
+mod configure;
 mod debug;
 mod follow;
 mod health;
@@ -97,6 +98,8 @@ pub struct Engine {
     master_session: Session,
     clients: clients::Clients,
     parking: parking::Parking,
+    /// CONFIG SETs that wait for the machine.
+    wanted: std::collections::BTreeMap<SessionId, configure::Wanted>,
     pause: parking::Pause,
     commit: commit::Commit,
     timers: timers::Timers,
@@ -165,6 +168,7 @@ impl Engine {
             master_session: Engine::stream_session(),
             clients: clients::Clients::default(),
             parking: parking::Parking::default(),
+            wanted: Default::default(),
             pause: parking::Pause::default(),
             commit: commit::Commit::default(),
             timers: timers::Timers::new(now),

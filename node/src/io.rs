@@ -113,6 +113,14 @@ pub enum Output {
     Log(Level, String),
     /// Something that only the shell can change, such as a port or the log file.
     Reconfigure(Reconfigure),
+    /// CONFIG SET needs this of the machine: all of it, or nothing changes. Answered by
+    /// `on_acquired` with the session's id.
+    Acquire {
+        /// Who waits for the answer.
+        session: SessionId,
+        /// What it needs.
+        needs: Needs,
+    },
     /// Leave with this exit code once everything before it is done.
     Exit(i32),
 }
@@ -177,15 +185,37 @@ pub enum Reconfigure {
         /// The file in it.
         file: String,
     },
-    /// `bind` or `port`.
-    Listen {
-        /// The addresses.
-        bind: Vec<String>,
-        /// The port; 0 for none.
-        port: u16,
-    },
     /// `tcp-keepalive`, in seconds; 0 for none.
     KeepAlive(u32),
+}
+
+/// What a change by CONFIG SET needs of the machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// `bind` or `port`.
+    pub listen: Option<Listen>,
+    /// `maxclients`: so many open connections.
+    pub clients: Option<usize>,
+}
+
+/// Where clients connect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// The directive that was changed: `bind` or `port`.
+    pub directive: &'static str,
+    /// The addresses.
+    pub bind: Vec<String>,
+    /// The port; 0 for none.
+    pub port: u16,
+}
+
+/// Why the machine does not give what a directive needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denied {
+    /// The directive.
+    pub directive: &'static str,
+    /// The reason, as the reply has it.
+    pub reason: String,
 }
 
 /// The endpoint of the probes: what `/livez` and `/readyz` answer.

@@ -6,7 +6,7 @@ use super::fixed::{FIXED, Fixed};
 use super::table::DIRECTIVES;
 use super::value::{self, Invalid};
 use crate::glob;
-use crate::io::Reconfigure;
+use crate::io::{Listen, Needs, Reconfigure};
 
 /// What CONFIG SET changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,6 +21,28 @@ impl Changes {
         self.names.contains(&name)
     }
 
+    /// What it needs of the machine before it is made.
+    #[must_use]
+    pub fn needs(&self, config: &Config) -> Option<Needs> {
+        let directive = ["port", "bind"].into_iter().find(|name| self.touch(name));
+        let listen = |directive| Listen {
+            directive,
+            bind: config.bind.clone(),
+            port: config.port,
+        };
+        let needs = Needs {
+            listen: directive.map(listen),
+            clients: self.touch("maxclients").then_some(config.maxclients),
+        };
+        (needs != Needs::default()).then_some(needs)
+    }
+
+    /// The error to reply when the machine does not give it.
+    #[must_use]
+    pub fn denied(directive: &str, reason: &str) -> String {
+        refused(directive.as_bytes(), reason)
+    }
+
     /// What of it the shell must carry out.
     #[must_use]
     pub fn reconfigure(&self, config: &Config) -> Vec<Reconfigure> {
@@ -32,12 +54,6 @@ impl Changes {
             out.push(Reconfigure::DataFile {
                 dir: config.dir.clone(),
                 file: config.dbfilename.clone(),
-            });
-        }
-        if self.touch("bind") || self.touch("port") {
-            out.push(Reconfigure::Listen {
-                bind: config.bind.clone(),
-                port: config.port,
             });
         }
         if self.touch("tcp-keepalive") {

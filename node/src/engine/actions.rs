@@ -3,8 +3,8 @@
 use crate::data::WalkWait;
 use crate::engine::parking::Parked;
 use crate::engine::{Acted, Engine};
-use crate::io::{DiskOp, Output, SessionId};
-use crate::request::{Action, ClientRequest, ConfigRequest, KillFilter, ReplicationRequest};
+use crate::io::{Output, SessionId};
+use crate::request::{Action, ClientRequest, KillFilter, ReplicationRequest};
 use crate::resp::{Args, Reply};
 use crate::session::Session;
 use crate::time::Now;
@@ -175,81 +175,6 @@ impl Engine {
                 flush: false,
             });
         }
-    }
-
-    fn config_request(
-        &mut self,
-        request: ConfigRequest,
-        session: &Session,
-        now: Now,
-        reply: &mut Reply,
-    ) -> Acted {
-        match request {
-            ConfigRequest::Get(patterns) => {
-                let found = self.config.get(&patterns);
-                reply.map(found.len());
-                for (name, value) in found {
-                    reply.bulk(name.as_bytes());
-                    reply.bulk(&value);
-                }
-            }
-            ConfigRequest::Set(pairs) => self.config_set(&pairs, session, now, reply),
-            ConfigRequest::ResetStat => {
-                self.stats.reset();
-                self.data.reset_stats();
-                reply.ok();
-            }
-            ConfigRequest::Rewrite => return self.config_rewrite(session, reply),
-        }
-        Acted::Replied
-    }
-
-    fn config_set(
-        &mut self,
-        pairs: &[(Vec<u8>, Vec<u8>)],
-        session: &Session,
-        now: Now,
-        reply: &mut Reply,
-    ) {
-        let local = is_local(session);
-        match self.config.set_all(pairs, local) {
-            Ok(changes) => {
-                for change in changes.reconfigure(&self.config) {
-                    self.out(Output::Reconfigure(change));
-                }
-                self.config_changed(now);
-                reply.ok();
-            }
-            Err(refused) => reply.error(&refused),
-        }
-    }
-
-    fn config_rewrite(&mut self, session: &Session, reply: &mut Reply) -> Acted {
-        if self.boot.config_file.is_none() {
-            reply.error("ERR The server is running without a config file");
-            return Acted::Replied;
-        }
-        if self.in_exec() {
-            reply.error("ERR CONFIG REWRITE waits for the file: not inside a transaction");
-            return Acted::Replied;
-        }
-        let text = (self.config).rewrite(self.boot.config_text.as_deref().unwrap_or_default());
-        self.out(Output::Disk(DiskOp::RewriteConfig {
-            session: session.id,
-            text,
-        }));
-        self.park(session.id, Parked::Reply);
-        Acted::Waiting
-    }
-
-    /// The configuration file was rewritten, or not.
-    pub(super) fn config_rewritten(&mut self, session: SessionId, result: Result<(), &str>) {
-        let mut reply = Reply::new();
-        match result {
-            Ok(()) => reply.ok(),
-            Err(why) => reply.error(&format!("ERR Rewriting config file: {why}")),
-        }
-        self.resume_with(session, reply.take());
     }
 
     /// Lets a session wait.

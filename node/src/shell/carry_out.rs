@@ -4,9 +4,10 @@ use super::files;
 use super::link::Link;
 use super::listen::listen;
 use super::ready::Token;
-use super::system::reason;
+use super::system::{reason, reserve_files};
 use super::turn::{Listener, Shell};
-use crate::io::{DiskEvent, DiskOp, LinkId, LinkOp, Output, Reconfigure, SessionId};
+use crate::io::SessionId;
+use crate::io::{Denied, DiskEvent, DiskOp, LinkId, LinkOp, Listen, Needs, Output, Reconfigure};
 
 impl Shell {
     /// Everything that is to be done, up to an exit. Bytes are sent once all is done: what was to
@@ -37,6 +38,10 @@ impl Shell {
                 Output::Disk(op) => self.operate_disk(op),
                 Output::Log(level, text) => self.log.write(level, &text),
                 Output::Reconfigure(change) => self.reconfigure(change),
+                Output::Acquire { session, needs } => {
+                    let result = self.acquire(needs);
+                    self.engine.on_acquired(session, result, self.clock.now());
+                }
                 Output::Exit(code) => self.turn.exit = Some(code),
             }
         }
@@ -127,26 +132,76 @@ impl Shell {
             Reconfigure::DataFile { dir, file } => {
                 self.files.data = std::path::Path::new(&dir).join(file);
             }
-            Reconfigure::Listen { bind, port } => self.listen_elsewhere(&bind, port),
             Reconfigure::KeepAlive(seconds) => self.keepalive_secs = seconds,
         }
     }
 
-    /// The old sockets are closed first, since old and new may overlap; connections stay.
-    fn listen_elsewhere(&mut self, bind: &[String], port: u16) {
-        self.listeners.clear();
-        if port == 0 {
-            return;
-        }
-        match listen(bind, port, self.backlog) {
-            Err(reason) => self.log.warning(&reason),
-            Ok(sockets) => {
-                for (index, socket) in sockets.into_iter().enumerate() {
-                    let waker = self.queue.waker(Token::Listener(index));
-                    self.listeners.push(Listener { socket, waker });
-                    self.turn.serve_later(Token::Listener(index));
-                }
+    /// What CONFIG SET needs of the machine; after an error everything is as it was.
+    fn acquire(&mut self, needs: Needs) -> Result<(), Denied> {
+        if let Some(wanted) = needs.clients {
+            let possible = reserve_files(wanted);
+            if possible < wanted {
+                return Err(Denied {
+                    directive: "maxclients",
+                    reason: format!(
+                        "The operating system is not able to handle the specified number of \
+                         clients, try with {possible}"
+                    ),
+                });
             }
         }
+        match needs.listen {
+            Some(listen) => self.listen_elsewhere(listen),
+            None => Ok(()),
+        }
+    }
+
+    /// Connections stay. At another port the new sockets are opened before the old ones are
+    /// closed; at the same one they may overlap, so there the old ones go first, and come back
+    /// after an error.
+    fn listen_elsewhere(&mut self, to: Listen) -> Result<(), Denied> {
+        let open = |bind: &[String], port| match port {
+            0 => Ok(Vec::new()),
+            port => listen(bind, port, self.backlog),
+        };
+        let address = |listener: &Listener| listener.socket.local_addr().ok();
+        let old: Vec<_> = self.listeners.iter().filter_map(address).collect();
+        let overlaps = old.iter().any(|address| address.port() == to.port);
+        if overlaps {
+            self.listeners.clear();
+        }
+        let opened = open(&to.bind, to.port);
+        let (sockets, result) = match opened {
+            Ok(sockets) => (sockets, Ok(())),
+            Err(reason) => {
+                self.log.warning(&reason);
+                let reason = match to.directive {
+                    "bind" => "Failed to bind to specified addresses.",
+                    _ => "Unable to listen on this port. Check server logs.",
+                };
+                let denied = Denied {
+                    directive: to.directive,
+                    reason: reason.to_owned(),
+                };
+                if !overlaps {
+                    return Err(denied);
+                }
+                let reopen = |address: &std::net::SocketAddr| {
+                    open(&[address.ip().to_string()], address.port())
+                        .inspect_err(|reason| self.log.warning(reason))
+                        .unwrap_or_default()
+                };
+                (old.iter().flat_map(reopen).collect(), Err(denied))
+            }
+        };
+        let listener = |(index, socket)| Listener {
+            socket,
+            waker: self.queue.waker(Token::Listener(index)),
+        };
+        self.listeners = sockets.into_iter().enumerate().map(listener).collect();
+        for index in 0..self.listeners.len() {
+            self.turn.serve_later(Token::Listener(index));
+        }
+        result
     }
 }

@@ -289,6 +289,10 @@ impl World {
                 Output::Disk(op) => self.on_disk_op(host, op),
                 Output::Log(_, text) => self.hosts[host].log.push(text),
                 Output::Reconfigure(_) => {}
+                Output::Acquire { session, .. } => {
+                    let now = self.now;
+                    self.hosts[host].engine.on_acquired(session, Ok(()), now);
+                }
                 Output::Exit(code) => self.hosts[host].exited = Some(code),
             }
         }

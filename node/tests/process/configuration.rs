@@ -67,3 +67,36 @@ fn huge_pages_are_disabled_on_demand() {
     assert_eq!(enabled(&["--disable-thp", "yes"]).as_deref(), Some("0"));
     assert_eq!(enabled(&[]).as_deref(), Some("1"));
 }
+
+#[test]
+fn what_the_machine_does_not_give_changes_nothing() {
+    let directory = Directory::new();
+    let node = Node::start(&directory, &[]);
+    let mut client = node.client();
+    let all = ["CONFIG", "GET", "timeout", "port", "bind", "maxclients"];
+    let before = client.call(&all);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let refused = "ERR CONFIG SET failed (possibly related to argument";
+    assert_eq!(
+        client.text(&["CONFIG", "SET", "timeout", "5", "port", &port]),
+        format!("{refused} 'port') - Unable to listen on this port. Check server logs.")
+    );
+    assert_eq!(
+        client.text(&["CONFIG", "SET", "bind", "127.0.0.1 192.0.2.1"]),
+        format!("{refused} 'bind') - Failed to bind to specified addresses.")
+    );
+    let reply = client.text(&["CONFIG", "SET", "maxclients", "4294967295"]);
+    let start = format!(
+        "{refused} 'maxclients') - The operating system is not able to handle the specified \
+         number of clients, try with "
+    );
+    assert!(reply.starts_with(&start), "{reply}");
+    assert_eq!(client.call(&all), before);
+    assert_eq!(node.client().text(&["PING"]), "PONG");
+    assert_eq!(
+        client.text(&["CONFIG", "SET", "bind", "127.0.0.1 -::1"]),
+        "OK"
+    );
+    assert_eq!(node.client().text(&["PING"]), "PONG");
+}

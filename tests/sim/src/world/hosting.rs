@@ -173,6 +173,12 @@ impl World {
                 self.hosts[ix].log.push(line);
             }
             Output::Reconfigure(_) => {}
+            Output::Acquire { session, .. } => {
+                let now = self.hosts[ix].now(self.now_us);
+                if let Some(engine) = &mut self.hosts[ix].engine {
+                    engine.on_acquired(session, Ok(()), now);
+                }
+            }
             Output::Exit(_) => self.kill(ix),
         }
     }
