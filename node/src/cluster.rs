@@ -172,6 +172,13 @@ impl Cluster {
         self.finish(facts);
     }
 
+    /// How much waits to be sent on a link, and how much memory holds it, in bytes.
+    pub fn on_link_sent(&mut self, link: LinkId, unsent: usize, allocated: usize) {
+        if let Some(link) = self.links.get_mut(link) {
+            (link.unsent, link.allocated) = (unsent, allocated);
+        }
+    }
+
     /// The regular work, and what has become due. Call it at [`Cluster::next_timer`], and whenever
     /// the replication offset has moved while [`Cluster::watches_offset`].
     pub fn on_timer(&mut self, facts: &Facts<'_>, now: Now) {

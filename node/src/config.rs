@@ -182,6 +182,22 @@ pub struct OutputLimit {
     pub soft_seconds: u64,
 }
 
+impl OutputLimit {
+    /// Whether so many bytes are beyond it. `over_soft_since` remembers, in monotonic
+    /// milliseconds, since when the soft limit is passed.
+    pub fn is_passed(self, bytes: u64, over_soft_since: &mut Option<u64>, now_ms: u64) -> bool {
+        if self.hard > 0 && bytes > self.hard {
+            return true;
+        }
+        if self.soft == 0 || bytes <= self.soft {
+            *over_soft_since = None;
+            return false;
+        }
+        let since = *over_soft_since.get_or_insert(now_ms);
+        now_ms.saturating_sub(since) > self.soft_seconds * 1000
+    }
+}
+
 /// `client-output-buffer-limit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutputLimits {

@@ -187,6 +187,12 @@ impl Engine {
         Ok(engine)
     }
 
+    /// Whether this node follows a master.
+    #[must_use]
+    pub fn is_replica(&self) -> bool {
+        self.is_replica
+    }
+
     /// The cluster as this node sees it; none with `cluster-enabled no`. For those who watch a run
     /// from outside, such as the simulator's invariants.
     #[must_use]
@@ -205,10 +211,22 @@ impl Engine {
     /// How many bytes of a session's replies and pushes have not left yet; called when that has
     /// changed, for sessions that get pushes or have a backlog.
     pub fn on_sent(&mut self, session: SessionId, unsent: usize, now: Now) {
+        let limit = self.config.client_output_buffer_limit.normal;
         if let Some(record) = self.clients.get_mut(session) {
             record.unsent = unsent;
+            if record.is_beyond(limit, now.mono_ms()) {
+                self.drop_slow_client(session);
+            }
         }
         self.replica_sent(session, unsent, now);
+    }
+
+    /// How much waits to be sent on a link, and how much memory holds it, in bytes; called when
+    /// that has changed.
+    pub fn on_link_sent(&mut self, link: LinkId, unsent: usize, allocated: usize) {
+        if let Some(cluster) = &mut self.cluster {
+            cluster.on_link_sent(link, unsent, allocated);
+        }
     }
 
     /// Something happened to a file.

@@ -21,6 +21,9 @@ pub(super) struct Link {
     pub remote: SocketAddr,
     /// Our side; none while it is being opened.
     pub local: Option<SocketAddr>,
+    /// What waits to be sent, and the memory that holds it, in bytes.
+    pub unsent: usize,
+    pub allocated: usize,
     /// What has arrived of a frame that is not whole yet.
     input: Vec<u8>,
 }
@@ -71,6 +74,8 @@ impl Cluster {
             created: Moment::of(now),
             remote: peer.remote,
             local: Some(peer.local),
+            unsent: 0,
+            allocated: 0,
             input: Vec::new(),
         })
     }
@@ -88,6 +93,8 @@ impl Cluster {
             created: Moment::of(self.now),
             remote: to,
             local: None,
+            unsent: 0,
+            allocated: 0,
             input: Vec::new(),
         });
         self.nodes[r].outbound = Some(id);

@@ -119,8 +119,7 @@ fn set_output_limits(config: &mut Config, words: &[Vec<u8>]) -> Result<(), Inval
             )
         })?;
         match class.to_ascii_lowercase().as_slice() {
-            b"normal" if limit.soft == 0 => limits.normal = limit,
-            b"normal" => return Err(Invalid("normal clients have no soft limit yet".to_owned())),
+            b"normal" => limits.normal = limit,
             b"replica" | b"slave" => limits.replica = limit,
             b"pubsub" if limit == PUBSUB => {}
             b"pubsub" => return Err(Invalid("there are no subscribers to limit yet".to_owned())),

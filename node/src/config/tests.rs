@@ -69,13 +69,14 @@ fn every_directive_sets_its_own_field_and_no_other() {
             Kind::Number(min, _, get, _) if get(&default) == *min => (min + 1).to_string(),
             Kind::Number(min, ..) => min.to_string(),
             Kind::Memory(..) => "123mb".to_owned(),
+            Kind::Text(..) if directive.name == "cluster-announce-ip" => "10.0.0.1".to_owned(),
             Kind::Text(..) | Kind::Secret(..) => "other".to_owned(),
             Kind::Word(words, get, _) => words[(get(&default) + 1) % words.len()].to_owned(),
             Kind::Words(..) => "127.0.0.1 -::1".to_owned(),
             Kind::Own { .. } => match directive.name {
                 "save" => "1 2 3 4".to_owned(),
                 "bind-source-addr" => "127.0.0.9".to_owned(),
-                "client-output-buffer-limit" => "normal 1 0 0 replica 4kb 5mb 6".to_owned(),
+                "client-output-buffer-limit" => "normal 1 2 3 replica 4kb 5mb 6".to_owned(),
                 "proto-max-bulk-len" => "5mb".to_owned(),
                 other => panic!("no value for {other}"),
             },
@@ -224,8 +225,8 @@ fn errors_name_the_place_and_the_reason() {
             "must be one of the following: debug, verbose, notice, warning",
         ),
         (
-            "client-output-buffer-limit normal 0 1 1",
-            "normal clients have no soft limit yet",
+            "cluster-announce-ip redis-0.redis",
+            "argument must be an IP address",
         ),
         (
             "client-output-buffer-limit pubsub 1 1 1",

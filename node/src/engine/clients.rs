@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::SocketAddr;
 
+use crate::config::OutputLimit;
 use crate::io::SessionId;
 use crate::request::{ClientKind, KillFilter};
 use crate::session::{Session, SessionRole};
@@ -45,6 +46,7 @@ pub(super) struct Record {
     unread: usize,
     /// Unsent bytes of replies and pushes, as the shell reported them.
     pub(super) unsent: usize,
+    over_soft_since: Option<u64>,
     /// Waits for something, see the parking.
     pub(super) parked: bool,
     /// CLIENT KILL has named it; the shell is about to close it.
@@ -91,6 +93,14 @@ impl Clients {
 
     pub(super) fn get_mut(&mut self, session: SessionId) -> Option<&mut Record> {
         self.records.get_mut(&session)
+    }
+
+    /// Ordinary clients that take too little of what they are sent.
+    pub(super) fn beyond(&mut self, limit: OutputLimit, now_ms: u64) -> Vec<SessionId> {
+        let beyond = |(id, record): (&SessionId, &mut Record)| {
+            record.is_beyond(limit, now_ms).then_some(*id)
+        };
+        self.records.iter_mut().filter_map(beyond).collect()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (SessionId, &Record)> {
@@ -188,9 +198,17 @@ impl Record {
             watching: false,
             unread: 0,
             unsent: 0,
+            over_soft_since: None,
             parked: false,
             killed: false,
         }
+    }
+
+    /// Whether it takes too little of what it is sent, for an ordinary client.
+    pub(super) fn is_beyond(&mut self, limit: OutputLimit, now_ms: u64) -> bool {
+        self.role == SessionRole::Normal
+            && !self.killed
+            && limit.is_passed(self.unsent as u64, &mut self.over_soft_since, now_ms)
     }
 
     fn copy(&mut self, session: &Session) {

@@ -143,12 +143,17 @@ impl Engine {
         reply: &mut Reply,
     ) -> Option<(usize, SessionState)> {
         let keys = self.prefetch(session.db, input, batch);
+        let replied = reply.len();
         for (request, key) in keys.iter().enumerate().take(batch.len()) {
             let mut args = batch.args(input, request);
             if let Some((index, key)) = key {
                 args = args.with_key(*index, key);
             }
             match self.request(session, &args, now, reply) {
+                // What one client is given at once stays bounded, but for a single reply.
+                Next::Go if reply.len() - replied >= TURN_REPLY => {
+                    return Some((batch.end(request), SessionState::MoreToDo));
+                }
                 Next::Go => {}
                 Next::Park => {
                     let done = request.checked_sub(1).map_or(0, |before| batch.end(before));

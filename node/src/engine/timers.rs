@@ -1,7 +1,8 @@
 //! The regular work.
 
 use crate::engine::Engine;
-use crate::io::Level;
+use crate::engine::clients::Record;
+use crate::io::{Level, SessionId};
 use crate::session::SessionRole;
 use crate::time::Now;
 
@@ -115,24 +116,35 @@ impl Engine {
     /// Closes clients that have said nothing for longer than `timeout`, and those that take too
     /// little of what they are sent.
     fn close_idle(&mut self, now: Now) {
-        let timeout = self.config.timeout.saturating_mul(1000);
-        let hard = self.config.client_output_buffer_limit.normal.hard;
-        let mut ended = Vec::new();
-        for (id, record) in self.clients.iter() {
-            if record.role != SessionRole::Normal || record.killed {
-                continue;
-            }
-            let idle = now.mono_ms().saturating_sub(record.active);
-            if timeout > 0 && idle > timeout && !record.parked {
-                ended.push((id, "it was idle for too long"));
-            } else if hard > 0 && record.unsent as u64 > hard {
-                ended.push((id, "its output limit was passed"));
-            }
+        let limit = self.config.client_output_buffer_limit.normal;
+        for id in self.clients.beyond(limit, now.mono_ms()) {
+            self.drop_slow_client(id);
         }
-        for (id, why) in ended {
-            self.log(Level::Verbose, format!("Closing client {}: {why}", id.0));
+        let timeout = self.config.timeout.saturating_mul(1000);
+        if timeout == 0 {
+            return;
+        }
+        let is_idle = |(_, record): &(SessionId, &Record)| {
+            let idle = now.mono_ms().saturating_sub(record.active);
+            record.role == SessionRole::Normal && !record.killed && !record.parked && idle > timeout
+        };
+        let idle = self.clients.iter().filter(is_idle);
+        for id in idle.map(|(id, _)| id).collect::<Vec<_>>() {
+            self.log(Level::Verbose, format!("Closing idle client {}", id.0));
             self.kill_session(id);
         }
+    }
+
+    /// Closes a client that has passed its output limit.
+    pub(super) fn drop_slow_client(&mut self, session: SessionId) {
+        let unsent = self.clients.get(session).map_or(0, |record| record.unsent);
+        let text = format!(
+            "Client {} is closed: {unsent} bytes wait for it, which is beyond \
+             client-output-buffer-limit normal",
+            session.0
+        );
+        self.log(Level::Warning, text);
+        self.kill_session(session);
     }
 
     /// What the data, and what belongs to it, take of the memory, in bytes.

@@ -163,15 +163,7 @@ impl Replica {
     /// Whether it is beyond the limit for replicas: at once, or for longer than allowed.
     fn is_beyond(&mut self, limit: OutputLimit, now_ms: u64) -> bool {
         let waiting = self.waiting() as u64;
-        if limit.hard > 0 && waiting > limit.hard {
-            return true;
-        }
-        if limit.soft == 0 || waiting <= limit.soft {
-            self.over_soft_since = None;
-            return false;
-        }
-        let since = *self.over_soft_since.get_or_insert(now_ms);
-        now_ms - since > limit.soft_seconds * 1000
+        limit.is_passed(waiting, &mut self.over_soft_since, now_ms)
     }
 }
 

@@ -13,6 +13,7 @@ impl Shell {
     /// Everything that is to be done, up to an exit. Bytes are sent once all is done: what was to
     /// be written before them is.
     pub(super) fn carry_out(&mut self) {
+        self.log.set_replica(self.engine.is_replica());
         while self.turn.exit.is_none() {
             let Some(output) = self.engine.poll_output() else {
                 return;
@@ -151,7 +152,7 @@ impl Shell {
             }
         }
         match needs.listen {
-            Some(listen) => self.listen_elsewhere(listen),
+            Some(listen) => self.listen_elsewhere(&listen),
             None => Ok(()),
         }
     }
@@ -159,7 +160,7 @@ impl Shell {
     /// Connections stay. At another port the new sockets are opened before the old ones are
     /// closed; at the same one they may overlap, so there the old ones go first, and come back
     /// after an error.
-    fn listen_elsewhere(&mut self, to: Listen) -> Result<(), Denied> {
+    fn listen_elsewhere(&mut self, to: &Listen) -> Result<(), Denied> {
         let open = |bind: &[String], port| match port {
             0 => Ok(Vec::new()),
             port => listen(bind, port, self.backlog),

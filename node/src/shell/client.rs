@@ -17,6 +17,9 @@ const PARKED_MAX: usize = 1 << 20;
 const QUERY_MAX: usize = 1 << 30;
 /// A rest that needed more room than this gives it back.
 const REST_KEPT: usize = 64 << 10;
+/// While so many bytes wait for a client that does not read, its requests wait, too: otherwise it
+/// could fill the memory without any limit.
+const UNSENT_MAX: usize = 64 << 20;
 
 /// One client.
 #[derive(Debug)]
@@ -94,6 +97,9 @@ impl Client {
         buffer: &mut [u8],
         reply: &mut Reply,
     ) -> Served {
+        if self.socket.outbox.len() >= UNSENT_MAX {
+            return Served::Waits;
+        }
         let mut readable = true;
         let mut fresh = 0;
         let reads = match self.state {

@@ -21,6 +21,8 @@ pub(super) struct Link {
     state: State,
     /// When closing began, on the monotonic scale in milliseconds. The engine hears no more of it.
     pub(super) closing_since: Option<u64>,
+    /// What the engine was last told of the unsent bytes.
+    reported: usize,
 }
 
 enum State {
@@ -56,6 +58,7 @@ impl Link {
             id,
             state,
             closing_since: None,
+            reported: 0,
         }
     }
 
@@ -65,6 +68,7 @@ impl Link {
             id,
             state: State::Up(Socket::new(stream, waker)),
             closing_since: None,
+            reported: 0,
         }
     }
 
@@ -73,6 +77,15 @@ impl Link {
             State::Connecting { outbox, .. } => outbox,
             State::Up(socket) => &mut socket.outbox,
         }
+    }
+
+    /// What is unsent and the memory that holds it, if that has changed since it was asked for.
+    pub(super) fn news_of_unsent(&mut self) -> Option<(usize, usize)> {
+        let unsent = self.outbox().len();
+        if std::mem::replace(&mut self.reported, unsent) == unsent {
+            return None;
+        }
+        Some((unsent, self.outbox().allocated()))
     }
 
     /// Sends what can be sent.

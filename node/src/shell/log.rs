@@ -18,6 +18,8 @@ pub(super) struct Log {
     level: Level,
     file: Option<PathBuf>,
     pid: u32,
+    /// `M` for a master, `S` for a replica.
+    role: char,
 }
 
 impl Log {
@@ -27,6 +29,7 @@ impl Log {
             level,
             file: (!file.is_empty()).then(|| PathBuf::from(file)),
             pid: std::process::id(),
+            role: 'M',
         }
     }
 
@@ -46,6 +49,10 @@ impl Log {
         self.level = level;
     }
 
+    pub(super) fn set_replica(&mut self, is_replica: bool) {
+        self.role = if is_replica { 'S' } else { 'M' };
+    }
+
     pub(super) fn notice(&self, text: &str) {
         self.write(Level::Notice, text);
     }
@@ -63,7 +70,7 @@ impl Log {
         let since = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        let line = line(self.pid, since.as_millis() as i64, level, text);
+        let line = line(self.pid, self.role, since.as_millis() as i64, level, text);
         let _ = match &self.file {
             None => io::stdout().lock().write_all(line.as_bytes()),
             Some(file) => OpenOptions::new()
@@ -75,7 +82,7 @@ impl Log {
     }
 }
 
-fn line(pid: u32, unix_ms: i64, level: Level, text: &str) -> String {
+fn line(pid: u32, role: char, unix_ms: i64, level: Level, text: &str) -> String {
     let mark = match level {
         Level::Debug => '.',
         Level::Verbose => '-',
@@ -88,7 +95,7 @@ fn line(pid: u32, unix_ms: i64, level: Level, text: &str) -> String {
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect();
-    format!("{pid}:M {time} {mark} {text}\n")
+    format!("{pid}:{role} {time} {mark} {text}\n")
 }
 
 /// Days since 1970 to a date of the Gregorian calendar (Howard Hinnant, "chrono-compatible
@@ -140,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_line_stays_a_line() {
-        let line = line(7, 0, Level::Warning, "bad name: a\r\nb");
-        assert_eq!(line, "7:M 01 Jan 1970 00:00:00.000 # bad name: a  b\n");
+        let line = line(7, 'S', 0, Level::Warning, "bad name: a\r\nb");
+        assert_eq!(line, "7:S 01 Jan 1970 00:00:00.000 # bad name: a  b\n");
     }
 }

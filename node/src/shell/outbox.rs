@@ -6,6 +6,9 @@ use bytes::{Buf, Bytes};
 
 /// Pieces below this size are copied together, so that each needs no write of its own.
 const SHARED_MIN: usize = 4096;
+/// What was copied together is given back once it has left as a whole: so nothing is added to a
+/// piece of this size.
+const OWN_MAX: usize = 64 << 10;
 
 #[derive(Debug)]
 enum Piece {
@@ -30,12 +33,23 @@ impl Outbox {
         self.len
     }
 
+    /// How much memory holds them, in bytes.
+    pub(super) fn allocated(&self) -> usize {
+        let size = |piece: &Piece| match piece {
+            Piece::Own { bytes, .. } => bytes.capacity(),
+            Piece::Shared(bytes) => bytes.len(),
+        };
+        self.pieces.iter().map(size).sum()
+    }
+
     pub(super) fn push(&mut self, bytes: &[u8]) {
         if bytes.is_empty() {
             return;
         }
         self.len += bytes.len();
-        if let Some(Piece::Own { bytes: tail, .. }) = self.pieces.back_mut() {
+        if let Some(Piece::Own { bytes: tail, .. }) = self.pieces.back_mut()
+            && tail.len() < OWN_MAX
+        {
             tail.extend_from_slice(bytes);
             return;
         }
@@ -105,5 +119,17 @@ mod tests {
         }
         assert_eq!(sent, [&b"abcd"[..], &large, b"ef"].concat());
         assert!(outbox.front().is_empty());
+    }
+
+    #[test]
+    fn what_has_left_takes_no_memory_though_there_is_always_more() {
+        let mut outbox = Outbox::default();
+        outbox.push(&[b'x'; 1000]);
+        for _ in 0..10_000 {
+            outbox.push(&[b'x'; 1000]);
+            outbox.advance(1000.min(outbox.front().len()));
+        }
+        assert!(outbox.len() < 100_000, "{}", outbox.len());
+        assert!(outbox.allocated() < 400_000, "{}", outbox.allocated());
     }
 }

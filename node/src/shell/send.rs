@@ -54,6 +54,9 @@ impl Shell {
                 continue;
             };
             link.flush();
+            if let Some((unsent, allocated)) = link.news_of_unsent() {
+                self.engine.on_link_sent(link.id, unsent, allocated);
+            }
             if link.closing_since.is_some() && link.is_done() {
                 let id = link.id;
                 self.links.remove(place);

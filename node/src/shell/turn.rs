@@ -233,6 +233,9 @@ impl Shell {
         let now = self.clock.now();
         let news = link.serve(&mut self.turn.buffer);
         let is_closing = link.closing_since.is_some();
+        if let Some((unsent, allocated)) = link.news_of_unsent() {
+            self.engine.on_link_sent(id, unsent, allocated);
+        }
         match news {
             News::Nothing => {}
             News::Closed(reason) => {

@@ -170,3 +170,32 @@ fn own_address() -> Option<String> {
     let address = socket.local_addr().ok()?.ip();
     (!address.is_loopback() && !address.is_unspecified()).then(|| address.to_string())
 }
+
+#[test]
+fn a_client_that_does_not_read_does_not_fill_the_memory() {
+    let directory = Directory::new();
+    let node = Node::start(&directory, &[]);
+    let mut other = node.client();
+    assert_eq!(other.text(&["SET", "a", &"x".repeat(1 << 20)]), "OK");
+    let mut client = node.client();
+    let mut requests = Vec::new();
+    for _ in 0..500 {
+        encode_command(&mut requests, &["GET", "a"]);
+    }
+    client.stream.write_all(&requests).unwrap();
+    // The output grows up to its bound, and no further.
+    let output = |other: &mut Client| {
+        let list = other.text(&["CLIENT", "LIST"]);
+        let of = |line: &str| line.split_once(" omem=")?.1.split(' ').next()?.parse().ok();
+        list.lines().filter_map(of).max().unwrap_or(0usize)
+    };
+    node.wait_for("at its bound", || {
+        (output(&mut other) >= 64 << 20).then_some(())
+    });
+    for _ in 0..100 {
+        assert!(output(&mut other) < 80 << 20);
+    }
+    for _ in 0..500 {
+        assert_eq!(client.reply().text().map(<[u8]>::len), Some(1 << 20));
+    }
+}

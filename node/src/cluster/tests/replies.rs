@@ -65,6 +65,19 @@ fn shards_and_links_have_their_maps() {
         links.starts_with("*4\r\n*12\r\n$9\r\ndirection\r\n"),
         "two each way: {links}"
     );
+    let idle = "events\r\n$1\r\nr\r\n$21\r\nsend-buffer-allocated\r\n:0\r\n";
+    assert_eq!(links.matches(idle).count(), 4);
+    let cluster = &mut world.members[0].cluster;
+    let (link, _) = cluster
+        .links
+        .iter()
+        .find(|(_, link)| link.open)
+        .expect("one");
+    cluster.on_link_sent(link, 70, 100);
+    let links = world.request(0, ClusterRequest::Links);
+    let busy = "events\r\n$2\r\nrw\r\n$21\r\nsend-buffer-allocated\r\n:100\r\n\
+                $16\r\nsend-buffer-used\r\n:70\r\n";
+    assert_eq!(links.matches(busy).count(), 1, "{links}");
 }
 
 #[test]

@@ -39,12 +39,15 @@ impl Cluster {
             reply.bulk(b"create-time");
             reply.integer(link.created.unix);
             reply.bulk(b"events");
-            reply.bulk(if link.open { b"r" } else { b"w" });
-            // What waits to be sent is kept outside of this machine.
+            reply.bulk(match (link.open, link.unsent) {
+                (false, _) => b"w",
+                (true, 0) => b"r",
+                (true, _) => b"rw",
+            });
             reply.bulk(b"send-buffer-allocated");
-            reply.integer(0);
+            reply.integer(link.allocated as i64);
             reply.bulk(b"send-buffer-used");
-            reply.integer(0);
+            reply.integer(link.unsent as i64);
         }
     }
 }

@@ -116,3 +116,51 @@ fn info_has_its_sections() {
     let stats = node.ask(&mut client, "INFO commandstats");
     assert!(!stats.contains("cmdstat_get:"), "{stats}");
 }
+
+#[test]
+fn a_client_that_takes_too_little_is_closed() {
+    let mut node = Node::standalone();
+    let mut client = node.client();
+    let set = "CONFIG SET client-output-buffer-limit";
+    let closed = |node: &mut Node, id| {
+        let is_close =
+            |output: &Output| matches!(output, Output::Close { session, .. } if *session == id);
+        node.drain();
+        node.outputs.iter().any(is_close)
+    };
+    assert_eq!(
+        node.ask(&mut client, &format!("{set} \"normal 1000 100 5\"")),
+        "+OK\r\n"
+    );
+    let (slow, slower) = (node.client().session.id, node.client().session.id);
+    node.engine.on_sent(slow, 1000, node.now);
+    node.engine.on_sent(slower, 1001, node.now);
+    assert!(closed(&mut node, slower) && !closed(&mut node, slow));
+    node.pass(4500);
+    assert!(!closed(&mut node, slow));
+    node.engine.on_sent(slow, 100, node.now);
+    node.engine.on_sent(slow, 101, node.now);
+    node.pass(4500);
+    assert!(!closed(&mut node, slow), "it had taken enough meanwhile");
+    node.pass(2000);
+    assert!(closed(&mut node, slow));
+}
+
+#[test]
+fn a_pipeline_of_large_replies_is_executed_in_portions() {
+    let mut node = Node::standalone();
+    let mut client = node.client();
+    node.ask(&mut client, "SETRANGE a 700000 x");
+    let requests = "GET a\n".repeat(5);
+    let mut reply = crate::resp::Reply::new();
+    let progress = node.engine.on_bytes(
+        &mut client.session,
+        requests.as_bytes(),
+        node.now,
+        &mut reply,
+    );
+    assert_eq!(progress.state, SessionState::MoreToDo);
+    assert_eq!(progress.consumed, 12);
+    let rest = node.send(&mut client, &requests.as_bytes()[12..]);
+    assert_eq!(rest.matches("$700001").count(), 3);
+}
