@@ -8,7 +8,7 @@ use crate::engine::commit::Change;
 use crate::engine::{Acted, Engine};
 use crate::io::{Level, Progress, SessionState};
 use crate::resp::{Args, BATCH_MAX, Batch, Limits, ProtocolError, Reply};
-use crate::session::{ReplyMode, Session};
+use crate::session::{ReplyMode, Session, SessionRole};
 use crate::time::Now;
 
 /// After so many bytes of input another connection has its turn ...
@@ -55,6 +55,9 @@ impl Engine {
         self.batch = batch;
         self.stats.input_bytes += progress.consumed as u64;
         self.stats.output_bytes += (reply.len() - replied) as u64;
+        if session.role == SessionRole::Replica {
+            self.replication.replicas.heard(session.id, now.mono_ms());
+        }
         let unread = input.len() - progress.consumed;
         let command = self.last_command.take();
         self.clients.note(session, command, unread, now);

@@ -287,6 +287,14 @@ impl Replicas {
         }
     }
 
+    /// A replica has sent something. Redis sends empty lines while it loads a payload.
+    pub fn heard(&mut self, session: SessionId, now_ms: u64) {
+        let loads = |replica: &&mut Replica| replica.phase == Phase::AwaitsAck;
+        if let Some(replica) = self.all.get_mut(&session).filter(loads) {
+            replica.heard_at = now_ms;
+        }
+    }
+
     /// How many have confirmed the stream up to that offset.
     #[must_use]
     pub fn acked(&self, offset: u64) -> usize {

@@ -192,3 +192,23 @@ fn a_replica_that_takes_nothing_is_dropped_and_its_writers_go_on() {
     assert!(node.resumed(writer.session.id));
     assert!(way.turn(&mut node, 0).is_empty());
 }
+
+#[test]
+fn a_replica_may_load_for_long_if_it_says_that_it_lives() {
+    let mut node = Node::with(Config {
+        save: Vec::new(),
+        ..Config::default()
+    });
+    let mut replica = listen(&mut node);
+    while node.engine.is_walking() {
+        node.engine.on_turn(node.now);
+    }
+    let timeout = node.engine.config.repl_timeout * 1000;
+    for _ in 0..5 {
+        node.pass(timeout / 2);
+        node.send(&mut replica, b"\n");
+    }
+    assert_eq!(node.engine.replication.replicas.count(), 1);
+    node.pass(timeout + 1000);
+    assert_eq!(node.engine.replication.replicas.count(), 0);
+}
