@@ -31,6 +31,8 @@ mod withhold;
 
 use std::collections::VecDeque;
 
+use slotkeeper_topology::Slot;
+
 use crate::cluster::Cluster;
 use crate::command::COMMAND_COUNT;
 use crate::config::Config;
@@ -198,6 +200,19 @@ impl Engine {
     #[must_use]
     pub fn cluster(&self) -> Option<&Cluster> {
         self.cluster.as_deref()
+    }
+
+    /// How many keys a slot holds. For those who watch a run from outside.
+    #[must_use]
+    pub fn keys_in_slot(&self, slot: Slot) -> usize {
+        self.data.slot_len(slot)
+    }
+
+    /// Whether the data set is whole: loaded, and of a replica received in full. For those who watch
+    /// a run from outside.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        !self.is_loading() && self.master_link().is_none_or(|link| link.complete)
     }
 
     /// A client connection has ended.

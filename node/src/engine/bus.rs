@@ -88,7 +88,7 @@ impl Engine {
             repl_offset: self.replication.offset(),
             master_link_up: link.is_some_and(|link| link.up),
             master_link_down_since: link.and_then(|link| link.down_since),
-            dataset_complete: !self.is_loading() && link.is_none_or(|link| link.complete),
+            dataset_complete: self.is_complete(),
             has_keys: !self.data.is_empty(),
             slot_has_keys: &slot_has_keys,
             started: self.started.mono_ms(),

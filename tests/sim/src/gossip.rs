@@ -81,6 +81,7 @@ fn run_world(
     // Many seeds go on to what chance would seldom bring about.
     match seed % 9 * u64::from(seed <= 48) {
         1 => two_at_once(world)?,
+        2 => unready_heir(world)?,
         4 => late_comeback(world)?,
         7 => lonely(world)?,
         _ => {}
@@ -148,6 +149,28 @@ fn late_comeback(world: &mut World) -> Result<(), String> {
         ));
     }
     world.start(heir);
+    converge(world)
+}
+
+/// A master dies when its replica has just been started again, empty: nobody may be elected.
+fn unready_heir(world: &mut World) -> Result<(), String> {
+    let replicas: Vec<NodeIx> = (0..world.hosts.len())
+        .filter(|&ix| !world.owns_slots(ix))
+        .collect();
+    let heir = replicas[world.rng.index(replicas.len())];
+    let Some(master) = world.master_of(heir) else {
+        return Err(format!("node {heir} follows nobody"));
+    };
+    world.kill(heir);
+    world.kill(master);
+    world.start(heir);
+    run_checked(world, 10 * NODE_TIMEOUT_MS * 1000)?;
+    if world.owns_slots(heir) {
+        return Err(format!(
+            "node {heir} was elected without the data of node {master}"
+        ));
+    }
+    world.start(master);
     converge(world)
 }
 

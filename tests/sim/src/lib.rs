@@ -3,6 +3,7 @@
 //! One seed is one run: the same faults, the same order of events, the same end.
 
 pub mod gossip;
+pub mod hard;
 pub mod host;
 mod invariants;
 pub mod net;
@@ -10,5 +11,7 @@ pub mod operated;
 pub mod operator;
 mod ops;
 pub mod rng;
+pub mod synced;
+mod truth;
 pub mod world;
 pub mod writer;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use slotkeeper_sim::{gossip, operated};
+use slotkeeper_sim::{gossip, hard, operated, synced};
 
 #[derive(Debug, Parser)]
 #[command(about = "Whole clusters under virtual time and a seeded network")]
@@ -22,6 +22,10 @@ enum Scenario {
     Gossip,
     /// With the operator, and clients that write.
     Operated,
+    /// The same, with worse than one failure at a time.
+    Hard,
+    /// Full syncs of keys that change meanwhile.
+    Synced,
 }
 
 fn main() -> ExitCode {
@@ -29,6 +33,8 @@ fn main() -> ExitCode {
     let run = match options.scenario {
         Scenario::Gossip => gossip::run,
         Scenario::Operated => operated::run,
+        Scenario::Hard => hard::run,
+        Scenario::Synced => synced::run,
     };
     let mut failed = 0;
     for seed in options.first..=options.last.unwrap_or(options.first) {

@@ -18,6 +18,17 @@ const PASS_US: u64 = 500_000;
 /// # Errors
 /// What did not hold, with the operator's steps and the nodes' logs.
 pub fn run(seed: u64) -> Result<Summary, String> {
+    run_story(seed, run_world)
+}
+
+/// A world that is not formed yet, and what happens in it.
+pub(crate) type Story = fn(&mut World, &mut Operator, &mut Vec<String>) -> Result<(), String>;
+
+/// Lets a story happen in the world of a seed.
+///
+/// # Errors
+/// What did not hold, with the operator's steps and the nodes' logs.
+pub(crate) fn run_story(seed: u64, story: Story) -> Result<Summary, String> {
     let shards = [1, 2, 3, 3][(seed % 4) as usize];
     let count = shards * 2;
     let mut world = World::new(seed, (0..count).map(|ix| named_config(ix, 2)).collect());
@@ -26,7 +37,7 @@ pub fn run(seed: u64) -> Result<Summary, String> {
     let rng = world.rng.fork();
     let mut operator = Operator::new(desired, rng);
     let mut struck = Vec::new();
-    run_world(&mut world, &mut operator, &mut struck).map_err(|error| {
+    story(&mut world, &mut operator, &mut struck).map_err(|error| {
         let (steps, struck) = (operator.history.join("\n"), struck.join("\n"));
         format!(
             "{error}\n-- struck\n{struck}\n-- steps\n{steps}\n-- logs\n{}",
@@ -61,13 +72,18 @@ fn run_world(
         operator.mishaps = world.rng.one_in(2);
         // The clients find their way and write before anything strikes.
         let pause = 1_000_000 + world.rng.below(2_000_000);
-        operate(world, operator, pause);
-        strike(world, operator, struck);
+        operate(world, operator, pause)?;
+        strike(world, operator, struck)?;
         settle(world, operator, "healing")?;
         if let Some(broken) = world.broken_promise() {
             return Err(broken);
         }
     }
+    wrote(world)
+}
+
+/// Whether the clients got anywhere: without writes, no promise is worth anything.
+pub(crate) fn wrote(world: &World) -> Result<(), String> {
     let acknowledged: u64 = world
         .writers
         .iter()
@@ -81,7 +97,11 @@ fn run_world(
 }
 
 /// One failure, from which nothing that a replica confirmed may be lost.
-fn strike(world: &mut World, operator: &mut Operator, struck: &mut Vec<String>) {
+fn strike(
+    world: &mut World,
+    operator: &mut Operator,
+    struck: &mut Vec<String>,
+) -> Result<(), String> {
     let ix = world.rng.index(world.hosts.len());
     let at = world.now_us as f64 / 1e6;
     match world.rng.below(5) {
@@ -98,14 +118,14 @@ fn strike(world: &mut World, operator: &mut Operator, struck: &mut Vec<String>) 
             ));
             world.kill(ix);
             let pause = world.rng.below(8 * NODE_TIMEOUT_MS * 1000);
-            operate(world, operator, pause);
+            operate(world, operator, pause)?;
             world.start(ix);
         }
         2 => {
             struck.push(format!("{at:.3} node {ix} loses its disk and its address"));
             world.kill(ix);
             let pause = world.rng.below(4 * NODE_TIMEOUT_MS * 1000);
-            operate(world, operator, pause);
+            operate(world, operator, pause)?;
             world.move_host(ix);
             world.start(ix);
         }
@@ -116,7 +136,7 @@ fn strike(world: &mut World, operator: &mut Operator, struck: &mut Vec<String>) 
             operator.forget();
             world.kill(ix);
             let pause = world.rng.below(2 * NODE_TIMEOUT_MS * 1000);
-            operate(world, operator, pause);
+            operate(world, operator, pause)?;
             world.start(ix);
         }
         _ => {
@@ -127,23 +147,29 @@ fn strike(world: &mut World, operator: &mut Operator, struck: &mut Vec<String>) 
             }
         }
     }
+    Ok(())
 }
 
 /// Runs with the operator at work.
-fn operate(world: &mut World, operator: &mut Operator, micros: u64) {
+pub(crate) fn operate(
+    world: &mut World,
+    operator: &mut Operator,
+    micros: u64,
+) -> Result<(), String> {
     let end = world.now_us + micros;
     while world.now_us < end {
-        operator.pass(world);
+        operator.pass(world)?;
         let pause = PASS_US.min(end.saturating_sub(world.now_us));
         world.run_for(pause);
     }
+    Ok(())
 }
 
 /// Runs until the operator has nothing left to do and every node agrees.
-fn settle(world: &mut World, operator: &mut Operator, what: &str) -> Result<(), String> {
+pub(crate) fn settle(world: &mut World, operator: &mut Operator, what: &str) -> Result<(), String> {
     let deadline = world.now_us + PATIENCE_US;
     loop {
-        let plan = operator.pass(world);
+        let plan = operator.pass(world)?;
         let why = if !plan.steps.is_empty() {
             format!("the plan still has {} steps", plan.steps.len())
         } else if let Some(wait) = plan.waiting.first() {

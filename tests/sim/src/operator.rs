@@ -1,14 +1,19 @@
 //! The operator in the simulator: the same planner, over engines under virtual time. Its steps may
-//! be lost, delayed, refused or done twice.
+//! be lost, delayed, refused or done twice. Every plan and every report is held against the world as
+//! it is, before anything is done.
+
+use std::collections::BTreeSet;
 
 use slotkeeper::model::{
     Address, Desired, FailoverMode, Moment, NodeFacts, NodeView, ObjectState, Objects, Observation,
     Outcome, Phase, Place, Plan, PodUid, PodView, ProcessEnd, Proof, Seen, ShardObject, Silence,
     Step, StepOutcome, Target,
 };
+use slotkeeper::planner::nevers::{self, Nevers, Truth};
 use slotkeeper::planner::plan;
+use slotkeeper::report::report;
 use slotkeeper_node::resp::{ReplyParser, ReplyValue, encode_command};
-use slotkeeper_topology::NodeId;
+use slotkeeper_topology::{NodeId, SlotSet};
 
 use crate::host::PORT;
 use crate::net::NodeIx;
@@ -26,8 +31,19 @@ pub struct Operator {
     pub desired: Desired,
     /// Every step that it took, for the report of a failure.
     pub history: Vec<String>,
+    /// A node that it does not reach, though the other nodes do.
+    pub cut: Option<NodeIx>,
+    /// What the manifest asked for at first: the machines that there are.
+    layout: Desired,
     seen: Seen,
     objects: Objects,
+    /// Pods that were taken away.
+    removed: BTreeSet<NodeIx>,
+    /// Whether all slots have been owned at one time.
+    formed: bool,
+    /// The slots that ever held a key.
+    written: SlotSet,
+    nevers: Nevers,
     rng: Rng,
     /// Whether steps may go wrong by themselves.
     pub mishaps: bool,
@@ -50,12 +66,17 @@ impl Operator {
             common: ObjectState::Missing,
             shards: Default::default(),
         };
-        let (history, seen) = (Vec::new(), Seen::default());
         Operator {
+            layout: desired.clone(),
             desired,
-            history,
-            seen,
+            history: Vec::new(),
+            cut: None,
+            seen: Seen::default(),
             objects,
+            removed: BTreeSet::new(),
+            formed: false,
+            written: SlotSet::new(),
+            nevers: Nevers::default(),
             rng,
             mishaps: false,
         }
@@ -67,13 +88,19 @@ impl Operator {
     }
 
     /// One pass; the plan that it made and tried.
-    pub fn pass(&mut self, world: &mut World) -> Plan {
+    ///
+    /// # Errors
+    /// What it must never do, and was about to do or to say.
+    pub fn pass(&mut self, world: &mut World) -> Result<Plan, String> {
+        let before = self.truth(world);
         let observation = self.observe(world);
+        let truths = [before, self.truth(world)];
         let made = plan(&self.desired, &observation);
+        self.check_plan(&truths, &observation, &made)?;
         self.seen.intend(&made, moment(world));
         let mut outcome = Outcome::default();
         for planned in &made.steps {
-            let result = self.act(world, &planned.step);
+            let result = self.act(world, &planned.step)?;
             let at = world.now_us as f64 / 1e6;
             self.history.push(format!(
                 "{at:>10.3} {}: {} -> {result:?}",
@@ -82,16 +109,68 @@ impl Operator {
             outcome.results.push((planned.clone(), result));
         }
         self.seen.learn(&outcome, moment(world));
-        made
+        self.nevers.learn(&outcome);
+        let report = report(&self.desired, &observation, &made, &outcome);
+        let check = |truth| nevers::check_report(truth, &observation, &report);
+        check(&truths[0])
+            .or_else(|_| check(&truths[1]))
+            .map_err(|broken| broken.to_string())?;
+        Ok(made)
+    }
+
+    /// The world may change while the nodes answer. A plan is broken only if it was so before and
+    /// after.
+    fn check_plan(
+        &mut self,
+        [before, after]: &[Truth; 2],
+        observation: &Observation,
+        made: &Plan,
+    ) -> Result<(), String> {
+        let mut earlier = self.nevers.clone();
+        let was_right = earlier.check(before, observation, made);
+        match self.nevers.check(after, observation, made) {
+            Err(broken) if was_right.is_err() => Err(broken.to_string()),
+            Err(_) => {
+                self.nevers = earlier;
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    fn truth(&mut self, world: &World) -> Truth {
+        let places: Vec<Place> = self.layout.places().collect();
+        let mut truth = world.truth(&places);
+        self.formed |= truth.formed;
+        self.written = self.written.union(&truth.written);
+        let shards = self.objects.shards.iter();
+        Truth {
+            formed: self.formed,
+            written: self.written.clone(),
+            node_timeout_ms: self.desired.node_timeout_ms,
+            pods: shards
+                .map(|(shard, object)| (*shard, object.pods))
+                .collect(),
+            nodes: std::mem::take(&mut truth.nodes),
+            ..truth
+        }
     }
 
     fn observe(&mut self, world: &mut World) -> Observation {
         let now = moment(world);
-        let places: Vec<Place> = self.desired.places().collect();
+        let places: Vec<Place> = self.layout.places().collect();
+        let there = |(ix, place): (NodeIx, &Place)| {
+            self.desired.wants(*place) || !self.is_missing(world, ix)
+        };
+        let there: Vec<bool> = places.iter().enumerate().map(there).collect();
         let pods = (places.iter().enumerate())
+            .filter(|(ix, _)| there[*ix])
             .map(|(ix, place)| (*place, self.pod(world, ix, *place)))
             .collect();
-        let nodes = places.into_iter().zip(ask_all(world)).collect();
+        let nodes = (places.into_iter().zip(ask_all(world, self.cut)))
+            .zip(&there)
+            .filter_map(|(node, there)| there.then_some(node))
+            .collect();
         let objects = self.objects.clone();
         let mut observation = Observation {
             now,
@@ -105,13 +184,18 @@ impl Operator {
         observation
     }
 
+    /// Whether the pod was not made yet, or was taken away.
+    fn is_missing(&self, world: &World, ix: NodeIx) -> bool {
+        world.hosts[ix].incarnation == 0 || self.removed.contains(&ix)
+    }
+
     fn pod(&self, world: &World, ix: NodeIx, place: Place) -> PodView {
         let host = &world.hosts[ix];
         let uid = PodUid(host.incarnation.to_string());
-        let phase = match (world.is_up(ix), host.incarnation) {
+        let phase = match (world.is_up(ix), self.is_missing(world, ix)) {
             (true, _) => Phase::Running,
-            (false, 0) => Phase::Missing,
-            (false, _) => Phase::Terminated,
+            (false, true) => Phase::Missing,
+            (false, false) => Phase::Terminated,
         };
         let ended = (phase == Phase::Terminated).then(|| ProcessEnd {
             uid: uid.clone(),
@@ -135,13 +219,15 @@ impl Operator {
         }
     }
 
-    fn act(&mut self, world: &mut World, step: &Step) -> StepOutcome {
+    fn act(&mut self, world: &mut World, step: &Step) -> Result<StepOutcome, String> {
         match self.fate() {
-            Fate::Lost => StepOutcome::Unknown("lost on its way".to_owned()),
-            Fate::Refused => StepOutcome::Refused("ERR refused by the simulator".to_owned()),
+            Fate::Lost => Ok(StepOutcome::Unknown("lost on its way".to_owned())),
+            Fate::Refused => Ok(StepOutcome::Refused(
+                "ERR refused by the simulator".to_owned(),
+            )),
             Fate::Good => self.perform(world, step),
             Fate::Twice => {
-                self.perform(world, step);
+                self.perform(world, step)?;
                 self.perform(world, step)
             }
             Fate::Late => {
@@ -163,7 +249,19 @@ impl Operator {
         }
     }
 
-    fn perform(&mut self, world: &mut World, step: &Step) -> StepOutcome {
+    fn perform(&mut self, world: &mut World, step: &Step) -> Result<StepOutcome, String> {
+        if let Step::ResetSoft { node } = step {
+            let keys = world.call(self.ix(node), &["DBSIZE"]);
+            if keys != Some(ReplyValue::Integer(0)) {
+                return Ok(StepOutcome::NotSent(format!("DBSIZE says {keys:?}")));
+            }
+        }
+        let checked = Nevers::check_effect(&self.truth(world), step);
+        checked.map_err(|broken| broken.to_string())?;
+        Ok(self.do_step(world, step))
+    }
+
+    fn do_step(&mut self, world: &mut World, step: &Step) -> StepOutcome {
         match step {
             Step::EnsureCommon => {
                 self.objects.common = ObjectState::Current;
@@ -175,11 +273,7 @@ impl Operator {
                     state: ObjectState::Current,
                 };
                 self.objects.shards.insert(*shard, object);
-                for ix in 0..world.hosts.len() {
-                    if self.place(ix).shard == *shard && world.hosts[ix].incarnation == 0 {
-                        world.start(ix);
-                    }
-                }
+                self.keep_pods(world, *shard, *pods);
                 StepOutcome::Done
             }
             Step::RemoveShard { shard } => {
@@ -207,10 +301,6 @@ impl Operator {
             } => self.meet(world, node, peer, address),
             Step::Forget { id, nodes } => self.forget_at_all(world, *id, nodes),
             Step::ResetSoft { node } => {
-                let keys = world.call(self.ix(node), &["DBSIZE"]);
-                if keys != Some(ReplyValue::Integer(0)) {
-                    return StepOutcome::NotSent(format!("DBSIZE says {keys:?}"));
-                }
                 self.tell(world, node, &words(&["CLUSTER", "RESET", "SOFT"]))
             }
             Step::BumpEpoch { node, above } => self.bump(world, node, above.0),
@@ -230,6 +320,22 @@ impl Operator {
             }
             Step::EndWithholding { node, run_id } => {
                 self.tell(world, node, &words(&["SLOTKEEPER", "SERVE", run_id]))
+            }
+        }
+    }
+
+    /// What the platform does with a shard's object: pods come, and those beyond go with their disks.
+    fn keep_pods(&mut self, world: &mut World, shard: u32, pods: u32) {
+        for ix in 0..world.hosts.len() {
+            let place = self.place(ix);
+            let missing = self.is_missing(world, ix);
+            if place.shard == shard && place.ordinal < pods && missing {
+                self.removed.remove(&ix);
+                world.start(ix);
+            } else if place.shard == shard && place.ordinal >= pods && !missing {
+                self.removed.insert(ix);
+                world.kill(ix);
+                world.move_host(ix);
             }
         }
     }
@@ -285,6 +391,9 @@ impl Operator {
     /// Sends a command to the node that is meant, if it is still that one.
     fn tell(&self, world: &mut World, node: &Target, argv: &[String]) -> StepOutcome {
         let ix = self.ix(node);
+        if self.cut == Some(ix) {
+            return StepOutcome::NotSent("it cannot be reached".to_owned());
+        }
         if world.hosts[ix].incarnation.to_string() != node.uid.0 {
             return StepOutcome::NotSent("the pod has another life".to_owned());
         }
@@ -303,14 +412,14 @@ impl Operator {
     }
 
     fn place(&self, ix: NodeIx) -> Place {
-        let pods = self.desired.pods_per_shard() as usize;
+        let pods = self.layout.pods_per_shard() as usize;
         // Simulated clusters have a handful of nodes.
         Place::new((ix / pods) as u32, (ix % pods) as u32)
     }
 
     fn ix(&self, node: &Target) -> NodeIx {
         let Place { shard, ordinal } = node.place;
-        (shard * self.desired.pods_per_shard() + ordinal) as usize
+        (shard * self.layout.pods_per_shard() + ordinal) as usize
     }
 }
 
@@ -337,8 +446,8 @@ fn my_id(world: &mut World, ix: NodeIx) -> Option<NodeId> {
 }
 
 /// Asks every node at the same time, as `observe` does; what has not answered by the deadline is
-/// silent.
-fn ask_all(world: &mut World) -> Vec<NodeView> {
+/// silent, and so is the node that cannot be reached.
+fn ask_all(world: &mut World, cut: Option<NodeIx>) -> Vec<NodeView> {
     let mut questions = Vec::new();
     encode_command(&mut questions, &["CLUSTER", "NODES"]);
     encode_command(&mut questions, &["CLUSTER", "INFO"]);
@@ -349,7 +458,7 @@ fn ask_all(world: &mut World) -> Vec<NodeView> {
     let mut asked: Vec<(Option<usize>, ReplyParser, Vec<String>)> = (0..world.hosts.len())
         .map(|ix| {
             (
-                world.connect(ix),
+                (cut != Some(ix)).then(|| world.connect(ix)).flatten(),
                 ReplyParser::new(4 * 1024 * 1024),
                 Vec::new(),
             )
@@ -377,8 +486,12 @@ fn ask_all(world: &mut World) -> Vec<NodeView> {
     let read_at = moment(world);
     asked
         .into_iter()
-        .map(|(client, _, texts)| {
+        .enumerate()
+        .map(|(ix, (client, _, texts))| {
             let Some(client) = client else {
+                if cut == Some(ix) {
+                    return NodeView::Silent(Silence::TimedOut);
+                }
                 return NodeView::Silent(Silence::Refused);
             };
             world.disconnect(client);

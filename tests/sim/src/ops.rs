@@ -55,6 +55,15 @@ impl World {
             .expect("CLUSTER MYID is a node id")
     }
 
+    /// The master that a node follows by its own word.
+    #[must_use]
+    pub fn master_of(&self, node: NodeIx) -> Option<NodeIx> {
+        let cluster = |ix: NodeIx| self.hosts[ix].engine.as_ref()?.cluster();
+        let mine = cluster(node)?;
+        let id = mine.id_of(mine.my_master()?);
+        (0..self.hosts.len()).find(|&ix| cluster(ix).is_some_and(|other| other.my_id() == id))
+    }
+
     /// CLUSTER NODES as the node has it; none when it does not answer.
     pub fn view(&mut self, node: NodeIx) -> Option<Vec<NodeLine>> {
         let reply = self.call(node, &["CLUSTER", "NODES"])?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use slotkeeper_node::resp::{ReplyParser, ReplyValue, encode_command};
+use slotkeeper_topology::{SlotSet, key_slot};
 
 use crate::net::NodeIx;
 use crate::world::World;
@@ -11,6 +12,8 @@ use crate::world::World;
 const PATIENCE_US: u64 = 1_000_000;
 /// How long WAIT waits for a replica, in milliseconds.
 const WAIT_MS: &str = "300";
+/// How many keys a client writes.
+const KEYS: u64 = 7;
 
 /// One client. It writes ever higher numbers under a few keys of its own, one at a time, and asks
 /// with WAIT whether a replica has the write.
@@ -54,6 +57,14 @@ impl Writer {
         }
     }
 
+    /// More has failed at once than a confirmation is good for.
+    pub fn release(&mut self) {
+        self.promised.clear();
+        if let Some(under_way) = &mut self.under_way {
+            under_way.set = false;
+        }
+    }
+
     /// Every key with the lowest number that it may hold now.
     pub fn promised(&self) -> impl Iterator<Item = (&str, u64)> {
         self.promised
@@ -85,7 +96,7 @@ impl Writer {
 
     fn send(&mut self, world: &mut World) {
         let Some(client) = self.client else { return };
-        let key = format!("writer:{}:{}", self.name, self.next % 7);
+        let key = key(self.name, self.next);
         let number = self.next.to_string();
         let mut bytes = Vec::new();
         encode_command(&mut bytes, &["SET", key.as_str(), number.as_str()]);
@@ -137,6 +148,11 @@ impl Writer {
     }
 }
 
+/// The key of a client's nth write.
+fn key(name: usize, nth: u64) -> String {
+    format!("writer:{name}:{}", nth % KEYS)
+}
+
 /// The address in `MOVED slot ip:port`.
 fn moved_to(text: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(text).ok()?;
@@ -157,6 +173,18 @@ impl World {
         self.schedule_writer(self.writers.len() - 1);
     }
 
+    /// Every slot that clients write to.
+    #[must_use]
+    pub fn written_slots(&self) -> SlotSet {
+        let names =
+            (0..self.writers.len()).flat_map(|name| (0..KEYS).map(move |nth| key(name, nth)));
+        let mut slots = SlotSet::new();
+        names.for_each(|name| {
+            slots.insert(key_slot(name.as_bytes()));
+        });
+        slots
+    }
+
     /// Why a promise was broken; none when every promised write can be read.
     pub fn broken_promise(&mut self) -> Option<String> {
         let promised: Vec<(String, u64)> = (self.writers.iter().flatten())
@@ -175,7 +203,7 @@ impl World {
 
     /// The value of a key, at the node that owns it.
     fn read_anywhere(&mut self, key: &str) -> Option<u64> {
-        let slot = slotkeeper_topology::key_slot(key.as_bytes());
+        let slot = key_slot(key.as_bytes());
         let owner = (0..self.hosts.len()).find(|&ix| self.owns(ix, slot))?;
         let reply = self.call(owner, &["GET", key])?;
         std::str::from_utf8(reply.text()?).ok()?.parse().ok()
