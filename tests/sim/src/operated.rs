@@ -174,6 +174,8 @@ pub(crate) fn settle(world: &mut World, operator: &mut Operator, what: &str) -> 
             format!("the plan still has {} steps", plan.steps.len())
         } else if let Some(wait) = plan.waiting.first() {
             format!("{} waits: {}", wait.rule, wait.reason)
+        } else if operator.is_waiting_for_steps() {
+            "a step is still on its way".to_owned()
         } else if let Some(why) = world.disagreement() {
             why
         } else {

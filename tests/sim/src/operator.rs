@@ -2,17 +2,19 @@
 //! be lost, delayed, refused or done twice. Every plan and every report is held against the world as
 //! it is, before anything is done.
 
+mod asking;
+mod fate;
+
 use std::collections::BTreeSet;
 
 use slotkeeper::model::{
-    Address, Desired, FailoverMode, Moment, NodeFacts, NodeView, ObjectState, Objects, Observation,
-    Outcome, Phase, Place, Plan, PodUid, PodView, ProcessEnd, Proof, Seen, ShardObject, Silence,
-    Step, StepOutcome, Target,
+    Address, Desired, FailoverMode, Moment, ObjectState, Objects, Observation, Outcome, Phase,
+    Place, Plan, PodUid, PodView, ProcessEnd, Proof, Seen, ShardObject, Step, StepOutcome, Target,
 };
 use slotkeeper::planner::nevers::{self, Nevers, Truth};
 use slotkeeper::planner::plan;
 use slotkeeper::report::report;
-use slotkeeper_node::resp::{ReplyParser, ReplyValue, encode_command};
+use slotkeeper_node::resp::ReplyValue;
 use slotkeeper_topology::{NodeId, SlotSet};
 
 use crate::host::PORT;
@@ -20,8 +22,6 @@ use crate::net::NodeIx;
 use crate::rng::Rng;
 use crate::world::World;
 
-/// How long the nodes have to answer a pass, in microseconds.
-const DEADLINE_US: u64 = 500_000;
 /// How far the bus is from the data port.
 const BUS: u16 = 10_000;
 
@@ -47,15 +47,9 @@ pub struct Operator {
     rng: Rng,
     /// Whether steps may go wrong by themselves.
     pub mishaps: bool,
-}
-
-/// What befalls a step on its way.
-enum Fate {
-    Good,
-    Lost,
-    Refused,
-    Twice,
-    Late,
+    /// Steps on their way of which nothing was heard: they take effect later, at the time in
+    /// microseconds.
+    overdue: Vec<(u64, Step)>,
 }
 
 impl Operator {
@@ -79,6 +73,7 @@ impl Operator {
             nevers: Nevers::default(),
             rng,
             mishaps: false,
+            overdue: Vec::new(),
         }
     }
 
@@ -92,6 +87,7 @@ impl Operator {
     /// # Errors
     /// What it must never do, and was about to do or to say.
     pub fn pass(&mut self, world: &mut World) -> Result<Plan, String> {
+        self.deliver_overdue(world)?;
         let before = self.truth(world);
         let observation = self.observe(world);
         let truths = [before, self.truth(world)];
@@ -167,7 +163,7 @@ impl Operator {
             .filter(|(ix, _)| there[*ix])
             .map(|(ix, place)| (*place, self.pod(world, ix, *place)))
             .collect();
-        let nodes = (places.into_iter().zip(ask_all(world, self.cut)))
+        let nodes = (places.into_iter().zip(asking::ask_all(world, self.cut)))
             .zip(&there)
             .filter_map(|(node, there)| there.then_some(node))
             .collect();
@@ -216,36 +212,6 @@ impl Operator {
             ended,
             volume_mounted: true,
             restart_for: Vec::new(),
-        }
-    }
-
-    fn act(&mut self, world: &mut World, step: &Step) -> Result<StepOutcome, String> {
-        match self.fate() {
-            Fate::Lost => Ok(StepOutcome::Unknown("lost on its way".to_owned())),
-            Fate::Refused => Ok(StepOutcome::Refused(
-                "ERR refused by the simulator".to_owned(),
-            )),
-            Fate::Good => self.perform(world, step),
-            Fate::Twice => {
-                self.perform(world, step)?;
-                self.perform(world, step)
-            }
-            Fate::Late => {
-                let delay = self.rng.below(3_000_000);
-                world.run_for(delay);
-                self.perform(world, step)
-            }
-        }
-    }
-
-    fn fate(&mut self) -> Fate {
-        match self.rng.below(24) {
-            _ if !self.mishaps => Fate::Good,
-            0 => Fate::Lost,
-            1 => Fate::Refused,
-            2 => Fate::Twice,
-            3 => Fate::Late,
-            _ => Fate::Good,
         }
     }
 
@@ -443,65 +409,4 @@ fn words(words: &[&str]) -> Vec<String> {
 fn my_id(world: &mut World, ix: NodeIx) -> Option<NodeId> {
     let reply = world.call(ix, &["CLUSTER", "MYID"])?;
     NodeId::from_bytes(reply.text()?).ok()
-}
-
-/// Asks every node at the same time, as `observe` does; what has not answered by the deadline is
-/// silent, and so is the node that cannot be reached.
-fn ask_all(world: &mut World, cut: Option<NodeIx>) -> Vec<NodeView> {
-    let mut questions = Vec::new();
-    encode_command(&mut questions, &["CLUSTER", "NODES"]);
-    encode_command(&mut questions, &["CLUSTER", "INFO"]);
-    encode_command(
-        &mut questions,
-        &["INFO", "server", "persistence", "replication", "keyspace"],
-    );
-    let mut asked: Vec<(Option<usize>, ReplyParser, Vec<String>)> = (0..world.hosts.len())
-        .map(|ix| {
-            (
-                (cut != Some(ix)).then(|| world.connect(ix)).flatten(),
-                ReplyParser::new(4 * 1024 * 1024),
-                Vec::new(),
-            )
-        })
-        .collect();
-    for (client, _, _) in &asked {
-        client.inspect(|client| world.client_send(*client, &questions));
-    }
-    let deadline = world.now_us + DEADLINE_US;
-    while world.now_us < deadline
-        && asked
-            .iter()
-            .any(|(c, _, texts)| c.is_some() && texts.len() < 3)
-    {
-        world.run_for(2_000);
-        for (client, parser, texts) in &mut asked {
-            let Some(client) = *client else { continue };
-            parser.feed(&world.take_inbox(client));
-            while let Ok(Some(reply)) = parser.next() {
-                let text = reply.text().unwrap_or_default();
-                texts.push(String::from_utf8_lossy(text).into_owned());
-            }
-        }
-    }
-    let read_at = moment(world);
-    asked
-        .into_iter()
-        .enumerate()
-        .map(|(ix, (client, _, texts))| {
-            let Some(client) = client else {
-                if cut == Some(ix) {
-                    return NodeView::Silent(Silence::TimedOut);
-                }
-                return NodeView::Silent(Silence::Refused);
-            };
-            world.disconnect(client);
-            match texts.as_slice() {
-                [nodes, cluster, info] => match NodeFacts::parse(nodes, cluster, info, read_at) {
-                    Ok(facts) => NodeView::Answered(Box::new(facts)),
-                    Err(error) => NodeView::Silent(Silence::Malformed(error.to_string())),
-                },
-                _ => NodeView::Silent(Silence::TimedOut),
-            }
-        })
-        .collect()
 }

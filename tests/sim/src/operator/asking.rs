@@ -1,0 +1,72 @@
+//! What the nodes answer to a pass.
+
+use slotkeeper::model::{NodeFacts, NodeView, Silence};
+use slotkeeper_node::resp::{ReplyParser, encode_command};
+
+use super::moment;
+use crate::net::NodeIx;
+use crate::world::World;
+
+/// How long the nodes have to answer a pass, in microseconds.
+const DEADLINE_US: u64 = 500_000;
+
+/// Asks every node at the same time, as `observe` does; what has not answered by the deadline is
+/// silent, and so is the node that cannot be reached.
+pub(super) fn ask_all(world: &mut World, cut: Option<NodeIx>) -> Vec<NodeView> {
+    let mut questions = Vec::new();
+    encode_command(&mut questions, &["CLUSTER", "NODES"]);
+    encode_command(&mut questions, &["CLUSTER", "INFO"]);
+    encode_command(
+        &mut questions,
+        &["INFO", "server", "persistence", "replication", "keyspace"],
+    );
+    let mut asked: Vec<(Option<usize>, ReplyParser, Vec<String>)> = (0..world.hosts.len())
+        .map(|ix| {
+            (
+                (cut != Some(ix)).then(|| world.connect(ix)).flatten(),
+                ReplyParser::new(4 * 1024 * 1024),
+                Vec::new(),
+            )
+        })
+        .collect();
+    for (client, _, _) in &asked {
+        client.inspect(|client| world.client_send(*client, &questions));
+    }
+    let deadline = world.now_us + DEADLINE_US;
+    while world.now_us < deadline
+        && asked
+            .iter()
+            .any(|(c, _, texts)| c.is_some() && texts.len() < 3)
+    {
+        world.run_for(2_000);
+        for (client, parser, texts) in &mut asked {
+            let Some(client) = *client else { continue };
+            parser.feed(&world.take_inbox(client));
+            while let Ok(Some(reply)) = parser.next() {
+                let text = reply.text().unwrap_or_default();
+                texts.push(String::from_utf8_lossy(text).into_owned());
+            }
+        }
+    }
+    let read_at = moment(world);
+    asked
+        .into_iter()
+        .enumerate()
+        .map(|(ix, (client, _, texts))| {
+            let Some(client) = client else {
+                if cut == Some(ix) {
+                    return NodeView::Silent(Silence::TimedOut);
+                }
+                return NodeView::Silent(Silence::Refused);
+            };
+            world.disconnect(client);
+            match texts.as_slice() {
+                [nodes, cluster, info] => match NodeFacts::parse(nodes, cluster, info, read_at) {
+                    Ok(facts) => NodeView::Answered(Box::new(facts)),
+                    Err(error) => NodeView::Silent(Silence::Malformed(error.to_string())),
+                },
+                _ => NodeView::Silent(Silence::TimedOut),
+            }
+        })
+        .collect()
+}
