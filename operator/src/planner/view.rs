@@ -224,7 +224,8 @@ impl<'a> View<'a> {
     }
 
     /// The node that introduces newcomers: of the nodes that know each other, the one with the most
-    /// slots and then the most nodes around it; rather a serving master than another.
+    /// slots and then the most nodes around it; rather a serving master than another, and one that
+    /// withholds itself only where nobody else has as many: it tells nobody of whom it has met.
     #[must_use]
     pub fn hub(&self) -> Option<(Place, &'a NodeFacts)> {
         self.answered().max_by_key(|(place, facts)| {
@@ -234,7 +235,14 @@ impl<'a> View<'a> {
                 .map(|owner| owner.slots.len())
                 .sum();
             let steady = serves(facts) && self.owners.contains_key(&facts.id);
-            (slots, friends.len(), steady, std::cmp::Reverse(*place))
+            let speaks = !facts.withholding;
+            (
+                slots,
+                speaks,
+                friends.len(),
+                steady,
+                std::cmp::Reverse(*place),
+            )
         })
     }
 

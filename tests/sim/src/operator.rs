@@ -136,7 +136,7 @@ impl Operator {
 
     fn truth(&mut self, world: &World) -> Truth {
         let places: Vec<Place> = self.layout.places().collect();
-        let mut truth = world.truth(&places);
+        let truth = world.truth(&places);
         self.formed |= truth.formed;
         self.written = self.written.union(&truth.written);
         let shards = self.objects.shards.iter();
@@ -147,8 +147,7 @@ impl Operator {
             pods: shards
                 .map(|(shard, object)| (*shard, object.pods))
                 .collect(),
-            nodes: std::mem::take(&mut truth.nodes),
-            ..truth
+            nodes: truth.nodes,
         }
     }
 

@@ -1,6 +1,7 @@
 //! One run of full syncs: clients change keys while their master sends them, and in the end the
 //! replica holds what the master holds.
 
+use slotkeeper_node::engine::Engine;
 use slotkeeper_node::resp::{ReplyParser, ReplyValue, encode_command};
 
 use crate::gossip::{Summary, config};
@@ -77,7 +78,7 @@ fn change_until_synced(world: &mut World) -> Result<usize, String> {
 
 fn is_synced(world: &World) -> bool {
     let engine = world.hosts[REPLICA].engine.as_ref();
-    engine.is_some_and(|engine| engine.is_complete())
+    engine.is_some_and(Engine::is_complete)
 }
 
 /// What is not the same when it is done twice, and what makes and removes keys.

@@ -44,7 +44,7 @@ static REFCOUNT: Spec = Spec {
     summary: "How often a value is shared: 1, and 2147483647 for the numbers below 10000",
     ..inspection(|exec, args, reply| {
         inspect(exec, args, reply, |entry, _, reply| {
-            reply.integer(refcount(&entry))
+            reply.integer(refcount(&entry));
         })
     })
 };
