@@ -3,6 +3,9 @@
 use super::parse::{Cursor, Step, take};
 use super::{NEWEST_REDIS, OLDEST_VALKEY, RdbError, TYPE_STRING, crc64, opcode};
 
+/// How much of a key an error shows, in bytes.
+const SHOWN_MAX: usize = 200;
+
 /// One thing that the file says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RdbItem<'a> {
@@ -270,7 +273,11 @@ fn unknown(code: u8, cursor: &mut Cursor<'_>) -> Step<()> {
         22..=25 => "hash with expiring fields",
         _ => "unknown type",
     };
-    let key = take!(cursor.string()).escape_ascii().to_string();
+    // A key may have any length; who reads the log needs its beginning.
+    let key = take!(cursor.string());
+    let rest = if key.len() > SHOWN_MAX { "..." } else { "" };
+    let shown = &key[..key.len().min(SHOWN_MAX)];
+    let key = format!("{}{rest}", shown.escape_ascii());
     Err(RdbError::Type { code, name, key })
 }
 

@@ -1,0 +1,258 @@
+//! A whole node, without its sockets, and valid examples of what reaches one.
+
+use std::net::SocketAddr;
+
+use slotkeeper_node::config::Config;
+use slotkeeper_node::engine::{Boot, Engine};
+use slotkeeper_node::io::{
+    DiskEvent, DiskOp, LinkEvent, LinkId, LinkOp, Output, Peer, SessionState,
+};
+use slotkeeper_node::resp::{Reply, ReplyParser};
+use slotkeeper_node::session::Session;
+use slotkeeper_node::time::{Now, Stopwatch};
+
+struct Still;
+
+impl Stopwatch for Still {
+    fn micros(&self) -> u64 {
+        0
+    }
+}
+
+pub struct Node {
+    pub engine: Engine,
+    pub now: Now,
+    session: Option<Session>,
+    /// Links that the engine has asked for, and not closed yet.
+    pub opened: Vec<LinkId>,
+    /// What it has written into a snapshot.
+    pub written: Vec<u8>,
+}
+
+/// A small one, so that no command can be asked to make much.
+pub fn config() -> Config {
+    Config {
+        proto_max_bulk_len: 1 << 20,
+        ..Config::default()
+    }
+}
+
+impl Node {
+    /// # Errors
+    /// When the engine refuses its nodes.conf.
+    pub fn start(config: Config, nodes_conf: Option<String>) -> Result<Node, String> {
+        let mut node = Node::make(config, nodes_conf)?;
+        node.load(&[]);
+        Ok(node)
+    }
+
+    /// One whose data file was not given yet.
+    pub fn starting(config: Config) -> Node {
+        Node::make(config, None).expect("a fresh node")
+    }
+
+    /// Gives it its data file.
+    pub fn load(&mut self, pieces: &[&[u8]]) {
+        for piece in pieces {
+            self.engine.on_disk(DiskEvent::LoadBytes(piece), self.now);
+        }
+        self.engine.on_disk(DiskEvent::LoadEnd, self.now);
+        self.drain();
+    }
+
+    fn make(config: Config, nodes_conf: Option<String>) -> Result<Node, String> {
+        let now = Now {
+            unix_us: 1_700_000_000_000_000,
+            mono_us: 1_000_000,
+        };
+        let boot = Boot {
+            nodes_conf,
+            run_id: [b'a'; 40],
+            ..Boot::default()
+        };
+        Ok(Node {
+            engine: Engine::start(config, boot, Box::new(Still), now)?,
+            now,
+            session: None,
+            opened: Vec::new(),
+            written: Vec::new(),
+        })
+    }
+
+    pub fn peer() -> Peer {
+        Peer {
+            remote: SocketAddr::from(([127, 0, 0, 1], 50_000)),
+            local: SocketAddr::from(([127, 0, 0, 1], 7000)),
+        }
+    }
+
+    pub fn pass(&mut self, millis: u64) {
+        self.now.mono_us += millis * 1000;
+        self.now.unix_us += millis.cast_signed() * 1000;
+        self.engine.on_timer(self.now);
+        self.engine.on_turn(self.now);
+        self.drain();
+    }
+
+    /// Carries out what is asked for, as far as the engine can tell.
+    pub fn drain(&mut self) {
+        while let Some(output) = self.engine.poll_output() {
+            match output {
+                Output::Link(link, LinkOp::Open { .. }) => self.opened.push(link),
+                Output::Link(link, LinkOp::Close) => self.opened.retain(|open| *open != link),
+                Output::Close { session, .. } => {
+                    if let Some(own) = self.session.take_if(|own| own.id == session) {
+                        self.close(own);
+                    }
+                }
+                Output::Disk(DiskOp::SnapshotBegin) => {
+                    self.engine.on_disk(DiskEvent::SnapshotWritten(0), self.now);
+                }
+                Output::Disk(DiskOp::SnapshotWrite(bytes)) => {
+                    self.written.extend_from_slice(&bytes);
+                    self.engine
+                        .on_disk(DiskEvent::SnapshotWritten(bytes.len()), self.now);
+                }
+                Output::Disk(DiskOp::SnapshotCommit) => {
+                    self.engine.on_disk(DiskEvent::SnapshotSaved, self.now);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn close(&mut self, session: Session) {
+        self.engine.close(session, self.now);
+    }
+
+    /// Ends the connection that requests are sent on.
+    pub fn hang_up(&mut self) {
+        if let Some(session) = self.session.take() {
+            self.close(session);
+        }
+        self.drain();
+    }
+
+    /// Sends bytes on the connection that there is, or a new one; what comes back at once, which
+    /// is whole replies.
+    pub fn send(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut session = match self.session.take() {
+            Some(session) => session,
+            None => match self.engine.open(Node::peer(), self.now) {
+                Ok(session) => session,
+                Err(_) => return Vec::new(),
+            },
+        };
+        let (mut reply, mut at) = (Reply::new(), 0);
+        let ended = loop {
+            let progress = self
+                .engine
+                .on_bytes(&mut session, &bytes[at..], self.now, &mut reply);
+            at += progress.consumed;
+            assert!(at <= bytes.len());
+            match progress.state {
+                SessionState::MoreToDo => {}
+                SessionState::NeedInput => break at < bytes.len(),
+                // Somebody who waits is not waited for here.
+                SessionState::Parked | SessionState::Close => break true,
+            }
+        };
+        let resp3 = session.resp3;
+        if ended {
+            self.close(session);
+        } else {
+            self.session = Some(session);
+        }
+        self.drain();
+        if !resp3 {
+            whole_replies(reply.bytes());
+        }
+        reply.take()
+    }
+
+    /// Bytes on a link of the cluster bus that somebody has opened.
+    pub fn bus(&mut self, pieces: &[&[u8]]) {
+        let link = self.engine.accept_bus(Node::peer(), self.now);
+        for piece in pieces {
+            self.engine.on_link(link, LinkEvent::Bytes(piece), self.now);
+        }
+        let closed = LinkEvent::Closed { reason: "it ends" };
+        self.engine.on_link(link, closed, self.now);
+        self.drain();
+    }
+}
+
+fn whole_replies(bytes: &[u8]) {
+    let mut parser = ReplyParser::new(1 << 30);
+    parser.feed(bytes);
+    loop {
+        match parser.next() {
+            Ok(Some(_)) => {}
+            Ok(None) => break,
+            Err(error) => panic!("{error}: {}", bytes.escape_ascii()),
+        }
+    }
+    let rest = parser.take_rest();
+    assert!(rest.is_empty(), "half a reply: {}", rest.escape_ascii());
+}
+
+/// A data file with every form that strings and times have in ours.
+pub fn data_file() -> Vec<u8> {
+    let mut node = Node::start(config(), None).expect("a fresh node");
+    let long = "packed ".repeat(100);
+    let texts = ["", "1", "-70000", "2147483647", "text", "0x", &long];
+    for (number, text) in texts.iter().cycle().take(40).enumerate() {
+        let db = number % 3;
+        node.send(format!("SELECT {db}\r\nSET key:{number}{text} \"{text}\"\r\n").as_bytes());
+        node.send(format!("PEXPIREAT key:{number} 1900000000{number:03}\r\n").as_bytes());
+    }
+    node.send(b"SELECT 0\r\nSETRANGE large 20000 x\r\nBGSAVE\r\n");
+    for _ in 0..200 {
+        node.pass(1);
+    }
+    let file = std::mem::take(&mut node.written);
+    assert!(file.starts_with(b"REDIS"), "the node has saved");
+    file
+}
+
+/// Frames of a real redis-server.
+pub fn frames() -> Vec<Vec<u8>> {
+    let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/src/cluster/bus/golden");
+    let mut paths: Vec<_> = std::fs::read_dir(dir)
+        .expect("the frames are part of the repository")
+        .map(|entry| entry.expect("it can be listed").path())
+        .collect();
+    paths.sort();
+    paths
+        .iter()
+        .map(|path| unhex(&std::fs::read_to_string(path).expect("it is text")))
+        .collect()
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let byte = |pair: &[u8]| {
+        let pair = std::str::from_utf8(pair).expect("digits are text");
+        u8::from_str_radix(pair, 16).expect("digits are digits")
+    };
+    digits.chunks(2).map(byte).collect()
+}
+
+/// The nodes.conf of a replica that knows who has sent the frames.
+pub fn nodes_conf() -> String {
+    let sender = |frame: &Vec<u8>| String::from_utf8_lossy(&frame[40..80]).into_owned();
+    let senders: std::collections::BTreeSet<String> = frames().iter().map(sender).collect();
+    let first = senders.first().expect("there are frames").clone();
+    let me = "f".repeat(40);
+    let mut text = format!("{me} 127.0.0.1:7000@17000 myself,slave {first} 0 0 3 connected\n");
+    for (number, id) in senders.iter().enumerate() {
+        let port = 7001 + number;
+        let (low, high) = (number * 2000, number * 2000 + 1999);
+        text += &format!(
+            "{id} 127.0.0.1:{port}@1{port},host-{number},shard-id={id} master - 0 \
+             1700000000000 {} connected {low}-{high}\n",
+            number + 1
+        );
+    }
+    text + "vars currentEpoch 9 lastVoteEpoch 2\n"
+}
