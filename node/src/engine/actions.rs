@@ -122,6 +122,7 @@ impl Engine {
         match request {
             ClientRequest::List { kind, ids } => {
                 self.clients.note(session, self.last_command, 0, now);
+                self.note_master();
                 let text = self.clients.list(kind, ids.as_deref(), now);
                 reply.verbatim(&text);
             }
@@ -129,7 +130,9 @@ impl Engine {
                 self.clients.note(session, self.last_command, 0, now);
                 reply.verbatim(&self.clients.line(session.id, now));
             }
-            ClientRequest::Kill(filter) => return self.kill(&filter, session.id, reply),
+            ClientRequest::Kill(filter) => {
+                return self.kill(&filter, session.id, now, reply);
+            }
             ClientRequest::Pause {
                 millis,
                 writes_only,
@@ -147,13 +150,21 @@ impl Engine {
         Acted::Replied
     }
 
-    fn kill(&mut self, filter: &KillFilter, own: SessionId, reply: &mut Reply) -> Acted {
+    fn note_master(&mut self) {
+        let upstream = self.replication.following.upstream();
+        self.clients.note_master(upstream, &self.master_session);
+    }
+
+    fn kill(&mut self, filter: &KillFilter, own: SessionId, now: Now, reply: &mut Reply) -> Acted {
+        self.note_master();
         let mut acted = Acted::Replied;
         let mut killed = 0;
         for session in self.clients.matching(filter, own) {
             killed += 1;
             if session == own {
                 acted = Acted::Close;
+            } else if self.clients.is_master(session) {
+                self.kill_upstream(now);
             } else {
                 self.kill_session(session);
             }

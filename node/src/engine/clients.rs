@@ -5,7 +5,8 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 
 use crate::config::OutputLimit;
-use crate::io::SessionId;
+use crate::io::{LinkId, SessionId};
+use crate::replication::upstream::Upstream;
 use crate::request::{ClientKind, KillFilter};
 use crate::session::{Session, SessionRole};
 use crate::time::Now;
@@ -17,6 +18,16 @@ pub(super) struct Clients {
     last_id: u64,
     /// How many of them are marked as killed.
     killed: usize,
+    /// The link to our master, which is listed as a client and is none otherwise.
+    master: Option<Master>,
+}
+
+/// The link to our master, as CLIENT LIST shows it.
+#[derive(Debug)]
+struct Master {
+    link: LinkId,
+    id: SessionId,
+    record: Record,
 }
 
 /// What is known of a session while its connection holds it.
@@ -139,6 +150,45 @@ impl Clients {
         }
     }
 
+    /// Takes up how the link to our master is, if there is one in sync: `session` is the one that
+    /// its stream is executed in.
+    pub(super) fn note_master(&mut self, upstream: Option<&Upstream>, session: &Session) {
+        let known = self.master.take();
+        let connection = upstream.and_then(|up| Some((up, up.connection()?)));
+        let Some((upstream, (link, local, since))) = connection else {
+            return;
+        };
+        let id = match known.filter(|master| master.link == link) {
+            Some(master) => master.id,
+            None => {
+                self.last_id += 1;
+                SessionId(self.last_id)
+            }
+        };
+        let mut record = Record::new(session, Now::default());
+        record.copy(session);
+        record.remote = upstream.master();
+        record.local = local;
+        record.created = since;
+        record.active = upstream.heard_at();
+        self.master = Some(Master { link, id, record });
+    }
+
+    /// Whether this is the link to our master, as noted last.
+    pub(super) fn is_master(&self, session: SessionId) -> bool {
+        self.master
+            .as_ref()
+            .is_some_and(|master| master.id == session)
+    }
+
+    /// The clients and the link to our master, in the order in which they came.
+    fn listed(&self) -> Vec<(SessionId, &Record)> {
+        let master = self.master.iter().map(|master| (master.id, &master.record));
+        let mut all: Vec<_> = self.iter().chain(master).collect();
+        all.sort_unstable_by_key(|(id, _)| *id);
+        all
+    }
+
     /// CLIENT LIST's text.
     pub(super) fn list(
         &self,
@@ -147,7 +197,7 @@ impl Clients {
         now: Now,
     ) -> String {
         let mut text = String::new();
-        for (id, record) in self.iter() {
+        for (id, record) in self.listed() {
             let listed =
                 kind.is_none_or(|kind| record.is(kind)) && ids.is_none_or(|ids| ids.contains(&id));
             if listed {
@@ -168,7 +218,8 @@ impl Clients {
 
     /// The sessions that CLIENT KILL's filters name.
     pub(super) fn matching(&self, filter: &KillFilter, own: SessionId) -> Vec<SessionId> {
-        self.iter()
+        self.listed()
+            .into_iter()
             .filter(|&(id, record)| {
                 !(record.killed || filter.skip_me && id == own) && record.matches(id, filter)
             })
@@ -242,9 +293,17 @@ impl Record {
     fn matches(&self, id: SessionId, filter: &KillFilter) -> bool {
         filter.id.is_none_or(|wanted| wanted == id)
             && filter.kind.is_none_or(|kind| self.is(kind))
-            && filter.user.as_deref().is_none_or(|user| user == b"default")
+            && (filter.user.as_deref()).is_none_or(|user| user == self.user().as_bytes())
             && (filter.addr.as_ref()).is_none_or(|addr| *addr == self.remote.to_string())
             && (filter.local_addr.as_ref()).is_none_or(|addr| *addr == self.local.to_string())
+    }
+
+    /// What our master says is nobody's.
+    fn user(&self) -> &'static str {
+        match self.role {
+            SessionRole::Master => "(superuser)",
+            _ => "default",
+        }
     }
 
     fn flags(&self) -> String {
@@ -275,7 +334,7 @@ impl Record {
             out,
             "id={} addr={} laddr={} fd=-1 name={} age={} idle={} flags={} db={} sub=0 psub=0 \
              ssub=0 multi={} qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={} oll=0 \
-             omem={} tot-mem={} events=r cmd={} user=default redir=-1 resp={} lib-name={} \
+             omem={} tot-mem={} events=r cmd={} user={} redir=-1 resp={} lib-name={} \
              lib-ver={}",
             id.0,
             self.remote,
@@ -291,6 +350,7 @@ impl Record {
             self.unsent,
             self.unread + self.unsent + size_of::<Record>() + size_of::<Session>(),
             self.command,
+            self.user(),
             if self.resp3 { 3 } else { 2 },
             text(&self.lib_name),
             text(&self.lib_ver),

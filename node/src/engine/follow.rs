@@ -210,6 +210,14 @@ impl Engine {
         self.after_upstream();
     }
 
+    /// CLIENT KILL has named the link to our master.
+    pub(super) fn kill_upstream(&mut self, now: Now) {
+        if let Some(upstream) = &mut self.replication.following.upstream {
+            upstream.kill(now);
+        }
+        self.after_upstream();
+    }
+
     /// Carries out what the link wants, and drops what a lost link leaves behind.
     fn after_upstream(&mut self) {
         self.drain_upstream();

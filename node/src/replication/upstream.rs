@@ -44,6 +44,8 @@ pub struct Upstream {
     master: SocketAddr,
     settings: Settings,
     link: Option<LinkId>,
+    /// Our address on the link that was opened last, and when that was.
+    opened: Option<(SocketAddr, u64)>,
     phase: Phase,
     /// When the master was last heard of (or the attempt was made), in monotonic milliseconds.
     heard_at: u64,
@@ -132,6 +134,7 @@ impl Upstream {
             master,
             settings,
             link: None,
+            opened: None,
             phase: Phase::Down {
                 retry_at: now.mono_ms(),
             },
@@ -287,6 +290,19 @@ impl Upstream {
         self.phase = Phase::Down { retry_at };
     }
 
+    /// Ends the link because somebody asks for that; it is made anew at once.
+    pub fn kill(&mut self, now: Now) {
+        self.drop_link(now);
+    }
+
+    /// While in sync: the link, our address on it, and when it was opened, in milliseconds of the
+    /// monotonic scale.
+    #[must_use]
+    pub fn connection(&self) -> Option<(LinkId, SocketAddr, u64)> {
+        let (local, since) = self.opened?;
+        Some((self.link.filter(|_| self.is_up())?, local, since))
+    }
+
     /// Ends the link for good: the node follows this master no longer.
     pub fn close(&mut self, now: Now) {
         self.drop_link(now);
@@ -315,8 +331,9 @@ impl Upstream {
     /// The connection is up, or has ended. Its bytes go to [`next_step`](Self::next_step).
     pub fn on_link(&mut self, event: &LinkEvent<'_>, now: Now) {
         match event {
-            LinkEvent::Opened { .. } => {
+            LinkEvent::Opened { local } => {
                 self.heard_at = now.mono_ms();
+                self.opened = Some((*local, now.mono_ms()));
                 self.phase = Phase::Pinged;
                 self.log(
                     Level::Notice,

@@ -117,6 +117,35 @@ fn a_replica_follows_and_continues_after_a_cut() {
 }
 
 #[test]
+fn the_links_of_replication_are_listed_and_can_be_killed() {
+    let mut world = pair();
+    let (client, other) = (world.connect(0), world.connect(1));
+    let list = world.call(0, client, &["CLIENT", "LIST", "TYPE", "replica"]);
+    assert_eq!(list.matches(" flags=S ").count(), 1, "{list}");
+    let masters = ["CLIENT", "LIST", "TYPE", "master"];
+    let list = world.call(1, other, &masters);
+    assert_eq!(list.matches("id=").count(), 1, "{list}");
+    for part in [" addr=127.0.0.1:7000 ", " flags=M ", " user=(superuser) "] {
+        assert!(list.contains(part), "{part} is not in {list}");
+    }
+    let all = world.call(1, other, &["CLIENT", "LIST"]);
+    assert_eq!(all.matches(" flags=M ").count(), 1, "{all}");
+    let kill = |kind| ["CLIENT", "KILL", "TYPE", kind];
+    assert_eq!(world.call(0, client, &kill("master")), ":0\r\n");
+    assert_eq!(world.call(1, other, &kill("master")), ":1\r\n");
+    world.until("it follows again", |world| in_sync(world, 0, 1));
+    let again = world.call(1, other, &masters);
+    let id = |list: &str| list.split("id=").nth(1).map(|rest| rest[..4].to_owned());
+    assert!(id(&again).is_some() && id(&again) != id(&list), "{again}");
+    assert!(
+        world.hosts[1]
+            .log
+            .iter()
+            .any(|line| line.starts_with("Successful partial"))
+    );
+}
+
+#[test]
 fn a_restarted_master_without_data_does_not_empty_its_replica() {
     let mut world = pair();
     let client = world.connect(0);
