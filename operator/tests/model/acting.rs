@@ -5,7 +5,7 @@ use slotkeeper::planner::nevers::Nevers;
 use slotkeeper_topology::{NodeId, SlotSet};
 
 use crate::gossip::BAN_MS;
-use crate::node::{Link, Manual, Mask, Node};
+use crate::node::{Data, Link, Manual, Mask, Node};
 use crate::observing;
 use crate::world::World;
 
@@ -84,6 +84,7 @@ impl World {
                 results.into_iter().collect::<Tried>()?;
             }
             Step::ResetSoft { node } => {
+                let replid = self.fresh();
                 let node = self.verified(node)?;
                 if node.data.key_count() > 0 || node.slots != 0 || node.master.is_none() {
                     return Err(StepOutcome::NotSent("it holds keys".to_owned()));
@@ -91,6 +92,7 @@ impl World {
                 node.table.clear();
                 node.master = None;
                 node.link = Link::default();
+                node.data = Data::empty(replid);
             }
             Step::BumpEpoch { node, above } => {
                 let node = self.verified(node)?;

@@ -229,6 +229,7 @@ impl Node {
         self.current_epoch = self.current_epoch.max(epoch);
         self.data.replid2 = self.data.replid;
         self.data.replid = replid;
+        self.data.complete = true;
         self.link = Link::default();
         self.manual = None;
         self.election_at = None;

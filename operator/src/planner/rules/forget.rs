@@ -79,9 +79,14 @@ fn replaced(view: &View<'_>, place: Place) -> bool {
 /// Whether an answering node still follows the id, has its data, and has no other master to be
 /// pointed to by a later rule.
 fn keeps_data(view: &View<'_>, draft: &mut Draft<'_>, id: NodeId, shard: u32) -> bool {
+    // One that withholds itself leads nobody yet, and until then the replica brings the id up again.
+    let is_led = |shard| {
+        let master = view.serving_owner_of(shard);
+        master.is_some_and(|(_, facts)| facts.id != id)
+    };
     let keeper = view
         .replicas_of(id)
-        .find(|(place, facts)| facts.keys > 0 && !is_led(view, id, *place));
+        .find(|(place, facts)| facts.keys > 0 && !is_led(place.shard));
     let Some((place, facts)) = keeper else {
         return false;
     };
