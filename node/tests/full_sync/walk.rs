@@ -149,8 +149,12 @@ fn listen(world: &mut World) -> SessionId {
     session
 }
 
+/// Far more turns than all of it takes, in virtual milliseconds.
+const TURNS: u64 = 200_000;
+
 /// A turn of the node, and at most `len` bytes for the listener.
 fn listen_on(world: &mut World, session: SessionId, heard: &mut Vec<u8>, len: usize) {
+    assert!(world.now.mono_ms() < TURNS, "the sync does not end");
     world.step();
     heard.extend(world.take(0, session, len));
 }
