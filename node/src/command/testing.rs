@@ -42,6 +42,13 @@ impl Bench {
         }
     }
 
+    /// Runs commands one after the other, and compares what each answers.
+    pub(super) fn replies(&mut self, cases: &[(&str, &str)]) {
+        for (line, reply) in cases {
+            assert_eq!(self.reply(line), *reply, "{line}");
+        }
+    }
+
     pub(super) fn advance_ms(&mut self, millis: u64) {
         self.now.mono_us += millis * 1000;
         self.now.unix_us += millis.cast_signed() * 1000;

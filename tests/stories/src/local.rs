@@ -62,14 +62,8 @@ impl Local {
             .append(true)
             .open(self.place.dir().join("up.log")))
         .expect("the story's folder can be written");
-        let mut command = self.command(&["local", "up"]);
-        command
-            .arg("-f")
-            .arg(&self.manifest)
-            .arg("--base-port")
-            .arg(self.place.port(0).to_string());
         let errors = log.try_clone().expect("an open file can be shared");
-        let child = command
+        let child = (self.up_command())
             .stdin(Stdio::null())
             .stdout(log)
             .stderr(errors)
@@ -83,13 +77,7 @@ impl Local {
     /// When it cannot be started.
     #[must_use]
     pub fn up_to_the_end(&self, further: &[&str]) -> Output {
-        let mut command = self.command(&["local", "up"]);
-        command
-            .arg("-f")
-            .arg(&self.manifest)
-            .arg("--base-port")
-            .arg(self.place.port(0).to_string());
-        command
+        self.up_command()
             .args(further)
             .stdin(Stdio::null())
             .output()
@@ -203,6 +191,16 @@ impl Local {
     pub fn pid(&self, nth: u16) -> Result<u32, String> {
         let pid = self.node(nth).field(&["INFO", "server"], "process_id")?;
         pid.parse().map_err(|error| format!("{pid}: {error}"))
+    }
+
+    fn up_command(&self) -> Command {
+        let mut command = self.command(&["local", "up"]);
+        command
+            .arg("-f")
+            .arg(&self.manifest)
+            .arg("--base-port")
+            .arg(self.place.port(0).to_string());
+        command
     }
 
     /// The program with a subcommand, and the story's folder for the nodes' data.

@@ -7,7 +7,7 @@ mod pause;
 
 use crate::command::Refused;
 use crate::command::parse::lossy;
-use crate::command::spec::{Group, Spec};
+use crate::command::spec::{Argument, Group, Spec};
 use crate::request::ClientKind;
 
 pub(super) static CLIENT: Spec = Spec {
@@ -33,6 +33,18 @@ pub(super) static CLIENT: Spec = Spec {
 };
 
 static HELP: Spec = Spec::help("client|help", Group::Connection);
+
+/// TYPE and what may stand behind it.
+const TYPE: Argument = Argument::one_of(
+    "normal_master_replica_pubsub",
+    &[
+        Argument::word("normal", "NORMAL"),
+        Argument::word("master", "MASTER"),
+        Argument::word("replica", "REPLICA"),
+        Argument::word("pubsub", "PUBSUB"),
+    ],
+)
+.token("TYPE");
 
 /// The kind of clients that TYPE names.
 fn kind(name: &[u8]) -> Result<ClientKind, Refused> {

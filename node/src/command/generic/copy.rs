@@ -82,15 +82,13 @@ mod tests {
         assert_eq!(bench.reply("copy a b REPLACE"), ":1");
         assert_eq!(bench.reply("copy a a db 1"), ":1");
         assert_eq!(bench.reply("copy x y"), ":0");
-        for (line, text) in [
+        bench.replies(&[
             (
                 "copy a a",
                 "-ERR source and destination objects are the same",
             ),
             ("copy a b db 16", "-ERR DB index is out of range"),
             ("copy a b db", "-ERR syntax error"),
-        ] {
-            assert_eq!(bench.reply(line), text);
-        }
+        ]);
     }
 }

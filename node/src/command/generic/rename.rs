@@ -4,6 +4,7 @@ use crate::command::parse::NO_SUCH_KEY;
 use crate::command::spec::Flag::{Fast, Write};
 use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
 use crate::command::{Effect, Exec, Refused};
+use crate::data::Key;
 use crate::resp::{Args, Reply};
 
 const ARGUMENTS: &[Argument] = &[Argument::key("key"), Argument::key_of("newkey", 1)];
@@ -35,14 +36,7 @@ pub(super) static RENAMENX: Spec = Spec {
 };
 
 fn rename(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
-    let (db, from, to) = (
-        exec.session.db,
-        args.key(exec.data, 1),
-        args.key(exec.data, 2),
-    );
-    if exec.data.peek(db, &from).is_none() {
-        return Err(NO_SUCH_KEY);
-    }
+    let (db, from, to) = names(exec, args)?;
     reply.ok();
     if from.bytes == to.bytes {
         return Ok(Effect::None);
@@ -52,14 +46,7 @@ fn rename(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Eff
 }
 
 fn rename_nx(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
-    let (db, from, to) = (
-        exec.session.db,
-        args.key(exec.data, 1),
-        args.key(exec.data, 2),
-    );
-    if exec.data.peek(db, &from).is_none() {
-        return Err(NO_SUCH_KEY);
-    }
+    let (db, from, to) = names(exec, args)?;
     if exec.data.peek(db, &to).is_some() {
         reply.integer(0);
         return Ok(Effect::None);
@@ -67,6 +54,15 @@ fn rename_nx(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<
     exec.data.rename(db, &from, &to);
     reply.integer(1);
     Ok(Effect::AsWritten)
+}
+
+/// The database, the key that is there, and its new name.
+fn names<'a>(exec: &mut Exec<'_>, args: &Args<'a>) -> Result<(usize, Key<'a>, Key<'a>), Refused> {
+    let (db, from) = (exec.session.db, args.key(exec.data, 1));
+    if exec.data.peek(db, &from).is_none() {
+        return Err(NO_SUCH_KEY);
+    }
+    Ok((db, from, args.key(exec.data, 2)))
 }
 
 #[cfg(test)]

@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn refuses_as_redis_does() {
         let mut bench = Bench::new();
-        for (line, text) in [
+        bench.replies(&[
             ("scan x", "-ERR invalid cursor"),
             ("scan \"\"", "-ERR invalid cursor"),
             ("scan 0 count 0", "-ERR syntax error"),
@@ -142,8 +142,6 @@ mod tests {
             ),
             ("scan 0 match", "-ERR syntax error"),
             ("scan 0 foo x", "-ERR syntax error"),
-        ] {
-            assert_eq!(bench.reply(line), text, "{line}");
-        }
+        ]);
     }
 }

@@ -7,7 +7,7 @@ use crate::command::parse::SYNTAX;
 use crate::command::spec::Flag::{Loading, Stale};
 use crate::command::spec::{Argument, Category, Flags, Group, Spec};
 use crate::command::table::{Command, all_commands, commands, lookup};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Effect, Exec, Refused, Run};
 use crate::glob;
 use crate::resp::{Args, Reply};
 
@@ -56,39 +56,24 @@ static COUNT: Spec = Spec {
 
 static INFO: Spec = Spec {
     name: "command|info",
-    arity: -2,
-    flags: FLAGS,
-    categories: CATEGORIES,
-    tips: TIPS,
     since: "2.8.13",
-    complexity: PER_COMMAND,
     summary: "What is known of these commands, or of all: arity, flags, keys, categories",
     history: &[("7.0.0", "Without names it shows all.")],
     arguments: NAMES,
-    ..Spec::new(Group::Server, info)
+    ..of_commands(info)
 };
 
 static DOCS: Spec = Spec {
     name: "command|docs",
-    arity: -2,
-    flags: FLAGS,
-    categories: CATEGORIES,
-    tips: TIPS,
     since: "7.0.0",
-    complexity: PER_COMMAND,
     summary: "The documentation of these commands, or of all",
     arguments: NAMES,
-    ..Spec::new(Group::Server, docs)
+    ..of_commands(docs)
 };
 
 static LIST: Spec = Spec {
     name: "command|list",
-    arity: -2,
-    flags: FLAGS,
-    categories: CATEGORIES,
-    tips: TIPS,
     since: "7.0.0",
-    complexity: PER_COMMAND,
     summary: "The names of all commands, or of those that a filter lets through",
     arguments: &[Argument::one_of(
         "filterby",
@@ -100,43 +85,56 @@ static LIST: Spec = Spec {
     )
     .token("FILTERBY")
     .optional()],
-    ..Spec::new(Group::Server, list)
+    ..of_commands(list)
 };
 
 static GETKEYS: Spec = Spec {
     name: "command|getkeys",
-    arity: -4,
-    flags: FLAGS,
-    categories: CATEGORIES,
     since: "2.8.13",
-    complexity: "O(N) with N the number of arguments",
     summary: "The keys in a command",
-    arguments: &[
-        Argument::string("command"),
-        Argument::string("arg").optional().multiple(),
-    ],
-    ..Spec::new(Group::Server, keys::get_keys)
+    ..of_a_request(keys::get_keys)
 };
 
 static GETKEYSANDFLAGS: Spec = Spec {
     name: "command|getkeysandflags",
-    arity: -4,
-    flags: FLAGS,
-    categories: CATEGORIES,
     since: "7.0.0",
-    complexity: "O(N) with N the number of arguments",
     summary: "The keys in a command, and what happens to them",
-    arguments: &[
-        Argument::string("command"),
-        Argument::string("arg").optional().multiple(),
-    ],
-    ..Spec::new(Group::Server, keys::get_keys_and_flags)
+    ..of_a_request(keys::get_keys_and_flags)
 };
 
 static HELP: Spec = Spec {
     categories: CATEGORIES,
     ..Spec::help("command|help", Group::Server)
 };
+
+/// What is asked about commands by their names.
+const fn of_commands(run: Run) -> Spec {
+    Spec {
+        arity: -2,
+        flags: FLAGS,
+        categories: CATEGORIES,
+        tips: TIPS,
+        complexity: PER_COMMAND,
+        ..Spec::new(Group::Server, run)
+    }
+}
+
+/// What is asked about a whole request.
+const fn of_a_request(run: Run) -> Spec {
+    Spec {
+        arity: -4,
+        flags: FLAGS,
+        categories: CATEGORIES,
+        complexity: "O(N) with N the number of arguments",
+        arguments: const {
+            &[
+                Argument::string("command"),
+                Argument::string("arg").optional().multiple(),
+            ]
+        },
+        ..Spec::new(Group::Server, run)
+    }
+}
 
 fn all(reply: &mut Reply) {
     reply.array(commands().len());

@@ -16,12 +16,18 @@ pub(super) static GET: Spec = Spec {
 };
 
 fn get(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
-    let key = args.key(exec.data, 1);
+    show(exec, args, 1, reply);
+    Ok(Effect::None)
+}
+
+/// The value of the key that is one of the arguments, or null.
+#[inline]
+pub(super) fn show(exec: &mut Exec<'_>, args: &Args<'_>, index: usize, reply: &mut Reply) {
+    let key = args.key(exec.data, index);
     match exec.data.get(exec.session.db, &key) {
         Some(entry) => reply.bulk(entry.str()),
         None => reply.null(),
     }
-    Ok(Effect::None)
 }
 
 #[cfg(test)]

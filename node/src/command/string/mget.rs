@@ -1,5 +1,6 @@
 //! MGET.
 
+use super::get::show;
 use crate::command::spec::Flag::{Fast, ReadOnly};
 use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
 use crate::command::{Effect, Exec, Refused};
@@ -18,14 +19,9 @@ pub(super) static MGET: Spec = Spec {
 };
 
 fn mget(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
-    let db = exec.session.db;
     reply.array(args.len() - 1);
     for index in 1..args.len() {
-        let key = args.key(exec.data, index);
-        match exec.data.get(db, &key) {
-            Some(entry) => reply.bulk(entry.str()),
-            None => reply.null(),
-        }
+        show(exec, args, index, reply);
     }
     Ok(Effect::None)
 }

@@ -1,6 +1,7 @@
 //! Lengths and strings as they stand in the file.
 
 use super::lzf::Packer;
+use crate::resp::number::parse_integer;
 
 /// As in Redis, shorter strings are not packed.
 const PACKED_FROM: usize = 21;
@@ -25,7 +26,8 @@ pub fn length(out: &mut Vec<u8>, len: usize) {
 /// Appends a string; as a number if it is the decimal form of a 32-bit one, and packed if there is
 /// a packer and it is worth it.
 pub fn string(out: &mut Vec<u8>, bytes: &[u8], packer: Option<&mut Packer>) {
-    if let Some(number) = canonical_i32(bytes) {
+    let number = parse_integer(bytes).and_then(|number| i32::try_from(number).ok());
+    if let Some(number) = number {
         return integer(out, number);
     }
     let packer = packer.filter(|_| bytes.len() >= PACKED_FROM);
@@ -53,41 +55,23 @@ fn integer(out: &mut Vec<u8>, number: i32) {
     }
 }
 
-/// The number whose decimal form these bytes are, exactly: no sign but `-`, no leading zero.
-fn canonical_i32(bytes: &[u8]) -> Option<i32> {
-    let digits = bytes.strip_prefix(b"-").unwrap_or(bytes);
-    let canonical = match digits {
-        [] => false,
-        [b'0'] => bytes.len() == 1,
-        [first, ..] => *first != b'0' && digits.len() <= 10,
-    };
-    if !canonical || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    std::str::from_utf8(bytes).ok()?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn only_canonical_numbers_become_numbers() {
-        for text in ["0", "-1", "12", "2147483647", "-2147483648"] {
-            assert_eq!(canonical_i32(text.as_bytes()), text.parse().ok(), "{text}");
-        }
-        for text in [
-            "",
-            "-",
-            "-0",
-            "+1",
-            "01",
-            "1 ",
-            "2147483648",
-            "99999999999",
-            "1e3",
+    fn numbers_of_32_bits_become_numbers() {
+        for (text, bytes) in [
+            ("-1", &[0xc0, 0xff][..]),
+            ("128", &[0xc1, 0x80, 0]),
+            ("-2147483648", &[0xc2, 0, 0, 0, 0x80]),
+            ("2147483648", b"\x0a2147483648"),
+            ("01", b"\x0201"),
+            ("-0", b"\x02-0"),
         ] {
-            assert_eq!(canonical_i32(text.as_bytes()), None, "{text}");
+            let mut out = Vec::new();
+            string(&mut out, text.as_bytes(), None);
+            assert_eq!(out, bytes, "{text}");
         }
     }
 

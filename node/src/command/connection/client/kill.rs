@@ -25,16 +25,7 @@ pub(super) static KILL: Spec = Spec {
                 "new-format",
                 &[
                     Argument::integer("client-id").token("ID"),
-                    Argument::one_of(
-                        "normal_master_replica_pubsub",
-                        &[
-                            Argument::word("normal", "NORMAL"),
-                            Argument::word("master", "MASTER"),
-                            Argument::word("replica", "REPLICA"),
-                            Argument::word("pubsub", "PUBSUB"),
-                        ],
-                    )
-                    .token("TYPE"),
+                    super::TYPE,
                     Argument::string("username").token("USER"),
                     Argument::string("ip:port").token("ADDR"),
                     Argument::string("ip:port").token("LADDR").since("6.2.0"),
@@ -132,7 +123,7 @@ mod tests {
     #[test]
     fn refuses_as_redis_does() {
         let mut bench = Bench::new();
-        for (line, text) in [
+        bench.replies(&[
             (
                 "client kill id 0",
                 "-ERR client-id should be greater than 0",
@@ -142,8 +133,6 @@ mod tests {
             ("client kill skipme maybe", "-ERR syntax error"),
             ("client kill a b", "-ERR syntax error"),
             ("client kill id 1 addr", "-ERR syntax error"),
-        ] {
-            assert_eq!(bench.reply(line), text);
-        }
+        ]);
     }
 }

@@ -10,7 +10,7 @@ pub(super) fn get_keys(
     args: &Args<'_>,
     reply: &mut Reply,
 ) -> Result<Effect, Refused> {
-    let argv: Vec<Vec<u8>> = args.from(2).map(<[u8]>::to_vec).collect();
+    let argv = inner(args);
     let request = Args::kept(&argv);
     let keys: Vec<usize> = keyed(&request)?.keys(&request).collect();
     reply.array(keys.len());
@@ -23,7 +23,7 @@ pub(super) fn get_keys_and_flags(
     args: &Args<'_>,
     reply: &mut Reply,
 ) -> Result<Effect, Refused> {
-    let argv: Vec<Vec<u8>> = args.from(2).map(<[u8]>::to_vec).collect();
+    let argv = inner(args);
     let request = Args::kept(&argv);
     let command = keyed(&request)?;
     let keys: Vec<usize> = command.keys(&request).collect();
@@ -36,6 +36,11 @@ pub(super) fn get_keys_and_flags(
         flags.iter().for_each(|flag| reply.simple(flag));
     }
     Ok(Effect::None)
+}
+
+/// The request that is asked about.
+fn inner(args: &Args<'_>) -> Vec<Vec<u8>> {
+    args.from(2).map(<[u8]>::to_vec).collect()
 }
 
 /// What happens to the key at an index, in the words of its spec.
