@@ -273,6 +273,9 @@ impl<'a> Fields<'a> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
     use super::*;
 
     const NODES: &str = "07c37dfeb235213a872192d90877d0cd55635b91 127.0.0.1:7000@17000,a \
@@ -311,5 +314,44 @@ mod tests {
             NodeFacts::parse("", CLUSTER, INFO, Moment(5)),
             Err(InvalidReply::NoMyself)
         );
+    }
+
+    /// A text with some characters replaced, and cut.
+    fn changed(text: &str) -> impl Strategy<Value = String> + use<> {
+        let text: Vec<char> = text.chars().collect();
+        let change = (
+            any::<Index>(),
+            prop::sample::select("\r\n :,=-@[]<>/09az\0\u{e4}".chars().collect::<Vec<_>>()),
+        );
+        let changes = prop::collection::vec(change, 0..6);
+        (changes, any::<Index>(), any::<bool>()).prop_map(move |(changes, end, cut)| {
+            let mut text = text.clone();
+            for (at, character) in changes {
+                let at = at.index(text.len());
+                text[at] = character;
+            }
+            if cut {
+                text.truncate(end.index(text.len()));
+            }
+            text.into_iter().collect()
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+        #[test]
+        fn no_reply_makes_it_panic(nodes in changed(NODES), cluster in changed(CLUSTER), info in changed(INFO)) {
+            for (nodes, cluster, info) in [
+                (&*nodes, CLUSTER, INFO),
+                (NODES, &*cluster, INFO),
+                (NODES, CLUSTER, &*info),
+            ] {
+                if let Ok(facts) = NodeFacts::parse(nodes, cluster, info, Moment(5)) {
+                    // What is asked of facts is answered, whatever they are.
+                    let _ = (facts.link_up(), facts.is_master(), facts.alone(), facts.master());
+                    let _ = (facts.peers().count(), facts.myself());
+                }
+            }
+        }
     }
 }

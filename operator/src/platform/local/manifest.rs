@@ -96,6 +96,9 @@ fn password(secrets: &[Secret], key: &SecretKey) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
     use super::*;
 
     const TEXT: &str = "apiVersion: v1\nkind: Secret\nmetadata: {name: pw}\n\
@@ -169,5 +172,18 @@ mod tests {
             edit("name: tour", "name: fair").unwrap_err(),
             "the cluster here is tour, not fair"
         );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1000))]
+        #[test]
+        fn no_text_makes_it_panic(changes in prop::collection::vec((any::<Index>(), "[ -~\n\t]{0,2}"), 1..5)) {
+            let mut text = TEXT.to_owned();
+            for (at, part) in changes {
+                let at = at.index(text.len());
+                text.replace_range(at..=at, &part);
+            }
+            let _ = parse(&text, None);
+        }
     }
 }
