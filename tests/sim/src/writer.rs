@@ -16,7 +16,8 @@ const WAIT_MS: &str = "300";
 const KEYS: u64 = 7;
 
 /// One client. It writes ever higher numbers under a few keys of its own, one at a time, and asks
-/// with WAIT whether a replica has the write.
+/// with WAIT whether a replica has the write. Before each it reads what it was promised to find there:
+/// what was lost meanwhile shall not go unseen because it is written anew.
 #[derive(Debug)]
 pub struct Writer {
     name: usize,
@@ -27,6 +28,8 @@ pub struct Writer {
     next: u64,
     /// The highest number of each key that a replica confirmed: it must survive any one failure.
     promised: BTreeMap<String, u64>,
+    /// The first promise that was found broken.
+    broken: Option<String>,
     /// Writes that were acknowledged.
     pub acknowledged: u64,
 }
@@ -36,6 +39,7 @@ struct UnderWay {
     key: String,
     number: u64,
     sent_us: u64,
+    read: bool,
     set: bool,
 }
 
@@ -53,6 +57,7 @@ impl Writer {
             under_way,
             next: 1,
             promised,
+            broken: None,
             acknowledged: 0,
         }
     }
@@ -60,6 +65,7 @@ impl Writer {
     /// More has failed at once than a confirmation is good for.
     pub fn release(&mut self) {
         self.promised.clear();
+        self.broken = None;
         if let Some(under_way) = &mut self.under_way {
             under_way.set = false;
         }
@@ -99,6 +105,7 @@ impl Writer {
         let key = key(self.name, self.next);
         let number = self.next.to_string();
         let mut bytes = Vec::new();
+        encode_command(&mut bytes, &["GET", key.as_str()]);
         encode_command(&mut bytes, &["SET", key.as_str(), number.as_str()]);
         encode_command(&mut bytes, &["WAIT", "1", WAIT_MS]);
         world.client_send(client, &bytes);
@@ -107,6 +114,7 @@ impl Writer {
             key,
             number,
             sent_us,
+            read: false,
             set: false,
         });
         self.next += 1;
@@ -117,6 +125,12 @@ impl Writer {
             return;
         };
         match reply {
+            ReplyValue::Bulk(_) | ReplyValue::Null if !under_way.read => {
+                under_way.read = true;
+                let promised = self.promised.get(&under_way.key).copied();
+                let broken = promised.and_then(|number| broken(&under_way.key, number, reply));
+                self.broken = self.broken.take().or(broken);
+            }
             ReplyValue::Simple(_) => {
                 under_way.set = true;
                 self.acknowledged += 1;
@@ -151,6 +165,14 @@ impl Writer {
 /// The key of a client's nth write.
 fn key(name: usize, nth: u64) -> String {
     format!("writer:{name}:{}", nth % KEYS)
+}
+
+/// How the value of a key breaks a promise, if it does.
+fn broken(key: &str, promised: u64, value: &ReplyValue) -> Option<String> {
+    let text = value.text().and_then(|text| std::str::from_utf8(text).ok());
+    let number: Option<u64> = text.and_then(|text| text.parse().ok());
+    let kept = number.is_some_and(|number| number >= promised);
+    (!kept).then(|| format!("{key} was promised to be {promised} or more and is {number:?}"))
 }
 
 /// The address in `MOVED slot ip:port`.
@@ -194,18 +216,23 @@ impl World {
                     .map(|(key, number)| (key.to_owned(), number))
             })
             .collect();
-        promised.into_iter().find_map(|(key, number)| {
-            let value = self.read_anywhere(&key);
-            let kept = value.as_ref().is_some_and(|value| *value >= number);
-            (!kept).then(|| format!("{key} was promised to be {number} or more and is {value:?}"))
+        let found = self
+            .writers
+            .iter()
+            .flatten()
+            .find_map(|writer| writer.broken.clone());
+        found.or_else(|| {
+            promised.into_iter().find_map(|(key, number)| {
+                let reply = self.read_anywhere(&key).unwrap_or(ReplyValue::Null);
+                broken(&key, number, &reply)
+            })
         })
     }
 
     /// The value of a key, at the node that owns it.
-    fn read_anywhere(&mut self, key: &str) -> Option<u64> {
+    fn read_anywhere(&mut self, key: &str) -> Option<ReplyValue> {
         let slot = key_slot(key.as_bytes());
         let owner = (0..self.hosts.len()).find(|&ix| self.owns(ix, slot))?;
-        let reply = self.call(owner, &["GET", key])?;
-        std::str::from_utf8(reply.text()?).ok()?.parse().ok()
+        self.call(owner, &["GET", key])
     }
 }
