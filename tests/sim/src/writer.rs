@@ -41,6 +41,8 @@ struct UnderWay {
     sent_us: u64,
     read: bool,
     set: bool,
+    /// A confirmation that is still to come is older than what has failed.
+    worthless: bool,
 }
 
 impl Writer {
@@ -67,7 +69,7 @@ impl Writer {
         self.promised.clear();
         self.broken = None;
         if let Some(under_way) = &mut self.under_way {
-            under_way.set = false;
+            under_way.worthless = true;
         }
     }
 
@@ -116,6 +118,7 @@ impl Writer {
             sent_us,
             read: false,
             set: false,
+            worthless: false,
         });
         self.next += 1;
     }
@@ -136,7 +139,7 @@ impl Writer {
                 self.acknowledged += 1;
             }
             ReplyValue::Integer(replicas) => {
-                if under_way.set && *replicas >= 1 {
+                if under_way.set && !under_way.worthless && *replicas >= 1 {
                     self.promised
                         .insert(under_way.key.clone(), under_way.number);
                 }

@@ -83,7 +83,8 @@ impl World {
         let (Some(line), Some(engine)) = (host.lines.get_mut(&id), &mut host.engine) else {
             return;
         };
-        while !line.parked && !close && !line.input.is_empty() {
+        // Without input, too: what WAIT was parked for is answered now.
+        while !line.parked && !close {
             let progress = engine.on_bytes(&mut line.session, &line.input, now, &mut reply);
             line.input.drain(..progress.consumed);
             match progress.state {
