@@ -34,9 +34,6 @@ impl Engine {
             usage.resident.saturating_sub(used),
         );
         fields.field("mem_not_counted_for_evict", 0);
-        fields.field("mem_clients_slaves", 0);
-        fields.field("mem_clients_normal", 0);
-        fields.field("mem_cluster_links", 0);
         fields.field("mem_aof_buffer", 0);
         fields.field("mem_allocator", "system");
         fields.field("active_defrag_running", 0);

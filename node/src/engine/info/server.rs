@@ -45,8 +45,6 @@ impl Engine {
         fields.field("connected_clients", self.clients.len());
         fields.field("cluster_connections", links);
         fields.field("maxclients", self.config.maxclients);
-        fields.field("client_recent_max_input_buffer", 0);
-        fields.field("client_recent_max_output_buffer", 0);
         fields.field("blocked_clients", self.parking.len());
         fields.field("tracking_clients", 0);
         fields.field("clients_in_timeout_table", 0);
@@ -74,7 +72,6 @@ impl Engine {
         fields.field("sync_partial_ok", stats.sync_partial_ok);
         fields.field("sync_partial_err", stats.sync_partial_err);
         fields.field("expired_keys", data.expired);
-        fields.field("expired_stale_perc", "0.00");
         fields.field(
             "expired_time_cap_reached_count",
             stats.expire_cycle_cap_reached,
