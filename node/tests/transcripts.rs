@@ -2,6 +2,8 @@
 //! `REFERENCE=host:port`, against a running redis-server or valkey-server (which is emptied). The
 //! same files must pass on both. The format is described in `tests/transcripts/README.md`.
 
+#[path = "common/ports.rs"]
+mod ports;
 #[path = "transcripts/script.rs"]
 mod script;
 #[path = "transcripts/server.rs"]

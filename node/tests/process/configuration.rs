@@ -1,6 +1,7 @@
 use std::fs;
 
-use crate::support::{Client, Directory, Node, free_port};
+use crate::ports::free_port;
+use crate::support::{Client, Directory, Node};
 
 #[test]
 fn rewrite_keeps_the_file_and_says_what_is() {

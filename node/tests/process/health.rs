@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use slotkeeper_node::resp::encode_command;
 
-use crate::support::{Directory, Node, free_port};
+use crate::ports::free_port;
+use crate::support::{Directory, Node};
 
 fn get(port: u16, path: &str) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();

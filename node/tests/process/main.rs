@@ -5,6 +5,8 @@
 mod configuration;
 mod health;
 mod leaving;
+#[path = "../common/ports.rs"]
+mod ports;
 mod protocol;
 mod starting;
 mod support;

@@ -1,6 +1,7 @@
 use std::net::TcpListener;
 
-use crate::support::{Directory, Node, free_port, run_to_end};
+use crate::ports::free_port;
+use crate::support::{Directory, Node, run_to_end};
 
 #[test]
 fn says_its_version_and_usage() {

@@ -1,12 +1,13 @@
 //! Our node as a child process, and connections to it.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::ports::free_port;
 use crate::value::{Source, Value};
 
 /// For how long a reply may take, and a node to start.
@@ -84,19 +85,6 @@ impl Drop for Node {
         let _ = self.child.kill();
         let _ = self.child.wait();
         let _ = std::fs::remove_dir_all(&self.directory);
-    }
-}
-
-/// Below the range from which systems take ports for outgoing connections, and below 55536, so
-/// that a bus port of 10000 more exists.
-fn free_port() -> u16 {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let first = 20000 + std::process::id() % 1000 * 10;
-    loop {
-        let port = (first + NEXT.fetch_add(1, Ordering::Relaxed)) as u16;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
     }
 }
 

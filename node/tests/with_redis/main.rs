@@ -1,5 +1,7 @@
 //! Our node and Debian's redis-server as each other's master and replica, as processes.
 
+#[path = "../common/ports.rs"]
+mod ports;
 mod process;
 
 use process::{Client, Server};

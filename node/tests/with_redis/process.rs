@@ -1,29 +1,20 @@
 //! Servers as processes, and a client for them.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use slotkeeper_node::resp::{ReplyParser, ReplyValue, encode_command};
 
+use crate::ports::free_port_with_bus;
+
 /// A server with a directory of its own; both end with the value.
 pub struct Server {
     child: Child,
     pub port: u16,
     dir: PathBuf,
-}
-
-/// A port that nobody uses at this moment, and whose bus port is free, too.
-pub fn free_port() -> u16 {
-    loop {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = listener.local_addr().expect("an address").port();
-        if port < 55_000 && TcpListener::bind(("127.0.0.1", port + 10_000)).is_ok() {
-            return port;
-        }
-    }
 }
 
 impl Server {
@@ -38,7 +29,7 @@ impl Server {
     }
 
     fn start(program: &str, arguments: &[&str]) -> Server {
-        let port = free_port();
+        let port = free_port_with_bus();
         let dir = std::env::temp_dir().join(format!("with-redis-{}-{port}", std::process::id()));
         std::fs::create_dir_all(&dir).expect("a directory");
         let log = std::fs::File::create(dir.join("log")).expect("a log");
