@@ -11,6 +11,7 @@ use crate::links::Links;
 use crate::model::{Desired, Memory, Outcome, Plan, PlannedStep, Seen, StepOutcome};
 use crate::observe::{now, observe};
 use crate::planner::plan;
+use crate::platform::kubernetes::names::selector;
 use crate::platform::{Platform, PlatformError, Survey};
 use crate::report::report;
 
@@ -190,9 +191,4 @@ fn steady(status: &RedisClusterStatus) -> RedisClusterStatus {
         }
     }
     status
-}
-
-/// Selects the pods of a cluster by their labels.
-fn selector(name: &str) -> String {
-    format!("slotkeeper.dev/cluster={name}")
 }
