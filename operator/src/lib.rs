@@ -13,3 +13,4 @@ pub mod planner;
 pub mod platform;
 pub mod reconcile;
 pub mod report;
+pub mod run;

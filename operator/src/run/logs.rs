@@ -1,0 +1,135 @@
+//! Logs to standard error, as text for people or as JSON for machines.
+
+use std::io::IsTerminal;
+
+use clap::{Args, ValueEnum};
+use tracing::Subscriber;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::{EnvFilter, fmt};
+
+/// What is logged, and how.
+#[derive(Args, Clone, Debug)]
+pub struct Logs {
+    /// What is logged: a level (error, warn, info, debug, trace), or directives such as
+    /// `info,kube=debug`.
+    #[arg(long, env = "SLOTKEEPER_LOG_LEVEL", default_value = "info")]
+    pub log_level: String,
+    /// How a line looks.
+    #[arg(long, env = "SLOTKEEPER_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+}
+
+/// How a line of the log looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Logs {
+    /// Logs from here on.
+    ///
+    /// # Errors
+    /// When the level cannot be read, or something logs already.
+    pub fn start(&self) -> Result<(), String> {
+        let subscriber = self.subscriber(std::io::stderr, std::io::stderr().is_terminal())?;
+        tracing::subscriber::set_global_default(subscriber)
+            .map_err(|error| format!("cannot log: {error}"))
+    }
+
+    fn subscriber<W>(
+        &self,
+        writer: W,
+        colours: bool,
+    ) -> Result<Box<dyn Subscriber + Send + Sync>, String>
+    where
+        W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+    {
+        let filter = EnvFilter::builder()
+            .parse(&self.log_level)
+            .map_err(|error| format!("--log-level {:?}: {error}", self.log_level))?;
+        let subscriber = fmt().with_env_filter(filter).with_writer(writer);
+        Ok(match self.log_format {
+            LogFormat::Text => Box::new(subscriber.with_ansi(colours).finish()),
+            LogFormat::Json => Box::new(subscriber.json().flatten_event(true).finish()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Page(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Page {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(log_level: &str, log_format: LogFormat) -> String {
+        let page = Page::default();
+        let logs = Logs {
+            log_level: log_level.to_owned(),
+            log_format,
+        };
+        let writer = page.clone();
+        let subscriber = logs.subscriber(move || writer.clone(), false).unwrap();
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info!(cluster = "demo", "a step was performed");
+            tracing::debug!("a detail");
+        });
+        let bytes = page.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn text_has_one_line_for_people() {
+        let text = logged("info", LogFormat::Text);
+        assert!(
+            text.contains("a step was performed cluster=\"demo\""),
+            "{text}"
+        );
+        assert_eq!(text.lines().count(), 1, "{text}");
+    }
+
+    #[test]
+    fn json_has_its_fields_at_the_top() {
+        let text = logged("info", LogFormat::Json);
+        let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(line["level"], "INFO");
+        assert_eq!(line["message"], "a step was performed");
+        assert_eq!(line["cluster"], "demo");
+    }
+
+    #[test]
+    fn a_directive_may_name_a_module() {
+        let text = logged("warn,slotkeeper=debug", LogFormat::Text);
+        assert!(text.contains("a detail"), "{text}");
+    }
+
+    #[test]
+    fn a_level_that_is_none_is_refused_by_name() {
+        let logs = Logs {
+            log_level: "info,slotkeeper=loud".to_owned(),
+            log_format: LogFormat::Text,
+        };
+        let error = logs.start().unwrap_err();
+        assert!(
+            error.starts_with("--log-level \"info,slotkeeper=loud\": "),
+            "{error}"
+        );
+    }
+}
