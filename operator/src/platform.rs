@@ -1,6 +1,7 @@
 //! What the operator asks of the place where nodes run: pods to look at, a few objects to keep, and
 //! a word when something happens there. Everything else goes to the nodes themselves.
 
+pub(crate) mod directives;
 pub mod kubernetes;
 pub mod local;
 

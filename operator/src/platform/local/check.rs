@@ -3,7 +3,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::node_config::lines;
+use crate::platform::directives::lines;
 
 /// Lets the node's program judge the directives of a manifest, before anything is done with them.
 /// Gives every directive that it knows with the value that it would have.
