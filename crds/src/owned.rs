@@ -54,6 +54,7 @@ pub const OWNED: &[Owned] = &[
     owned("requirepass", PASSWORD),
     owned("masterauth", PASSWORD),
     owned("masteruser", PASSWORD),
+    owned("password-file", PASSWORD),
     owned("aclfile", PASSWORD),
     owned("user", PASSWORD),
     owned("replicaof", REPLICAS),

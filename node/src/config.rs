@@ -8,6 +8,7 @@ mod docs;
 mod fixed;
 mod lists;
 mod load;
+mod password;
 mod rewrite;
 mod table;
 #[cfg(test)]
@@ -57,6 +58,8 @@ pub struct Config {
     pub requirepass: Option<Vec<u8>>,
     /// The password at our master.
     pub masterauth: Option<Vec<u8>>,
+    /// The file that `requirepass` and `masterauth` were taken from; none when empty (ours).
+    pub password_file: String,
     /// The user at our master; `default` when none.
     pub masteruser: Option<Vec<u8>>,
     /// Bytes of the replication stream that are kept for a partial resync.
@@ -243,6 +246,7 @@ impl Default for Config {
             databases: 16,
             requirepass: None,
             masterauth: None,
+            password_file: String::new(),
             masteruser: None,
             repl_backlog_size: 1 << 20,
             repl_timeout: 60,

@@ -3,6 +3,7 @@
 use super::Config;
 use super::directive::{Change, Directive};
 use super::fixed::{FIXED, Fixed};
+use super::password::SET_BY_FILE;
 use super::table::DIRECTIVES;
 use super::value::{self, Invalid};
 use crate::glob;
@@ -19,6 +20,17 @@ impl Changes {
     #[must_use]
     pub fn touch(&self, name: &str) -> bool {
         self.names.contains(&name)
+    }
+
+    /// What it changes until the next start only, and what the log says of it.
+    #[must_use]
+    pub fn not_kept(&self, config: &Config) -> Option<String> {
+        let file = Some(&config.password_file).filter(|file| !file.is_empty())?;
+        let name = SET_BY_FILE.into_iter().find(|name| self.touch(name))?;
+        Some(format!(
+            "'{name}' is changed until the next start, which takes it from the password-file \
+             '{file}' again; CONFIG REWRITE does not keep it"
+        ))
     }
 
     /// What it needs of the machine before it is made.

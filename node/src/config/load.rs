@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::directive::Directive;
 use super::fixed::FIXED;
+use super::password::{SET_BY_FILE, password};
 use super::table::DIRECTIVES;
 use super::value::{self, Invalid};
 use super::{Config, VERSION};
@@ -60,6 +61,14 @@ pub enum ConfigError {
         /// What the system said.
         error: io::Error,
     },
+    /// `password-file` names a file without a password.
+    #[error("Fatal error, can't take the password from password-file '{file}': {reason}")]
+    Password {
+        /// Its name as given.
+        file: String,
+        /// What the system said, or what is wrong with the content.
+        reason: String,
+    },
     /// Directives that do not go together.
     #[error("{0}")]
     Contradiction(String),
@@ -68,7 +77,8 @@ pub enum ConfigError {
 impl Invocation {
     /// Reads the arguments as redis-server takes them (without the program's name):
     /// `[FILE] [-] [--directive value ...]`, or `--version`, or `--help`. Of our own is
-    /// `--check-config` before all the rest.
+    /// `--check-config` before all the rest; it leaves `password-file` unread, since the file is
+    /// often not where the configuration is checked.
     ///
     /// # Errors
     /// When a file cannot be read or a directive cannot be taken.
@@ -86,19 +96,20 @@ impl Invocation {
             config: Config::default(),
             read,
             save_given: false,
+            password_given: None,
         };
         let file = loader.arguments(args)?;
-        loader.config.check()?;
-        let config = Box::new(loader.config);
+        loader.check()?;
         if check {
-            return Ok(Invocation::Check(config));
+            return Ok(Invocation::Check(Box::new(loader.config)));
         }
-        Ok(Invocation::Run(config, file))
+        loader.take_password()?;
+        Ok(Invocation::Run(Box::new(loader.config), file))
     }
 }
 
 impl Config {
-    /// A configuration out of the text of a redis.conf without `include`.
+    /// A configuration out of the text of a redis.conf without `include` and `password-file`.
     ///
     /// # Errors
     /// When a directive cannot be taken.
@@ -108,22 +119,12 @@ impl Config {
             config: Config::default(),
             read: &mut read,
             save_given: false,
+            password_given: None,
         };
         loader.text("the configuration", text.as_bytes(), 0)?;
-        loader.config.check()?;
+        loader.check()?;
+        loader.take_password()?;
         Ok(loader.config)
-    }
-
-    /// Whether the directives go together.
-    fn check(&self) -> Result<(), ConfigError> {
-        if self.cluster_enabled && self.cluster_port == 0 && self.port > u16::MAX - 10_000 {
-            return Err(ConfigError::Contradiction(format!(
-                "The port {} leaves no room for the cluster bus at port + 10000: choose a port of \
-                 55535 or less, or set cluster-port",
-                self.port
-            )));
-        }
-        Ok(())
     }
 }
 
@@ -132,9 +133,51 @@ struct Loader<'a> {
     read: &'a mut dyn FnMut(Source<'_>) -> io::Result<Vec<u8>>,
     /// The first `save` replaces the default points, later ones add to it.
     save_given: bool,
+    /// The last directive given that is `password-file`'s to set.
+    password_given: Option<&'static str>,
 }
 
 impl Loader<'_> {
+    /// Whether the directives go together.
+    fn check(&self) -> Result<(), ConfigError> {
+        let config = &self.config;
+        if config.cluster_enabled && config.cluster_port == 0 && config.port > u16::MAX - 10_000 {
+            return Err(ConfigError::Contradiction(format!(
+                "The port {} leaves no room for the cluster bus at port + 10000: choose a port of \
+                 55535 or less, or set cluster-port",
+                config.port
+            )));
+        }
+        if let Some(given) = self.password_given
+            && !config.password_file.is_empty()
+        {
+            return Err(ConfigError::Contradiction(format!(
+                "'{given}' and 'password-file' do not go together: the password is either given, \
+                 or taken from the file '{}'",
+                config.password_file
+            )));
+        }
+        Ok(())
+    }
+
+    /// Takes the passwords out of `password-file`, if there is one.
+    fn take_password(&mut self) -> Result<(), ConfigError> {
+        let file = self.config.password_file.clone();
+        if file.is_empty() {
+            return Ok(());
+        }
+        let failed = |reason: String| ConfigError::Password {
+            file: file.clone(),
+            reason,
+        };
+        let content = (self.read)(Source::File(Path::new(&file)));
+        let content = content.map_err(|error| failed(error.to_string()))?;
+        let password = password(&content).map_err(|reason| failed(reason.to_string()))?;
+        self.config.requirepass = Some(password.to_vec());
+        self.config.masterauth = Some(password.to_vec());
+        Ok(())
+    }
+
     /// Gives the main file's name.
     fn arguments(&mut self, args: &[Vec<u8>]) -> Result<Option<PathBuf>, ConfigError> {
         let mut rest = args;
@@ -262,6 +305,9 @@ impl Loader<'_> {
         if directive.name == "save" && !self.save_given {
             self.save_given = true;
             self.config.save.clear();
+        }
+        if SET_BY_FILE.contains(&directive.name) {
+            self.password_given = Some(directive.name);
         }
         // One quoted value may hold all the words.
         if let [value] = values

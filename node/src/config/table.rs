@@ -221,6 +221,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         number!(min_replicas_to_write: u32, 0, INT_MAX),
     )
     .or("min-slaves-to-write"),
+    of("password-file", AtStart, text!(password_file)),
     of("pidfile", AtStart, text!(pidfile)),
     of("port", Always, number!(port: u16, 0, 65535)),
     of("protected-mode", Always, yes_no!(protected_mode)),

@@ -4,7 +4,7 @@ use super::actions::is_local;
 use super::parking::Parked;
 use crate::config::Changes;
 use crate::engine::{Acted, Engine};
-use crate::io::{Denied, DiskOp, Output, SessionId};
+use crate::io::{Denied, DiskOp, Level, Output, SessionId};
 use crate::request::ConfigRequest;
 use crate::resp::Reply;
 use crate::session::Session;
@@ -105,6 +105,9 @@ impl Engine {
     fn carry_out_changes(&mut self, changes: &Changes, now: Now) {
         for change in changes.reconfigure(&self.config) {
             self.out(Output::Reconfigure(change));
+        }
+        if let Some(text) = changes.not_kept(&self.config) {
+            self.log(Level::Warning, text);
         }
         self.config_changed(now);
     }

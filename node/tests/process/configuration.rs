@@ -101,3 +101,32 @@ fn what_the_machine_does_not_give_changes_nothing() {
     );
     assert_eq!(node.client().text(&["PING"]), "PONG");
 }
+
+#[test]
+fn a_password_comes_from_a_file_and_stays_there() {
+    let directory = Directory::new();
+    let file = directory.path().join("redis.conf");
+    let secret = directory.path().join("secret");
+    fs::write(&secret, "s3cret\n").unwrap();
+    fs::write(&file, format!("password-file {}\n", secret.display())).unwrap();
+    let start = || Node::start(&directory, &[file.to_str().unwrap()]);
+    let node = start();
+    let mut client = node.client();
+    assert!(client.text(&["GET", "x"]).starts_with("NOAUTH"));
+    assert_eq!(client.text(&["AUTH", "s3cret"]), "OK");
+    assert_eq!(
+        client.text(&["CONFIG", "SET", "requirepass", "passing"]),
+        "OK"
+    );
+    assert_eq!(client.text(&["CONFIG", "REWRITE"]), "OK");
+    let text = directory.read("redis.conf");
+    let line = format!("password-file \"{}\"", secret.display());
+    assert!(text.contains(&line), "{text}");
+    assert!(
+        !text.contains("s3cret") && !text.contains("passing"),
+        "{text}"
+    );
+    assert_eq!(node.client().text(&["AUTH", "passing"]), "OK");
+    drop(node);
+    assert_eq!(start().client().text(&["AUTH", "s3cret"]), "OK");
+}
