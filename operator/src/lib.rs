@@ -11,6 +11,7 @@ pub mod model;
 pub mod observe;
 pub mod planner;
 pub mod platform;
+pub mod preview;
 pub mod reconcile;
 pub mod report;
 pub mod run;

@@ -1,9 +1,12 @@
 //! What the operator asks of the place where nodes run: pods to look at, a few objects to keep, and
 //! a word when something happens there. Everything else goes to the nodes themselves.
 
+mod check;
 pub(crate) mod directives;
 pub mod kubernetes;
 pub mod local;
+pub mod manifest;
+mod password;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -12,6 +15,8 @@ use slotkeeper_crds::{RedisCluster, RedisClusterStatus};
 use thiserror::Error;
 
 use crate::model::{Memory, Objects, Place, PodUid, PodView};
+pub use check::{check_config, node_program};
+pub use password::read_password;
 
 /// A platform keeps the pods of one cluster.
 pub trait Platform {

@@ -1,5 +1,4 @@
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -13,9 +12,10 @@ use super::lock::{self, Taken};
 use super::progress::{Printer, say};
 use crate::model::Memory;
 use crate::platform::local::{
-    Layout, LocalPlatform, Manifest, State, check_config, default_dir, load_cluster, load_memory,
-    read, save_cluster,
+    Layout, LocalPlatform, State, default_dir, load_cluster, load_memory, save_cluster,
 };
+use crate::platform::manifest::{Manifest, read};
+use crate::platform::{check_config, node_program};
 use crate::reconcile::{Reconciler, is_ready};
 
 /// Run the cluster of a manifest.
@@ -65,7 +65,7 @@ impl Up {
         let stamp = stamp(&self.file);
         let manifest = read(&self.file, None)?;
         let name = manifest.cluster.metadata.name.clone().unwrap_or_default();
-        let binary = node_binary(self.node_binary.as_deref())?;
+        let binary = node_program(self.node_binary.as_deref())?;
         let values = judged(&self.file, &manifest, &binary)?;
         let dir = self.dir.clone().unwrap_or_else(|| default_dir(&name));
         std::fs::create_dir_all(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
@@ -309,35 +309,5 @@ impl Interrupts {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
         }
-    }
-}
-
-/// The program of the nodes.
-fn node_binary(named: Option<&Path>) -> Result<PathBuf, String> {
-    const NAME: &str = "slotkeeper-node";
-    let path = match named {
-        Some(path) => path.to_owned(),
-        None => {
-            let me = std::env::current_exe();
-            let me = me.map_err(|error| format!("cannot tell where {NAME} is: {error}"))?;
-            me.with_file_name(NAME)
-        }
-    };
-    let path = path.canonicalize().map_err(|error| {
-        format!(
-            "the node's program {} cannot be run: {error}; name it with --node-binary",
-            path.display()
-        )
-    })?;
-    let runs = path
-        .metadata()
-        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0);
-    if runs {
-        Ok(path)
-    } else {
-        Err(format!(
-            "the node's program {} is not a program",
-            path.display()
-        ))
     }
 }

@@ -100,6 +100,8 @@ pub struct Objects {
     pub common: ObjectState,
     /// The object of each shard; a shard without an entry has none.
     pub shards: BTreeMap<u32, ShardObject>,
+    /// Why nothing is created or changed after the manifest: it cannot work as it is.
+    pub refused: Option<String>,
 }
 
 /// The object that keeps the pods of one shard.

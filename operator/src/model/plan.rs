@@ -287,6 +287,11 @@ pub struct Wait {
 pub enum WaitReason {
     /// The manifest says `paused`.
     Paused,
+    /// The manifest cannot work as it is.
+    ManifestRefused {
+        /// The field and what is wrong with it, for people.
+        what: String,
+    },
     /// A master does not answer, and nothing proves that it has ended: the nodes' own failure
     /// detection decides.
     NotProvenDead {
@@ -368,6 +373,9 @@ impl fmt::Display for WaitReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             WaitReason::Paused => f.write_str("paused by the manifest"),
+            WaitReason::ManifestRefused { what } => {
+                write!(f, "the manifest cannot be applied: {what}")
+            }
             WaitReason::NotProvenDead { master } => write!(
                 f,
                 "master {master:.8} does not answer, and nothing proves that it has ended"

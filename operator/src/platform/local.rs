@@ -1,10 +1,8 @@
 //! The local platform: nodes as child processes on 127.0.0.1, files in one directory.
 
 mod backoff;
-mod check;
 mod configure;
 mod layout;
-mod manifest;
 mod node_config;
 mod objects;
 pub mod ports;
@@ -22,15 +20,14 @@ use slotkeeper_crds::{MemberStatus, RedisCluster, RedisClusterStatus};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
-pub use check::check_config;
 use configure::{Wanted, keep_configured};
 pub use layout::Layout;
-pub use manifest::{Manifest, read};
 pub use objects::Files;
 pub use process::{Process, ProcessId};
 pub use state::{PodState, State, load_cluster, load_memory, save_cluster, save_memory};
 pub use supervisor::{GRACE, Supervisor, Tell};
 
+use super::manifest::Manifest;
 use super::{Platform, PlatformError, Survey};
 use crate::model::{Memory, Place, PodUid, PodView};
 

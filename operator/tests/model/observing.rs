@@ -65,6 +65,7 @@ impl World {
                     )
                 })
                 .collect(),
+            refused: None,
         };
         let mut observation = Observation {
             now: Moment(self.now),

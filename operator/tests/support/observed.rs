@@ -44,6 +44,7 @@ pub fn fresh(desired: &Desired) -> Observation {
         shards: (0..desired.shards)
             .map(|shard| (shard, object.clone()))
             .collect(),
+        refused: None,
     };
     let pods = desired.places().map(|place| (place, pod(place))).collect();
     let lone = |place| {

@@ -58,7 +58,7 @@ impl Operator {
     pub fn new(desired: Desired, rng: Rng) -> Operator {
         let objects = Objects {
             common: ObjectState::Missing,
-            shards: Default::default(),
+            ..Default::default()
         };
         Operator {
             layout: desired.clone(),

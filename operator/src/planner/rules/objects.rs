@@ -1,11 +1,15 @@
-use crate::model::{ObjectState, Step};
+use crate::model::{ObjectState, Step, WaitReason};
 
 use super::{Draft, View};
 
 /// Creates what the platform lacks and corrects what says something else. It adds pods; taking
-/// pods away is the last rule's. A process that ended is started again by the platform itself.
+/// pods away is the last rule's. A process that ended is started again by the platform itself. A
+/// manifest that cannot work changes nothing; what runs goes on and is kept well by the other rules.
 pub(super) fn apply(view: &View<'_>, draft: &mut Draft<'_>) {
     let objects = &view.observation.objects;
+    if let Some(what) = objects.refused.clone() {
+        return draft.wait(None, WaitReason::ManifestRefused { what }, None);
+    }
     if objects.common != ObjectState::Current {
         draft.step(None, Step::EnsureCommon, why(objects.common));
     }

@@ -6,6 +6,9 @@ use super::{Draft, View};
 /// Takes away what the manifest no longer wants: pods beyond the wanted replicas, one at a time
 /// and never a master that has not handed over; shards that own neither a slot nor a key.
 pub(super) fn apply(view: &View<'_>, draft: &mut Draft<'_>) {
+    if view.observation.objects.refused.is_some() {
+        return;
+    }
     for (shard, object) in &view.observation.objects.shards {
         if !draft.is_open(*shard) {
             continue;

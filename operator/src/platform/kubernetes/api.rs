@@ -25,7 +25,6 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const REST: Duration = Duration::from_secs(2);
 
 /// Applies the objects of one cluster.
-#[derive(Debug)]
 pub struct Writer {
     client: Client,
     namespace: String,

@@ -11,6 +11,9 @@ pub const CLUSTER_LABEL: &str = "slotkeeper.dev/cluster";
 /// The label that says which shard a pod belongs to.
 pub const SHARD_LABEL: &str = "slotkeeper.dev/shard";
 
+/// The label that says who writes an object.
+pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
+
 /// Who writes our objects: the value of `app.kubernetes.io/managed-by`.
 pub const MANAGER: &str = "slotkeeper";
 

@@ -11,6 +11,31 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+
+/// The port for clients.
+pub const CLIENT_PORT: u16 = 6379;
+/// The port of the cluster bus: Redis's own offset above the client port.
+pub const BUS_PORT: u16 = CLIENT_PORT + 10_000;
+/// The port of probes and metrics.
+pub const HEALTH_PORT: u16 = 9121;
+/// The container of the node in its pod.
+pub const CONTAINER: &str = "node";
+/// The volume of the node's data in its pod.
+pub const DATA_VOLUME: &str = "data";
+
+/// The reference by which an object goes with its RedisCluster.
+#[must_use]
+pub fn owner_reference(name: &str, uid: &str) -> OwnerReference {
+    OwnerReference {
+        api_version: "slotkeeper.dev/v1alpha1".to_owned(),
+        kind: "RedisCluster".to_owned(),
+        name: name.to_owned(),
+        uid: uid.to_owned(),
+        controller: Some(true),
+        block_owner_deletion: None,
+    }
+}
 
 /// What the operator knows of its surroundings.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -34,6 +34,7 @@ impl Files {
         Objects {
             common: self.common(),
             shards: shards.collect(),
+            refused: None,
         }
     }
 

@@ -1,9 +1,12 @@
 use super::{Condition, Subject, Truth, members_joined, replicas_attached, slots_covered};
 use crate::model::NodeFacts;
 
-/// The sum: every slot served, every node joined, every replica attached, and no node that still
-/// turns clients away because it has not seen so yet.
+/// The sum: a manifest that works, every slot served, every node joined, every replica attached, and
+/// no node that still turns clients away because it has not seen so yet.
 pub(super) fn of(subject: &Subject<'_>) -> Condition {
+    if let Some(what) = &subject.view.observation.objects.refused {
+        return Condition::new("Ready", Truth::False, "ManifestRefused", what.clone());
+    }
     let parts = [
         slots_covered::of(subject),
         members_joined::of(subject),

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::platform::directives::lines;
@@ -40,6 +41,39 @@ pub fn check_config(
     Ok(values
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect())
+}
+
+/// The program of the nodes: the one that is named, or the one beside this program.
+///
+/// # Errors
+/// When there is none that can be run.
+pub fn node_program(named: Option<&Path>) -> Result<PathBuf, String> {
+    const NAME: &str = "slotkeeper-node";
+    let path = match named {
+        Some(path) => path.to_owned(),
+        None => {
+            let me = std::env::current_exe();
+            let me = me.map_err(|error| format!("cannot tell where {NAME} is: {error}"))?;
+            me.with_file_name(NAME)
+        }
+    };
+    let path = path.canonicalize().map_err(|error| {
+        format!(
+            "the node's program {} cannot be run: {error}; name it with --node-binary",
+            path.display()
+        )
+    })?;
+    let runs = path
+        .metadata()
+        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0);
+    if runs {
+        Ok(path)
+    } else {
+        Err(format!(
+            "the node's program {} is not a program",
+            path.display()
+        ))
+    }
 }
 
 /// The directive and the reason, out of what the node's program says as Redis does.

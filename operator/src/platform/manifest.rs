@@ -1,9 +1,13 @@
+//! Manifest files: a RedisCluster, and the Secrets beside it.
+
 use std::path::Path;
 
 use k8s_openapi::api::core::v1::Secret;
 use serde::Deserialize;
 use serde_json::Value;
 use slotkeeper_crds::{RedisCluster, SecretKey, check};
+
+use super::read_password;
 
 /// What a manifest file asks for: one cluster, and the password out of a Secret beside it.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,29 +23,36 @@ pub struct Manifest {
 /// # Errors
 /// One message that names the file and every field that is wrong.
 pub fn read(path: &Path, old: Option<&RedisCluster>) -> Result<Manifest, String> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-    parse(&text, old).map_err(|error| format!("{}: {error}", path.display()))
+    parse(&text(path)?, old).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// Reads the RedisCluster alone out of a manifest file, whatever else is in it.
+///
+/// # Errors
+/// One message that names the file and every field that is wrong.
+pub fn read_cluster(path: &Path, old: Option<&RedisCluster>) -> Result<RedisCluster, String> {
+    let text = text(path)?;
+    let read = documents(&text).and_then(|documents| the_cluster(&documents, old));
+    read.map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn text(path: &Path) -> Result<String, String> {
+    std::fs::read_to_string(path)
+        .map_err(|error| format!("cannot read {}: {error}", path.display()))
 }
 
 fn parse(text: &str, old: Option<&RedisCluster>) -> Result<Manifest, String> {
     let documents = documents(text)?;
-    let kind = |wanted: &'static str| documents.iter().filter(move |d| d["kind"] == wanted);
-    let mut clusters = kind("RedisCluster");
-    let cluster = match (clusters.next(), clusters.next()) {
-        (Some(cluster), None) => cluster,
-        (None, _) => return Err("there is no RedisCluster in it".to_owned()),
-        (Some(_), Some(_)) => return Err("there is more than one RedisCluster in it".to_owned()),
-    };
-    let secrets: Vec<Secret> = kind("Secret")
-        .map(|secret| Secret::deserialize(secret).map_err(|error| format!("Secret: {error}")))
-        .collect::<Result<_, _>>()?;
-    let cluster = read_cluster(cluster, old)?;
+    let cluster = the_cluster(&documents, old)?;
     let auth = cluster.spec.auth.as_ref();
     let password = auth
-        .map(|auth| password(&secrets, &auth.password_secret_ref))
+        .map(|auth| password(&documents, &auth.password_secret_ref))
         .transpose()?;
     Ok(Manifest { cluster, password })
+}
+
+fn of_kind<'a>(documents: &'a [Value], kind: &'a str) -> impl Iterator<Item = &'a Value> {
+    documents.iter().filter(move |d| d["kind"] == kind)
 }
 
 fn documents(text: &str) -> Result<Vec<Value>, String> {
@@ -51,7 +62,16 @@ fn documents(text: &str) -> Result<Vec<Value>, String> {
     Ok(documents.into_iter().filter(|d| !d.is_null()).collect())
 }
 
-fn read_cluster(object: &Value, old: Option<&RedisCluster>) -> Result<RedisCluster, String> {
+fn the_cluster(documents: &[Value], old: Option<&RedisCluster>) -> Result<RedisCluster, String> {
+    let mut clusters = of_kind(documents, "RedisCluster");
+    match (clusters.next(), clusters.next()) {
+        (Some(cluster), None) => checked(cluster, old),
+        (None, _) => Err("there is no RedisCluster in it".to_owned()),
+        (Some(_), Some(_)) => Err("there is more than one RedisCluster in it".to_owned()),
+    }
+}
+
+fn checked(object: &Value, old: Option<&RedisCluster>) -> Result<RedisCluster, String> {
     const API: &str = "slotkeeper.dev/v1alpha1";
     if object["apiVersion"] != API {
         return Err(format!(
@@ -72,26 +92,17 @@ fn read_cluster(object: &Value, old: Option<&RedisCluster>) -> Result<RedisClust
     }
 }
 
-fn password(secrets: &[Secret], key: &SecretKey) -> Result<String, String> {
-    let SecretKey { name, key } = key;
-    let secret = secrets
-        .iter()
-        .find(|secret| secret.metadata.name.as_ref() == Some(name))
-        .ok_or_else(|| format!("spec.auth.passwordSecretRef: no Secret {name} in the file"))?;
-    let plain = secret.string_data.as_ref().and_then(|data| data.get(key));
-    let coded = secret.data.as_ref().and_then(|data| data.get(key));
-    let password = match (plain, coded) {
-        (Some(text), _) => text.clone(),
-        (None, Some(bytes)) => String::from_utf8(bytes.0.clone())
-            .map_err(|_| format!("Secret {name}: {key} is not text"))?,
-        (None, None) => return Err(format!("Secret {name} has no key {key}")),
-    };
-    if password.is_empty() || password.chars().any(char::is_control) {
-        return Err(format!(
-            "Secret {name}: {key} must be a line of text that is not empty"
-        ));
-    }
-    Ok(password)
+fn password(documents: &[Value], key: &SecretKey) -> Result<String, String> {
+    let secrets = of_kind(documents, "Secret")
+        .map(|secret| Secret::deserialize(secret).map_err(|error| format!("Secret: {error}")));
+    let secrets: Vec<Secret> = secrets.collect::<Result<_, _>>()?;
+    let mut secrets = secrets.iter();
+    let secret = secrets.find(|secret| secret.metadata.name.as_ref() == Some(&key.name));
+    let secret = secret.ok_or_else(|| {
+        let name = &key.name;
+        format!("spec.auth.passwordSecretRef: no Secret {name} in the file")
+    })?;
+    read_password(secret, key)
 }
 
 #[cfg(test)]

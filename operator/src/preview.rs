@@ -1,0 +1,230 @@
+//! `slotkeeper plan`: what the next pass would do, and what it waits for. Nothing is done.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use slotkeeper_crds::RedisCluster;
+use tokio::sync::Notify;
+
+use crate::links::Links;
+use crate::model::{Desired, Plan, Seen};
+use crate::observe::observe;
+use crate::planner::plan;
+use crate::platform::Platform;
+use crate::platform::kubernetes::objects::Settings;
+use crate::platform::kubernetes::{ClusterKey, KubernetesPlatform, World, load_memory};
+use crate::platform::manifest;
+
+/// How long the API server may take to say what there is.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Print what the next pass would do to a cluster, and what it waits for; do nothing.
+///
+/// The nodes are asked at the addresses of their pods: where those cannot be reached, they count as
+/// unanswered.
+#[derive(Args)]
+pub struct Preview {
+    /// The manifest: a RedisCluster, alone or among other documents.
+    #[arg(short, long)]
+    file: PathBuf,
+    /// The namespace, where the manifest names none [default: that of the kubeconfig's context].
+    #[arg(short, long)]
+    namespace: Option<String>,
+    /// The context of the kubeconfig [default: the current one].
+    #[arg(long)]
+    context: Option<String>,
+    /// The image of the nodes where the manifest names none: as the operator is told it.
+    #[arg(long, env = "SLOTKEEPER_NODE_IMAGE", default_value = "")]
+    node_image: String,
+    /// The domain of the Kubernetes cluster: as the operator is told it.
+    #[arg(
+        long,
+        env = "SLOTKEEPER_CLUSTER_DOMAIN",
+        default_value = "cluster.local"
+    )]
+    cluster_domain: String,
+}
+
+/// The cluster that is looked at.
+struct Subject {
+    key: ClusterKey,
+    cluster: RedisCluster,
+    /// Whether the manifest was applied before.
+    is_new: bool,
+}
+
+impl Preview {
+    /// Looks, and prints.
+    ///
+    /// # Errors
+    /// When the manifest is refused, or the API server does not say what there is.
+    pub async fn run(self) -> Result<(), String> {
+        let config = self.config().await?;
+        let client = Client::try_from(config.clone());
+        let client = client.map_err(|error| format!("kubeconfig: {error}"))?;
+        let key = self.key(&config.default_namespace)?;
+        let world = World::watch(&client, std::slice::from_ref(&key.namespace));
+        let synced = tokio::time::timeout(PATIENCE, world.synced()).await;
+        synced.map_err(|_| {
+            let url = &config.cluster_url;
+            format!("{url} has not listed everything within 10 s; is the operator installed?")
+        })?;
+        let subject = self.subject(key, &world)?;
+        let (desired, plan) = self.plan(client, world, &subject).await?;
+        print!("{}", text(&subject, &desired, &plan));
+        Ok(())
+    }
+
+    async fn config(&self) -> Result<Config, String> {
+        let failed = |error: &dyn std::fmt::Display| format!("kubeconfig: {error}");
+        let Some(context) = &self.context else {
+            return Config::infer().await.map_err(|error| failed(&error));
+        };
+        let kubeconfig = Kubeconfig::read().map_err(|error| failed(&error))?;
+        let options = KubeConfigOptions {
+            context: Some(context.clone()),
+            ..KubeConfigOptions::default()
+        };
+        let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
+        config.map_err(|error| failed(&error))
+    }
+
+    fn key(&self, default_namespace: &str) -> Result<ClusterKey, String> {
+        let metadata = manifest::read_cluster(&self.file, None)?.metadata;
+        let namespace = metadata.namespace.or_else(|| self.namespace.clone());
+        Ok(ClusterKey {
+            namespace: namespace.unwrap_or_else(|| default_namespace.to_owned()),
+            name: metadata.name.unwrap_or_default(),
+        })
+    }
+
+    /// The manifest as it would be after `kubectl apply`.
+    fn subject(&self, key: ClusterKey, world: &World) -> Result<Subject, String> {
+        let live = world.declared(&key);
+        let live = live.and_then(|declared| declared.cluster.clone().ok());
+        let mut cluster = manifest::read_cluster(&self.file, live.as_ref())?;
+        cluster.metadata.namespace = Some(key.namespace.clone());
+        if let Some(live) = &live {
+            let changed = i64::from(live.spec != cluster.spec);
+            let generation = live.metadata.generation.unwrap_or_default();
+            cluster.metadata.uid.clone_from(&live.metadata.uid);
+            cluster.metadata.generation = Some(generation + changed);
+            cluster.status.clone_from(&live.status);
+        }
+        Ok(Subject {
+            key,
+            cluster,
+            is_new: live.is_none(),
+        })
+    }
+
+    async fn plan(
+        &self,
+        client: Client,
+        world: World,
+        subject: &Subject,
+    ) -> Result<(Desired, Plan), String> {
+        let Subject { key, cluster, .. } = subject;
+        let uid = cluster.metadata.uid.clone().unwrap_or_default();
+        let memory = load_memory(&client, key, &uid).await?;
+        let mut seen = match (memory, &cluster.status) {
+            (Some(memory), _) => Seen::from(memory),
+            (None, Some(status)) => Seen::from_status(status),
+            (None, None) => Seen::default(),
+        };
+        let settings = Arc::new(Settings {
+            node_image: self.node_image.clone(),
+            node_image_pull_policy: None,
+            cluster_domain: self.cluster_domain.clone(),
+        });
+        let platform = KubernetesPlatform::new(client, Arc::new(world), settings, key.clone(), uid);
+        let survey = platform.survey(cluster).await;
+        let survey = survey.map_err(|error| error.to_string())?;
+        let links = Links::new(Arc::new(Notify::new()));
+        let observation = observe(&survey, &links, &mut seen).await;
+        let desired = Desired::from(cluster);
+        let plan = plan(&desired, &observation);
+        Ok((desired, plan))
+    }
+}
+
+fn text(subject: &Subject, desired: &Desired, plan: &Plan) -> String {
+    let Subject { key, is_new, .. } = subject;
+    let (shards, pods) = (desired.shards, desired.pods_per_shard());
+    let state = if *is_new { ", not applied yet" } else { "" };
+    let mut text = format!("RedisCluster {key}: {shards} shards of {pods} nodes{state}\n");
+    // Writing to a String cannot fail.
+    for planned in &plan.steps {
+        let _ = writeln!(
+            text,
+            "would: {}: {} ({})",
+            planned.rule, planned.step, planned.why
+        );
+        if let Some(loss) = &planned.loss {
+            let _ = writeln!(text, "  DATA LOST: {loss}");
+        }
+    }
+    for wait in &plan.waiting {
+        let shard = wait.shard.map(|shard| format!(" shard {shard}"));
+        let shard = shard.unwrap_or_default();
+        let _ = writeln!(text, "waits: {}:{shard} {}", wait.rule, wait.reason);
+    }
+    if plan.steps.is_empty() && plan.waiting.is_empty() {
+        text += "nothing to do\n";
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{PlannedStep, Rule, Step, Wait, WaitReason};
+
+    #[test]
+    fn prints_steps_and_waits() {
+        let subject = Subject {
+            key: ClusterKey {
+                namespace: "shop".to_owned(),
+                name: "tour".to_owned(),
+            },
+            cluster: RedisCluster::new("tour", slotkeeper_crds::RedisClusterSpec::default()),
+            is_new: true,
+        };
+        let desired = Desired::new("tour", 3, 1);
+        let nothing = text(&subject, &desired, &Plan::default());
+        assert_eq!(
+            nothing,
+            "RedisCluster shop/tour: 3 shards of 2 nodes, not applied yet\nnothing to do\n"
+        );
+        let plan = Plan {
+            steps: vec![PlannedStep {
+                rule: Rule::Objects,
+                shard: Some(1),
+                step: Step::EnsureShard { shard: 1, pods: 2 },
+                why: "it is not there".to_owned(),
+                loss: Some("everything".to_owned()),
+            }],
+            waiting: vec![Wait {
+                rule: Rule::Form,
+                shard: Some(2),
+                reason: WaitReason::TakeOverInFlight,
+                until: None,
+            }],
+        };
+        let text = text(&subject, &desired, &plan);
+        let lines: Vec<&str> = text.lines().skip(1).collect();
+        assert_eq!(
+            lines,
+            [
+                "would: objects: ensure shard 1 has 2 pods (it is not there)",
+                "  DATA LOST: everything",
+                "waits: form: shard 2 a take over is in flight",
+            ]
+        );
+    }
+}
