@@ -37,12 +37,14 @@ inherit_cpuset() {
     done
 }
 
-# Its processes are gone by now. The kernel may need a moment to let go of the last of them.
-cgroups_remove_all() {
+# cgroups_remove RELATIVE: it and those below it, whose processes are gone by now. The kernel may need
+# a moment to let go of the last of them.
+cgroups_remove() {
+    local all=(-depth -type d \( -path "*/$1" -o -path "*/$1/*" \))
     for _ in {1..50}; do
-        find "$cgroups" -depth -type d \( -path "*/$rig_id" -o -path "*/$rig_id/*" \) -exec rmdir {} + 2>/dev/null || true
-        if [ -z "$(find "$cgroups" -maxdepth 2 -type d -name "$rig_id" -print -quit)" ]; then return; fi
+        find "$cgroups" "${all[@]}" -exec rmdir {} + 2>/dev/null || true
+        if [ -z "$(find "$cgroups" "${all[@]}" -print -quit)" ]; then return; fi
         sleep 0.1
     done
-    fail "cgroups of $rig_id are still in use"
+    fail "the cgroup $1 is still in use"
 }

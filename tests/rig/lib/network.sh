@@ -2,14 +2,20 @@
 # The wires: every machine is a network namespace, and the control plane's holds the bridge that
 # the nodes are plugged into. No wire leads to the network of the machine that the rig runs on.
 
+# A bridge that is not told its hardware address takes the lowest of what is plugged in, and another
+# one when that is unplugged: then nobody reaches it until all have asked for its address again.
+bridge_hardware_address=02:00:00:00:00:01
+
 # The control plane's namespace, with the bridge.
 network_start() {
     local cp=$rig_id-cp
     ip netns add "$cp"
     ip -n "$cp" link set lo up
-    ip -n "$cp" link add underlay type bridge
+    ip -n "$cp" link add underlay address $bridge_hardware_address type bridge
     ip -n "$cp" addr add "$api_address/24" dev underlay
     ip -n "$cp" link set underlay up
+    # Addresses of Services are rewritten after a route was found for them, so there has to be one.
+    ip -n "$cp" route add "$service_network" dev underlay
 }
 
 # The namespace of node N, plugged in; one more bridge in it, for its pods. On its way to another
@@ -24,7 +30,7 @@ network_add_node() {
     ip -n "$node" addr add "$(node_address "$1")/24" dev eth0
     ip -n "$node" link set eth0 up
     ip -n "$node" route add default via "$api_address"
-    ip -n "$node" link add pods type bridge
+    ip -n "$node" link add pods address $bridge_hardware_address type bridge
     ip -n "$node" addr add "$(pod_prefix "$1").1/24" dev pods
     ip -n "$node" link set pods up
     local other
