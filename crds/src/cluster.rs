@@ -108,6 +108,10 @@ pub struct RedisClusterSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduling: Option<Scheduling>,
 
+    /// Who may talk to the nodes.
+    #[serde(default)]
+    pub network_policy: NetworkPolicy,
+
     /// Further labels of the pods.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64))]
@@ -208,6 +212,28 @@ pub enum Spread {
     Preferred,
     /// They must; a pod without a machine of its own waits.
     Required,
+}
+
+/// Who may talk to the nodes.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NetworkPolicy {
+    /// Whether a NetworkPolicy opens the cluster bus to the nodes of the cluster only; clients and
+    /// probes may come from anywhere. Switch it off where other policies decide that.
+    #[serde(default = "default_enabled")]
+    pub enabled: bool,
+}
+
+impl Default for NetworkPolicy {
+    fn default() -> NetworkPolicy {
+        NetworkPolicy {
+            enabled: default_enabled(),
+        }
+    }
+}
+
+fn default_enabled() -> bool {
+    true
 }
 
 fn default_shards() -> u16 {
