@@ -3,15 +3,30 @@
 
 pub mod compare;
 
-use kube::core::ApiResource;
-use serde_json::Value;
-use slotkeeper_crds::{PullPolicy, RedisCluster};
+mod budget;
+mod config_map;
+mod container;
+mod network_policy;
+mod quantity;
+mod scheduling;
+mod services;
+mod stateful_set;
+mod wanted;
+
+use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use kube::core::ApiResource;
+use slotkeeper_crds::{PullPolicy, RedisCluster, RedisClusterSpec};
+
+pub use wanted::{APPLIED_ANNOTATION, Wanted, owner_reference};
+
+use super::names::Names;
+use crate::platform::directives::complete;
 
 /// The port for clients.
 pub const CLIENT_PORT: u16 = 6379;
@@ -23,19 +38,6 @@ pub const HEALTH_PORT: u16 = 9121;
 pub const CONTAINER: &str = "node";
 /// The volume of the node's data in its pod.
 pub const DATA_VOLUME: &str = "data";
-
-/// The reference by which an object goes with its RedisCluster.
-#[must_use]
-pub fn owner_reference(name: &str, uid: &str) -> OwnerReference {
-    OwnerReference {
-        api_version: "slotkeeper.dev/v1alpha1".to_owned(),
-        kind: "RedisCluster".to_owned(),
-        name: name.to_owned(),
-        uid: uid.to_owned(),
-        controller: Some(true),
-        block_owner_deletion: None,
-    }
-}
 
 /// What the operator knows of its surroundings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,36 +89,75 @@ impl Kind {
     }
 }
 
-/// An object as it shall be.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Wanted {
-    /// Its kind.
-    pub kind: Kind,
-    /// Its name, in the namespace of the cluster.
-    pub name: String,
-    /// All of it that is ours to say, as it is applied.
-    pub body: Value,
-}
-
 /// What the whole cluster shares.
 #[must_use]
-pub fn common(_cluster: &RedisCluster, _settings: &Settings) -> Vec<Wanted> {
-    Vec::new()
+pub fn common(cluster: &RedisCluster, settings: &Settings) -> Vec<Wanted> {
+    let maker = Maker::new(cluster, settings);
+    let mut objects = vec![
+        Wanted::of(Kind::Service, &services::headless(&maker)),
+        Wanted::of(Kind::Service, &services::client(&maker)),
+        Wanted::of(Kind::ConfigMap, &config_map::config_map(&maker)),
+    ];
+    if maker.spec().network_policy.enabled {
+        let policy = network_policy::network_policy(&maker);
+        objects.push(Wanted::of(Kind::NetworkPolicy, &policy));
+    }
+    objects
 }
 
 /// What one shard has for itself, with that many pods.
 #[must_use]
-pub fn shard(
-    _cluster: &RedisCluster,
-    _settings: &Settings,
-    _shard: u32,
-    _pods: u32,
-) -> Vec<Wanted> {
-    Vec::new()
+pub fn shard(cluster: &RedisCluster, settings: &Settings, shard: u32, pods: u32) -> Vec<Wanted> {
+    let maker = Maker::new(cluster, settings);
+    vec![
+        Wanted::of(Kind::PodDisruptionBudget, &budget::budget(&maker, shard)),
+        Wanted::of(
+            Kind::StatefulSet,
+            &stateful_set::stateful_set(&maker, shard, pods),
+        ),
+    ]
 }
 
 /// What must not be there, though an earlier manifest may have asked for it.
 #[must_use]
-pub fn unwanted(_cluster: &RedisCluster) -> Vec<(Kind, String)> {
-    Vec::new()
+pub fn unwanted(cluster: &RedisCluster) -> Vec<(Kind, String)> {
+    if cluster.spec.network_policy.enabled {
+        return Vec::new();
+    }
+    let name = Names::of(cluster, "").network_policy();
+    vec![(Kind::NetworkPolicy, name)]
+}
+
+/// The directives that the nodes of a manifest shall have, beside those that the operator owns.
+#[must_use]
+pub fn directives(spec: &RedisClusterSpec) -> BTreeMap<String, String> {
+    complete(&spec.config)
+}
+
+/// What every object is made from.
+struct Maker<'a> {
+    cluster: &'a RedisCluster,
+    settings: &'a Settings,
+    names: Names<'a>,
+}
+
+impl<'a> Maker<'a> {
+    fn new(cluster: &'a RedisCluster, settings: &'a Settings) -> Maker<'a> {
+        Maker {
+            cluster,
+            settings,
+            names: Names::of(cluster, &settings.cluster_domain),
+        }
+    }
+
+    fn spec(&self) -> &'a RedisClusterSpec {
+        &self.cluster.spec
+    }
+}
+
+fn matching(labels: BTreeMap<String, String>) -> LabelSelector {
+    LabelSelector {
+        match_labels: Some(labels),
+        ..LabelSelector::default()
+    }
 }
