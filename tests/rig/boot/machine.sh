@@ -1,10 +1,10 @@
 # shellcheck shell=bash
 # What the first process of every machine does, whichever it is: sourced by the other boot scripts.
-# Called with the rig's folder, the machine's name and the folder of what `rig build` has built.
+# Called with the rig's folder and the machine's name.
 set -euo pipefail
 umask 022
 
-export rig=$1 name=$2 built=$3
+export rig=$1 name=$2
 here=$rig/$name
 # shellcheck source=../lib/layout.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/layout.sh"
@@ -48,4 +48,4 @@ stay() {
 
 note_pid
 mount_disk
-export PATH=$built/bin:$PATH
+export PATH=$rig/built/bin:$PATH

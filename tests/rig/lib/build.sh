@@ -16,7 +16,7 @@ built_folder() {
 build() {
     local folder started=$SECONDS
     folder=$(built_folder)
-    if [ -d "$folder" ]; then return; fi
+    if [ -d "$folder" ]; then return 0; fi
     command -v go >/dev/null || fail "the rig's Kubernetes is built from source: install Go 1.26 or later"
     mkdir -p "$build_cache"
     # Whoever comes second waits, and finds it built.

@@ -10,7 +10,7 @@ cgroups_add_node() {
         mkdir -p "$cgroups/$rig_id"
         enable_controllers "$cgroups/$rig_id"
         mkdir -p "$cgroups/$rig_id/n$1"
-        return
+        return 0
     fi
     local controller
     for controller in "$cgroups"/*/; do
@@ -43,7 +43,7 @@ cgroups_remove() {
     local all=(-depth -type d \( -path "*/$1" -o -path "*/$1/*" \))
     for _ in {1..50}; do
         find "$cgroups" "${all[@]}" -exec rmdir {} + 2>/dev/null || true
-        if [ -z "$(find "$cgroups" "${all[@]}" -print -quit)" ]; then return; fi
+        if [ -z "$(find "$cgroups" "${all[@]}" -print -quit)" ]; then return 0; fi
         sleep 0.1
     done
     fail "the cgroup $1 is still in use"

@@ -59,13 +59,5 @@ unless_ended() {
 }
 
 rig_kubectl() {
-    in_cluster kubectl "$@"
-}
-
-# in_cluster CMD...: in the control plane's network namespace, with the mounts and cgroups of the
-# caller (`ip netns exec` would hide the latter).
-in_cluster() {
-    local bin
-    bin=$(built_folder)/bin
-    nsenter --net="$(network_of cp)" env KUBECONFIG="$rig/admin.kubeconfig" PATH="$bin:$PATH" "$@"
+    "${in_cluster[@]}" kubectl "$@"
 }

@@ -2,6 +2,8 @@
 # Where things are and what they are called: the rig's folder, its machines, their addresses.
 #
 # The rig's folder
+#   id                          what its namespaces and cgroups are called by; the mark of a rig
+#   built                       leads to what `rig build` has built
 #   admin.kubeconfig            for kubectl and the tests
 #   pki/                        keys, certificates and the kubeconfigs of the components
 #   api-ready                   there once the API server answers

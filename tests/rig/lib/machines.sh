@@ -11,7 +11,7 @@ machine_start() {
     # A slave of the mounts outside: it sees when one there is gone, and never gives one back.
     setsid nsenter --net="$(network_of "$name")" \
         unshare --mount --propagation slave --pid --fork \
-        "$source_folder/boot/$script" "$rig" "$name" "$(built_folder)" \
+        "$source_folder/boot/$script" "$rig" "$name" \
         </dev/null >>"$rig/$name/log/boot.log" 2>&1 &
     wait_for "$name" 10 "the first process of $name" test -s "$rig/$name/pid"
 }
@@ -19,11 +19,11 @@ machine_start() {
 # Returns when none of its processes is left. Nothing to do for one that is off.
 machine_kill() {
     local pid
-    if ! machine_is_on "$1"; then return; fi
+    if ! machine_is_on "$1"; then return 0; fi
     read -r pid _ <"$rig/$1/pid"
     kill -9 "$pid"
     for _ in {1..100}; do
-        if ! machine_is_on "$1"; then return; fi
+        if ! machine_is_on "$1"; then return 0; fi
         sleep 0.1
     done
     fail "$1 has processes that do not end"

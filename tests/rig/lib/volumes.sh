@@ -22,7 +22,7 @@ volumes_refresh() {
             if [ -z "${phases[$volume]:-}" ]; then wanted+=("$volume"); fi
         done
     done
-    if [ ${#wanted[@]} -eq 0 ]; then return; fi
+    if [ ${#wanted[@]} -eq 0 ]; then return 0; fi
     for volume in "${wanted[@]}"; do volume_empty "$volume"; done
     for volume in "${wanted[@]}"; do volume_manifest "$volume"; done | rig_kubectl create -f - >/dev/null
 }
