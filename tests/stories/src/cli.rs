@@ -2,18 +2,26 @@
 
 use std::process::{Command, Stdio};
 
-/// redis-cli at a port, with the password of the story.
+/// redis-cli at a server, with the password of the story.
 #[derive(Clone, Debug)]
 pub struct Cli {
+    host: String,
     port: u16,
     password: Option<String>,
 }
 
 impl Cli {
-    /// Without a password.
+    /// At a port of 127.0.0.1, without a password.
     #[must_use]
     pub fn at(port: u16) -> Cli {
+        Cli::on("127.0.0.1", port)
+    }
+
+    /// At a port of a host, without a password.
+    #[must_use]
+    pub fn on(host: &str, port: u16) -> Cli {
         Cli {
+            host: host.to_owned(),
             port,
             password: None,
         }
@@ -34,7 +42,7 @@ impl Cli {
     /// What redis-cli printed when it could not connect.
     pub fn run(&self, args: &[&str]) -> Result<String, String> {
         let mut command = Command::new("redis-cli");
-        command.args(["-h", "127.0.0.1", "-p", &self.port.to_string()]);
+        command.args(["-h", &self.host, "-p", &self.port.to_string()]);
         if let Some(password) = &self.password {
             command.args(["--no-auth-warning", "-a", password]);
         }
@@ -56,7 +64,7 @@ impl Cli {
     #[must_use]
     pub fn say(&self, args: &[&str]) -> String {
         self.run(args)
-            .unwrap_or_else(|error| panic!("port {} {args:?}: {error}", self.port))
+            .unwrap_or_else(|error| panic!("{}:{} {args:?}: {error}", self.host, self.port))
     }
 
     /// One field of an INFO or CLUSTER INFO text.

@@ -4,6 +4,7 @@
 //! own that is named when the story fails.
 
 pub mod cli;
+pub mod kubernetes;
 pub mod load;
 pub mod local;
 pub mod patience;

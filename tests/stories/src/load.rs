@@ -42,7 +42,17 @@ impl Load {
     /// When the address is none.
     #[must_use]
     pub fn start_with(port: u16, password: Option<&str>) -> Load {
-        let mut builder = ClusterClient::builder(vec![format!("redis://127.0.0.1:{port}")]);
+        Load::start_at(&[format!("127.0.0.1:{port}")], password)
+    }
+
+    /// Starts writing through any of these servers, `host:port` each.
+    ///
+    /// # Panics
+    /// When an address is none.
+    #[must_use]
+    pub fn start_at(servers: &[String], password: Option<&str>) -> Load {
+        let urls = servers.iter().map(|server| format!("redis://{server}"));
+        let mut builder = ClusterClient::builder(urls);
         if let Some(password) = password {
             builder = builder.password(password);
         }

@@ -1,0 +1,209 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+use kube::api::{DeleteParams, ListParams};
+use slotkeeper_crds::{MemberStatus, RedisCluster, RedisClusterStatus};
+
+use super::Story;
+use crate::cli::Cli;
+use crate::load::Load;
+use crate::local::PASSWORD;
+use crate::patience::within;
+
+/// How long a cluster may take to be Ready on a busy machine.
+const READY: Duration = Duration::from_secs(120);
+
+/// A RedisCluster and its pods.
+#[derive(Clone)]
+pub struct Cluster<'a> {
+    story: &'a Story,
+    namespace: String,
+    name: String,
+}
+
+impl<'a> Cluster<'a> {
+    pub(super) fn new(story: &'a Story, namespace: &str, name: &str) -> Cluster<'a> {
+        Cluster {
+            story,
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        }
+    }
+
+    /// The object.
+    ///
+    /// # Panics
+    /// When it is not there.
+    #[must_use]
+    pub fn object(&self) -> RedisCluster {
+        let clusters: Api<RedisCluster> = self.story.api(&self.namespace);
+        let object = self.story.wait(clusters.get(&self.name));
+        object.expect("the RedisCluster is there")
+    }
+
+    /// Its status; empty before the first one was written.
+    #[must_use]
+    pub fn status(&self) -> RedisClusterStatus {
+        self.object().status.unwrap_or_default()
+    }
+
+    /// A condition of the status as `Status/Reason: message`; empty where there is none.
+    #[must_use]
+    pub fn condition(&self, kind: &str) -> String {
+        let conditions = self.status().conditions;
+        let condition = conditions.iter().find(|condition| condition.type_ == kind);
+        let text =
+            |c: &slotkeeper_crds::Condition| format!("{}/{}: {}", c.status, c.reason, c.message);
+        condition.map(text).unwrap_or_default()
+    }
+
+    /// Waits until it is Ready for the generation that is declared now.
+    ///
+    /// # Panics
+    /// When it is not in time.
+    pub fn wait_until_ready(&self) {
+        within(READY, "the cluster is Ready", || {
+            let object = self.object();
+            let status = object.status.unwrap_or_default();
+            let current = status.observed_generation == object.metadata.generation;
+            let ready = |c: &&slotkeeper_crds::Condition| c.type_ == "Ready" && c.status == "True";
+            if current && status.conditions.iter().any(|c| ready(&c)) {
+                return Ok(());
+            }
+            Err(format!("{:?}: {:?}", status.phase, status.message))
+        });
+    }
+
+    /// The pod of that name, `SHARD-ORDINAL` being the end of it.
+    ///
+    /// # Panics
+    /// When it is not there.
+    #[must_use]
+    pub fn pod(&self, place: &str) -> Pod {
+        let pod = self.find_pod(place);
+        pod.unwrap_or_else(|| panic!("there is no pod {}-{place}", self.name))
+    }
+
+    /// The same, where it may be missing.
+    ///
+    /// # Panics
+    /// When the API server does not say.
+    #[must_use]
+    pub fn find_pod(&self, place: &str) -> Option<Pod> {
+        let name = format!("{}-{place}", self.name);
+        let found = self.story.wait(self.pods_api().get_opt(&name));
+        found.expect("the API server answers")
+    }
+
+    /// All pods by name.
+    ///
+    /// # Panics
+    /// When the API server does not say.
+    #[must_use]
+    pub fn pods(&self) -> BTreeMap<String, Pod> {
+        let ours = ListParams::default().labels(&format!("slotkeeper.dev/cluster={}", self.name));
+        let pods = self.story.wait(self.pods_api().list(&ours));
+        let pods = pods.expect("the API server answers").items.into_iter();
+        pods.map(|pod| (pod.metadata.name.clone().unwrap_or_default(), pod))
+            .collect()
+    }
+
+    /// Deletes a pod, with its grace period or without.
+    ///
+    /// # Panics
+    /// When the API server refuses.
+    pub fn delete_pod(&self, place: &str, params: &DeleteParams) {
+        let name = format!("{}-{place}", self.name);
+        let deleted = self.story.wait(self.pods_api().delete(&name, params));
+        deleted.expect("the pod can be deleted");
+    }
+
+    /// The place, `SHARD-ORDINAL`, of the master of a shard.
+    ///
+    /// # Panics
+    /// When the status names none.
+    #[must_use]
+    pub fn master_of(&self, shard: usize) -> String {
+        let shards = self.status().shards;
+        let master = shards[shard].master.as_ref();
+        self.place(master.expect("the shard has a master"))
+    }
+
+    /// The place of the first replica of a shard.
+    ///
+    /// # Panics
+    /// When the status names none.
+    #[must_use]
+    pub fn replica_of(&self, shard: usize) -> String {
+        let shards = self.status().shards;
+        let replica = shards[shard].replicas.first();
+        self.place(replica.expect("the shard has a replica"))
+    }
+
+    fn place(&self, member: &MemberStatus) -> String {
+        let place = member.pod.strip_prefix(&self.name);
+        let place = place.and_then(|place| place.strip_prefix('-'));
+        place.expect("a pod is named after its cluster").to_owned()
+    }
+
+    /// redis-cli at the node of a place.
+    #[must_use]
+    pub fn node(&self, place: &str) -> Cli {
+        Cli::on(&ip(&self.pod(place)), 6379).with_password(PASSWORD)
+    }
+
+    /// redis-cli at an address.
+    #[must_use]
+    pub fn at(&self, ip: &str) -> Cli {
+        Cli::on(ip, 6379).with_password(PASSWORD)
+    }
+
+    /// The role that the node of a place has by its own word; empty where it does not answer.
+    #[must_use]
+    pub fn role(&self, place: &str) -> String {
+        let field = self.node(place).field(&["INFO", "replication"], "role");
+        field.unwrap_or_default()
+    }
+
+    /// A client that writes through all nodes.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        let pods = self.pods();
+        let servers: Vec<String> = pods
+            .values()
+            .map(|pod| format!("{}:6379", ip(pod)))
+            .collect();
+        Load::start_at(&servers, Some(PASSWORD))
+    }
+
+    fn pods_api(&self) -> Api<Pod> {
+        self.story.api(&self.namespace)
+    }
+}
+
+/// The address of a pod.
+///
+/// # Panics
+/// When it has none yet.
+#[must_use]
+pub fn ip(pod: &Pod) -> String {
+    let status = pod.status.as_ref();
+    let ip = status.and_then(|status| status.pod_ip.clone());
+    ip.expect("the pod has an address")
+}
+
+/// The container of a pod's node.
+///
+/// # Panics
+/// When it has none yet.
+#[must_use]
+pub fn container_id(pod: &Pod) -> String {
+    let status = pod
+        .status
+        .as_ref()
+        .and_then(|status| status.container_statuses.as_ref());
+    let id = status.and_then(|all| all.first()?.container_id.clone());
+    id.expect("the container was started")
+}

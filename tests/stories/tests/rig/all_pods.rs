@@ -1,0 +1,101 @@
+//! Every pod is killed at once; the new ones have other addresses.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use kube::api::DeleteParams;
+use slotkeeper_stories::kubernetes::cluster::ip;
+use slotkeeper_stories::kubernetes::{Cluster, Story};
+use slotkeeper_stories::patience::until;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const PLACES: [&str; 6] = ["0-0", "0-1", "1-0", "1-1", "2-0", "2-1"];
+
+/// Deletes all pods without grace, and waits for their successors.
+fn delete_all(cluster: &Cluster<'_>) {
+    let old = cluster.pods();
+    for place in PLACES {
+        let now = DeleteParams::default().grace_period(0);
+        cluster.delete_pod(place, &now);
+    }
+    until(MINUTE, "every pod has a successor with an address", || {
+        let pods = cluster.pods();
+        pods.len() == old.len()
+            && pods.iter().all(|(name, pod)| {
+                let status = pod.status.as_ref();
+                let addressed = status.is_some_and(|status| status.pod_ip.is_some());
+                addressed && pod.metadata.uid != old[name].metadata.uid
+            })
+    });
+}
+
+fn ids(cluster: &Cluster<'_>) -> BTreeMap<&'static str, String> {
+    let id = |place: &&'static str| (*place, cluster.node(place).say(&["CLUSTER", "MYID"]));
+    PLACES.iter().map(id).collect()
+}
+
+/// The slots of each master, by its id.
+fn slots(cluster: &Cluster<'_>) -> BTreeMap<String, String> {
+    let nodes = cluster.node("0-0").say(&["CLUSTER", "NODES"]);
+    let masters = nodes.lines().filter(|line| line.contains("master"));
+    let words = masters.map(|line| line.split(' ').collect::<Vec<_>>());
+    words
+        .map(|words| (words[0].to_owned(), words[8..].join(" ")))
+        .collect()
+}
+
+#[test]
+fn with_volumes_the_same_nodes_come_back_with_their_data() {
+    let story = Story::begin("all_pods_kept");
+    let storage = "  auth:\n";
+    let with_storage = "  storage:\n    size: 1Gi\n    storageClassName: local\n  auth:\n";
+    let cluster = story.apply(&[(storage, with_storage)]);
+    cluster.wait_until_ready();
+    let load = cluster.load();
+    until(MINUTE, "the load writes", || load.acknowledged() > 300);
+    load.pause();
+    for place in PLACES {
+        assert_eq!(cluster.node(place).say(&["SAVE"]), "OK");
+    }
+    let (ids_before, slots_before) = (ids(&cluster), slots(&cluster));
+    let addresses =
+        |cluster: &Cluster<'_>| -> Vec<String> { cluster.pods().values().map(ip).collect() };
+    let before = addresses(&cluster);
+
+    delete_all(&cluster);
+    cluster.wait_until_ready();
+    assert_ne!(addresses(&cluster), before);
+    assert_eq!(ids(&cluster), ids_before);
+    assert_eq!(slots(&cluster), slots_before);
+    assert!(cluster.condition("DataLost").starts_with("False"));
+    drop(load);
+    let again = cluster.load();
+    again.pause();
+    for number in 0..300 {
+        let key = format!("load:{number}");
+        let got = cluster.node("0-0").say(&["-c", "GET", &key]);
+        assert_eq!(got, number.to_string(), "{key}");
+    }
+}
+
+#[test]
+fn without_volumes_a_new_cluster_is_formed_that_says_what_was_lost() {
+    let story = Story::begin("all_pods_lost");
+    let cluster = story.apply(&[]);
+    cluster.wait_until_ready();
+    assert_eq!(
+        cluster.node("0-0").say(&["-c", "SET", "hello", "world"]),
+        "OK"
+    );
+    assert!(cluster.condition("DataLost").starts_with("False"));
+
+    delete_all(&cluster);
+    cluster.wait_until_ready();
+    let lost = cluster.condition("DataLost");
+    assert!(lost.starts_with("True"), "{lost}");
+    assert_eq!(cluster.node("0-0").say(&["-c", "GET", "hello"]), "");
+    assert_eq!(
+        cluster.node("0-0").say(&["-c", "SET", "hello", "again"]),
+        "OK"
+    );
+}

@@ -1,0 +1,68 @@
+//! A machine loses its power. Nothing proves that its nodes have ended, so their own election
+//! decides; the operator does the rest.
+
+use std::time::{Duration, Instant};
+
+use slotkeeper_stories::kubernetes::Story;
+use slotkeeper_stories::kubernetes::cluster::ip;
+use slotkeeper_stories::patience::{until, within};
+
+const MINUTES: Duration = Duration::from_secs(180);
+
+#[test]
+fn its_masters_are_replaced_and_it_comes_back() {
+    let story = Story::alone("lost_machine");
+    let timeout = [(
+        "cluster-node-timeout: \"15000\"",
+        "cluster-node-timeout: \"15000\"",
+    )];
+    let cluster = story.apply(&timeout);
+    cluster.wait_until_ready();
+    let master = cluster.master_of(0);
+    let pod = cluster.pod(&master);
+    let machine = pod
+        .spec
+        .and_then(|spec| spec.node_name)
+        .expect("it runs somewhere");
+    let load = cluster.load();
+    until(MINUTES, "the load writes", || load.acknowledged() > 200);
+    load.pause();
+    let heir = cluster.at(&ip(&cluster.pod(&cluster.replica_of(0))));
+
+    let number = machine.trim_start_matches(|c: char| !c.is_ascii_digit());
+    story.rig(&["kill-node", number]);
+    let lost = Instant::now();
+    within(MINUTES, "the replica is elected", || {
+        match heir.field(&["INFO", "replication"], "role")?.as_str() {
+            "master" => Ok(()),
+            other => Err(other.to_owned()),
+        }
+    });
+    println!(
+        "elected {} ms after the power was lost",
+        lost.elapsed().as_millis()
+    );
+    within(MINUTES, "all slots are served", || {
+        let slots = cluster.status().slots_covered;
+        if slots == 16384 {
+            Ok(())
+        } else {
+            Err(format!("{slots}"))
+        }
+    });
+    load.check("the machine was lost");
+    load.resume();
+    let before = load.acknowledged();
+    until(MINUTES, "writes go on", || {
+        load.acknowledged() > before + 200
+    });
+    assert!(cluster.condition("Ready").starts_with("False"));
+
+    story.rig(&["start-node", number]);
+    cluster.wait_until_ready();
+    until(MINUTES, "writes go on", || {
+        load.acknowledged() > before + 400
+    });
+    load.pause();
+    load.check("the machine came back");
+}
