@@ -9,7 +9,7 @@ that needs it goes.
   verbs: [get, list, watch]
 - apiGroups: [slotkeeper.dev]
   resources: [redisclusters/status]
-  verbs: [get, patch]
+  verbs: [patch]
 # What a Redis Cluster is made of.
 - apiGroups: [""]
   resources: [services, configmaps]
