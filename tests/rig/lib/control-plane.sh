@@ -36,12 +36,14 @@ control_plane_fill() {
     rig_kubectl apply -f "$source_folder/manifests" >/dev/null
 }
 
-# Pods can be made and scheduled: all nodes are Ready, and the default namespace has its account.
+# Pods can be made, are scheduled and find one another: the default namespace has its account, all
+# nodes are Ready, names are answered for.
 cluster_wait_ready() {
     local nodes
     mapfile -t nodes < <(node_numbers | sed 's#^#node/n#')
     unless_ended rig_kubectl wait --for=create --timeout=60s serviceaccount/default "${nodes[@]}"
     unless_ended rig_kubectl wait --for=condition=Ready --timeout=60s "${nodes[@]}"
+    wait_for cp 60 "cluster DNS" "${in_cluster[@]}" curl -fs "http://$api_address:8181/ready"
 }
 
 # Runs a long wait, and gives it up when a component has ended.
