@@ -15,7 +15,7 @@ use crate::RedisCluster;
 /// What is wrong with one field of a manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// The field, such as `spec.shards`.
+    /// The field, such as `spec.shards`; empty where the message names it.
     pub field: String,
     /// What it must be.
     pub message: String,
@@ -23,6 +23,9 @@ pub struct Violation {
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.field.is_empty() {
+            return f.write_str(&self.message);
+        }
         write!(f, "{}: {}", self.field, self.message)
     }
 }

@@ -41,12 +41,12 @@ pub const DEFAULT_REPLICAS_PER_SHARD: u8 = 1;
     printcolumn(name = "Slots", type_ = "integer", json_path = ".status.slotsCovered"),
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    // No field path in these two: the API server takes only paths into the schema, and metadata has
+    // none there.
     validation = Rule::new("self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')")
-        .message("metadata.name must start with a letter and hold lower-case letters, digits and hyphens only: Services and host names are made of it")
-        .field_path(".metadata.name"),
+        .message("metadata.name must start with a letter and hold lower-case letters, digits and hyphens only: Services and host names are made of it"),
     validation = Rule::new("size(self.metadata.name) <= 40")
         .message("metadata.name must have at most 40 characters: the names of StatefulSets and pods are made of it")
-        .field_path(".metadata.name")
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(

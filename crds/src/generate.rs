@@ -24,7 +24,10 @@ pub fn reference_markdown() -> String {
     text += "\n## Rules\n\nThe API server refuses an object that breaks one of these; \
              `slotkeeper local up` does the same.\n\n";
     for (field, message) in rules(schema, "") {
-        text += &format!("- `{field}`: {message}\n");
+        text += &match &*field {
+            "" => format!("- {message}\n"),
+            field => format!("- `{field}`: {message}\n"),
+        };
     }
     text
 }
