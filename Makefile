@@ -7,7 +7,7 @@ PROGRAMS = $(or $(CARGO_TARGET_DIR),target)/$(if $(filter dev,$(PROFILE)),debug,
 # Further arguments of `local up`, as in: make local UP="--base-port 7000"
 UP ?=
 
-.PHONY: local test setup build rig generate bench faults sim fmt lint
+.PHONY: local test setup build image rig generate bench faults sim fmt lint
 
 ## A RedisCluster manifest converges on this machine; Ctrl-C ends it.
 local: build
@@ -23,6 +23,10 @@ setup:
 
 build:
 	$(CARGO) build --profile $(PROFILE) --locked -p slotkeeper -p slotkeeper-node
+
+## The image of both programs as an OCI archive; needs no daemon and no registry.
+image:
+	scripts/image --profile $(PROFILE) target/slotkeeper.tar
 
 ## A real Kubernetes of three nodes on this machine, with the image on all of them.
 rig: setup
