@@ -14,14 +14,7 @@ pub use operator::{NAMESPACE as OPERATOR_NAMESPACE, Operator};
 pub use processes::kill_container;
 pub use story::Story;
 
-use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-
-/// The folder of the repository.
-#[must_use]
-pub fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
 
 /// Runs a program to its end; what it printed.
 ///

@@ -19,6 +19,8 @@ mod killed_container;
 mod lost_machine;
 #[path = "rig/operator_restarted.rs"]
 mod operator_restarted;
+#[path = "rig/readme.rs"]
+mod readme;
 #[path = "rig/starved.rs"]
 mod starved;
 #[path = "rig/two_clusters.rs"]

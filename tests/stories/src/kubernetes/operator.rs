@@ -1,13 +1,11 @@
 use std::process::Command;
 use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::{repository, run};
+use super::run;
+use crate::readme::{blocks, root};
 
 /// Where the operator is installed.
 pub const NAMESPACE: &str = "slotkeeper-system";
-
-/// How many of them run.
-const REPLICAS: u32 = 2;
 
 /// Stories that only use the operator run beside one another; one that takes it, or a machine, away
 /// runs alone.
@@ -52,20 +50,21 @@ impl Operator {
     }
 }
 
-/// Installs the chart with a real helm, as the README says, and waits until it is ready.
+/// Installs the chart by the README's own command, with a real helm, and waits until it is ready.
 fn install() {
-    let image = std::env::var("SLOTKEEPER_E2E_IMAGE");
-    let image = image.unwrap_or_else(|_| "localhost/slotkeeper:dev".to_owned());
-    let (repository_of_image, tag) = image.rsplit_once(':').expect("an image has a tag");
-    let root = repository();
-    let mut helm = Command::new(root.join("scripts/helm"));
-    helm.args(["upgrade", "--install", "slotkeeper"])
-        .arg(root.join("charts/slotkeeper"))
-        .args(["--namespace", NAMESPACE, "--create-namespace"])
-        .args(["--set", &format!("image.repository={repository_of_image}")])
-        .args(["--set", &format!("image.tag={tag}")])
-        .args(["--set", "image.pullPolicy=Never"])
-        .args(["--set", &format!("replicas={REPLICAS}")])
-        .args(["--wait", "--timeout", "120s"]);
-    run(&mut helm).unwrap_or_else(|error| panic!("helm cannot install the operator: {error}"));
+    let blocks = blocks();
+    let mut lines = blocks.iter().flat_map(|block| &block.lines);
+    let command = lines.find(|line| line.starts_with("helm install slotkeeper "));
+    let command = command.expect("the README says how it is installed");
+    let helm = root().join("scripts/helm");
+    let again = format!("{} upgrade --install", helm.display());
+    let mut command = command.replace("helm install", &again);
+    if let Ok(image) = std::env::var("SLOTKEEPER_E2E_IMAGE") {
+        assert!(command.contains("image.tag=dev"), "{command}");
+        let (repository, tag) = image.rsplit_once(':').expect("an image has a tag");
+        command += &format!(" --set image.repository={repository} --set image.tag={tag}");
+    }
+    let mut shell = Command::new("bash");
+    let installed = run(shell.args(["-c", &command]).current_dir(root()));
+    installed.unwrap_or_else(|error| panic!("the operator cannot be installed: {error}"));
 }

@@ -11,8 +11,9 @@ use slotkeeper_crds::RedisCluster;
 use tokio::runtime::Runtime;
 
 use super::operator::Operator;
-use super::{Cluster, repository, run};
+use super::{Cluster, run};
 use crate::patience::until;
+use crate::readme::root;
 
 /// One story: a namespace of its own, which is gone at the end. What a story that failed has left
 /// is collected into a folder, which is named.
@@ -117,12 +118,29 @@ impl Story {
         said.unwrap_or_else(|error| panic!("{error}"))
     }
 
+    /// A kubeconfig whose current namespace is that of the story.
+    ///
+    /// # Panics
+    /// When kubectl cannot make one.
+    #[must_use]
+    pub fn kubeconfig(&self) -> PathBuf {
+        let file = std::env::temp_dir().join(format!("{}.kubeconfig", self.namespace));
+        if !file.exists() {
+            let text = self.kubectl(&["config", "view", "--raw", "--flatten"]);
+            fs::write(&file, text).expect("the temporary folder can be written");
+            let path = file.to_str().expect("its name is plain text");
+            let set = ["--kubeconfig", path, "config", "set-context", "--current"];
+            let _ = self.kubectl(&[&set[..], &["--namespace", &self.namespace]].concat());
+        }
+        file
+    }
+
     /// Runs a verb of the rig.
     ///
     /// # Panics
     /// When it fails, or the stories do not run on a rig.
     pub fn rig(&self, args: &[&str]) {
-        let rig = repository().join("tests/rig/rig");
+        let rig = root().join("tests/rig/rig");
         run(Command::new(rig).args(args)).unwrap_or_else(|error| panic!("{error}"));
     }
 
@@ -210,7 +228,7 @@ impl Story {
                 let _ = fs::write(folder.join(format!("{namespace}-{name}.nodes")), text);
             }
         }
-        let rig = repository().join("tests/rig/rig");
+        let rig = root().join("tests/rig/rig");
         if let Err(error) = run(Command::new(rig).arg("collect").arg(&folder)) {
             let _ = fs::write(folder.join("collect.error"), error);
         }
@@ -220,6 +238,9 @@ impl Story {
 
 impl Drop for Story {
     fn drop(&mut self) {
+        let kubeconfig = format!("{}.kubeconfig", self.namespace);
+        // Few stories have one.
+        let _ = fs::remove_file(std::env::temp_dir().join(kubeconfig));
         if std::thread::panicking() {
             eprintln!("what the story left: {}", self.collect().display());
             // A second panic would hide the first.
@@ -238,7 +259,7 @@ impl Drop for Story {
 /// When a text to replace is not there: the example has changed.
 #[must_use]
 pub fn manifest(changes: &[(&str, &str)]) -> String {
-    let example = repository().join("examples/rediscluster.yaml");
+    let example = root().join("examples/rediscluster.yaml");
     let mut text = fs::read_to_string(example).expect("the example is part of the repository");
     for (old, new) in changes {
         assert!(text.contains(old), "the example no longer says {old:?}");

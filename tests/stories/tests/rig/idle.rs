@@ -3,8 +3,9 @@
 use std::process::Command;
 use std::time::Duration;
 
-use slotkeeper_stories::kubernetes::{Story, repository, run};
+use slotkeeper_stories::kubernetes::{Story, run};
 use slotkeeper_stories::patience::within;
+use slotkeeper_stories::readme::root;
 
 #[test]
 fn a_converged_cluster_is_not_written_to() {
@@ -37,7 +38,7 @@ fn a_converged_cluster_is_not_written_to() {
 #[test]
 fn plan_tells_what_would_be_done_and_does_nothing() {
     let story = Story::begin("planned");
-    let example = repository().join("examples/rediscluster.yaml");
+    let example = root().join("examples/rediscluster.yaml");
     let plan = || {
         let program = slotkeeper_stories::server::binary("slotkeeper");
         let mut command = Command::new(program);
