@@ -89,3 +89,62 @@ fn apart(from: BTreeMap<String, String>, topology: &str) -> PodAffinityTerm {
         ..PodAffinityTerm::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use slotkeeper_crds::{RedisCluster, RedisClusterSpec, Scheduling};
+
+    use super::super::Settings;
+    use super::*;
+
+    fn with<T>(scheduling: Scheduling, look: impl Fn(&Maker<'_>) -> T) -> T {
+        let spec = RedisClusterSpec {
+            scheduling: Some(scheduling),
+            ..RedisClusterSpec::default()
+        };
+        let settings = Settings {
+            node_image: String::new(),
+            node_image_pull_policy: None,
+            cluster_domain: String::new(),
+        };
+        look(&Maker::new(&RedisCluster::new("tour", spec), &settings))
+    }
+
+    #[test]
+    fn a_constraint_of_the_user_takes_the_place_of_ours() {
+        let theirs = |topology: &str, when: &str| TopologySpreadConstraint {
+            max_skew: 3,
+            topology_key: topology.to_owned(),
+            when_unsatisfiable: when.to_owned(),
+            ..TopologySpreadConstraint::default()
+        };
+        let skews = |theirs: TopologySpreadConstraint| {
+            let scheduling = Scheduling {
+                topology_spread_constraints: vec![theirs],
+                ..Scheduling::default()
+            };
+            let all = with(scheduling, spread);
+            all.iter().map(|one| one.max_skew).collect::<Vec<_>>()
+        };
+        assert_eq!(skews(theirs(MACHINE, "ScheduleAnyway")), [3]);
+        assert_eq!(skews(theirs(MACHINE, "DoNotSchedule")), [3, 1]);
+        assert_eq!(skews(theirs(ZONE, "ScheduleAnyway")), [3, 1]);
+    }
+
+    #[test]
+    fn pods_of_a_shard_must_be_apart_where_the_user_says_so() {
+        let required = |spread: Spread| {
+            let scheduling = Scheduling {
+                spread,
+                ..Scheduling::default()
+            };
+            let anti = with(scheduling, |maker| affinity(maker, 0).pod_anti_affinity);
+            let required = anti.and_then(|a| a.required_during_scheduling_ignored_during_execution);
+            required.unwrap_or_default()
+        };
+        assert_eq!(required(Spread::Preferred), []);
+        let terms = required(Spread::Required);
+        assert_eq!(terms.len(), 1);
+        assert_eq!(terms[0].topology_key, MACHINE);
+    }
+}
