@@ -15,8 +15,8 @@ use crate::model::{Step, StepOutcome};
 use crate::platform::PlatformError;
 use crate::reconcile::is_ready;
 use series::{
-    ClusterLabels, ConditionLabels, FailureLabels, Gauges, KindLabels, PHASES, Series, StepLabels,
-    Used,
+    ClusterLabels, ConditionLabels, FailureLabels, Gauges, PHASES, Series, StepLabels, Used,
+    WriteLabels,
 };
 
 /// The content type of [`Metrics::render`].
@@ -39,23 +39,6 @@ pub struct ClusterMetrics {
     all: Metrics,
     labels: ClusterLabels,
     used: Mutex<Used>,
-}
-
-/// What is written to the API server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Write {
-    /// An object that pods need.
-    Ensure,
-    /// The removal of one.
-    Remove,
-    /// What has to outlive the operator.
-    Remember,
-    /// The status of a RedisCluster.
-    Status,
-    /// An Event.
-    Event,
-    /// The Lease of the leader.
-    Lease,
 }
 
 /// Why a pass did not come to its end.
@@ -104,22 +87,16 @@ impl Metrics {
         self.0.series.leader.set(i64::from(leads));
     }
 
-    /// Something was written to the API server, or an attempt was made.
-    pub fn wrote(&self, what: Write) {
-        let labels = KindLabels { kind: what.label() };
+    /// Something is written to the API server: the verb as Kubernetes has it, and the resource.
+    pub fn wrote(&self, verb: &'static str, resource: &str) {
+        let resource = resource.to_owned();
+        let labels = WriteLabels { verb, resource };
         self.0.series.api_writes.get_or_create(&labels).inc();
     }
 
-    /// How often something was written.
-    #[must_use]
-    pub fn writes(&self, what: Write) -> u64 {
-        let labels = KindLabels { kind: what.label() };
-        self.0.series.api_writes.get_or_create(&labels).get()
-    }
-
-    /// Events were given up: the queue was full, or the API server did not take them.
-    pub fn events_lost(&self, count: u64) {
-        self.0.series.events_lost.inc_by(count);
+    /// An Event was given up: the queue was full, or the API server did not take it.
+    pub fn event_lost(&self) {
+        self.0.series.events_lost.inc();
     }
 
     /// Everything as Prometheus reads it, of the type [`CONTENT_TYPE`].
@@ -148,6 +125,7 @@ impl ClusterMetrics {
 
     /// A pass has failed; it counts as a pass, too.
     pub fn failed(&self, failure: Failure) {
+        self.series().passes.get_or_create(&self.labels).inc();
         let labels = FailureLabels {
             cluster: self.labels.clone(),
             kind: failure.label(),
@@ -231,4 +209,140 @@ fn nodes(text: &str) -> (i64, i64) {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+    use k8s_openapi::jiff::Timestamp;
+    use slotkeeper_crds::Condition;
+
+    use super::*;
+
+    fn lines(metrics: &Metrics, cluster: &str) -> Vec<String> {
+        let needle = format!("cluster=\"{cluster}\"");
+        let text = metrics.render();
+        let of_cluster = text.lines().filter(|line| line.contains(&needle));
+        of_cluster.map(str::to_owned).collect()
+    }
+
+    fn value(metrics: &Metrics, series: &str) -> Option<String> {
+        let text = metrics.render();
+        let mut values = text.lines().filter_map(|line| line.strip_prefix(series));
+        values.next().map(|value| value.trim().to_owned())
+    }
+
+    fn status() -> RedisClusterStatus {
+        let condition = |kind: &str, status: &str| Condition {
+            type_: kind.to_owned(),
+            status: status.to_owned(),
+            reason: String::new(),
+            message: String::new(),
+            observed_generation: None,
+            last_transition_time: Time(Timestamp::UNIX_EPOCH),
+        };
+        RedisClusterStatus {
+            phase: Some("Degraded".to_owned()),
+            ready_nodes: Some("5/6".to_owned()),
+            slots_covered: 16384,
+            shard_count: 3,
+            conditions: vec![condition("Ready", "False"), condition("DataLost", "True")],
+            ..RedisClusterStatus::default()
+        }
+    }
+
+    /// Everything that can be told of a cluster.
+    fn tell(cluster: &ClusterMetrics) {
+        cluster.pass(Duration::from_millis(30));
+        cluster.failed(Failure::Unknown);
+        cluster.step(&Step::EnsureCommon, &StepOutcome::Done);
+        cluster.step(
+            &Step::RemoveShard { shard: 1 },
+            &StepOutcome::Refused("no".to_owned()),
+        );
+        cluster.status(&status());
+    }
+
+    #[test]
+    fn a_cluster_is_told_by_namespace_and_name() {
+        let metrics = Metrics::new();
+        let cluster = metrics.cluster("shop", "cart");
+        tell(&cluster);
+        let value = |name: &str, labels: &str| {
+            let series =
+                format!("slotkeeper_{name}{{namespace=\"shop\",cluster=\"cart\"{labels}}}");
+            value(&metrics, &series).unwrap_or_else(|| panic!("{series}\n{}", metrics.render()))
+        };
+        assert_eq!(value("reconciles_total", ""), "2");
+        assert_eq!(value("reconcile_duration_seconds_count", ""), "1");
+        assert_eq!(value("reconcile_errors_total", ",kind=\"unknown\""), "1");
+        assert_eq!(
+            value("steps_total", ",step=\"ensure_common\",outcome=\"done\""),
+            "1"
+        );
+        assert_eq!(
+            value("steps_total", ",step=\"remove_shard\",outcome=\"refused\""),
+            "1"
+        );
+        assert_eq!(value("cluster_ready", ""), "0");
+        assert_eq!(value("cluster_slots_covered", ""), "16384");
+        assert_eq!(value("cluster_shards_served", ""), "3");
+        assert_eq!(value("cluster_nodes_ready", ""), "5");
+        assert_eq!(value("cluster_nodes_wanted", ""), "6");
+        assert_eq!(value("cluster_phase", ",phase=\"Degraded\""), "1");
+        assert_eq!(value("cluster_phase", ",phase=\"Ready\""), "0");
+        assert_eq!(value("cluster_condition", ",condition=\"DataLost\""), "1");
+        assert_eq!(value("cluster_condition", ",condition=\"Ready\""), "0");
+    }
+
+    #[test]
+    fn the_series_of_a_cluster_end_with_it_and_others_stay() {
+        let metrics = Metrics::new();
+        let (gone, stays) = (metrics.cluster("a", "gone"), metrics.cluster("a", "stays"));
+        tell(&gone);
+        tell(&stays);
+        let before = lines(&metrics, "stays");
+        drop(gone);
+        assert_eq!(lines(&metrics, "gone"), Vec::<String>::new());
+        assert_eq!(lines(&metrics, "stays"), before);
+    }
+
+    #[test]
+    fn a_cluster_that_comes_again_keeps_its_series_from_its_predecessor() {
+        let metrics = Metrics::new();
+        let old = metrics.cluster("a", "demo");
+        tell(&old);
+        let new = metrics.cluster("a", "demo");
+        drop(old);
+        assert!(!lines(&metrics, "demo").is_empty());
+        drop(new);
+        assert!(lines(&metrics, "demo").is_empty());
+        assert!(lock(&metrics.0.clusters).is_empty());
+    }
+
+    #[test]
+    fn writes_are_counted_by_verb_and_resource() {
+        let metrics = Metrics::new();
+        metrics.wrote("update", "leases");
+        metrics.wrote("update", "leases");
+        let series = "slotkeeper_api_writes_total{verb=\"update\",resource=\"leases\"}";
+        assert_eq!(value(&metrics, series).as_deref(), Some("2"));
+        assert_eq!(value(&metrics, "slotkeeper_leader").as_deref(), Some("0"));
+        assert_eq!(
+            value(&metrics, "slotkeeper_events_lost_total").as_deref(),
+            Some("0")
+        );
+        let build = format!(
+            "slotkeeper_build_info{{version=\"{}\"}}",
+            env!("CARGO_PKG_VERSION")
+        );
+        assert_eq!(value(&metrics, &build).as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn nodes_are_read_out_of_the_status() {
+        assert_eq!(nodes("5/6"), (5, 6));
+        assert_eq!(nodes(""), (0, 0));
+        assert_eq!(nodes("many/6"), (0, 6));
+    }
 }

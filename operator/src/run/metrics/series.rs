@@ -7,7 +7,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use super::{Failure, Write};
+use super::Failure;
 use crate::report::Phase;
 
 /// A pass waits for the nodes for half a second at most; the API server may take longer.
@@ -27,7 +27,7 @@ pub(super) type Gauges = Family<ClusterLabels, Gauge>;
 #[derive(Debug)]
 pub(super) struct Series {
     pub(super) leader: Gauge,
-    pub(super) api_writes: Family<KindLabels, Counter>,
+    pub(super) api_writes: Family<WriteLabels, Counter>,
     pub(super) events_lost: Counter,
     pub(super) passes: Family<ClusterLabels, Counter>,
     pub(super) pass_seconds: Family<ClusterLabels, Histogram>,
@@ -49,8 +49,9 @@ pub(super) struct ClusterLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct KindLabels {
-    pub(super) kind: &'static str,
+pub(super) struct WriteLabels {
+    pub(super) verb: &'static str,
+    pub(super) resource: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, EncodeLabelSet)]
@@ -118,7 +119,15 @@ impl Series {
         let version = env!("CARGO_PKG_VERSION");
         build.get_or_create(&BuildLabels { version }).set(1);
         registry.register("build_info", "The version of the operator", build);
-        let series = Series {
+        let series = Series::new();
+        series.register_operator(registry);
+        series.register_passes(registry);
+        series.register_states(registry);
+        series
+    }
+
+    fn new() -> Series {
+        Series {
             leader: Gauge::default(),
             api_writes: Family::default(),
             events_lost: Counter::default(),
@@ -133,15 +142,7 @@ impl Series {
             nodes_wanted: Family::default(),
             phase: Family::default(),
             condition: Family::default(),
-        };
-        for kind in Write::ALL {
-            let kind = kind.label();
-            drop(series.api_writes.get_or_create(&KindLabels { kind }));
         }
-        series.register_operator(registry);
-        series.register_passes(registry);
-        series.register_states(registry);
-        series
     }
 
     fn register_operator(&self, registry: &mut Registry) {
@@ -248,28 +249,6 @@ impl Series {
         }
         for labels in &used.conditions {
             self.condition.remove(labels);
-        }
-    }
-}
-
-impl Write {
-    const ALL: [Write; 6] = [
-        Write::Ensure,
-        Write::Remove,
-        Write::Remember,
-        Write::Status,
-        Write::Event,
-        Write::Lease,
-    ];
-
-    pub(super) fn label(self) -> &'static str {
-        match self {
-            Write::Ensure => "ensure",
-            Write::Remove => "remove",
-            Write::Remember => "remember",
-            Write::Status => "status",
-            Write::Event => "event",
-            Write::Lease => "lease",
         }
     }
 }

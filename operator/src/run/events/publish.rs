@@ -1,0 +1,121 @@
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::Client;
+use kube::runtime::events::{Event, Recorder, Reporter};
+
+/// The `reportingController` of our Events.
+const CONTROLLER: &str = "slotkeeper.dev/operator";
+
+/// The same Event again within that time is counted up; it is as long as the recorder keeps one.
+const SERIES: Duration = Duration::from_mins(6);
+
+/// One Event may take that long, and is tried that often.
+const PATIENCE: Duration = Duration::from_secs(5);
+const ATTEMPTS: u32 = 3;
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Publishes Events one after the other.
+pub(super) struct Publisher {
+    client: Client,
+    reporter: Reporter,
+    series: HashMap<Key, Series>,
+}
+
+/// What makes two Events the same but for their note.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Key {
+    about: Option<String>,
+    reason: String,
+    action: String,
+    related: Option<String>,
+}
+
+/// Events that say the same. A recorder counts an Event up whatever its note says now; so each
+/// note gets a recorder of its own, and no Event goes on saying why an earlier step failed.
+struct Series {
+    note: Option<String>,
+    recorder: Recorder,
+    last: Instant,
+}
+
+impl Publisher {
+    pub(super) fn new(client: Client) -> Publisher {
+        Publisher {
+            client,
+            // The instance is the name of the machine, which in a pod is that of the pod.
+            reporter: CONTROLLER.into(),
+            series: HashMap::new(),
+        }
+    }
+
+    /// Publishes one, with a few attempts where that may help.
+    pub(super) async fn publish(
+        &mut self,
+        event: &Event,
+        about: &ObjectReference,
+    ) -> Result<(), String> {
+        let mut failed = String::new();
+        for attempt in 0..ATTEMPTS {
+            if attempt > 0 {
+                tokio::time::sleep(PAUSE).await;
+            }
+            let recorder = self.recorder(event, about, Instant::now());
+            match tokio::time::timeout(PATIENCE, recorder.publish(event, about)).await {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(error)) => {
+                    failed = error.to_string();
+                    // The Event to be counted up may be gone: the next attempt makes a new one.
+                    self.series.remove(&Key::of(event, about));
+                    if !may_help(&error) {
+                        break;
+                    }
+                }
+                Err(_) => "no answer in time".clone_into(&mut failed),
+            }
+        }
+        Err(failed)
+    }
+
+    /// The recorder of the series that an Event belongs to.
+    fn recorder(&mut self, event: &Event, about: &ObjectReference, now: Instant) -> Recorder {
+        self.series
+            .retain(|_, series| now.duration_since(series.last) < SERIES);
+        let key = Key::of(event, about);
+        let known = self.series.remove(&key);
+        let recorder = known
+            .filter(|series| series.note == event.note)
+            .map_or_else(
+                || Recorder::new(self.client.clone(), self.reporter.clone()),
+                |series| series.recorder,
+            );
+        let series = Series {
+            note: event.note.clone(),
+            recorder: recorder.clone(),
+            last: now,
+        };
+        self.series.insert(key, series);
+        recorder
+    }
+}
+
+impl Key {
+    fn of(event: &Event, about: &ObjectReference) -> Key {
+        let related = event.secondary.as_ref();
+        Key {
+            about: about.uid.clone(),
+            reason: event.reason.clone(),
+            action: event.action.clone(),
+            related: related.and_then(|related| related.uid.clone()),
+        }
+    }
+}
+
+/// Whether the same request may succeed a moment later.
+fn may_help(error: &kube::Error) -> bool {
+    match error {
+        kube::Error::Api(status) => matches!(status.code, 404 | 409 | 429) || status.code >= 500,
+        _ => true,
+    }
+}

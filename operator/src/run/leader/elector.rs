@@ -1,0 +1,328 @@
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+
+/// The times of an election. They are those of the components of Kubernetes itself, but for the
+/// pause between renewals: the deadline is well within what others wait.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    /// Others wait that long for a sign of life before they take over.
+    pub(super) duration: Duration,
+    /// The leader gives one that often.
+    pub(super) renew_every: Duration,
+    /// A leader that has not been heard for so long leads no more. Shorter than `duration`, so that
+    /// it has stopped before another one starts.
+    pub(super) deadline: Duration,
+    /// What has failed is tried again after that, and standbys look that often.
+    pub(super) retry: Duration,
+    /// One request may take that long.
+    pub(super) patience: Duration,
+}
+
+/// What is to be done next.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Next {
+    /// Send this, and hand in the answer.
+    Send(Request),
+    /// Nothing before then.
+    Wait(Instant),
+    /// It is over: why this process does not lead any more.
+    Lost(String),
+}
+
+/// A request to the API server.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Request {
+    /// Read the Lease.
+    Read,
+    /// Create it where it has no resourceVersion, else replace exactly that version.
+    Write(Box<Lease>),
+}
+
+/// What came of a request.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Answer {
+    /// The Lease as it is.
+    Found(Box<Lease>),
+    /// There is none.
+    Absent,
+    /// It was written and looks like this.
+    Written(Box<Lease>),
+    /// Somebody else has written it in the meantime.
+    Conflict,
+    /// It failed or was not answered; a write may have happened.
+    Failed(String),
+}
+
+/// One candidate: a pure machine, driven by answers and its own monotonic clock. It never looks at
+/// the times in the Lease, which are those of other clocks: a holder counts as gone once the Lease
+/// was seen unchanged for as long as the holder has promised to renew it.
+#[derive(Debug)]
+pub(super) struct Elector {
+    identity: String,
+    terms: Terms,
+    state: State,
+    trouble: Option<String>,
+}
+
+#[derive(Debug)]
+enum State {
+    Standby {
+        seen: Option<Seen>,
+        turn: Turn,
+    },
+    Leading {
+        lease: Box<Lease>,
+        /// When the last renewal that is known to have arrived was sent.
+        renewed: Instant,
+        next: Instant,
+        /// The Lease has changed under us: read it before it is written again.
+        stale: bool,
+    },
+    Lost(String),
+}
+
+/// What a standby has seen last.
+#[derive(Debug)]
+struct Seen {
+    lease: Option<Box<Lease>>,
+    /// It may be taken from then on, if it stays as it is.
+    free_at: Instant,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Turn {
+    Look(Instant),
+    Take,
+}
+
+impl Elector {
+    pub(super) fn new(identity: &str, terms: Terms, now: Instant) -> Elector {
+        Elector {
+            identity: identity.to_owned(),
+            terms,
+            state: State::Standby {
+                seen: None,
+                turn: Turn::Look(now),
+            },
+            trouble: None,
+        }
+    }
+
+    /// Until when this process leads, unless it renews that.
+    pub(super) fn leads_until(&self) -> Option<Instant> {
+        match self.state {
+            State::Leading { renewed, .. } => Some(renewed + self.terms.deadline),
+            State::Standby { .. } | State::Lost(_) => None,
+        }
+    }
+
+    /// Who holds the Lease in the eyes of a standby.
+    pub(super) fn holder(&self) -> Option<&str> {
+        match &self.state {
+            State::Standby { seen, .. } => seen.as_ref()?.lease.as_deref().and_then(holder),
+            State::Leading { .. } => Some(&self.identity),
+            State::Lost(_) => None,
+        }
+    }
+
+    /// Why the last request failed, if it did.
+    pub(super) fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
+    }
+
+    pub(super) fn next(&mut self, now: Instant) -> Next {
+        if let Some(until) = self.leads_until()
+            && now >= until
+        {
+            self.lose(format!(
+                "the Lease could not be renewed for {} s: {}",
+                self.terms.deadline.as_secs(),
+                self.trouble.as_deref().unwrap_or("nobody has tried")
+            ));
+        }
+        match &self.state {
+            State::Standby {
+                turn: Turn::Look(at),
+                ..
+            } if now < *at => Next::Wait(*at),
+            State::Standby {
+                turn: Turn::Look(_),
+                ..
+            } => Next::Send(Request::Read),
+            State::Standby {
+                turn: Turn::Take,
+                seen,
+            } => {
+                let old = seen.as_ref().and_then(|seen| seen.lease.as_deref());
+                Next::Send(Request::Write(Box::new(self.taken(old))))
+            }
+            State::Leading { next, renewed, .. } if now < *next => {
+                Next::Wait((*next).min(*renewed + self.terms.deadline))
+            }
+            State::Leading { stale: true, .. } => Next::Send(Request::Read),
+            State::Leading { lease, .. } => Next::Send(Request::Write(lease.clone())),
+            State::Lost(why) => Next::Lost(why.clone()),
+        }
+    }
+
+    /// How long the answer to a request that is sent now is waited for.
+    pub(super) fn patience(&self, now: Instant) -> Duration {
+        let left = self
+            .leads_until()
+            .map(|until| until.saturating_duration_since(now));
+        left.map_or(self.terms.patience, |left| left.min(self.terms.patience))
+    }
+
+    /// Takes the answer to a request that was sent at `sent`.
+    pub(super) fn answered(&mut self, sent: Instant, answer: Answer, now: Instant) {
+        self.trouble = match &answer {
+            Answer::Failed(why) => Some(why.clone()),
+            _ => None,
+        };
+        match &self.state {
+            State::Standby { .. } => self.answered_standby(sent, answer, now),
+            State::Leading { .. } => self.answered_leader(sent, answer, now),
+            State::Lost(_) => {}
+        }
+    }
+
+    fn answered_standby(&mut self, sent: Instant, answer: Answer, now: Instant) {
+        match answer {
+            Answer::Found(lease) => self.see(Some(lease), now),
+            Answer::Absent => self.see(None, now),
+            Answer::Written(lease) => self.lead(lease, sent),
+            Answer::Conflict | Answer::Failed(_) => {
+                let at = now + self.terms.retry;
+                if let State::Standby { turn, .. } = &mut self.state {
+                    *turn = Turn::Look(at);
+                }
+            }
+        }
+    }
+
+    fn answered_leader(&mut self, sent: Instant, answer: Answer, now: Instant) {
+        if let Answer::Written(lease) = answer {
+            return self.lead(lease, sent);
+        }
+        let retry_at = now + self.terms.retry;
+        let State::Leading {
+            lease, next, stale, ..
+        } = &mut self.state
+        else {
+            return;
+        };
+        match answer {
+            // A write of ours whose answer was lost, or a label that somebody has put there.
+            Answer::Found(found) if holder(&found) == Some(&self.identity) => {
+                *lease = found;
+                (*next, *stale) = (now, false);
+            }
+            Answer::Found(found) => {
+                let by = holder(&found).unwrap_or("nobody").to_owned();
+                self.lose(format!("the Lease is held by {by}"));
+            }
+            // Somebody has deleted it. Whoever creates it first has it.
+            Answer::Absent => {
+                lease.metadata.resource_version = None;
+                lease.metadata.uid = None;
+                (*next, *stale) = (now, false);
+            }
+            Answer::Conflict => (*next, *stale) = (now, true),
+            Answer::Failed(_) => *next = retry_at,
+            Answer::Written(_) => {}
+        }
+    }
+
+    /// The Lease as nobody's, for a successor to take at once; none where it is not ours.
+    pub(super) fn release(&self) -> Option<Request> {
+        let State::Leading { lease, .. } = &self.state else {
+            return None;
+        };
+        let mut lease = lease.clone();
+        let spec = lease.spec.get_or_insert_default();
+        spec.holder_identity = None;
+        spec.lease_duration_seconds = Some(1);
+        Some(Request::Write(lease))
+    }
+
+    fn see(&mut self, lease: Option<Box<Lease>>, now: Instant) {
+        let State::Standby { seen, turn } = &mut self.state else {
+            return;
+        };
+        let ours = lease.as_deref().and_then(holder) == Some(&self.identity);
+        let held = lease
+            .as_deref()
+            .is_some_and(|lease| holder(lease).is_some());
+        let same = seen.as_ref().is_some_and(|seen| {
+            seen.lease.as_deref().map(version) == lease.as_deref().map(version)
+        });
+        let free_at = match seen {
+            // A process of that name was ours before: no other has it.
+            _ if ours => now,
+            Some(seen) if same => seen.free_at,
+            _ if held => now + promise(lease.as_deref(), self.terms),
+            // It was there a moment ago, and its holder does not know yet that it was deleted.
+            Some(Seen {
+                lease: Some(old), ..
+            }) if lease.is_none() && holder(old).is_some() => now + promise(Some(old), self.terms),
+            _ => now,
+        };
+        *turn = if free_at <= now {
+            Turn::Take
+        } else {
+            Turn::Look(free_at.min(now + self.terms.retry))
+        };
+        *seen = Some(Seen { lease, free_at });
+    }
+
+    fn lead(&mut self, lease: Box<Lease>, sent: Instant) {
+        self.state = State::Leading {
+            lease,
+            renewed: sent,
+            next: sent + self.terms.renew_every,
+            stale: false,
+        };
+    }
+
+    fn lose(&mut self, why: String) {
+        self.state = State::Lost(why);
+    }
+
+    /// The Lease as ours. Whoever sends it puts the times in, for people.
+    fn taken(&self, old: Option<&Lease>) -> Lease {
+        let mut lease = old.cloned().unwrap_or_default();
+        let before = lease.spec.take().unwrap_or_default();
+        let again = before.holder_identity.as_ref() == Some(&self.identity);
+        let seconds = i32::try_from(self.terms.duration.as_secs()).unwrap_or(i32::MAX);
+        lease.spec = Some(LeaseSpec {
+            holder_identity: Some(self.identity.clone()),
+            lease_duration_seconds: Some(seconds),
+            acquire_time: before.acquire_time.filter(|_| again),
+            lease_transitions: Some(match (old, before.lease_transitions) {
+                (None, _) => 0,
+                (Some(_), times) if again => times.unwrap_or(0),
+                (Some(_), times) => times.unwrap_or(0).saturating_add(1),
+            }),
+            ..before
+        });
+        lease
+    }
+}
+
+fn holder(lease: &Lease) -> Option<&str> {
+    let holder = lease.spec.as_ref()?.holder_identity.as_deref();
+    holder.filter(|holder| !holder.is_empty())
+}
+
+fn version(lease: &Lease) -> Option<&str> {
+    lease.metadata.resource_version.as_deref()
+}
+
+/// How long the holder may be silent, as it has promised.
+fn promise(lease: Option<&Lease>, terms: Terms) -> Duration {
+    let seconds = lease
+        .and_then(|lease| lease.spec.as_ref()?.lease_duration_seconds)
+        .and_then(|seconds| u64::try_from(seconds).ok());
+    seconds.map_or(terms.duration, Duration::from_secs)
+}
