@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::local::Local;
+use crate::preview::Preview;
+use crate::run::Run;
 
 #[derive(Parser)]
 #[command(
@@ -19,6 +21,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Run(Box<Run>),
+    Plan(Preview),
     /// Run a cluster of processes on this machine.
     #[command(subcommand)]
     Local(Local),
@@ -36,17 +40,19 @@ pub fn run() -> ExitCode {
     match Cli::parse().command {
         Command::Crd { reference: false } => print!("{}", slotkeeper_crds::crd_yaml()),
         Command::Crd { reference: true } => print!("{}", slotkeeper_crds::reference_markdown()),
-        Command::Local(local) => return finish(in_runtime(local)),
+        Command::Local(local) => return finish(in_runtime(local.run())),
+        Command::Plan(preview) => return finish(in_runtime(preview.run())),
+        Command::Run(run) => return finish(in_runtime(run.run())),
     }
     ExitCode::SUCCESS
 }
 
-fn in_runtime(local: Local) -> Result<(), String> {
+fn in_runtime(command: impl Future<Output = Result<(), String>>) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| format!("cannot start: {error}"))?;
-    runtime.block_on(local.run())
+    runtime.block_on(command)
 }
 
 fn finish(result: Result<(), String>) -> ExitCode {

@@ -39,6 +39,9 @@ use super::{Platform, PlatformError, Survey};
 use crate::model::{Desired, Memory, ObjectState, Objects, Place, PodUid, PodView, ShardObject};
 use crate::observe::now;
 
+/// Says whether this operator is the one that acts.
+pub type Leads = Arc<dyn Fn() -> bool + Send + Sync>;
+
 /// One RedisCluster on Kubernetes.
 pub struct KubernetesPlatform {
     world: Arc<World>,
@@ -50,6 +53,7 @@ pub struct KubernetesPlatform {
     password: Password,
     /// None where it only looks.
     hands: Option<Hands>,
+    leads: Option<Leads>,
     lives: Mutex<Lives>,
 }
 
@@ -79,9 +83,17 @@ impl KubernetesPlatform {
             password: Password::new(client.clone(), &namespace),
             writer: Arc::new(Writer::new(client, namespace)),
             hands: None,
+            leads: None,
             lives: Mutex::default(),
             key,
         }
+    }
+
+    /// The same, for as long as `leads` says so: after that no step reaches a node any more.
+    #[must_use]
+    pub fn leading(mut self, leads: Leads) -> KubernetesPlatform {
+        self.leads = Some(leads);
+        self
     }
 
     /// The same, which brings changed directives to the nodes; the node's program judges them.
@@ -236,6 +248,9 @@ impl Platform for KubernetesPlatform {
     }
 
     async fn life(&self, place: Place) -> Option<PodUid> {
+        if self.leads.as_ref().is_some_and(|leads| !leads()) {
+            return None;
+        }
         let pods = self.world.pods(&self.key);
         let pod = pods.get(&self.names().pod(place))?;
         pod.metadata.uid.clone().map(PodUid)
