@@ -24,6 +24,9 @@ mount_disk() {
     mount --bind "$here/lib" /var/lib
     mount --bind "$here/log" /var/log
     mount -t tmpfs -o mode=755 tmpfs /run
+    # Nobody cleans up after a power cut, and /tmp is not this machine's own.
+    mkdir -m 1777 /run/tmp
+    export TMPDIR=/run/tmp
 }
 
 # component NAME CMD...: in the background, with a log; when it ends, that is noted.

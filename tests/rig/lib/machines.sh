@@ -42,7 +42,7 @@ machine_run() {
     local name=$1 pid
     shift
     read -r pid _ <"$rig/$name/pid"
-    nsenter --target "$pid" --mount --net -- "$@"
+    nsenter --target "$pid" --mount --root --net -- "$@"
 }
 
 # Says which components have ended by themselves, and their last words. Fails if none has.
@@ -55,7 +55,7 @@ show_ended() {
             echo "rig: $name: $component $rest; the end of its log:"
             tail -n 20 "$rig/$name/log/$component.log"
         done <"$rig/$name/ended"
-    done >&2
+    done
     return $found
 }
 
@@ -65,7 +65,7 @@ show_logs() {
     for log in "$rig"/*/log/*.log; do
         echo "rig: the end of $log:"
         tail -n 5 "$log"
-    done >&2
+    done
 }
 
 # wait_for NAME SECONDS WHAT CMD...: until CMD succeeds. Gives up as soon as a component of that
