@@ -101,14 +101,14 @@ mod tests {
 
     use super::*;
 
-    fn set(containers: Value) -> Value {
+    fn set(containers: &Value) -> Value {
         json!({"apiVersion": "apps/v1", "spec": {"template": {"spec": {"containers": containers}}}})
     }
 
     #[test]
     fn what_others_add_is_no_difference() {
-        let wanted = set(json!([{"name": "node", "env": [{"name": "A", "value": "1"}]}]));
-        let mut live = set(json!([
+        let wanted = set(&json!([{"name": "node", "env": [{"name": "A", "value": "1"}]}]));
+        let mut live = set(&json!([
             {"name": "sidecar"},
             {
                 "name": "node",
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn an_element_of_a_list_has_no_type_and_needs_none() {
-        let wanted = set(json!([]));
+        let wanted = set(&json!([]));
         let mut live = wanted.clone();
         live.as_object_mut().unwrap().remove("apiVersion");
         assert!(says(&live, &wanted));
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn quantities_are_numbers_where_they_are_quantities() {
         let resources = |cpu: &str, memory: &str| {
-            set(json!([{
+            set(&json!([{
                 "name": "node",
                 "resources": {"requests": {"cpu": cpu}, "limits": {"memory": memory}},
             }]))
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_volume_may_be_mounted_twice() {
-        let mounts = |mounts: Value| set(json!([{"name": "node", "volumeMounts": mounts}]));
+        let mounts = |mounts: Value| set(&json!([{"name": "node", "volumeMounts": mounts}]));
         let first = json!({"name": "data", "mountPath": "/a"});
         let second = json!({"name": "data", "mountPath": "/b"});
         let wanted = mounts(json!([first, second]));
