@@ -23,6 +23,8 @@ build() {
     (
         flock 9
         if [ -d "$folder" ]; then exit; fi
+        # Of builds that were killed: nobody else is building now.
+        rm -rf "$build_cache"/half.*
         echo "rig: building Kubernetes; from cold this takes 6 to 10 minutes" >&2
         build_into "$folder" 9>&-
         echo "rig: built in $((SECONDS - started)) s" >&2
