@@ -1,6 +1,9 @@
 //! The client of the API server, which counts what is written: a converged cluster costs no writes,
 //! and the metrics show it.
 
+#[cfg(test)]
+pub(super) mod fake;
+
 use hyper::{Method, Request};
 use kube::client::{Body, ClientBuilder};
 use kube::{Client, Config};

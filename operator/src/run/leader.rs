@@ -78,25 +78,25 @@ impl Candidate {
     /// or when it was seen unchanged for the 15 seconds that its holder has promised to renew it
     /// in. From then on it is renewed every 5 seconds in the background.
     pub async fn acquire(self) -> Leadership {
-        let mut elector = Elector::new(&self.identity, TERMS, Instant::now());
+        let mut elector = Elector::new(&self.identity, TERMS, now());
         let mut said = (None, None);
         let until = loop {
             if let Some(until) = elector.leads_until() {
                 break until;
             }
-            match elector.next(Instant::now()) {
+            match elector.next(now()) {
                 Next::Send(request) => self.turn(&mut elector, request).await,
                 Next::Wait(until) => tokio::time::sleep_until(until.into()).await,
                 // A leader alone can lose.
-                Next::Lost(_) => elector = Elector::new(&self.identity, TERMS, Instant::now()),
+                Next::Lost(_) => elector = Elector::new(&self.identity, TERMS, now()),
             }
-            let now = (
+            let news = (
                 elector.holder().map(str::to_owned),
                 elector.trouble().map(str::to_owned),
             );
-            if now != said {
-                self.say(&now);
-                said = now;
+            if elector.leads_until().is_none() && news != said {
+                self.say(&news);
+                said = news;
             }
         };
         tracing::info!(
@@ -131,8 +131,13 @@ impl Candidate {
     ) {
         self.metrics.leads(true);
         let why = loop {
-            match elector.next(Instant::now()) {
-                Next::Send(request) => self.turn(&mut elector, request).await,
+            match elector.next(now()) {
+                Next::Send(request) => {
+                    self.turn(&mut elector, request).await;
+                    if let Some(trouble) = elector.trouble() {
+                        tracing::warn!(lease = self.name, %trouble, "the Lease was not renewed");
+                    }
+                }
                 Next::Wait(until) => {
                     let wait = tokio::time::sleep_until(until.into());
                     tokio::select! {
@@ -144,9 +149,6 @@ impl Candidate {
             }
             if let Some(until) = elector.leads_until() {
                 standing.send_replace(Standing::LeadsUntil(until));
-            }
-            if let Some(trouble) = elector.trouble() {
-                tracing::warn!(lease = self.name, %trouble, "the Lease was not renewed");
             }
         };
         self.metrics.leads(false);
@@ -170,12 +172,12 @@ impl Candidate {
 
     /// Sends one request and hands in its answer.
     async fn turn(&self, elector: &mut Elector, request: Request) {
-        let sent = Instant::now();
+        let sent = now();
         let sending = tokio::time::timeout(elector.patience(sent), self.send(request));
         let answer = sending
             .await
             .unwrap_or_else(|_| Answer::Failed("no answer in time".to_owned()));
-        elector.answered(sent, answer, Instant::now());
+        elector.answered(sent, answer, now());
     }
 
     async fn send(&self, request: Request) -> Answer {
@@ -202,6 +204,11 @@ impl Candidate {
             Err(error) => Answer::Failed(error.to_string()),
         }
     }
+}
+
+/// The monotonic clock that the timers of the runtime go by.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
 }
 
 /// Puts the times in, which people read and no candidate relies on.
@@ -253,7 +260,7 @@ impl Fence {
     #[must_use]
     pub fn holds(&self) -> bool {
         match &*self.0.borrow() {
-            Standing::LeadsUntil(until) => Instant::now() < *until,
+            Standing::LeadsUntil(until) => now() < *until,
             Standing::Over(_) => false,
         }
     }

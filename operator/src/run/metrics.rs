@@ -15,7 +15,7 @@ use crate::model::{Step, StepOutcome};
 use crate::platform::PlatformError;
 use crate::reconcile::is_ready;
 use series::{
-    ClusterLabels, ConditionLabels, FailureLabels, Gauges, PHASES, Series, StepLabels, Used,
+    ClusterLabels, ConditionLabels, ErrorLabels, Gauges, PHASES, Series, StepLabels, Used,
     WriteLabels,
 };
 
@@ -39,17 +39,6 @@ pub struct ClusterMetrics {
     all: Metrics,
     labels: ClusterLabels,
     used: Mutex<Used>,
-}
-
-/// Why a pass did not come to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// The API server refused something.
-    Refused,
-    /// The API server did not answer.
-    Unknown,
-    /// The manifest cannot work.
-    InvalidManifest,
 }
 
 impl Metrics {
@@ -124,14 +113,26 @@ impl ClusterMetrics {
     }
 
     /// A pass has failed; it counts as a pass, too.
-    pub fn failed(&self, failure: Failure) {
+    pub fn failed(&self, error: &PlatformError) {
         self.series().passes.get_or_create(&self.labels).inc();
-        let labels = FailureLabels {
+        self.count_error(match error {
+            PlatformError::Refused(_) => "refused",
+            PlatformError::Unknown(_) => "unknown",
+        });
+    }
+
+    /// The manifest cannot be read.
+    pub fn unreadable(&self) {
+        self.count_error("unreadable_manifest");
+    }
+
+    fn count_error(&self, kind: &'static str) {
+        let labels = ErrorLabels {
             cluster: self.labels.clone(),
-            kind: failure.label(),
+            kind,
         };
-        self.series().failures.get_or_create(&labels).inc();
-        lock(&self.used).failures.insert(labels);
+        self.series().errors.get_or_create(&labels).inc();
+        lock(&self.used).errors.insert(labels);
     }
 
     /// A step was performed.
@@ -191,15 +192,6 @@ impl Drop for ClusterMetrics {
     }
 }
 
-impl From<&PlatformError> for Failure {
-    fn from(error: &PlatformError) -> Failure {
-        match error {
-            PlatformError::Refused(_) => Failure::Refused,
-            PlatformError::Unknown(_) => Failure::Unknown,
-        }
-    }
-}
-
 /// `5/6` as numbers.
 fn nodes(text: &str) -> (i64, i64) {
     let number = |text: &str| text.parse().unwrap_or_default();
@@ -254,7 +246,8 @@ mod tests {
     /// Everything that can be told of a cluster.
     fn tell(cluster: &ClusterMetrics) {
         cluster.pass(Duration::from_millis(30));
-        cluster.failed(Failure::Unknown);
+        cluster.failed(&PlatformError::Unknown("late".to_owned()));
+        cluster.unreadable();
         cluster.step(&Step::EnsureCommon, &StepOutcome::Done);
         cluster.step(
             &Step::RemoveShard { shard: 1 },
@@ -276,6 +269,10 @@ mod tests {
         assert_eq!(value("reconciles_total", ""), "2");
         assert_eq!(value("reconcile_duration_seconds_count", ""), "1");
         assert_eq!(value("reconcile_errors_total", ",kind=\"unknown\""), "1");
+        assert_eq!(
+            value("reconcile_errors_total", ",kind=\"unreadable_manifest\""),
+            "1"
+        );
         assert_eq!(
             value("steps_total", ",step=\"ensure_common\",outcome=\"done\""),
             "1"

@@ -11,7 +11,7 @@ use tracing::{debug, info, warn};
 
 use super::events::{self, Events};
 use super::kinds::{Kind, outcome_label};
-use super::metrics::{ClusterMetrics, Failure, Metrics};
+use super::metrics::{ClusterMetrics, Metrics};
 use crate::model::{PlannedStep, StepOutcome};
 use crate::platform::PlatformError;
 use crate::platform::kubernetes::ClusterKey;
@@ -83,7 +83,7 @@ impl Teller {
 
     /// A pass has failed.
     pub fn failed(&mut self, error: &PlatformError) {
-        self.metrics.failed(Failure::from(error));
+        self.metrics.failed(error);
         let error = error.to_string();
         if self.trouble.as_ref() != Some(&error) {
             let (namespace, cluster) = self.names();
@@ -98,7 +98,7 @@ impl Teller {
             return;
         }
         self.unreadable = Some(why.to_owned());
-        self.metrics.failed(Failure::InvalidManifest);
+        self.metrics.unreadable();
         let event = events::invalid_manifest(why);
         self.events.tell(&self.about, vec![event]);
         let (namespace, cluster) = self.names();

@@ -119,3 +119,98 @@ fn may_help(error: &kube::Error) -> bool {
         _ => true,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::sync::{Arc, Mutex};
+
+    use serde_json::{Value, json};
+
+    use super::super::invalid_manifest;
+    use super::*;
+    use crate::run::client::fake;
+
+    /// What an API server was asked, and the errors that it has yet to answer with.
+    #[derive(Clone, Default)]
+    struct Server {
+        asked: Arc<Mutex<Vec<String>>>,
+        errors: Arc<Mutex<VecDeque<u16>>>,
+    }
+
+    impl Server {
+        fn publisher(&self) -> Publisher {
+            let server = self.clone();
+            Publisher::new(fake::client(move |method, _, body: Value| {
+                let count = body["series"]["count"].as_u64().unwrap_or(1);
+                let note = body["note"].as_str().unwrap_or_default();
+                let asked = format!("{method} {note} x{count}");
+                server.asked.lock().unwrap().push(asked);
+                let error = server.errors.lock().unwrap().pop_front();
+                error.map_or(Ok(json!(body)), Err)
+            }))
+        }
+
+        fn asked(&self) -> Vec<String> {
+            std::mem::take(&mut self.asked.lock().unwrap())
+        }
+    }
+
+    async fn publish(publisher: &mut Publisher, note: &str) -> Result<(), String> {
+        let about = ObjectReference {
+            name: Some("demo".to_owned()),
+            namespace: Some("shop".to_owned()),
+            ..ObjectReference::default()
+        };
+        publisher.publish(&invalid_manifest(note), &about).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_same_again_is_counted_up_and_another_note_is_another_event() {
+        let server = Server::default();
+        let mut publisher = server.publisher();
+        for note in ["a", "a", "a", "b", "a"] {
+            publish(&mut publisher, note).await.unwrap();
+        }
+        let asked = [
+            "POST a x1",
+            "PATCH a x2",
+            "PATCH a x3",
+            "POST b x1",
+            "POST a x1",
+        ];
+        assert_eq!(server.asked(), asked);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_may_pass_is_tried_again_a_few_times() {
+        let server = Server::default();
+        let mut publisher = server.publisher();
+        server.errors.lock().unwrap().extend([503, 429]);
+        assert_eq!(publish(&mut publisher, "a").await, Ok(()));
+        assert_eq!(server.asked(), ["POST a x1"; 3]);
+        server.errors.lock().unwrap().extend([500; 3]);
+        assert!(publish(&mut publisher, "b").await.is_err());
+        assert_eq!(server.asked(), ["POST b x1"; 3]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_forbidden_is_not_tried_again() {
+        let server = Server::default();
+        let mut publisher = server.publisher();
+        server.errors.lock().unwrap().push_back(403);
+        let error = publish(&mut publisher, "a").await.unwrap_err();
+        assert!(error.contains("not today"), "{error}");
+        assert_eq!(server.asked(), ["POST a x1"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_event_that_is_gone_is_made_anew_when_it_would_be_counted_up() {
+        let server = Server::default();
+        let mut publisher = server.publisher();
+        publish(&mut publisher, "a").await.unwrap();
+        server.errors.lock().unwrap().push_back(404);
+        publish(&mut publisher, "a").await.unwrap();
+        assert_eq!(server.asked(), ["POST a x1", "PATCH a x2", "POST a x1"]);
+    }
+}

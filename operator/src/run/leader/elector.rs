@@ -138,7 +138,7 @@ impl Elector {
             self.lose(format!(
                 "the Lease could not be renewed for {} s: {}",
                 self.terms.deadline.as_secs(),
-                self.trouble.as_deref().unwrap_or("nobody has tried")
+                self.trouble.as_deref().unwrap_or("the process stood still")
             ));
         }
         match &self.state {

@@ -1,9 +1,16 @@
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use hyper::Method;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+use serde_json::Value;
 
-use super::TERMS;
 use super::elector::{Answer, Elector, Next, Request};
+use super::{Candidate, TERMS};
+use crate::run::client::fake;
+use crate::run::metrics::Metrics;
 
 /// The Lease on an API server.
 #[derive(Default)]
@@ -283,7 +290,7 @@ fn story(seed: u64) -> usize {
     };
     let mut players: Vec<Player> = (0..3).map(|_| born(start)).collect();
     let mut late: Vec<(Instant, Request)> = Vec::new();
-    let mut leaders = std::collections::BTreeSet::new();
+    let mut leaders = BTreeSet::new();
     for step in 0..4000_u64 {
         let now = start + Duration::from_millis(step * 100);
         let troubled = step < 3500;
@@ -370,4 +377,94 @@ fn play(
         late.push((at, request));
     }
     player.elector.answered(flight.sent, answer, now);
+}
+
+/// An API server with one Lease, which may be down.
+#[derive(Clone, Default)]
+struct Api {
+    server: Arc<Mutex<Server>>,
+    down: Arc<AtomicBool>,
+}
+
+impl Api {
+    fn candidate(&self, identity: &str) -> Candidate {
+        let api = self.clone();
+        let client = fake::client(move |method, path, body| api.answer(method, path, body));
+        Candidate::new(client, "default", "slotkeeper", identity, Metrics::new())
+    }
+
+    fn answer(&self, method: &Method, path: &str, body: Value) -> Result<Value, u16> {
+        let leases = "/apis/coordination.k8s.io/v1/namespaces/default/leases";
+        let (by_name, written) = (format!("{leases}/slotkeeper"), serde_json::from_value(body));
+        let request = match (method, written) {
+            _ if self.down.load(Ordering::Relaxed) => return Err(503),
+            (&Method::GET, _) if path == by_name => Request::Read,
+            (&Method::PUT, Ok(lease)) if path == by_name => Request::Write(lease),
+            (&Method::POST, Ok(lease)) if path == leases => Request::Write(lease),
+            _ => return Err(405),
+        };
+        match self.server.lock().unwrap().serve(request) {
+            Answer::Found(lease) | Answer::Written(lease) => Ok(serde_json::json!(lease)),
+            Answer::Absent => Err(404),
+            Answer::Conflict => Err(409),
+            Answer::Failed(_) => Err(500),
+        }
+    }
+
+    fn spec(&self) -> LeaseSpec {
+        self.server.lock().unwrap().spec()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_candidate_leads_renews_and_hands_over_to_one_that_stands_by() {
+    let api = Api::default();
+    let leadership = api.candidate("one").acquire().await;
+    let fence = leadership.fence();
+    let successor = tokio::spawn(api.candidate("two").acquire());
+    tokio::time::sleep(seconds(60)).await;
+    assert!(fence.holds());
+    assert!(!successor.is_finished());
+    let spec = api.spec();
+    assert_eq!(spec.holder_identity.as_deref(), Some("one"));
+    assert!(spec.acquire_time < spec.renew_time, "{spec:?}");
+    let before = tokio::time::Instant::now();
+    leadership.release().await;
+    assert!(!fence.holds());
+    let second = successor.await.unwrap();
+    assert!(before.elapsed() <= TERMS.retry, "{:?}", before.elapsed());
+    assert!(second.fence().holds());
+    assert_eq!(api.spec().holder_identity.as_deref(), Some("two"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_without_an_api_server_loses_within_the_deadline() {
+    let api = Api::default();
+    let leadership = api.candidate("one").acquire().await;
+    let (fence, before) = (leadership.fence(), tokio::time::Instant::now());
+    api.down.store(true, Ordering::Relaxed);
+    let why = leadership.lost().await;
+    assert!(before.elapsed() <= TERMS.deadline, "{:?}", before.elapsed());
+    assert!(why.contains("not today"), "{why}");
+    assert!(!fence.holds());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_slept_through_its_deadline_knows_it_before_anything_else() {
+    let leadership = Api::default().candidate("one").acquire().await;
+    // The clock jumps and no task runs in between.
+    tokio::time::advance(TERMS.deadline).await;
+    let fence = leadership.fence();
+    assert!(!fence.holds());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_candidate_waits_for_an_api_server_and_then_leads() {
+    let api = Api::default();
+    api.down.store(true, Ordering::Relaxed);
+    let candidate = tokio::spawn(api.candidate("one").acquire());
+    tokio::time::sleep(seconds(30)).await;
+    assert!(!candidate.is_finished());
+    api.down.store(false, Ordering::Relaxed);
+    assert!(candidate.await.unwrap().fence().holds());
 }

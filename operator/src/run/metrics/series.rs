@@ -7,7 +7,6 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use super::Failure;
 use crate::report::Phase;
 
 /// A pass waits for the nodes for half a second at most; the API server may take longer.
@@ -31,7 +30,7 @@ pub(super) struct Series {
     pub(super) events_lost: Counter,
     pub(super) passes: Family<ClusterLabels, Counter>,
     pub(super) pass_seconds: Family<ClusterLabels, Histogram>,
-    pub(super) failures: Family<FailureLabels, Counter>,
+    pub(super) errors: Family<ErrorLabels, Counter>,
     pub(super) steps: Family<StepLabels, Counter>,
     pub(super) ready: Gauges,
     pub(super) slots_covered: Gauges,
@@ -55,7 +54,7 @@ pub(super) struct WriteLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, EncodeLabelSet)]
-pub(super) struct FailureLabels {
+pub(super) struct ErrorLabels {
     #[prometheus(flatten)]
     pub(super) cluster: ClusterLabels,
     pub(super) kind: &'static str,
@@ -91,7 +90,7 @@ struct BuildLabels {
 /// The series of a cluster whose labels are not known beforehand.
 #[derive(Debug, Default)]
 pub(super) struct Used {
-    pub(super) failures: BTreeSet<FailureLabels>,
+    pub(super) errors: BTreeSet<ErrorLabels>,
     pub(super) steps: BTreeSet<StepLabels>,
     pub(super) conditions: BTreeSet<ConditionLabels>,
 }
@@ -133,7 +132,7 @@ impl Series {
             events_lost: Counter::default(),
             passes: Family::default(),
             pass_seconds: Family::new_with_constructor(|| Histogram::new(PASS_SECONDS)),
-            failures: Family::default(),
+            errors: Family::default(),
             steps: Family::default(),
             ready: Family::default(),
             slots_covered: Family::default(),
@@ -172,8 +171,8 @@ impl Series {
         );
         registry.register(
             "reconcile_errors",
-            "Passes that failed, by what failed",
-            self.failures.clone(),
+            "What stood in the way of passes",
+            self.errors.clone(),
         );
         registry.register(
             "steps",
@@ -229,8 +228,8 @@ impl Series {
     pub(super) fn remove(&self, cluster: &ClusterLabels, used: &Used) {
         self.passes.remove(cluster);
         self.pass_seconds.remove(cluster);
-        for labels in &used.failures {
-            self.failures.remove(labels);
+        for labels in &used.errors {
+            self.errors.remove(labels);
         }
         for labels in &used.steps {
             self.steps.remove(labels);
@@ -249,16 +248,6 @@ impl Series {
         }
         for labels in &used.conditions {
             self.condition.remove(labels);
-        }
-    }
-}
-
-impl Failure {
-    pub(super) fn label(self) -> &'static str {
-        match self {
-            Failure::Refused => "refused",
-            Failure::Unknown => "unknown",
-            Failure::InvalidManifest => "invalid_manifest",
         }
     }
 }
