@@ -26,6 +26,9 @@ pub struct Actor<'a, P> {
 /// A step that ended early says so by an error; the outcome is the same type.
 type Tried<T> = Result<T, StepOutcome>;
 
+/// What a node says that is told to take over and is no replica.
+const NO_REPLICA: &str = "You should send CLUSTER FAILOVER to a replica";
+
 /// How often BUMPEPOCH is sent before it counts as failed.
 const BUMPS_MOST: usize = 16;
 
@@ -75,8 +78,13 @@ impl<P: Platform> Actor<'_, P> {
                 self.tell(node, Expect::Any, &command).await
             }
             Step::Failover { node, mode, master } => {
-                self.tell(node, Expect::ReplicaOf(*master), &failover(*mode))
-                    .await
+                let command = failover(*mode);
+                let told = self.tell(node, Expect::ReplicaOf(*master), &command).await;
+                // It has become the master since it was asked: the old one has handed over itself.
+                told.map_err(|outcome| match outcome {
+                    StepOutcome::Refused(why) if why.contains(NO_REPLICA) => not_sent(&why),
+                    other => other,
+                })
             }
             Step::EndWithholding { node, run_id } => {
                 let mut command = cmd("SLOTKEEPER");

@@ -54,7 +54,9 @@ pub struct Preview {
 struct Subject {
     key: ClusterKey,
     cluster: RedisCluster,
-    /// Whether the manifest was applied before.
+    /// That of the Secret beside it, which would be applied with it.
+    password: Option<String>,
+    /// Whether the manifest was never applied before.
     is_new: bool,
 }
 
@@ -95,7 +97,7 @@ impl Preview {
     }
 
     fn key(&self, default_namespace: &str) -> Result<ClusterKey, String> {
-        let metadata = manifest::read_cluster(&self.file, None)?.metadata;
+        let metadata = manifest::read_part(&self.file, None)?.cluster.metadata;
         let namespace = metadata.namespace.or_else(|| self.namespace.clone());
         Ok(ClusterKey {
             namespace: namespace.unwrap_or_else(|| default_namespace.to_owned()),
@@ -107,7 +109,8 @@ impl Preview {
     fn subject(&self, key: ClusterKey, world: &World) -> Result<Subject, String> {
         let live = world.declared(&key);
         let live = live.and_then(|declared| declared.cluster.clone().ok());
-        let mut cluster = manifest::read_cluster(&self.file, live.as_ref())?;
+        let manifest = manifest::read_part(&self.file, live.as_ref())?;
+        let mut cluster = manifest.cluster;
         cluster.metadata.namespace = Some(key.namespace.clone());
         if let Some(live) = &live {
             let changed = i64::from(live.spec != cluster.spec);
@@ -119,6 +122,7 @@ impl Preview {
         Ok(Subject {
             key,
             cluster,
+            password: manifest.password,
             is_new: live.is_none(),
         })
     }
@@ -142,7 +146,12 @@ impl Preview {
             node_image_pull_policy: None,
             cluster_domain: self.cluster_domain.clone(),
         });
-        let platform = KubernetesPlatform::new(client, Arc::new(world), settings, key.clone(), uid);
+        let world = Arc::new(world);
+        let platform = KubernetesPlatform::new(client, world, settings, key.clone(), uid);
+        let platform = match &subject.password {
+            Some(password) => platform.given(password.clone()),
+            None => platform,
+        };
         let survey = platform.survey(cluster).await;
         let survey = survey.map_err(|error| error.to_string())?;
         let links = Links::new(Arc::new(Notify::new()));
@@ -193,6 +202,7 @@ mod tests {
                 name: "tour".to_owned(),
             },
             cluster: RedisCluster::new("tour", slotkeeper_crds::RedisClusterSpec::default()),
+            password: None,
             is_new: true,
         };
         let desired = Desired::new("tour", 3, 1);

@@ -80,13 +80,20 @@ impl KubernetesPlatform {
             settings,
             uid,
             clusters: Api::namespaced(client.clone(), &namespace),
-            password: Password::new(client.clone(), &namespace),
+            password: Password::in_secrets_of(client.clone(), &namespace),
             writer: Arc::new(Writer::new(client, namespace)),
             hands: None,
             leads: None,
             lives: Mutex::default(),
             key,
         }
+    }
+
+    /// The same, with that password, whatever the Secret says.
+    #[must_use]
+    pub fn given(mut self, password: String) -> KubernetesPlatform {
+        self.password = Password::Given(password);
+        self
     }
 
     /// The same, for as long as `leads` says so: after that no step reaches a node any more.

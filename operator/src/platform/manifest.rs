@@ -26,14 +26,12 @@ pub fn read(path: &Path, old: Option<&RedisCluster>) -> Result<Manifest, String>
     parse(&text(path)?, old).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// Reads the RedisCluster alone out of a manifest file, whatever else is in it.
+/// The same, where the Secret may be somewhere else: then there is no password.
 ///
 /// # Errors
 /// One message that names the file and every field that is wrong.
-pub fn read_cluster(path: &Path, old: Option<&RedisCluster>) -> Result<RedisCluster, String> {
-    let text = text(path)?;
-    let read = documents(&text).and_then(|documents| the_cluster(&documents, old));
-    read.map_err(|error| format!("{}: {error}", path.display()))
+pub fn read_part(path: &Path, old: Option<&RedisCluster>) -> Result<Manifest, String> {
+    parse_part(&text(path)?, old).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn text(path: &Path) -> Result<String, String> {
@@ -42,12 +40,25 @@ fn text(path: &Path) -> Result<String, String> {
 }
 
 fn parse(text: &str, old: Option<&RedisCluster>) -> Result<Manifest, String> {
+    let manifest = parse_part(text, old)?;
+    match (&manifest.cluster.spec.auth, &manifest.password) {
+        (Some(auth), None) => {
+            let name = &auth.password_secret_ref.name;
+            Err(format!(
+                "spec.auth.passwordSecretRef: no Secret {name} in the file"
+            ))
+        }
+        _ => Ok(manifest),
+    }
+}
+
+fn parse_part(text: &str, old: Option<&RedisCluster>) -> Result<Manifest, String> {
     let documents = documents(text)?;
     let cluster = the_cluster(&documents, old)?;
-    let auth = cluster.spec.auth.as_ref();
-    let password = auth
-        .map(|auth| password(&documents, &auth.password_secret_ref))
-        .transpose()?;
+    let password = match &cluster.spec.auth {
+        Some(auth) => password(&documents, &auth.password_secret_ref)?,
+        None => None,
+    };
     Ok(Manifest { cluster, password })
 }
 
@@ -92,17 +103,13 @@ fn checked(object: &Value, old: Option<&RedisCluster>) -> Result<RedisCluster, S
     }
 }
 
-fn password(documents: &[Value], key: &SecretKey) -> Result<String, String> {
+fn password(documents: &[Value], key: &SecretKey) -> Result<Option<String>, String> {
     let secrets = of_kind(documents, "Secret")
         .map(|secret| Secret::deserialize(secret).map_err(|error| format!("Secret: {error}")));
     let secrets: Vec<Secret> = secrets.collect::<Result<_, _>>()?;
     let mut secrets = secrets.iter();
     let secret = secrets.find(|secret| secret.metadata.name.as_ref() == Some(&key.name));
-    let secret = secret.ok_or_else(|| {
-        let name = &key.name;
-        format!("spec.auth.passwordSecretRef: no Secret {name} in the file")
-    })?;
-    read_password(secret, key)
+    secret.map(|secret| read_password(secret, key)).transpose()
 }
 
 #[cfg(test)]

@@ -12,9 +12,11 @@ node_wait_started() {
     wait_for "n$1" 60 "containerd of n$1" machine_run "n$1" test -e /run/images-welcome
 }
 
-# Its cgroups go, too, as on any machine that has lost its power: the kubelet would take those of
+# Without power it says no goodbye: the wire goes before the processes, whose end would close their
+# connections. Its cgroups go, too, as on any machine that has lost its power: the kubelet would take those of
 # containers that are no more for running ones, and puzzle over each for seconds.
 node_kill() {
+    network_plug "$1" down 2>/dev/null || true
     machine_kill "n$1"
     network_remove_node "$1"
     cgroups_remove "$rig_id/n$1"

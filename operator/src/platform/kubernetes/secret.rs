@@ -15,10 +15,18 @@ const AGAIN: Duration = Duration::from_secs(30);
 /// One that is not yet that often.
 const MISSING_AGAIN: Duration = Duration::from_secs(2);
 
-/// The password as it was read. Secrets are read one by one and not watched: so the operator needs
-/// no right to list them.
+/// Where the password comes from.
 #[derive(Debug)]
-pub struct Password {
+pub enum Password {
+    /// It is known.
+    Given(String),
+    /// Out of the Secret that the manifest names.
+    Secret(Reader),
+}
+
+/// Reads Secrets one by one and does not watch them: so the operator needs no right to list them.
+#[derive(Debug)]
+pub struct Reader {
     secrets: Api<Secret>,
     read: Mutex<Option<Read>>,
 }
@@ -43,17 +51,16 @@ pub struct Known {
 }
 
 impl Password {
-    /// Of a cluster in a namespace.
+    /// Out of the Secrets of a namespace.
     #[must_use]
-    pub fn new(client: Client, namespace: &str) -> Password {
-        Password {
+    pub fn in_secrets_of(client: Client, namespace: &str) -> Password {
+        Password::Secret(Reader {
             secrets: Api::namespaced(client, namespace),
             read: Mutex::default(),
-        }
+        })
     }
 
-    /// The password for the key of a Secret; read anew where that is due. The first one that was
-    /// read stays: nodes have read it when they started.
+    /// What is known of it now; `key` is the manifest's, if it wants one.
     ///
     /// # Errors
     /// When the API server does not say what is in the Secret, and nothing is known of it.
@@ -62,6 +69,20 @@ impl Password {
         key: Option<&SecretKey>,
         writer: &Writer,
     ) -> Result<Known, PlatformError> {
+        match self {
+            Password::Given(password) => Ok(Known {
+                password: Some(password.clone()),
+                trouble: None,
+            }),
+            Password::Secret(reader) => reader.get(key, writer).await,
+        }
+    }
+}
+
+impl Reader {
+    /// The password for the key of a Secret; read anew where that is due. The first one that was
+    /// read stays: nodes have read it when they started.
+    async fn get(&self, key: Option<&SecretKey>, writer: &Writer) -> Result<Known, PlatformError> {
         let Some(key) = key else {
             *self.lock() = None;
             return Ok(Known::default());

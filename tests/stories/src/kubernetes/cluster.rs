@@ -103,8 +103,7 @@ impl<'a> Cluster<'a> {
     /// When the API server does not say.
     #[must_use]
     pub fn pods(&self) -> BTreeMap<String, Pod> {
-        let ours = ListParams::default().labels(&format!("slotkeeper.dev/cluster={}", self.name));
-        let pods = self.story.wait(self.pods_api().list(&ours));
+        let pods = self.story.wait(self.pods_api().list(&self.ours()));
         let pods = pods.expect("the API server answers").items.into_iter();
         pods.map(|pod| (pod.metadata.name.clone().unwrap_or_default(), pod))
             .collect()
@@ -118,6 +117,15 @@ impl<'a> Cluster<'a> {
         let name = format!("{}-{place}", self.name);
         let deleted = self.story.wait(self.pods_api().delete(&name, params));
         deleted.expect("the pod can be deleted");
+    }
+
+    /// Deletes all pods in one request.
+    ///
+    /// # Panics
+    /// When the API server refuses.
+    pub fn delete_pods(&self, params: &DeleteParams) {
+        let deleted = self.pods_api().delete_collection(params, &self.ours());
+        self.story.wait(deleted).expect("the pods can be deleted");
     }
 
     /// The place, `SHARD-ORDINAL`, of the master of a shard.
@@ -176,6 +184,10 @@ impl<'a> Cluster<'a> {
             .map(|pod| format!("{}:6379", ip(pod)))
             .collect();
         Load::start_at(&servers, Some(PASSWORD))
+    }
+
+    fn ours(&self) -> ListParams {
+        ListParams::default().labels(&format!("slotkeeper.dev/cluster={}", self.name))
     }
 
     fn pods_api(&self) -> Api<Pod> {

@@ -11,13 +11,10 @@ use slotkeeper_stories::patience::until;
 const MINUTE: Duration = Duration::from_secs(60);
 const PLACES: [&str; 6] = ["0-0", "0-1", "1-0", "1-1", "2-0", "2-1"];
 
-/// Deletes all pods without grace, and waits for their successors.
+/// Deletes all pods in one request and without grace, and waits for their successors.
 fn delete_all(cluster: &Cluster<'_>) {
     let old = cluster.pods();
-    for place in PLACES {
-        let now = DeleteParams::default().grace_period(0);
-        cluster.delete_pod(place, &now);
-    }
+    cluster.delete_pods(&DeleteParams::default().grace_period(0));
     until(MINUTE, "every pod has a successor with an address", || {
         let pods = cluster.pods();
         pods.len() == old.len()
