@@ -5,6 +5,7 @@
 
 mod actions;
 mod admit;
+mod ahead;
 mod apply;
 mod auth;
 mod bus;

@@ -3,6 +3,7 @@
 mod args;
 mod decode;
 mod encode;
+mod glance;
 mod inline;
 pub mod number;
 mod parse;
@@ -11,6 +12,7 @@ mod reply;
 pub use args::Args;
 pub use decode::{BATCH_MAX, Batch, Decoder, Limits, ProtocolError};
 pub use encode::encode_command;
+pub use glance::first_arguments;
 pub use inline::split_words;
 pub use parse::{ReplyParser, ReplySyntax, ReplyValue};
 pub use reply::Reply;

@@ -14,6 +14,7 @@ mod outbox;
 mod places;
 mod ready;
 mod send;
+mod serve;
 mod socket;
 mod start;
 mod system;

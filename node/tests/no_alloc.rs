@@ -87,6 +87,7 @@ fn node(cluster_enabled: bool) -> (Engine, Session, Now) {
 
 fn run(engine: &mut Engine, session: &mut Session, now: Now, input: &[u8], reply: &mut Reply) {
     reply.clear();
+    engine.look_ahead([(&*session, input); 2].into_iter());
     let progress = engine.on_bytes(session, input, now, reply);
     assert_eq!(progress.state, SessionState::NeedInput);
     assert_eq!(progress.consumed, input.len());

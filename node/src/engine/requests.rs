@@ -1,8 +1,8 @@
 //! From a client's bytes to its replies.
 
-use crate::command::{Command, is_http, lookup, resolve};
+use crate::command::{Command, is_http, resolve};
 use crate::command::{Effect, Exec, NodeView, Refused};
-use crate::data::{Expiry, Key};
+use crate::data::Expiry;
 use crate::engine::admit::Admission;
 use crate::engine::commit::Change;
 use crate::engine::{Acted, Engine};
@@ -18,9 +18,6 @@ const TURN_REPLY: usize = 1024 * 1024;
 
 /// The longest request (`client-query-buffer-limit`).
 pub(super) const REQUEST_MAX: usize = 1024 * 1024 * 1024;
-
-/// The first key of each request of a batch, and which argument it is.
-type FirstKeys<'a> = [Option<(usize, Key<'a>)>; BATCH_MAX];
 
 /// How the execution of a batch goes on after a request.
 enum Next {
@@ -145,7 +142,7 @@ impl Engine {
         now: Now,
         reply: &mut Reply,
     ) -> Option<(usize, SessionState)> {
-        let keys = self.prefetch(session.db, input, batch);
+        let keys = self.first_keys(session.db, input, batch);
         let replied = reply.len();
         for (request, key) in keys.iter().enumerate().take(batch.len()) {
             let mut args = batch.args(input, request);
@@ -167,38 +164,6 @@ impl Engine {
             }
         }
         None
-    }
-
-    /// Finds the first key of each request, and brings what the batch will look for into the
-    /// cache, a step for all of them at a time: the tables of their slots, the places in those,
-    /// the entries that stand there.
-    fn prefetch<'a>(&self, db: usize, input: &'a [u8], batch: &'a Batch) -> FirstKeys<'a> {
-        let mut keys: FirstKeys<'a> = [None; BATCH_MAX];
-        let several = batch.len() > 1;
-        for (request, place) in keys.iter_mut().enumerate().take(batch.len()) {
-            let args = batch.args(input, request);
-            let command = lookup(args.get(0));
-            if let Some(first) = command.and_then(|command| command.first_key(args.len())) {
-                let key = self.data.key(args.get(first));
-                if several {
-                    self.data.prefetch_table(db, &key);
-                }
-                *place = Some((first, key));
-            }
-        }
-        if several {
-            for (_, key) in keys.iter().flatten() {
-                self.data.prefetch_home(db, key);
-                if let Some(cluster) = &self.cluster {
-                    // Loaded for all at once, so that the misses of the cache overlap.
-                    std::hint::black_box(cluster.route(key.slot));
-                }
-            }
-            for (_, key) in keys.iter().flatten() {
-                self.data.prefetch_entry(db, key);
-            }
-        }
-        keys
     }
 
     fn request(

@@ -8,6 +8,7 @@ use crate::engine::Engine;
 use crate::io::SessionState;
 use crate::resp::Reply;
 use crate::session::Session;
+use crate::time::Now;
 
 /// A batch of requests may take so long before others have their turn.
 const SLICE_US: u64 = 1000;
@@ -47,6 +48,19 @@ enum State {
     MoreToDo,
     /// Executes nothing.
     Parked,
+}
+
+/// What a client has to execute.
+#[derive(Debug)]
+pub(super) enum Input {
+    /// What is left from before, and then so many bytes of the buffer.
+    Some {
+        fresh: usize,
+        /// There may be more to read at once.
+        more: bool,
+    },
+    /// Nothing for now.
+    None(Served),
 }
 
 /// What to do with a client after it was served.
@@ -89,19 +103,12 @@ impl Client {
         self.rest.len() - self.rest_from
     }
 
-    /// Reads and executes what there is, within the limits of one turn.
-    pub(super) fn serve(
-        &mut self,
-        engine: &mut Engine,
-        clock: &Clock,
-        buffer: &mut [u8],
-        reply: &mut Reply,
-    ) -> Served {
+    /// Reads what there is, unless there is enough to do already.
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> Input {
         if self.socket.outbox.len() >= UNSENT_MAX {
-            return Served::Waits;
+            return Input::None(Served::Waits);
         }
-        let mut readable = true;
-        let mut fresh = 0;
+        let (mut fresh, mut more) = (0, true);
         let reads = match self.state {
             State::Reading => true,
             State::MoreToDo => false,
@@ -109,26 +116,54 @@ impl Client {
         };
         if reads {
             match self.socket.read(buffer) {
-                Read::Nothing => return Served::Waits,
-                Read::End(_) => return Served::Gone,
-                Read::Bytes(count, more) => (fresh, readable) = (count, more),
+                Read::Nothing => return Input::None(Served::Waits),
+                Read::End(_) => return Input::None(Served::Gone),
+                Read::Bytes(count, readable) => (fresh, more) = (count, readable),
             }
         }
         if self.state == State::Parked {
             self.keep(&buffer[..fresh]);
             // A full rest waits for the end of the parking, unasked.
-            return if readable && self.unexecuted() < PARKED_MAX {
+            return Input::None(if more && self.unexecuted() < PARKED_MAX {
                 Served::Again
             } else {
                 Served::Waits
-            };
+            });
         }
-        let served = self.execute_some(engine, clock, &buffer[..fresh], reply);
+        Input::Some { fresh, more }
+    }
+
+    /// What it is likely to execute next; to be told to the engine ahead.
+    pub(super) fn outlook<'a>(&'a self, fresh: &'a [u8]) -> Option<(&'a Session, &'a [u8])> {
+        let input = match self.unexecuted() {
+            0 => fresh,
+            _ => &self.rest[self.rest_from..],
+        };
+        Some((self.session.as_ref()?, input))
+    }
+
+    /// It has to wait for another turn, with what was read.
+    pub(super) fn put_off(&mut self, fresh: &[u8]) {
+        self.keep(fresh);
+        self.state = State::MoreToDo;
+    }
+
+    /// Executes what there is, within the limits of one turn.
+    pub(super) fn execute(
+        &mut self,
+        engine: &mut Engine,
+        clock: &Clock,
+        now: Now,
+        fresh: &[u8],
+        more: bool,
+        reply: &mut Reply,
+    ) -> Served {
+        let served = self.execute_some(engine, clock, now, fresh, reply);
         if self.unexecuted() > QUERY_MAX {
             return Served::Gone;
         }
         match served {
-            Served::Waits if readable => Served::Again,
+            Served::Waits if more => Served::Again,
             served => served,
         }
     }
@@ -137,26 +172,30 @@ impl Client {
         &mut self,
         engine: &mut Engine,
         clock: &Clock,
+        now: Now,
         fresh: &[u8],
         reply: &mut Reply,
     ) -> Served {
         let reply_from = reply.len();
-        let Some(mut session) = self.session.take() else {
+        let is_rest = self.unexecuted() > 0;
+        if is_rest {
+            self.keep(fresh);
+        }
+        let Some(session) = &mut self.session else {
             return Served::Gone;
         };
-        let state = if self.unexecuted() == 0 {
-            let (consumed, state) = execute(engine, clock, &mut session, fresh, reply);
-            self.keep(&fresh[consumed..]);
-            state
+        let input = if is_rest {
+            &self.rest[self.rest_from..]
         } else {
-            self.keep(fresh);
-            let input = &self.rest[self.rest_from..];
-            let (consumed, state) = execute(engine, clock, &mut session, input, reply);
+            fresh
+        };
+        let (consumed, state) = execute(engine, clock, now, session, input, reply);
+        if is_rest {
             self.rest_from += consumed;
             self.tidy();
-            state
-        };
-        self.session = Some(session);
+        } else {
+            self.keep(&fresh[consumed..]);
+        }
         if reply.len() > reply_from {
             self.pending = Some(reply_from..reply.len());
         }
@@ -197,11 +236,11 @@ impl Client {
 fn execute(
     engine: &mut Engine,
     clock: &Clock,
+    mut now: Now,
     session: &mut Session,
     input: &[u8],
     reply: &mut Reply,
 ) -> (usize, SessionState) {
-    let mut now = clock.now();
     let deadline_us = now.mono_us + SLICE_US;
     let mut consumed = 0;
     loop {

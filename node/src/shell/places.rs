@@ -30,6 +30,10 @@ impl<T> Places<T> {
         place
     }
 
+    pub(super) fn get(&self, place: usize) -> Option<&T> {
+        self.entries.get(place)?.as_ref()
+    }
+
     pub(super) fn get_mut(&mut self, place: usize) -> Option<&mut T> {
         self.entries.get_mut(place)?.as_mut()
     }

@@ -13,17 +13,18 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::Signal;
 use tokio::time::{Instant, Sleep};
 
-use super::client::{Client, Served};
+use super::client::Client;
 use super::clock::Clock;
 use super::data_file::{Answer, Piece, SnapshotWriter};
 use super::files::NodesFile;
 use super::health::Board;
-use super::link::{Link, News};
+use super::link::Link;
 use super::log::Log;
 use super::places::Places;
 use super::ready::{ReadyQueue, Token};
+use super::serve::Group;
 use crate::engine::Engine;
-use crate::io::{DiskEvent, LinkEvent, LinkId, SessionId};
+use crate::io::{DiskEvent, LinkId, SessionId};
 use crate::resp::Reply;
 
 /// What is read at once.
@@ -85,9 +86,11 @@ pub(super) struct Shell {
 /// What the turns use again and again.
 pub(super) struct Turn {
     /// Who is ready, in order.
-    ready: VecDeque<Token>,
-    fresh: Vec<Token>,
-    buffer: Box<[u8]>,
+    pub(super) ready: VecDeque<Token>,
+    pub(super) fresh: Vec<Token>,
+    /// What the group has sent.
+    pub(super) buffer: Box<[u8]>,
+    pub(super) group: Group,
     pub(super) reply: Reply,
     /// Clients with a reply in `reply`.
     pub(super) replied: Vec<usize>,
@@ -98,7 +101,7 @@ pub(super) struct Turn {
     pub(super) closing: Vec<usize>,
     timer: Pin<Box<Sleep>>,
     timer_waker: Waker,
-    armed_ms: Option<u64>,
+    pub(super) armed_ms: Option<u64>,
     housekept_ms: u64,
     pub(super) exit: Option<i32>,
 }
@@ -110,6 +113,7 @@ impl Turn {
             ready: all_first.into(),
             fresh: Vec::new(),
             buffer: vec![0; READ_BYTES].into(),
+            group: Group::default(),
             reply: Reply::new(),
             replied: Vec::new(),
             pushed: Vec::new(),
@@ -163,106 +167,7 @@ impl Shell {
         std::mem::forget(self.engine);
     }
 
-    fn serve_ready(&mut self, until_us: u64) {
-        let mut fresh = std::mem::take(&mut self.turn.fresh);
-        self.queue.drain(&mut fresh);
-        self.turn.ready.extend(fresh.drain(..));
-        self.turn.fresh = fresh;
-        for _ in 0..self.turn.ready.len() {
-            let Some(token) = self.turn.ready.pop_front() else {
-                return;
-            };
-            match token {
-                Token::Client(place) => self.serve_client(place),
-                Token::Link(place) => self.serve_link(place),
-                Token::Listener(index) => self.accept_clients(index),
-                Token::BusListener(index) => self.accept_links(index),
-                Token::Timer => self.turn.armed_ms = None,
-                Token::Signal => self.take_signals(),
-                Token::Files => self.take_file_events(),
-                Token::Metrics => self
-                    .board
-                    .publish_metrics(self.engine.metrics(self.clock.now())),
-            }
-            if self.turn.reply.len() > TURN_REPLY_BYTES || self.clock.now().mono_us >= until_us {
-                return;
-            }
-        }
-    }
-
-    fn serve_client(&mut self, place: usize) {
-        let Some(client) = self.clients.get_mut(place) else {
-            return;
-        };
-        client.socket.flush();
-        if client.socket.is_broken() {
-            self.remove_client(place);
-            return;
-        }
-        if client.closing_since.is_some() || !client.socket.outbox.is_empty() || client.reported > 0
-        {
-            self.turn.pushed.push(place);
-        }
-        if client.closing_since.is_some() {
-            return;
-        }
-        if client.pending.is_some() {
-            // Served in this turn already.
-            self.turn.serve_later(Token::Client(place));
-            return;
-        }
-        let turn = &mut self.turn;
-        let engine = &mut self.engine;
-        let served = client.serve(engine, &self.clock, &mut turn.buffer, &mut turn.reply);
-        if client.pending.is_some() {
-            turn.replied.push(place);
-        }
-        match served {
-            Served::Waits => {}
-            Served::Again => turn.serve_later(Token::Client(place)),
-            Served::Close => turn.closing.push(place),
-            Served::Gone => self.remove_client(place),
-        }
-    }
-
-    fn serve_link(&mut self, place: usize) {
-        let Some(link) = self.links.get_mut(place) else {
-            return;
-        };
-        let id = link.id;
-        let now = self.clock.now();
-        let news = link.serve(&mut self.turn.buffer);
-        let is_closing = link.closing_since.is_some();
-        if let Some((unsent, allocated)) = link.news_of_unsent() {
-            self.engine.on_link_sent(id, unsent, allocated);
-        }
-        match news {
-            News::Nothing => {}
-            News::Closed(reason) => {
-                self.links.remove(place);
-                self.by_link.remove(&id);
-                if !is_closing {
-                    let reason = &reason;
-                    self.engine.on_link(id, LinkEvent::Closed { reason }, now);
-                }
-            }
-            // What still comes in on a link that is closing interests nobody.
-            _ if is_closing => {}
-            News::Opened(local) => self.engine.on_link(id, LinkEvent::Opened { local }, now),
-            News::Bytes(count, more) => {
-                let bytes = &self.turn.buffer[..count];
-                self.engine.on_link(id, LinkEvent::Bytes(bytes), now);
-                if more {
-                    self.turn.serve_later(Token::Link(place));
-                }
-            }
-        }
-        if is_closing {
-            self.turn.sent.push(place);
-        }
-    }
-
-    fn take_signals(&mut self) {
+    pub(super) fn take_signals(&mut self) {
         let mut context = Context::from_waker(&self.signals.waker);
         let mut asked = false;
         while self.signals.terminate.poll_recv(&mut context).is_ready() {
@@ -286,7 +191,7 @@ impl Shell {
     }
 
     /// One piece of the data file a turn, so that clients get their -LOADING in between.
-    fn take_file_events(&mut self) {
+    pub(super) fn take_file_events(&mut self) {
         let now = self.clock.now();
         while let Some(answer) = self.files.snapshot.answer() {
             let event = match &answer {

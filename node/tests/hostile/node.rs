@@ -144,6 +144,7 @@ impl Node {
             },
         };
         let (mut reply, mut at) = (Reply::new(), 0);
+        self.engine.look_ahead([(&session, bytes); 2].into_iter());
         let ended = loop {
             let progress = self
                 .engine

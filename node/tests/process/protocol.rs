@@ -2,6 +2,7 @@ use std::io::{Read, Write};
 use std::net::UdpSocket;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use slotkeeper_node::resp::{ReplyValue, encode_command};
 
 use crate::support::{Client, Directory, Node, is_error};
@@ -65,6 +66,41 @@ fn takes_a_megabyte_of_requests_in_one_write() {
     writing.join().unwrap();
     let other = node.client().text(&["PING"]);
     assert_eq!(other, "PONG");
+}
+
+/// They are read and executed in groups; a long command ends the turn in the middle of one.
+#[test]
+fn who_comes_at_the_same_time_is_answered_in_full() {
+    let directory = Directory::new();
+    let node = Node::start(&directory, &[]);
+    let mut first = node.client();
+    let text = "ab".repeat(1500);
+    assert_eq!(first.text(&["MSET", "one", &text, "two", &text]), "OK");
+    let mut clients: Vec<Client> = (0..40).map(|_| node.client()).collect();
+    for client in &mut clients {
+        assert_eq!(client.call(&["PING"]), pong());
+    }
+    let value = |i: usize| "x".repeat(if i.is_multiple_of(3) { 30_000 } else { i });
+    node.signal(Signal::STOP);
+    first.send(&["LCS", "one", "two", "LEN"]);
+    for (i, client) in clients.iter_mut().enumerate() {
+        let key = format!("key:{i}");
+        let mut requests = Vec::new();
+        encode_command(&mut requests, &["SET", &key, &value(i)]);
+        encode_command(&mut requests, &["GET", &key]);
+        client.stream.write_all(&requests).unwrap();
+        client.stream.write_all(b"*1\r\n$4\r\nPI").unwrap();
+    }
+    node.signal(Signal::CONT);
+    for client in &mut clients {
+        client.stream.write_all(b"NG\r\n").unwrap();
+    }
+    assert_eq!(first.reply(), ReplyValue::Integer(3000));
+    for (i, client) in clients.iter_mut().enumerate() {
+        assert_eq!(client.reply(), ReplyValue::Simple(b"OK".to_vec()), "{i}");
+        assert_eq!(client.reply(), ReplyValue::Bulk(value(i).into()), "{i}");
+        assert_eq!(client.reply(), pong(), "{i}");
+    }
 }
 
 #[test]

@@ -1,0 +1,70 @@
+//! Looking ahead: what several requests will look for is brought into the processor's cache for
+//! all of them at a time, so that their misses overlap. It is a hint, and changes nothing.
+
+use crate::command::lookup;
+use crate::data::Key;
+use crate::engine::Engine;
+use crate::resp::{BATCH_MAX, Batch, first_arguments};
+use crate::session::Session;
+
+/// The first key of each request of a batch, and which argument it is.
+pub(super) type FirstKeys<'a> = [Option<(usize, Key<'a>)>; BATCH_MAX];
+
+impl Engine {
+    /// To be called with inputs of several sessions, before [`Engine::on_bytes`] gets them one
+    /// after the other. Of each the first request counts, since a batch looks ahead by itself,
+    /// and of the inputs the first [`BATCH_MAX`].
+    pub fn look_ahead<'a>(&self, inputs: impl Iterator<Item = (&'a Session, &'a [u8])>) {
+        let mut keys: [Option<(usize, Key<'a>)>; BATCH_MAX] = [None; BATCH_MAX];
+        for (place, (session, input)) in keys.iter_mut().zip(inputs) {
+            if let Some([name, argument]) = first_arguments(input)
+                && lookup(name).is_some_and(|command| command.first_key(2) == Some(1))
+            {
+                let key = self.data.key(argument);
+                self.data.prefetch_table(session.db, &key);
+                *place = Some((session.db, key));
+            }
+        }
+        self.fetch(keys.iter().flatten().map(|(db, key)| (*db, key)));
+    }
+
+    /// Finds the first key of each request of a batch, and looks ahead for all of them.
+    pub(super) fn first_keys<'a>(
+        &self,
+        db: usize,
+        input: &'a [u8],
+        batch: &'a Batch,
+    ) -> FirstKeys<'a> {
+        let mut keys: FirstKeys<'a> = [None; BATCH_MAX];
+        let several = batch.len() > 1;
+        for (request, place) in keys.iter_mut().enumerate().take(batch.len()) {
+            let args = batch.args(input, request);
+            let command = lookup(args.get(0));
+            if let Some(first) = command.and_then(|command| command.first_key(args.len())) {
+                let key = self.data.key(args.get(first));
+                if several {
+                    self.data.prefetch_table(db, &key);
+                }
+                *place = Some((first, key));
+            }
+        }
+        if several {
+            self.fetch(keys.iter().flatten().map(|(_, key)| (db, key)));
+        }
+        keys
+    }
+
+    /// Once the tables are on their way: the places in them, then the entries that stand there.
+    fn fetch<'k>(&self, keys: impl Iterator<Item = (usize, &'k Key<'k>)> + Clone) {
+        for (db, key) in keys.clone() {
+            self.data.prefetch_home(db, key);
+            if let Some(cluster) = &self.cluster {
+                // Loaded for all at once, so that the misses of the cache overlap.
+                std::hint::black_box(cluster.route(key.slot));
+            }
+        }
+        for (db, key) in keys {
+            self.data.prefetch_entry(db, key);
+        }
+    }
+}

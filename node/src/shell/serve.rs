@@ -1,0 +1,211 @@
+//! The first half of a turn: whoever is ready is served.
+//!
+//! Clients are served in groups. The input of a whole group is read before the first of it is
+//! executed, so that the engine can look ahead for all of them: with one request a client, as is
+//! common, the time goes into waiting for memory, and so it waits for all at the same time.
+
+use std::ops::Range;
+
+use super::client::{Input, Served};
+use super::link::News;
+use super::ready::Token;
+use super::turn::{READ_BYTES, Shell, TURN_REPLY_BYTES};
+use crate::io::LinkEvent;
+use crate::resp::BATCH_MAX;
+
+/// A group has so many clients at most: as many as the engine looks ahead for.
+const GROUP_MAX: usize = BATCH_MAX;
+/// Nobody is offered less room than this to read into.
+const ROOM_MIN: usize = READ_BYTES / 4;
+
+/// The group that is being read.
+#[derive(Debug, Default)]
+pub(super) struct Group {
+    members: Vec<Member>,
+    /// How much of the buffer is in use.
+    filled: usize,
+}
+
+/// A client with something to execute.
+#[derive(Debug)]
+struct Member {
+    place: usize,
+    /// What was read, in the buffer that all share.
+    fresh: Range<usize>,
+    /// There may be more to read at once.
+    more: bool,
+}
+
+impl Group {
+    fn has(&self, place: usize) -> bool {
+        self.members.iter().any(|member| member.place == place)
+    }
+
+    fn has_room(&self) -> bool {
+        self.members.len() < GROUP_MAX && self.filled + ROOM_MIN <= READ_BYTES
+    }
+
+    fn clear(&mut self) {
+        self.members.clear();
+        self.filled = 0;
+    }
+}
+
+impl Shell {
+    /// Serves all that are ready, in their order, until the turn has taken or given enough.
+    pub(super) fn serve_ready(&mut self, until_us: u64) {
+        let mut fresh = std::mem::take(&mut self.turn.fresh);
+        self.queue.drain(&mut fresh);
+        self.turn.ready.extend(fresh.drain(..));
+        self.turn.fresh = fresh;
+        for _ in 0..self.turn.ready.len() {
+            let Some(token) = self.turn.ready.pop_front() else {
+                break;
+            };
+            if let Token::Client(place) = token {
+                self.read_client(place);
+                if self.turn.group.has_room() {
+                    continue;
+                }
+            }
+            self.execute_group(until_us);
+            self.serve_other(token);
+            if self.is_enough(until_us) {
+                return;
+            }
+        }
+        self.execute_group(until_us);
+    }
+
+    fn is_enough(&self, until_us: u64) -> bool {
+        self.turn.reply.len() > TURN_REPLY_BYTES || self.clock.now().mono_us >= until_us
+    }
+
+    fn serve_other(&mut self, token: Token) {
+        match token {
+            Token::Client(_) => {}
+            Token::Link(place) => self.serve_link(place),
+            Token::Listener(index) => self.accept_clients(index),
+            Token::BusListener(index) => self.accept_links(index),
+            Token::Timer => self.turn.armed_ms = None,
+            Token::Signal => self.take_signals(),
+            Token::Files => self.take_file_events(),
+            Token::Metrics => self
+                .board
+                .publish_metrics(self.engine.metrics(self.clock.now())),
+        }
+    }
+
+    /// Reads what a client has sent; it joins the group if it has something to execute.
+    fn read_client(&mut self, place: usize) {
+        let turn = &mut self.turn;
+        let Some(client) = self.clients.get_mut(place) else {
+            return;
+        };
+        client.socket.flush();
+        if client.socket.is_broken() {
+            self.remove_client(place);
+            return;
+        }
+        if client.closing_since.is_some() || !client.socket.outbox.is_empty() || client.reported > 0
+        {
+            turn.pushed.push(place);
+        }
+        if client.closing_since.is_some() {
+            return;
+        }
+        if client.pending.is_some() || turn.group.has(place) {
+            // Served in this turn already, or about to be.
+            turn.serve_later(Token::Client(place));
+            return;
+        }
+        let from = turn.group.filled;
+        match client.read(&mut turn.buffer[from..]) {
+            Input::None(served) => self.after(place, served),
+            Input::Some { fresh, more } => {
+                turn.group.filled += fresh;
+                let fresh = from..turn.group.filled;
+                turn.group.members.push(Member { place, fresh, more });
+            }
+        }
+    }
+
+    /// Executes what the group has sent. Whoever comes after the end of the turn is put off to the
+    /// next one.
+    fn execute_group(&mut self, until_us: u64) {
+        let mut group = std::mem::take(&mut self.turn.group);
+        if group.members.len() > 1 {
+            self.engine.look_ahead(group.members.iter().filter_map(|m| {
+                let client = self.clients.get(m.place)?;
+                client.outlook(&self.turn.buffer[m.fresh.clone()])
+            }));
+        }
+        for Member { place, fresh, more } in group.members.drain(..) {
+            let now = self.clock.now();
+            let turn = &mut self.turn;
+            let Some(client) = self.clients.get_mut(place) else {
+                continue;
+            };
+            let fresh = &turn.buffer[fresh];
+            if now.mono_us >= until_us || turn.reply.len() > TURN_REPLY_BYTES {
+                client.put_off(fresh);
+                turn.serve_later(Token::Client(place));
+                continue;
+            }
+            let (engine, reply) = (&mut self.engine, &mut turn.reply);
+            let served = client.execute(engine, &self.clock, now, fresh, more, reply);
+            if client.pending.is_some() {
+                turn.replied.push(place);
+            }
+            self.after(place, served);
+        }
+        group.clear();
+        self.turn.group = group;
+    }
+
+    fn after(&mut self, place: usize, served: Served) {
+        match served {
+            Served::Waits => {}
+            Served::Again => self.turn.serve_later(Token::Client(place)),
+            Served::Close => self.turn.closing.push(place),
+            Served::Gone => self.remove_client(place),
+        }
+    }
+
+    fn serve_link(&mut self, place: usize) {
+        let Some(link) = self.links.get_mut(place) else {
+            return;
+        };
+        let id = link.id;
+        let now = self.clock.now();
+        let news = link.serve(&mut self.turn.buffer);
+        let is_closing = link.closing_since.is_some();
+        if let Some((unsent, allocated)) = link.news_of_unsent() {
+            self.engine.on_link_sent(id, unsent, allocated);
+        }
+        match news {
+            News::Nothing => {}
+            News::Closed(reason) => {
+                self.links.remove(place);
+                self.by_link.remove(&id);
+                if !is_closing {
+                    let reason = &reason;
+                    self.engine.on_link(id, LinkEvent::Closed { reason }, now);
+                }
+            }
+            // What still comes in on a link that is closing interests nobody.
+            _ if is_closing => {}
+            News::Opened(local) => self.engine.on_link(id, LinkEvent::Opened { local }, now),
+            News::Bytes(count, more) => {
+                let bytes = &self.turn.buffer[..count];
+                self.engine.on_link(id, LinkEvent::Bytes(bytes), now);
+                if more {
+                    self.turn.serve_later(Token::Link(place));
+                }
+            }
+        }
+        if is_closing {
+            self.turn.sent.push(place);
+        }
+    }
+}
