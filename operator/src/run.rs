@@ -52,7 +52,11 @@ pub struct Run {
     #[arg(long, env = "SLOTKEEPER_NODE_IMAGE_PULL_POLICY")]
     node_image_pull_policy: Option<Pull>,
     /// The domain of the Kubernetes cluster.
-    #[arg(long, env = "SLOTKEEPER_CLUSTER_DOMAIN", default_value = "cluster.local")]
+    #[arg(
+        long,
+        env = "SLOTKEEPER_CLUSTER_DOMAIN",
+        default_value = "cluster.local"
+    )]
     cluster_domain: String,
     /// Where /metrics, /healthz and /readyz are served.
     #[arg(long, env = "SLOTKEEPER_LISTEN", default_value = "0.0.0.0:8080")]

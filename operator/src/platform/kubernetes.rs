@@ -44,6 +44,7 @@ pub type Leads = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// One RedisCluster on Kubernetes.
 pub struct KubernetesPlatform {
+    client: Client,
     world: Arc<World>,
     settings: Arc<Settings>,
     key: ClusterKey,
@@ -81,7 +82,8 @@ impl KubernetesPlatform {
             uid,
             clusters: Api::namespaced(client.clone(), &namespace),
             password: Password::in_secrets_of(client.clone(), &namespace),
-            writer: Arc::new(Writer::new(client, namespace)),
+            writer: Arc::new(Writer::new(client.clone(), namespace)),
+            client,
             hands: None,
             leads: None,
             lives: Mutex::default(),
@@ -99,6 +101,8 @@ impl KubernetesPlatform {
     /// The same, for as long as `leads` says so: after that no step reaches a node any more.
     #[must_use]
     pub fn leading(mut self, leads: Leads) -> KubernetesPlatform {
+        let writer = Writer::new(self.client.clone(), self.key.namespace.clone());
+        self.writer = Arc::new(writer.leading(leads.clone()));
         self.leads = Some(leads);
         self
     }

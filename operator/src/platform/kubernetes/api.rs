@@ -11,6 +11,7 @@ use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PropagationPoli
 use kube::{Api, Client};
 use serde_json::Value;
 
+use super::Leads;
 use super::names::MANAGER;
 use super::objects::compare::says;
 use super::objects::{Kind, Wanted};
@@ -28,6 +29,8 @@ const REST: Duration = Duration::from_secs(2);
 pub struct Writer {
     client: Client,
     namespace: String,
+    /// None: always.
+    leads: Option<Leads>,
     written: Mutex<BTreeMap<(Kind, String), Written>>,
     slow_until: Mutex<Option<Instant>>,
 }
@@ -46,9 +49,17 @@ impl Writer {
         Writer {
             client,
             namespace,
+            leads: None,
             written: Mutex::default(),
             slow_until: Mutex::default(),
         }
+    }
+
+    /// The same, for as long as `leads` says so.
+    #[must_use]
+    pub fn leading(mut self, leads: Leads) -> Writer {
+        self.leads = Some(leads);
+        self
     }
 
     /// Whether an object says what it shall. If somebody else, a webhook say, has changed what was
@@ -123,6 +134,10 @@ impl Writer {
         what: String,
         request: impl Future<Output = kube::Result<T>> + Send + 'static,
     ) -> Result<T, PlatformError> {
+        if self.leads.as_ref().is_some_and(|leads| !leads()) {
+            let why = format!("{what}: another operator may lead by now");
+            return Err(PlatformError::Refused(why));
+        }
         if self.is_slow() {
             return Err(PlatformError::Unknown(format!(
                 "{what}: the API server is slow"

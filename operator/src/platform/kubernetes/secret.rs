@@ -21,7 +21,7 @@ pub enum Password {
     /// It is known.
     Given(String),
     /// Out of the Secret that the manifest names.
-    Secret(Reader),
+    Secret(Box<Reader>),
 }
 
 /// Reads Secrets one by one and does not watch them: so the operator needs no right to list them.
@@ -54,10 +54,10 @@ impl Password {
     /// Out of the Secrets of a namespace.
     #[must_use]
     pub fn in_secrets_of(client: Client, namespace: &str) -> Password {
-        Password::Secret(Reader {
+        Password::Secret(Box::new(Reader {
             secrets: Api::namespaced(client, namespace),
             read: Mutex::default(),
-        })
+        }))
     }
 
     /// What is known of it now; `key` is the manifest's, if it wants one.

@@ -307,6 +307,7 @@ fn owner<K: Resource>(object: &K) -> Option<(ClusterKey, String)> {
     Some((key, object.name_any()))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a watch hands objects over")]
 fn machine(node: Node) -> Option<Entry<bool>> {
     let conditions = node.status.as_ref().and_then(|s| s.conditions.as_ref());
     let ready = conditions.is_some_and(|conditions| {
