@@ -2,7 +2,8 @@
 
 use crate::load::{Kind, Workload};
 
-/// The highest allowed ratio of our CPU time per operation to that of redis-server.
+/// The highest allowed ratio of our CPU time per operation to that of redis-server, where the server
+/// is what limits.
 pub fn cpu(workload: &Workload) -> Option<f64> {
     match (workload.pipeline, workload.kind) {
         (1, _) => Some(0.9),

@@ -11,7 +11,10 @@ use crate::server::Server;
 /// Bytes of every value.
 pub const VALUE_BYTES: usize = 64;
 
-const CLIENT_CORE: &str = "1";
+/// The core that clients run on; the servers have core 0.
+pub const CLIENT_CORE: usize = 1;
+/// How many connections a load has.
+pub const CLIENTS: u64 = 50;
 const FILL_BATCH: u32 = 1000;
 
 /// The command under load.
@@ -62,19 +65,10 @@ pub struct Measured {
     pub p999: f64,
 }
 
-/// The median of each figure.
-pub fn median(runs: &[Measured]) -> Measured {
-    let of = |figure: fn(&Measured) -> f64| {
-        let mut values: Vec<f64> = runs.iter().map(figure).collect();
-        values.sort_by(f64::total_cmp);
-        values.get(values.len() / 2).copied().unwrap_or_default()
-    };
-    Measured {
-        cpu_us: of(|m| m.cpu_us),
-        per_second: of(|m| m.per_second),
-        p50: of(|m| m.p50),
-        p99: of(|m| m.p99),
-        p999: of(|m| m.p999),
+impl Measured {
+    /// The share of the time that the server was running.
+    pub fn busy(&self) -> f64 {
+        self.cpu_us * self.per_second / 1e6
     }
 }
 
@@ -111,12 +105,17 @@ pub fn run(server: &Server, workload: &Workload) -> Result<Measured, String> {
     let output = Command::new("taskset")
         .args([
             "-c",
-            CLIENT_CORE,
+            &CLIENT_CORE.to_string(),
             "redis-benchmark",
             "-p",
             &server.port().to_string(),
         ])
-        .args(["-c", "50", "-n", &workload.requests.to_string()])
+        .args([
+            "-c",
+            &CLIENTS.to_string(),
+            "-n",
+            &workload.requests.to_string(),
+        ])
         .args([
             "-r",
             &workload.keys.to_string(),

@@ -1,12 +1,15 @@
 //! Measures the node beside redis-server in one run and prints ratios.
 //!
-//! Server and client are each pinned to a core, the two servers take turns, and what is printed is
-//! the median of the rounds. The exit code is 1 when a ratio misses the bound that the project set
-//! itself; a bare timing is never judged.
+//! Server and client are each pinned to a core, and the two servers take turns. Figures are the
+//! medians of the rounds; a ratio is the median of the rounds' ratios, so that a machine whose speed
+//! drifts meets both servers alike. The exit code is 1 when a ratio misses the bound that the
+//! project set itself; a bare timing is never judged.
 
 mod bounds;
 mod load;
 mod pause;
+mod rounds;
+mod saturate;
 mod server;
 
 use std::path::PathBuf;
@@ -15,7 +18,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use bounds::Verdicts;
-use load::{Kind, Measured, Workload};
+use load::{Kind, Workload};
+use rounds::Rounds;
 use server::{Program, Server};
 
 /// How to measure.
@@ -28,7 +32,7 @@ struct Options {
     #[arg(long, default_value = "redis-server")]
     reference: PathBuf,
     /// Rounds of each load; the median counts.
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// How many keys both servers hold while they are loaded.
     #[arg(long, default_value_t = 1_000_000)]
@@ -45,6 +49,17 @@ struct Options {
     /// Skip the comparison: pauses only.
     #[arg(long)]
     only_pauses: bool,
+}
+
+impl Options {
+    fn workload(&self, kind: Kind, pipeline: u32, factor: u64) -> Workload {
+        Workload {
+            kind,
+            pipeline,
+            requests: self.requests * factor,
+            keys: self.keys,
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -92,65 +107,42 @@ fn compare(options: &Options, verdicts: &mut Verdicts) -> Result<(), String> {
         per_key[0], per_key[1]
     );
     verdicts.judge("RSS per key", per_key[0] / per_key[1], 0.65);
-    println!(
-        "\n{:<14}{:>12}{:>12}{:>8}{:>14}{:>14}{:>8}",
-        "load", "ours us/op", "theirs", "ratio", "ours op/s", "theirs", "ratio"
-    );
+    saturate(options, verdicts, &ours, &theirs)?;
+    Rounds::print_titles("redis-benchmark");
     for pipeline in [1, 16, 100] {
         for kind in [Kind::Set, Kind::Get] {
-            let requests = if pipeline == 1 {
-                options.requests
-            } else {
-                options.requests * 4
-            };
-            let workload = Workload {
-                kind,
-                pipeline,
-                requests,
-                keys: options.keys,
-            };
-            let (a, b) = rounds(options.rounds, &workload, &ours, &theirs)?;
-            print_row(&workload, &a, &b);
-            if let Some(bound) = bounds::cpu(&workload) {
-                verdicts.judge(&format!("{workload} CPU"), a.cpu_us / b.cpu_us, bound);
+            let factor = if pipeline == 1 { 1 } else { 4 };
+            let workload = options.workload(kind, pipeline, factor);
+            let take = |server: &Server| load::run(server, &workload);
+            let rounds = Rounds::take(options.rounds, &ours, &theirs, take)?;
+            rounds.print(&workload);
+            if pipeline == 1 {
+                // Not judged: here both servers wait for the client, see `saturate`.
+                rounds.print_latencies();
+            } else if let Some(bound) = bounds::cpu(&workload) {
+                verdicts.judge(&format!("{workload} CPU"), rounds.cpu_ratio(), bound);
             }
         }
     }
     Ok(())
 }
 
-/// The medians of both servers, which take turns so that a drift of the machine meets both.
-fn rounds(
-    rounds: usize,
-    workload: &Workload,
+/// What a request costs a server that always has one to execute, at pipeline 1.
+fn saturate(
+    options: &Options,
+    verdicts: &mut Verdicts,
     ours: &Server,
     theirs: &Server,
-) -> Result<(Measured, Measured), String> {
-    let (mut a, mut b) = (Vec::new(), Vec::new());
-    for _ in 0..rounds {
-        a.push(load::run(ours, workload)?);
-        b.push(load::run(theirs, workload)?);
-    }
-    Ok((load::median(&a), load::median(&b)))
-}
-
-fn print_row(workload: &Workload, ours: &Measured, theirs: &Measured) {
-    println!(
-        "{:<14}{:>12.3}{:>12.3}{:>8.2}{:>14.0}{:>14.0}{:>8.2}",
-        workload.to_string(),
-        ours.cpu_us,
-        theirs.cpu_us,
-        ours.cpu_us / theirs.cpu_us,
-        ours.per_second,
-        theirs.per_second,
-        ours.per_second / theirs.per_second
-    );
-    if workload.pipeline == 1 {
-        for (name, m) in [("ours", ours), ("redis-server", theirs)] {
-            println!(
-                "  latency ms, {name}: p50 {} p99 {} p99.9 {}",
-                m.p50, m.p99, m.p999
-            );
+) -> Result<(), String> {
+    Rounds::print_titles("A client that keeps the servers busy");
+    for kind in [Kind::Set, Kind::Get] {
+        let workload = options.workload(kind, 1, 1);
+        let take = |server: &Server| saturate::run(server, &workload);
+        let rounds = Rounds::take(options.rounds, ours, theirs, take)?;
+        rounds.print(&workload);
+        if let Some(bound) = bounds::cpu(&workload) {
+            verdicts.judge(&format!("{workload} CPU"), rounds.cpu_ratio(), bound);
         }
     }
+    Ok(())
 }
