@@ -38,16 +38,6 @@ pub struct Preview {
     /// The context of the kubeconfig [default: the current one].
     #[arg(long)]
     context: Option<String>,
-    /// The image of the nodes where the manifest names none: as the operator is told it.
-    #[arg(long, env = "SLOTKEEPER_NODE_IMAGE", default_value = "")]
-    node_image: String,
-    /// The domain of the Kubernetes cluster: as the operator is told it.
-    #[arg(
-        long,
-        env = "SLOTKEEPER_CLUSTER_DOMAIN",
-        default_value = "cluster.local"
-    )]
-    cluster_domain: String,
 }
 
 /// The cluster that is looked at.
@@ -77,7 +67,7 @@ impl Preview {
             format!("{url} has not listed everything within 10 s; is the operator installed?")
         })?;
         let subject = self.subject(key, &world)?;
-        let (desired, plan) = self.plan(client, world, &subject).await?;
+        let (desired, plan) = Preview::plan(client, world, &subject).await?;
         print!("{}", text(&subject, &desired, &plan));
         Ok(())
     }
@@ -128,7 +118,6 @@ impl Preview {
     }
 
     async fn plan(
-        &self,
         client: Client,
         world: World,
         subject: &Subject,
@@ -141,12 +130,13 @@ impl Preview {
             (None, Some(status)) => Seen::from_status(status),
             (None, None) => Seen::default(),
         };
-        let settings = Arc::new(Settings {
-            node_image: self.node_image.clone(),
+        // For a cluster that is not there yet they make no difference: everything is missing.
+        let settings = KubernetesPlatform::settings_of(&world, key).unwrap_or(Settings {
+            node_image: String::new(),
             node_image_pull_policy: None,
-            cluster_domain: self.cluster_domain.clone(),
+            cluster_domain: String::new(),
         });
-        let world = Arc::new(world);
+        let (world, settings) = (Arc::new(world), Arc::new(settings));
         let platform = KubernetesPlatform::new(client, world, settings, key.clone(), uid);
         let platform = match &subject.password {
             Some(password) => platform.given(password.clone()),

@@ -99,7 +99,11 @@ impl<P: Platform> Reconciler<P> {
         self.seen.learn(&outcome, now());
         let report = report(&desired, &observation, &plan, &outcome);
         let status = report.status(self.status.as_ref(), Some(selector(&desired.name)), now());
-        self.publish(status, progress).await?;
+        // One late answer is no news; the next pass will tell.
+        let was_ready = self.status.as_ref().is_some_and(is_ready);
+        if !(report.is_passing && was_ready && !is_ready(&status)) {
+            self.publish(status, progress).await?;
+        }
         stored?;
         Ok(self.pause(&plan))
     }

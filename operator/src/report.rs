@@ -4,7 +4,9 @@ mod conditions;
 mod shards;
 mod status;
 
-use crate::model::{Desired, Observation, Outcome, Plan, Rule, Step, StepOutcome, WaitReason};
+use crate::model::{
+    Desired, Observation, Outcome, Plan, Rule, Silence, Step, StepOutcome, WaitReason,
+};
 use crate::planner::View;
 use slotkeeper_crds::ShardStatus;
 use slotkeeper_topology::SLOT_COUNT;
@@ -32,7 +34,13 @@ pub struct Report {
     pub slots_covered: u16,
     /// All conditions, always the same ones in the same order.
     pub conditions: Vec<Condition>,
+    /// Whether some nodes were late for the first time and nothing else is wrong with any: they may
+    /// just be busy.
+    pub is_passing: bool,
 }
+
+/// A node whose answers are late for less than that is busy, as far as anybody knows.
+const BUSY_MS: u64 = 3_000;
 
 /// The state of a cluster in one word for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,8 +94,20 @@ pub fn report(
         ready_nodes: subject.ready_nodes,
         wanted_nodes: subject.wanted_nodes,
         slots_covered: subject.slots_covered,
+        is_passing: is_passing(&view),
         conditions,
     }
+}
+
+fn is_passing(view: &View<'_>) -> bool {
+    let silent = view.desired.places().filter_map(|place| {
+        let silence = view.observation.silence(place)?;
+        let since = view.seen().silent.get(&place);
+        let late = since.is_some_and(|since| view.now().since(*since) < BUSY_MS);
+        Some(late && *silence == Silence::TimedOut)
+    });
+    let silent: Vec<bool> = silent.collect();
+    !silent.is_empty() && silent.into_iter().all(|late| late)
 }
 
 fn phase(subject: &Subject<'_>, conditions: &[Condition]) -> Phase {

@@ -117,6 +117,18 @@ impl KubernetesPlatform {
         self
     }
 
+    /// What the operator that keeps a cluster was told, where it keeps it already.
+    #[must_use]
+    pub fn settings_of(world: &World, key: &ClusterKey) -> Option<Settings> {
+        let maps = world.objects(key, Kind::ConfigMap);
+        let mut settings = maps.values().filter_map(|map| {
+            let annotations = &map.value["metadata"]["annotations"];
+            let settings = annotations[objects::SETTINGS_ANNOTATION].as_str()?;
+            serde_json::from_str(settings).ok()
+        });
+        settings.next()
+    }
+
     fn names(&self) -> Names<'_> {
         Names {
             name: &self.key.name,

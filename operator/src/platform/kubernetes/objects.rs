@@ -21,6 +21,7 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::core::ApiResource;
+use serde::{Deserialize, Serialize};
 use slotkeeper_crds::{PullPolicy, RedisCluster, RedisClusterSpec};
 
 pub use wanted::{APPLIED_ANNOTATION, Wanted, owner_reference};
@@ -39,12 +40,18 @@ pub const CONTAINER: &str = "node";
 /// The volume of the node's data in its pod.
 pub const DATA_VOLUME: &str = "data";
 
+/// The annotation with the [`Settings`] of the operator that keeps the cluster, as JSON, for those
+/// who want to know what it would make of a manifest.
+pub const SETTINGS_ANNOTATION: &str = "slotkeeper.dev/settings";
+
 /// What the operator knows of its surroundings.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Settings {
     /// The image with `slotkeeper-node` for manifests that name none.
     pub node_image: String,
     /// When that image is pulled, unless the manifest says it; Kubernetes' own rule if none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_image_pull_policy: Option<PullPolicy>,
     /// The domain of the Kubernetes cluster, such as `cluster.local`.
     pub cluster_domain: String,

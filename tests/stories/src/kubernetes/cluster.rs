@@ -124,8 +124,9 @@ impl<'a> Cluster<'a> {
     /// # Panics
     /// When the API server refuses.
     pub fn delete_pods(&self, params: &DeleteParams) {
-        let deleted = self.pods_api().delete_collection(params, &self.ours());
-        self.story.wait(deleted).expect("the pods can be deleted");
+        let (pods, ours) = (self.pods_api(), self.ours());
+        let deleted = self.story.wait(pods.delete_collection(params, &ours));
+        deleted.expect("the pods can be deleted");
     }
 
     /// The place, `SHARD-ORDINAL`, of the master of a shard.

@@ -60,7 +60,6 @@ fn install() {
     let again = format!("{} upgrade --install", helm.display());
     let mut command = command.replace("helm install", &again);
     if let Ok(image) = std::env::var("SLOTKEEPER_E2E_IMAGE") {
-        assert!(command.contains("image.tag=dev"), "{command}");
         let (repository, tag) = image.rsplit_once(':').expect("an image has a tag");
         command += &format!(" --set image.repository={repository} --set image.tag={tag}");
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kube::api::DeleteParams;
-use slotkeeper_stories::kubernetes::cluster::ip;
-use slotkeeper_stories::kubernetes::{Cluster, Story};
+use slotkeeper_stories::kubernetes::cluster::{container_id, ip};
+use slotkeeper_stories::kubernetes::{Cluster, Story, freeze_container};
 use slotkeeper_stories::patience::until;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -59,6 +59,10 @@ fn with_volumes_the_same_nodes_come_back_with_their_data() {
         |cluster: &Cluster<'_>| -> Vec<String> { cluster.pods().values().map(ip).collect() };
     let before = addresses(&cluster);
 
+    // At once: a master that is told to leave a moment before its replica would hand over to it.
+    for pod in cluster.pods().values() {
+        freeze_container(&container_id(pod));
+    }
     delete_all(&cluster);
     cluster.wait_until_ready();
     assert_ne!(addresses(&cluster), before);

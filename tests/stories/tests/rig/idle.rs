@@ -9,7 +9,7 @@ use slotkeeper_stories::readme::root;
 
 #[test]
 fn a_converged_cluster_is_not_written_to() {
-    let story = Story::begin("idle");
+    let story = Story::alone("idle");
     let cluster = story.apply(&[]);
     cluster.wait_until_ready();
     let versions = || {

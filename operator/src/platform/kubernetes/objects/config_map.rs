@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::container::{DATA_DIR, password_file};
-use super::{BUS_PORT, CLIENT_PORT, HEALTH_PORT, Maker};
+use super::{BUS_PORT, CLIENT_PORT, HEALTH_PORT, Maker, SETTINGS_ANNOTATION};
 use crate::platform::directives;
 
 /// The file in it.
@@ -16,8 +17,13 @@ const ANY_ADDRESS: &str = "* -::*";
 /// the arguments of its container.
 pub(super) fn config_map(maker: &Maker<'_>) -> ConfigMap {
     let name = maker.names.config_map();
+    let settings = serde_json::to_string(maker.settings).expect("settings are plain text");
+    let settings = (SETTINGS_ANNOTATION.to_owned(), settings);
     ConfigMap {
-        metadata: maker.metadata(name, maker.names.labels()),
+        metadata: ObjectMeta {
+            annotations: Some(BTreeMap::from([settings])),
+            ..maker.metadata(name, maker.names.labels())
+        },
         data: Some(BTreeMap::from([(FILE.to_owned(), redis_conf(maker))])),
         ..ConfigMap::default()
     }
