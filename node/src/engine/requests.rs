@@ -102,7 +102,7 @@ impl Engine {
     ) -> Progress {
         let replied = reply.len();
         let mut consumed = 0;
-        self.stamp = self.stopwatch.micros();
+        self.stamp = now.mono_us;
         loop {
             let rest = &input[consumed..];
             let limits = Limits {

@@ -27,6 +27,9 @@ impl Shell {
     /// Sends what was pushed, and tells the engine how much of it is left: true when
     /// something waits for that (a walk at its bound) and goes on in another turn.
     pub(super) fn send_pushes(&mut self) -> bool {
+        if self.turn.pushed.is_empty() && self.turn.sent.is_empty() {
+            return false;
+        }
         let now = self.clock.now();
         let mut told = false;
         for place in std::mem::take(&mut self.turn.pushed) {
@@ -68,6 +71,9 @@ impl Shell {
 
     /// Closes clients that have what they were sent; the others get their time.
     pub(super) fn close_finished(&mut self) {
+        if self.turn.closing.is_empty() {
+            return;
+        }
         let now = self.clock.now();
         for place in std::mem::take(&mut self.turn.closing) {
             let Some(client) = self.clients.get_mut(place) else {

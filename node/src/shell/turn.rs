@@ -142,7 +142,7 @@ impl Shell {
         if now.mono_ms() >= self.engine.next_timer() {
             self.engine.on_timer(now);
         }
-        let more = self.engine.on_turn(self.clock.now());
+        let more = self.engine.on_turn(now);
         self.carry_out();
         self.send_replies();
         let told = self.send_pushes();
@@ -150,7 +150,10 @@ impl Shell {
         if let Some(code) = self.turn.exit {
             return Poll::Ready(code);
         }
-        self.housekeep();
+        self.board.beat(now.mono_ms());
+        if now.mono_ms() >= self.turn.housekept_ms + HOUSEKEEPING_MS {
+            self.housekeep();
+        }
         self.arm_timer();
         if more || told || !self.turn.ready.is_empty() {
             context.waker().wake_by_ref();
@@ -225,10 +228,6 @@ impl Shell {
 
     fn housekeep(&mut self) {
         let now = self.clock.now();
-        self.board.beat(now.mono_ms());
-        if now.mono_ms() < self.turn.housekept_ms + HOUSEKEEPING_MS {
-            return;
-        }
         self.turn.housekept_ms = now.mono_ms();
         if self.board.is_read() {
             self.board.publish_health(self.engine.health(now));
