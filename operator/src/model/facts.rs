@@ -47,6 +47,8 @@ pub struct Replication {
     pub replid: String,
     /// The id of the history before it last changed masters; none when all zeros.
     pub replid2: Option<String>,
+    /// The offset from which on that older history is another one than its own.
+    pub replid2_end: Option<u64>,
     /// How far it is in that history, in bytes.
     pub offset: u64,
     /// The link to its master; none for a master.
@@ -214,6 +216,8 @@ impl Replication {
             replid2: Some(fields.text("master_replid2")?)
                 .filter(|id| id.bytes().any(|digit| digit != b'0'))
                 .map(str::to_owned),
+            // -1 where there is no older history.
+            replid2_end: fields.number::<i64>("second_repl_offset")?.try_into().ok(),
             offset,
             upstream: (!master).then(|| Upstream::parse(&fields)).transpose()?,
         })
@@ -288,7 +292,7 @@ mod tests {
                         # Replication\r\nrole:slave\r\nmaster_host:127.0.0.1\r\n\
                         master_port:7001\r\nmaster_link_status:up\r\n\
                         master_sync_in_progress:0\r\nslave_repl_offset:90\r\n\
-                        master_replid:aa\r\nmaster_replid2:0000\r\n\
+                        master_replid:aa\r\nmaster_replid2:0000\r\nsecond_repl_offset:-1\r\n\
                         master_repl_offset:90\r\n# Keyspace\r\n\
                         db0:keys=3,expires=0,avg_ttl=0\r\n";
 

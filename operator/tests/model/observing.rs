@@ -135,6 +135,8 @@ impl World {
                 },
                 replid: node.data.replid.to_string(),
                 replid2: (node.data.replid2 != 0).then(|| node.data.replid2.to_string()),
+                // Of its model histories none is renamed by a restart.
+                replid2_end: None,
                 offset: node.data.offset,
                 upstream: node.master.map(|_| Upstream {
                     host: String::new(),

@@ -38,6 +38,7 @@ pub fn fact(facts: &mut NodeFacts, name: &str, value: &str) {
         "keys" => facts.keys = number(),
         "offset" => facts.replication.offset = number(),
         "replid" => value.clone_into(&mut facts.replication.replid),
+        "replid2-end" => facts.replication.replid2_end = Some(number()),
         "replid2" => facts.replication.replid2 = Some(value.to_owned()),
         "run" => value.clone_into(&mut facts.run_id),
         "withholding" => facts.withholding = value != "no",

@@ -51,7 +51,8 @@ fn with_volumes_the_same_nodes_come_back_with_their_data() {
     let load = cluster.load();
     until(MINUTE, "the load writes", || load.acknowledged() > 300);
     load.pause();
-    for place in PLACES {
+    // The masters last: one whose replica has more on its disk rightly lets it take over.
+    for place in ["0-1", "1-1", "2-1", "0-0", "1-0", "2-0"] {
         assert_eq!(cluster.node(place).say(&["SAVE"]), "OK");
     }
     let (ids_before, slots_before) = (ids(&cluster), slots(&cluster));

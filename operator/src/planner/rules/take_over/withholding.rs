@@ -69,10 +69,16 @@ fn verdict(master: &NodeFacts, member: &NodeFacts) -> Verdict {
     if member.keys == 0 {
         return Verdict::NotNewer;
     }
+    // A master that starts from its data file takes a new name for what it writes from now on, and
+    // knows its history by the old one.
+    let old_name = mine.replid2.as_ref() == Some(&its.replid);
     match its.replid == mine.replid {
         true if its.offset <= mine.offset => Verdict::NotNewer,
         true => Verdict::Newer,
         false if its.replid2.as_ref() == Some(&mine.replid) => Verdict::Newer,
+        false if old_name && mine.replid2_end.is_some_and(|end| its.offset < end) => {
+            Verdict::NotNewer
+        }
         false => Verdict::Undecided,
     }
 }
