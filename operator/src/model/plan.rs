@@ -298,6 +298,11 @@ pub enum WaitReason {
         /// The master.
         master: NodeId,
     },
+    /// A dead master's replica has just been started again, and the master may be, too.
+    RightBack {
+        /// The dead master.
+        master: NodeId,
+    },
     /// The nodes' own election has its turn.
     GossipsTurn {
         /// The dead master.
@@ -379,6 +384,10 @@ impl fmt::Display for WaitReason {
             WaitReason::NotProvenDead { master } => write!(
                 f,
                 "master {master:.8} does not answer, and nothing proves that it has ended"
+            ),
+            WaitReason::RightBack { master } => write!(
+                f,
+                "the replica of {master:.8} has just restarted, and the master may be right back"
             ),
             WaitReason::GossipsTurn { master } => {
                 write!(f, "the nodes elect the successor of {master:.8} themselves")

@@ -49,6 +49,8 @@ pub struct NodeMemory {
     pub uid: PodUid,
     /// In which process.
     pub run_id: String,
+    /// When that process first answered, if an earlier one was seen before it.
+    pub restarted_at: Option<Moment>,
     /// When it last answered, serving or not.
     pub answered_at: Moment,
     /// When it was last seen to serve; what follows is as it was then. None: it never was.
@@ -388,6 +390,7 @@ impl NodeMemory {
             place,
             uid: uid.clone(),
             run_id: facts.run_id.clone(),
+            restarted_at: None,
             answered_at: now,
             served_at: None,
             down_since: None,
@@ -399,7 +402,10 @@ impl NodeMemory {
         });
         memory.place = place;
         memory.uid = uid;
-        memory.run_id.clone_from(&facts.run_id);
+        if memory.run_id != facts.run_id {
+            memory.run_id.clone_from(&facts.run_id);
+            memory.restarted_at = Some(now);
+        }
         memory.answered_at = now;
         if !serving {
             memory.down_since.get_or_insert(now);

@@ -55,6 +55,10 @@ fn replace(view: &View<'_>, draft: &mut Draft<'_>, master: Master, down: Down) {
         Ok(choice) => choice,
         Err(Refusal { reason, until }) => return draft.wait(shard, reason, until),
     };
+    if let Some(until) = death::may_be_right_back(view, master.id, down, choice.facts.id) {
+        let reason = WaitReason::RightBack { master: master.id };
+        return draft.wait(shard, reason, Some(until));
+    }
     if let Some(until) = death::gossips_turn(view, master.id) {
         let reason = WaitReason::GossipsTurn { master: master.id };
         return draft.wait(shard, reason, Some(until));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kube::api::DeleteParams;
 use slotkeeper_stories::kubernetes::cluster::{container_id, ip};
-use slotkeeper_stories::kubernetes::{Cluster, Story, freeze_container};
+use slotkeeper_stories::kubernetes::{Cluster, Story, kill_container};
 use slotkeeper_stories::patience::until;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -62,7 +62,7 @@ fn with_volumes_the_same_nodes_come_back_with_their_data() {
 
     // At once: a master that is told to leave a moment before its replica would hand over to it.
     for pod in cluster.pods().values() {
-        freeze_container(&container_id(pod));
+        kill_container(&container_id(pod));
     }
     delete_all(&cluster);
     cluster.wait_until_ready();

@@ -76,6 +76,24 @@ fn failed(view: &View<'_>, id: NodeId) -> bool {
     2 * agree.count() > view.owners.len()
 }
 
+/// How long after the restart of its replica a master that had ended with it may be on its way.
+const RIGHT_BACK_MS: u64 = 5_000;
+
+/// Until when a dead master may be expected back: its replica had ended, too, and has just been
+/// started again. Where a whole shard restarts, who comes first is chance, and no reason to move
+/// its slots.
+pub(super) fn may_be_right_back(
+    view: &View<'_>,
+    master: NodeId,
+    down: Down,
+    replica: NodeId,
+) -> Option<Moment> {
+    let died = view.seen().nodes.get(&master)?.down_since?;
+    let restarted = view.seen().nodes.get(&replica)?.restarted_at?;
+    let until = restarted.after(RIGHT_BACK_MS);
+    (down == Down::Ended && restarted >= died && view.now() < until).then_some(until)
+}
+
 /// Until when the shard is left to the nodes' own election: with three masters or more, between
 /// one and five node timeouts after the death. When nobody saw the death, it may be that time
 /// until five node timeouts after this memory began.
