@@ -11,7 +11,7 @@ pub mod story;
 
 pub use cluster::Cluster;
 pub use operator::{NAMESPACE as OPERATOR_NAMESPACE, Operator};
-pub use processes::kill_container;
+pub use processes::{finish_container, freeze_container, kill_container};
 pub use story::Story;
 
 use std::process::{Command, Output, Stdio};

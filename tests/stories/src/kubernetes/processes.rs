@@ -3,16 +3,39 @@ use std::path::Path;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Kills the process of a container with SIGKILL, as the kernel does when memory is out. It is
-/// found by its cgroup, which is named after the container.
+/// Kills the process of a container with SIGKILL, as the kernel does when memory is out.
 ///
 /// # Panics
 /// When there is none.
 pub fn kill_container(container_id: &str) {
+    let signalled = signal_container(container_id, Signal::KILL);
+    assert!(signalled > 0, "no process runs in container {container_id}");
+}
+
+/// Stops the process of a container: it does nothing any more, not even when it is told to end.
+///
+/// # Panics
+/// When there is none.
+pub fn freeze_container(container_id: &str) {
+    let signalled = signal_container(container_id, Signal::STOP);
+    assert!(signalled > 0, "no process runs in container {container_id}");
+}
+
+/// Kills the process of a container that somebody else may have killed already.
+///
+/// # Panics
+/// When there is a process that cannot be killed.
+pub fn finish_container(container_id: &str) {
+    signal_container(container_id, Signal::KILL);
+}
+
+/// Signals the processes of a container, which are found by their cgroup: it is named after the
+/// container. How many there are.
+fn signal_container(container_id: &str, signal: Signal) -> usize {
     let id = container_id.rsplit('/').next().unwrap_or(container_id);
     assert!(id.len() >= 12, "{container_id:?} is the id of a container");
     let processes = fs::read_dir("/proc").expect("this machine has a /proc");
-    let mut killed = 0;
+    let mut signalled = 0;
     for process in processes.flatten() {
         let Some(pid) = process
             .file_name()
@@ -23,11 +46,12 @@ pub fn kill_container(container_id: &str) {
         };
         if is_of(&process.path(), id) {
             let pid = Pid::from_raw(pid).expect("a process has a number above 0");
-            kill_process(pid, Signal::KILL).expect("the process is there");
-            killed += 1;
+            // It may have ended a moment ago.
+            let _ = kill_process(pid, signal);
+            signalled += 1;
         }
     }
-    assert!(killed > 0, "no process runs in container {id}");
+    signalled
 }
 
 fn is_of(process: &Path, container: &str) -> bool {

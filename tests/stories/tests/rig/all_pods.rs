@@ -5,16 +5,21 @@ use std::time::Duration;
 
 use kube::api::DeleteParams;
 use slotkeeper_stories::kubernetes::cluster::{container_id, ip};
-use slotkeeper_stories::kubernetes::{Cluster, Story, kill_container};
+use slotkeeper_stories::kubernetes::{Cluster, Story, finish_container, freeze_container};
 use slotkeeper_stories::patience::until;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const PLACES: [&str; 6] = ["0-0", "0-1", "1-0", "1-1", "2-0", "2-1"];
 
-/// Deletes all pods in one request and without grace, and waits for their successors.
+/// Deletes all pods in one request and without grace, and waits for their successors. They end at
+/// the same moment: a master that was told to leave before its replica would hand over to it.
 fn delete_all(cluster: &Cluster<'_>) {
     let old = cluster.pods();
+    old.values()
+        .for_each(|pod| freeze_container(&container_id(pod)));
     cluster.delete_pods(&DeleteParams::default().grace_period(0));
+    old.values()
+        .for_each(|pod| finish_container(&container_id(pod)));
     until(MINUTE, "every pod has a successor with an address", || {
         let pods = cluster.pods();
         pods.len() == old.len()
@@ -60,10 +65,6 @@ fn with_volumes_the_same_nodes_come_back_with_their_data() {
         |cluster: &Cluster<'_>| -> Vec<String> { cluster.pods().values().map(ip).collect() };
     let before = addresses(&cluster);
 
-    // At once: a master that is told to leave a moment before its replica would hand over to it.
-    for pod in cluster.pods().values() {
-        kill_container(&container_id(pod));
-    }
     delete_all(&cluster);
     cluster.wait_until_ready();
     assert_ne!(addresses(&cluster), before);
