@@ -5,6 +5,7 @@
 
 pub mod act;
 pub mod cli;
+mod interrupts;
 pub mod links;
 pub mod local;
 pub mod model;

@@ -19,9 +19,9 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use kube::Client;
 use slotkeeper_crds::PullPolicy;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::info;
 
+use crate::interrupts::Interrupts;
 use crate::platform::kubernetes::World;
 use crate::platform::kubernetes::objects::Settings;
 use crate::platform::node_program;
@@ -89,12 +89,6 @@ enum Pull {
     Never,
 }
 
-/// What asks the operator to leave.
-struct Farewell {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
 impl Run {
     /// Runs until SIGTERM or Ctrl-C.
     ///
@@ -102,7 +96,7 @@ impl Run {
     /// When it cannot start, or leads no longer: another operator may act from now on.
     pub async fn run(self) -> Result<(), String> {
         self.logs.start()?;
-        let mut farewell = Farewell::new()?;
+        let mut interrupts = Interrupts::catch()?;
         let node_program = node_program(self.node_binary.as_deref())?;
         let health = Arc::new(Health::new());
         let metrics = Metrics::new();
@@ -117,7 +111,7 @@ impl Run {
         let leadership = tokio::select! {
             leadership = candidate.acquire() => leadership,
             () = beat(&health) => return Ok(()),
-            () = farewell.wait() => return Ok(()),
+            () = interrupts.wait() => return Ok(()),
         };
         let fence = leadership.fence();
         let tellers = Tellers::new(client.clone(), metrics);
@@ -133,7 +127,7 @@ impl Run {
             lost = leadership.lost() => Err(format!("leads no longer: {lost}")),
             () = keep(&mut clusters, &world, &health) => Ok(()),
             () = beat(&health) => Ok(()),
-            () = farewell.wait() => Ok(()),
+            () = interrupts.wait() => Ok(()),
         };
         // Nothing may be done any more when another one leads.
         drop(clusters);
@@ -177,22 +171,5 @@ async fn beat(health: &Health) {
     loop {
         health.beat();
         tokio::time::sleep(BEAT).await;
-    }
-}
-
-impl Farewell {
-    fn new() -> Result<Farewell, String> {
-        let catch = |kind| signal(kind).map_err(|error| format!("cannot catch signals: {error}"));
-        Ok(Farewell {
-            interrupt: catch(SignalKind::interrupt())?,
-            terminate: catch(SignalKind::terminate())?,
-        })
-    }
-
-    async fn wait(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
     }
 }

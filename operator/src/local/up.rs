@@ -5,11 +5,11 @@ use std::time::{Instant, SystemTime};
 
 use clap::Args;
 use slotkeeper_crds::RedisCluster;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 
 use super::lock::{self, Taken};
 use super::progress::{Printer, say};
+use crate::interrupts::Interrupts;
 use crate::model::Memory;
 use crate::platform::local::{
     Layout, LocalPlatform, State, default_dir, load_cluster, load_memory, save_cluster,
@@ -51,17 +51,11 @@ struct Watched {
     binary: PathBuf,
 }
 
-/// What ends `up`.
-struct Interrupts {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
 impl Up {
     /// Runs until Ctrl-C, SIGTERM, or Ready where that is asked for.
     pub async fn run(self) -> Result<(), String> {
         let start = Instant::now();
-        let mut interrupts = Interrupts::new()?;
+        let mut interrupts = Interrupts::catch()?;
         let stamp = stamp(&self.file);
         let manifest = read(&self.file, None)?;
         let name = manifest.cluster.metadata.name.clone().unwrap_or_default();
@@ -293,21 +287,4 @@ fn remove_unused(dir: &Path) {
 fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
     let meta = std::fs::metadata(path).ok()?;
     Some((meta.modified().ok()?, meta.len()))
-}
-
-impl Interrupts {
-    fn new() -> Result<Interrupts, String> {
-        let catch = |kind| signal(kind).map_err(|error| format!("cannot catch signals: {error}"));
-        Ok(Interrupts {
-            interrupt: catch(SignalKind::interrupt())?,
-            terminate: catch(SignalKind::terminate())?,
-        })
-    }
-
-    async fn wait(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
 }

@@ -11,6 +11,8 @@ mod deleted_cluster;
 mod deleted_pod;
 #[path = "rig/formed.rs"]
 mod formed;
+#[path = "rig/hindered.rs"]
+mod hindered;
 #[path = "rig/idle.rs"]
 mod idle;
 #[path = "rig/killed_container.rs"]
