@@ -111,8 +111,13 @@ impl Cluster {
         if !self.complete_handshake(link, sender, header) {
             return;
         }
-        // A handshake may just have made the sender known.
+        // A handshake may just have made the sender known. Its epoch is learned with its slots: who
+        // took them for those of an older epoch would be denied every vote for them.
+        let known = sender.is_some_and(|r| !self.nodes[r].in_handshake());
         let sender = self.nodes.find(&header.sender);
+        if let Some(newcomer) = sender.filter(|_| !known) {
+            self.note_sender(newcomer, header);
+        }
         if header.kind == Kind::Ping
             && let Some(sender) = sender.filter(|&r| !self.nodes[r].in_handshake())
         {

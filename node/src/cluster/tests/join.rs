@@ -159,3 +159,26 @@ fn a_new_replica_is_known_to_all_at_once() {
         );
     }
 }
+
+#[test]
+fn whoever_learns_of_slots_learns_of_their_epoch_with_them() {
+    for (from, to) in [(0, 1), (1, 0)] {
+        let mut world = World::new(2);
+        world.ok(0, ClusterRequest::AddSlots(vec![Slot::new(7).unwrap()]));
+        world.ok(
+            0,
+            ClusterRequest::SetConfigEpoch(slotkeeper_topology::Epoch(9)),
+        );
+        world.meet(from, to);
+        let mut told = false;
+        for _ in 0..300 {
+            world.run(1);
+            let line = world.nodes_text(1);
+            let owner = line.lines().find(|line| line.ends_with(" 7"));
+            let Some(owner) = owner else { continue };
+            told = true;
+            assert!(owner.contains(" 9 connected 7"), "{owner}");
+        }
+        assert!(told, "the slot is heard of");
+    }
+}
