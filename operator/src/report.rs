@@ -5,7 +5,8 @@ mod shards;
 mod status;
 
 use crate::model::{
-    Desired, Observation, Outcome, Plan, Rule, Silence, Step, StepOutcome, WaitReason,
+    Desired, Observation, Outcome, Phase as PodPhase, Place, Plan, Rule, Silence, Step,
+    StepOutcome, WaitReason,
 };
 use crate::planner::View;
 use slotkeeper_crds::ShardStatus;
@@ -94,20 +95,28 @@ pub fn report(
         ready_nodes: subject.ready_nodes,
         wanted_nodes: subject.wanted_nodes,
         slots_covered: subject.slots_covered,
-        is_passing: is_passing(&view),
+        is_passing: is_passing(&subject),
         conditions,
     }
 }
 
-fn is_passing(view: &View<'_>) -> bool {
-    let silent = view.desired.places().filter_map(|place| {
-        let silence = view.observation.silence(place)?;
+fn is_passing(subject: &Subject<'_>) -> bool {
+    let view = subject.view;
+    let is_late = |place: Place, silence: &Silence| {
         let since = view.seen().silent.get(&place);
         let late = since.is_some_and(|since| view.now().since(*since) < BUSY_MS);
-        Some(late && *silence == Silence::TimedOut)
+        let runs = view
+            .pod(place)
+            .is_some_and(|pod| pod.phase == PodPhase::Running);
+        late && runs && *silence == Silence::TimedOut
+    };
+    let silent = view.desired.places().filter_map(|place| {
+        let silence = view.observation.silence(place)?;
+        Some(is_late(place, silence))
     });
     let silent: Vec<bool> = silent.collect();
-    !silent.is_empty() && silent.into_iter().all(|late| late)
+    // Whoever is about to do something about it does not take it for nothing.
+    subject.plan.steps.is_empty() && !silent.is_empty() && silent.into_iter().all(|late| late)
 }
 
 fn phase(subject: &Subject<'_>, conditions: &[Condition]) -> Phase {
@@ -201,4 +210,49 @@ fn next(subject: &Subject<'_>, outcome: &Outcome) -> Option<String> {
         ),
     });
     take_over.or(failed).or(wait).or(working)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::model::{Moment, NodeView, PodView, Seen};
+
+    /// A cluster of one node that has been silent for so long, in a pod of that phase.
+    fn passing(silence: Silence, phase: PodPhase, silent_ms: u64) -> bool {
+        let place = Place::new(0, 0);
+        let pod = PodView {
+            phase,
+            ..PodView::default()
+        };
+        let observation = Observation {
+            now: Moment(10_000),
+            pods: BTreeMap::from([(place, pod)]),
+            nodes: BTreeMap::from([(place, NodeView::Silent(silence))]),
+            seen: Seen {
+                silent: BTreeMap::from([(place, Moment(10_000 - silent_ms))]),
+                ..Seen::default()
+            },
+            ..Observation::default()
+        };
+        let desired = Desired::new("demo", 1, 0);
+        report(
+            &desired,
+            &observation,
+            &Plan::default(),
+            &Outcome::default(),
+        )
+        .is_passing
+    }
+
+    #[test]
+    fn only_a_node_that_is_late_for_a_moment_may_be_busy() {
+        assert!(passing(Silence::TimedOut, PodPhase::Running, 2_999));
+        assert!(!passing(Silence::TimedOut, PodPhase::Running, 3_000));
+        assert!(!passing(Silence::Refused, PodPhase::Running, 0));
+        for phase in [PodPhase::Deleting, PodPhase::Terminated, PodPhase::Unknown] {
+            assert!(!passing(Silence::TimedOut, phase, 0), "{phase:?}");
+        }
+    }
 }
