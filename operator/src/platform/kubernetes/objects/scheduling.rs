@@ -9,9 +9,13 @@ use super::{Maker, matching};
 
 const MACHINE: &str = "kubernetes.io/hostname";
 const ZONE: &str = "topology.kubernetes.io/zone";
+/// The number of a pod in its StatefulSet, whose controller gives it this label.
+const INDEX: &str = "apps.kubernetes.io/pod-index";
 
 /// A master and its replicas on one machine die together: to keep them apart counts most.
 const APART_IN_SHARD: i32 = 100;
+/// The pods 0 are the first masters: two of them on one machine can be a majority that dies with it.
+const APART_BY_INDEX: i32 = 60;
 /// A zone is lost far less often than a machine.
 const APART_IN_ZONES: i32 = 50;
 /// Several shards in one zone are worse than in several, yet no shard is lost by it.
@@ -41,6 +45,10 @@ pub(super) fn affinity(maker: &Maker<'_>, shard: u32) -> Affinity {
             .push(apart(same_shard.clone(), MACHINE)),
         Spread::Preferred => preferred.push(rather(APART_IN_SHARD, same_shard.clone(), MACHINE)),
     }
+    let mut same_index = rather(APART_BY_INDEX, maker.names.selects(), MACHINE);
+    // Each pod from those of the other shards that have its own number.
+    same_index.pod_affinity_term.match_label_keys = Some(vec![INDEX.to_owned()]);
+    preferred.push(same_index);
     preferred.push(rather(APART_IN_ZONES, same_shard, ZONE));
     preferred.push(rather(APART_IN_CLUSTER, maker.names.selects(), ZONE));
     affinity
