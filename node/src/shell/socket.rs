@@ -1,10 +1,11 @@
 //! A connected socket with what it has still to send.
 
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 
-use tokio::io::{AsyncRead, ReadBuf};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, recv, send};
+use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use super::outbox::Outbox;
@@ -41,17 +42,35 @@ impl Socket {
 
     /// Reads once. After it, the waker is registered unless there may be more at once.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Read {
-        let mut context = Context::from_waker(&self.waker);
-        let room = buffer.len();
-        let mut read = ReadBuf::new(buffer);
-        match Pin::new(&mut self.stream).poll_read(&mut context, &mut read) {
-            Poll::Pending => Read::Nothing,
-            Poll::Ready(Err(error)) => Read::End(Some(error)),
-            Poll::Ready(Ok(())) => match read.filled().len() {
-                0 => Read::End(None),
-                count => Read::Bytes(count, count == room || self.is_readable()),
-            },
+        while self.is_readable() {
+            let mut received = Err(Errno::WOULDBLOCK);
+            // What it gives says only whether to ask again.
+            let _ = self.stream.try_io(Interest::READABLE, || {
+                let (count, _) = recv(&self.stream, &mut *buffer, RecvFlags::empty())
+                    .inspect_err(|error| received = Err(*error))?;
+                received = Ok(count);
+                // Less than there was room for was all, by epoll(7): it blocks until more comes.
+                match (1..buffer.len()).contains(&count) {
+                    true => Err(io::ErrorKind::WouldBlock.into()),
+                    false => Ok(()),
+                }
+            });
+            match received {
+                Ok(0) => return Read::End(None),
+                Ok(count) => return Read::Bytes(count, self.is_readable()),
+                Err(Errno::WOULDBLOCK | Errno::INTR) => {}
+                Err(error) => return Read::End(Some(error.into())),
+            }
         }
+        Read::Nothing
+    }
+
+    /// Writes once. The calls for sending and receiving go to the kernel directly: those of libc are
+    /// cancellation points, and pay for that with two atomic swaps each.
+    fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.try_io(Interest::WRITABLE, || {
+            Ok(send(&self.stream, bytes, SendFlags::NOSIGNAL)?)
+        })
     }
 
     /// Whether something can be read now; registers the waker if not.
@@ -69,7 +88,7 @@ impl Socket {
         }
         let mut sent = 0;
         while sent < bytes.len() && !self.broken {
-            match self.stream.try_write(&bytes[sent..]) {
+            match self.write(&bytes[sent..]) {
                 Ok(count) => sent += count,
                 Err(error) if self.must_wait(&error) => break,
                 Err(_) => self.broken = true,
@@ -81,7 +100,7 @@ impl Socket {
     /// Sends what is unsent as far as possible; the waker is told when it can go on.
     pub(super) fn flush(&mut self) {
         while !self.outbox.is_empty() && !self.broken {
-            match self.stream.try_write(self.outbox.front()) {
+            match self.write(self.outbox.front()) {
                 Ok(count) => self.outbox.advance(count),
                 Err(error) if self.must_wait(&error) => break,
                 Err(_) => self.broken = true,
