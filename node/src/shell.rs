@@ -6,6 +6,8 @@ mod client;
 mod clock;
 mod data_file;
 mod files;
+mod gather;
+mod group;
 mod health;
 mod link;
 mod listen;
@@ -44,6 +46,7 @@ pub fn run(config: Config, config_file: Option<&Path>) -> ExitCode {
         log.warning(reason);
         ExitCode::FAILURE
     };
+    system::wait_precisely();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::clock::Clock;
+use super::gather::Tally;
 use super::socket::{Read, Socket};
 use crate::engine::Engine;
 use crate::io::SessionState;
@@ -36,6 +37,7 @@ pub(super) struct Client {
     pub(super) pending: Option<Range<usize>>,
     /// What the engine was last told of the unsent bytes.
     pub(super) reported: usize,
+    pub(super) tally: Tally,
     /// When closing began, on the monotonic scale in milliseconds.
     pub(super) closing_since: Option<u64>,
 }
@@ -86,6 +88,7 @@ impl Client {
             rest_from: 0,
             pending: None,
             reported: 0,
+            tally: Tally::default(),
             closing_since: None,
         }
     }

@@ -4,52 +4,12 @@
 //! executed, so that the engine can look ahead for all of them: with one request a client, as is
 //! common, the time goes into waiting for memory, and so it waits for all at the same time.
 
-use std::ops::Range;
-
 use super::client::{Input, Served};
+use super::group::Member;
 use super::link::News;
 use super::ready::Token;
-use super::turn::{READ_BYTES, Shell, TURN_REPLY_BYTES};
+use super::turn::{Shell, TURN_REPLY_BYTES};
 use crate::io::LinkEvent;
-use crate::resp::BATCH_MAX;
-
-/// A group has so many clients at most: as many as the engine looks ahead for.
-const GROUP_MAX: usize = BATCH_MAX;
-/// Nobody is offered less room than this to read into.
-const ROOM_MIN: usize = READ_BYTES / 4;
-
-/// The group that is being read.
-#[derive(Debug, Default)]
-pub(super) struct Group {
-    members: Vec<Member>,
-    /// How much of the buffer is in use.
-    filled: usize,
-}
-
-/// A client with something to execute.
-#[derive(Debug)]
-struct Member {
-    place: usize,
-    /// What was read, in the buffer that all share.
-    fresh: Range<usize>,
-    /// There may be more to read at once.
-    more: bool,
-}
-
-impl Group {
-    fn has(&self, place: usize) -> bool {
-        self.members.iter().any(|member| member.place == place)
-    }
-
-    fn has_room(&self) -> bool {
-        self.members.len() < GROUP_MAX && self.filled + ROOM_MIN <= READ_BYTES
-    }
-
-    fn clear(&mut self) {
-        self.members.clear();
-        self.filled = 0;
-    }
-}
 
 impl Shell {
     /// Serves all that are ready, in their order, until the turn has taken or given enough.
@@ -152,6 +112,7 @@ impl Shell {
                 turn.serve_later(Token::Client(place));
                 continue;
             }
+            turn.gather.serve(&mut client.tally);
             let (engine, reply) = (&mut self.engine, &mut turn.reply);
             let served = client.execute(engine, &self.clock, now, fresh, more, reply);
             if client.pending.is_some() {

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::num::NonZeroU64;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -38,6 +39,12 @@ pub(super) fn reserve_files(maxclients: usize) -> usize {
     usize::try_from(clients)
         .unwrap_or(usize::MAX)
         .min(maxclients)
+}
+
+/// Lets no wait of this thread be longer than it has to: by default the system may add 50 us to each
+/// (`PR_SET_TIMERSLACK`). Where that is refused, waits stay so much longer, and nothing else changes.
+pub(super) fn wait_precisely() {
+    let _ = rustix::thread::set_current_timer_slack(Some(NonZeroU64::MIN));
 }
 
 /// The operating system as INFO names it: `Linux 6.1.0 x86_64`.

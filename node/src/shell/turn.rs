@@ -17,18 +17,17 @@ use super::client::Client;
 use super::clock::Clock;
 use super::data_file::{Answer, Piece, SnapshotWriter};
 use super::files::NodesFile;
+use super::gather::Gather;
+use super::group::{Group, READ_BYTES};
 use super::health::Board;
 use super::link::Link;
 use super::log::Log;
 use super::places::Places;
 use super::ready::{ReadyQueue, Token};
-use super::serve::Group;
 use crate::engine::Engine;
 use crate::io::{DiskEvent, LinkId, SessionId};
 use crate::resp::Reply;
 
-/// What is read at once.
-pub(super) const READ_BYTES: usize = 64 << 10;
 /// A turn takes in no one else after so long ...
 const TURN_US: u64 = 5000;
 /// ... or once so much is to be sent.
@@ -91,6 +90,7 @@ pub(super) struct Turn {
     /// What the group has sent.
     pub(super) buffer: Box<[u8]>,
     pub(super) group: Group,
+    pub(super) gather: Gather,
     pub(super) reply: Reply,
     /// Clients with a reply in `reply`.
     pub(super) replied: Vec<usize>,
@@ -114,6 +114,7 @@ impl Turn {
             fresh: Vec::new(),
             buffer: vec![0; READ_BYTES].into(),
             group: Group::default(),
+            gather: Gather::default(),
             reply: Reply::new(),
             replied: Vec::new(),
             pushed: Vec::new(),
@@ -155,8 +156,11 @@ impl Shell {
             self.housekeep();
         }
         self.arm_timer();
+        let wait = self.turn.gather.end_turn(now.mono_us);
         if more || told || !self.turn.ready.is_empty() {
             context.waker().wake_by_ref();
+        } else if let Some(wait) = wait {
+            std::thread::sleep(wait);
         }
         Poll::Pending
     }
