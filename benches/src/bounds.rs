@@ -2,8 +2,7 @@
 
 use crate::load::{Kind, Workload};
 
-/// The highest allowed ratio of our CPU time per operation to that of redis-server, where the server
-/// is what limits.
+/// The highest allowed ratio of our CPU time per operation to that of redis-server.
 pub fn cpu(workload: &Workload) -> Option<f64> {
     match (workload.pipeline, workload.kind) {
         (1, _) => Some(0.9),
