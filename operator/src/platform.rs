@@ -2,6 +2,7 @@
 //! a word when something happens there. Everything else goes to the nodes themselves.
 
 mod check;
+mod configure;
 pub(crate) mod directives;
 pub mod kubernetes;
 pub mod local;

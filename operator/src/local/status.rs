@@ -6,7 +6,7 @@ use tokio::sync::Notify;
 
 use super::table;
 use crate::links::Links;
-use crate::model::{Desired, Outcome, Phase, Place, PodUid, PodView, Seen};
+use crate::model::{Desired, Outcome, Phase, Place, PodView, Seen};
 use crate::observe::{now, observe};
 use crate::planner::plan;
 use crate::platform::Survey;
@@ -39,9 +39,7 @@ pub async fn run(dir: &Path) -> Result<(), String> {
     };
     let places: Vec<Place> = desired.places().chain(state.places()).collect();
     for place in places {
-        let mut view = view(&layout, &mut state, place)?;
-        view.restart_for = state.pod(place).restart_for(&cluster.spec.config);
-        survey.pods.insert(place, view);
+        survey.pods.insert(place, view(&layout, &mut state, place)?);
     }
     let mut seen = load_memory(dir)?.map_or_else(Seen::default, Seen::from);
     let links = Links::new(Arc::new(Notify::new()));
@@ -61,7 +59,7 @@ fn view(layout: &Layout, state: &mut State, place: Place) -> Result<PodView, Str
     let runs = pod.process.is_some_and(ProcessId::runs);
     Ok(PodView {
         name: layout.pod(place),
-        uid: PodUid(pod.incarnation.to_string()),
+        uid: pod.uid(),
         hostname: layout.hostname(place),
         phase: if runs {
             Phase::Running
@@ -72,6 +70,6 @@ fn view(layout: &Layout, state: &mut State, place: Place) -> Result<PodView, Str
         machine: None,
         ended: None,
         volume_mounted: true,
-        restart_for: Vec::new(),
+        restart_for: pod.restart_for.clone(),
     })
 }

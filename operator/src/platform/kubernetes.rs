@@ -4,7 +4,6 @@
 //! writes by server-side apply only what is not as it should be.
 
 mod api;
-mod configure;
 mod judge;
 mod memory;
 pub mod names;
@@ -22,19 +21,20 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
 use serde_json::json;
 use slotkeeper_crds::{RedisCluster, RedisClusterStatus};
+use tracing::info;
 
 pub use memory::load_memory;
 pub use watched::ClusterKey;
 pub use world::{Declared, World};
 
 use api::Writer;
-use configure::{Configurator, Running};
 use judge::Judge;
 use names::{MANAGER, Names};
 use objects::{Kind, Settings, Wanted};
 use pods::{Lives, Look};
 use secret::Password;
 
+use super::configure::{Configurator, Running};
 use super::{Platform, PlatformError, Survey};
 use crate::model::{Desired, Memory, ObjectState, Objects, Place, PodUid, PodView, ShardObject};
 use crate::observe::now;
@@ -110,9 +110,11 @@ impl KubernetesPlatform {
     /// The same, which brings changed directives to the nodes; the node's program judges them.
     #[must_use]
     pub fn configuring(mut self, node_program: PathBuf) -> KubernetesPlatform {
+        let cluster = self.key.clone();
+        let say = move |node, text: &str| info!(%cluster, %node, "{text}");
         self.hands = Some(Hands {
             judge: Judge::new(node_program),
-            configurator: Configurator::start(self.key.clone()),
+            configurator: Configurator::start(say),
         });
         self
     }
@@ -205,7 +207,8 @@ impl KubernetesPlatform {
             let ready = |machine: &str| self.world.is_ready(machine);
             let view = lives.view(look, now, ready);
             let hands = self.hands.as_ref();
-            let restart_for = hands.map(|hands| hands.configurator.restart_for(place, &view.uid));
+            let restart_for =
+                hands.and_then(|hands| hands.configurator.restart_for(place, &view.uid));
             views.insert(
                 place,
                 PodView {

@@ -1,7 +1,6 @@
 //! The local platform: nodes as child processes on 127.0.0.1, files in one directory.
 
 mod backoff;
-mod configure;
 mod layout;
 mod node_config;
 mod objects;
@@ -13,37 +12,36 @@ mod supervisor;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures::future::join_all;
 use slotkeeper_crds::{MemberStatus, RedisCluster, RedisClusterStatus};
-use tokio::sync::{Notify, watch};
-use tokio::task::JoinHandle;
+use tokio::sync::Notify;
 
-use configure::{Wanted, keep_configured};
 pub use layout::Layout;
 pub use objects::Files;
 pub use process::{Process, ProcessId};
 pub use state::{PodState, State, load_cluster, load_memory, save_cluster, save_memory};
+use supervisor::Life;
 pub use supervisor::{GRACE, Supervisor, Tell};
 
+use super::configure::{Configurator, Running};
 use super::manifest::Manifest;
 use super::{Platform, PlatformError, Survey};
 use crate::model::{Memory, Place, PodUid, PodView};
+
+/// How long nodes that are about to be left alone may take to be told their directives.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// A cluster of processes in a directory.
 pub struct LocalPlatform {
     supervisor: Arc<Supervisor>,
     files: Files,
     cluster: Mutex<RedisCluster>,
-    wanted: watch::Sender<Wanted>,
-    configuring: JoinHandle<()>,
-}
-
-impl Drop for LocalPlatform {
-    fn drop(&mut self) {
-        self.configuring.abort();
-    }
+    /// Every directive with its value, as the node's program understands the manifest.
+    values: Mutex<BTreeMap<String, String>>,
+    configurator: Configurator,
 }
 
 impl LocalPlatform {
@@ -75,7 +73,6 @@ impl LocalPlatform {
                 check_ports(supervisor.layout(), place)?;
             }
         }
-        let config = &manifest.cluster.spec.config;
         if !recorded.is_empty() {
             let failed = |error: std::io::Error| format!("cannot write the password: {error}");
             files.write_password().map_err(failed)?;
@@ -84,28 +81,24 @@ impl LocalPlatform {
             // What is started now is started with the manifest of now.
             if supervisor.left_over(place).is_none() {
                 files.write_config(&manifest.cluster, place)?;
-                supervisor.record(|state| state.pod(place).written.clone_from(config));
             }
             supervisor.keep(place);
         }
-        let config = config.clone();
-        let (wanted, receiver) = watch::channel(Wanted { config, values });
-        let password = files.password.clone();
-        let configuring = keep_configured(supervisor.clone(), password, receiver, tell);
+        let layout = files.layout.clone();
+        let say = move |place, text: &str| tell(&format!("{}: {text}", layout.pod(place)));
         Ok(LocalPlatform {
             files,
             supervisor,
             cluster: Mutex::new(manifest.cluster.clone()),
-            wanted,
-            configuring: tokio::spawn(configuring),
+            values: Mutex::new(values),
+            configurator: Configurator::start(say),
         })
     }
 
     /// Takes a changed manifest and what [`check_config`] said of it.
     pub fn apply(&self, cluster: &RedisCluster, values: BTreeMap<String, String>) {
-        let config = cluster.spec.config.clone();
-        self.wanted.send_replace(Wanted { config, values });
-        let mut known = self.cluster.lock().unwrap_or_else(PoisonError::into_inner);
+        *lock(&self.values) = values;
+        let mut known = lock(&self.cluster);
         let status = known.status.take();
         known.clone_from(cluster);
         known.status = status;
@@ -134,13 +127,16 @@ impl LocalPlatform {
         }
     }
 
-    /// Stops the supervisor and leaves the nodes running.
+    /// Stops the supervisor and leaves the nodes running, told what the manifest says.
     pub async fn leave(&self) {
+        // Who does not answer now is told by the next run.
+        let _ = tokio::time::timeout(LAST_WORDS, self.configurator.all_told()).await;
+        self.noted(&self.supervisor.lives());
         self.supervisor.let_go().await;
     }
 
     fn masters(&self) -> Vec<String> {
-        let cluster = self.cluster.lock().unwrap_or_else(PoisonError::into_inner);
+        let cluster = lock(&self.cluster);
         let shards = cluster.status.iter().flat_map(|status| &status.shards);
         let masters = shards.filter_map(|shard| shard.master.as_ref());
         masters.map(|master| master.pod.clone()).collect()
@@ -150,16 +146,25 @@ impl LocalPlatform {
         if !self.supervisor.keeps(place) && self.supervisor.left_over(place).is_none() {
             check_ports(self.layout(), place)?;
         }
-        self.files.write_config(cluster, place)?;
-        let config = &cluster.spec.config;
-        self.supervisor
-            .record(|state| state.pod(place).written.clone_from(config));
-        Ok(())
+        self.files.write_config(cluster, place)
+    }
+
+    /// The record, with what is known by now of directives that wait for a restart.
+    fn noted(&self, lives: &BTreeMap<Place, Life>) -> State {
+        self.supervisor.record(|state| {
+            for (place, life) in lives {
+                // While a node was not asked, what the run before has found holds.
+                if let Some(names) = self.configurator.restart_for(*place, &life.uid) {
+                    state.note_restart_for(*place, &life.uid, names);
+                }
+            }
+            state.clone()
+        })
     }
 
     /// Ends a pod; without storage its data goes with it.
     fn remove(&self, place: Place) {
-        let cluster = self.cluster.lock().unwrap_or_else(PoisonError::into_inner);
+        let cluster = lock(&self.cluster);
         let keep = cluster.spec.storage.is_some();
         let dir = self.layout().pod_dir(place);
         self.supervisor.remove(place, move || {
@@ -174,7 +179,7 @@ impl LocalPlatform {
 impl Platform for LocalPlatform {
     async fn survey(&self, cluster: &RedisCluster) -> Result<Survey, PlatformError> {
         let lives = self.supervisor.lives();
-        let mut state = self.supervisor.record(|state| state.clone());
+        let mut state = self.noted(&lives);
         let objects = self.files.objects(cluster, &state);
         let mut pods = BTreeMap::new();
         for place in places(cluster).chain(lives.keys().copied()) {
@@ -193,14 +198,18 @@ impl Platform for LocalPlatform {
                 machine: None,
                 ended: life.ended,
                 volume_mounted: true,
-                restart_for: state.pod(place).restart_for(&cluster.spec.config),
+                restart_for: state.pod(place).restart_for.clone(),
             };
             pods.insert(place, view);
         }
+        let password = self.files.password.clone();
+        let values = lock(&self.values).clone();
+        self.configurator
+            .see(Running::of(&pods, password.clone(), values));
         Ok(Survey {
             objects,
             pods,
-            password: self.files.password.clone(),
+            password,
         })
     }
 
@@ -253,7 +262,7 @@ impl Platform for LocalPlatform {
     }
 
     async fn publish(&self, status: &RedisClusterStatus) -> Result<(), PlatformError> {
-        let mut cluster = self.cluster.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cluster = lock(&self.cluster);
         cluster.status = Some(status.clone());
         let places: BTreeMap<String, Place> = (self.supervisor.lives().into_keys())
             .map(|place| (self.layout().pod(place), place))
@@ -294,6 +303,10 @@ fn check_ports(layout: &Layout, place: Place) -> Result<(), String> {
             .map_err(|error| format!("{}: {error}", layout.pod(place)))?;
     }
     Ok(())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The directory of a cluster where the user names none.

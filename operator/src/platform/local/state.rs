@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -9,7 +9,7 @@ use slotkeeper_crds::RedisCluster;
 
 use super::layout::Layout;
 use super::process::{ProcessId, find};
-use crate::model::{Memory, Place};
+use crate::model::{Memory, Place, PodUid};
 
 /// What has to outlive a run of `local up`: which shards there are, and which processes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -31,49 +31,17 @@ pub struct PodState {
     pub process: Option<ProcessId>,
     /// The id that its node last gave.
     pub node_id: Option<String>,
-    /// The manifest's directives that its configuration file has.
+    /// The directives that its process takes only when it is started again, as they were last
+    /// found. `local status` has them from here: it asks no node for its directives.
     #[serde(default)]
-    pub written: BTreeMap<String, String>,
-    /// Those that its process has: as it was started with them, or as they were changed since.
-    #[serde(default)]
-    pub config: BTreeMap<String, String>,
-    /// Those that its process refuses to change while it runs.
-    #[serde(default)]
-    pub at_start: BTreeSet<String>,
+    pub restart_for: Vec<String>,
 }
 
 impl PodState {
-    /// The directives that its process does not have as the manifest wants them, and takes only
-    /// when it is started again.
+    /// Its present life, or the last.
     #[must_use]
-    pub fn restart_for(&self, wanted: &BTreeMap<String, String>) -> Vec<String> {
-        let mut names = self.outdated(wanted);
-        names.retain(|name| self.at_start.contains(name));
-        names
-    }
-
-    /// Those that it may take while it runs.
-    #[must_use]
-    pub fn untried(&self, wanted: &BTreeMap<String, String>) -> Vec<String> {
-        let mut names = self.outdated(wanted);
-        names.retain(|name| !self.at_start.contains(name));
-        names
-    }
-
-    /// Notes that its process has a directive as the manifest wants it, or refuses to take it;
-    /// without a value it is no longer in the manifest.
-    pub fn note(&mut self, name: &str, value: Option<&String>, taken: bool) {
-        match value {
-            _ if !taken => drop(self.at_start.insert(name.to_owned())),
-            Some(value) => drop(self.config.insert(name.to_owned(), value.clone())),
-            None => drop(self.config.remove(name)),
-        }
-    }
-
-    fn outdated(&self, wanted: &BTreeMap<String, String>) -> Vec<String> {
-        let names: BTreeSet<&String> = wanted.keys().chain(self.config.keys()).collect();
-        let differs = |name: &&String| wanted.get(*name) != self.config.get(*name);
-        names.into_iter().filter(differs).cloned().collect()
+    pub fn uid(&self) -> PodUid {
+        PodUid(self.incarnation.to_string())
     }
 }
 
@@ -81,6 +49,14 @@ impl State {
     /// The record of a pod.
     pub fn pod(&mut self, place: Place) -> &mut PodState {
         self.pods.entry(place.to_string()).or_default()
+    }
+
+    /// Notes what waits for a restart of the process of a pod, unless it has another one by now.
+    pub fn note_restart_for(&mut self, place: Place, uid: &PodUid, names: Vec<String>) {
+        let pod = self.pods.get_mut(&place.to_string());
+        if let Some(pod) = pod.filter(|pod| pod.uid() == *uid) {
+            pod.restart_for = names;
+        }
     }
 
     /// Every place that a shard of the record has.
@@ -190,25 +166,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tells_what_may_be_changed_now_from_what_waits_for_a_restart() {
-        let config = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
-            let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-            pairs.iter().map(owned).collect()
-        };
-        let mut pod = PodState {
-            config: config(&[("databases", "16"), ("save", "3600 1"), ("timeout", "0")]),
-            ..PodState::default()
-        };
-        let wanted = config(&[("databases", "32"), ("maxmemory", "1gb"), ("timeout", "0")]);
-        assert_eq!(pod.untried(&wanted), ["databases", "maxmemory", "save"]);
-        pod.note("maxmemory", wanted.get("maxmemory"), true);
-        pod.note("save", None, true);
-        pod.note("databases", wanted.get("databases"), false);
-        assert!(pod.untried(&wanted).is_empty());
-        assert_eq!(pod.restart_for(&wanted), ["databases"]);
-        // Who takes the change back needs no restart.
-        let back = config(&[("databases", "16"), ("maxmemory", "1gb"), ("timeout", "0")]);
-        assert!(pod.restart_for(&back).is_empty() && pod.untried(&back).is_empty());
+    fn what_waits_for_a_restart_is_noted_for_the_process_that_was_asked() {
+        let place = Place::new(0, 1);
+        let (first, second) = (PodUid("1".to_owned()), PodUid("2".to_owned()));
+        let names = vec!["tcp-backlog".to_owned()];
+        let mut state = State::default();
+        state.note_restart_for(place, &first, names.clone());
+        assert_eq!(state, State::default());
+        state.pod(place).incarnation = 2;
+        state.note_restart_for(place, &first, names.clone());
+        assert!(state.pod(place).restart_for.is_empty());
+        state.note_restart_for(place, &second, names.clone());
+        assert_eq!(state.pod(place).restart_for, names);
+    }
+
+    #[test]
+    fn a_record_with_the_directives_of_the_processes_is_still_read() {
+        let text = r#"{"base_port": 6379, "shards": {"0": 1}, "pods": {"0-0": {
+            "incarnation": 3, "process": null, "node_id": null, "written": {"maxmemory": "1gb"},
+            "config": {"maxmemory": "1gb"}, "at_start": ["databases"]}}}"#;
+        let mut state: State = serde_json::from_str(text).unwrap();
+        assert_eq!(state.pod(Place::new(0, 0)).incarnation, 3);
     }
 
     #[test]

@@ -185,7 +185,7 @@ impl Shared {
             let pod = state.pod(place);
             let had = pod.process.is_some();
             pod.process = adopted.map(|process| process.id);
-            (PodUid(pod.incarnation.to_string()), had)
+            (pod.uid(), had)
         });
         let phase = match (adopted, had) {
             (Some(_), _) => Phase::Running,
@@ -240,14 +240,12 @@ impl Shared {
 
     /// Starts the next life of a pod. Its number is on disk before its process is there.
     fn start(&self, place: Place) -> std::io::Result<Process> {
-        let incarnation = self.record(|state| {
+        let uid = self.record(|state| {
             let pod = state.pod(place);
             pod.incarnation += 1;
             pod.process = None;
-            // What it reads now; should the file be replaced while it starts, it is told again.
-            pod.config.clone_from(&pod.written);
-            pod.at_start.clear();
-            pod.incarnation
+            pod.restart_for.clear();
+            pod.uid()
         });
         let dir = self.layout.pod_dir(place);
         fs::create_dir_all(&dir)?;
@@ -256,7 +254,7 @@ impl Shared {
         self.record(|state| state.pod(place).process = Some(process.id));
         self.change(place, |life| {
             *life = Life {
-                uid: PodUid(incarnation.to_string()),
+                uid,
                 phase: Phase::Running,
                 ended: None,
             };

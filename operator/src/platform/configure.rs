@@ -1,18 +1,16 @@
-//! Brings the directives of the manifest to the nodes that run: each process is asked once what it
-//! has, and told what it should have. What it takes only when it starts is noted.
+//! Brings the directives of the manifest to the nodes that run, wherever that is: each process is
+//! asked once what it has, and told what it should have. What it takes only when it starts is noted.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{ErrorKind, cmd};
+use redis::{ErrorKind, RedisError, cmd};
 use slotkeeper_crds::owned::OWNED;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
-use tracing::info;
 
-use super::watched::ClusterKey;
 use crate::links::{DEADLINE, Links};
 use crate::model::{Address, Phase, Place, PodUid, PodView};
 
@@ -45,16 +43,21 @@ struct Told {
     at_start: BTreeSet<String>,
 }
 
+/// By place, what its process was told.
+type AllTold = BTreeMap<Place, Told>;
+
 /// Keeps the nodes of one cluster configured; ends with it.
 #[derive(Debug)]
 pub struct Configurator {
     running: watch::Sender<Running>,
-    told: Arc<Mutex<BTreeMap<Place, Told>>>,
+    told: watch::Receiver<AllTold>,
     task: JoinHandle<()>,
 }
 
 impl Running {
-    /// The nodes of these pods.
+    /// The nodes of these pods. `values` is what [`check_config`] said of the manifest.
+    ///
+    /// [`check_config`]: super::check_config
     #[must_use]
     pub fn of(
         pods: &BTreeMap<Place, PodView>,
@@ -72,15 +75,24 @@ impl Running {
             values,
         }
     }
+
+    /// Whether they all were told what they should have by now.
+    fn is_told(&self, told: &AllTold) -> bool {
+        let was = |(place, node): (&Place, &Node)| {
+            let told = told.get(place);
+            told.is_some_and(|told| told.uid == node.uid && told.values == self.values)
+        };
+        self.nodes.iter().all(was)
+    }
 }
 
 impl Configurator {
-    /// For the nodes of a cluster.
+    /// For the nodes of a cluster. `say` hears, for people, what became of a directive of a node.
     #[must_use]
-    pub fn start(key: ClusterKey) -> Configurator {
+    pub fn start(say: impl Fn(Place, &str) + Send + Sync + 'static) -> Configurator {
         let (running, seen) = watch::channel(Running::default());
-        let told = Arc::default();
-        let task = tokio::spawn(keep_configured(key, seen, Arc::clone(&told)));
+        let (telling, told) = watch::channel(AllTold::default());
+        let task = tokio::spawn(keep_configured(seen, telling, say));
         Configurator {
             running,
             told,
@@ -97,13 +109,20 @@ impl Configurator {
         });
     }
 
-    /// The directives that wait for a restart of the node in that pod.
+    /// The directives that wait for a restart of the node in that pod; none while it was not asked.
     #[must_use]
-    pub fn restart_for(&self, place: Place, uid: &PodUid) -> Vec<String> {
-        let told = lock(&self.told);
+    pub fn restart_for(&self, place: Place, uid: &PodUid) -> Option<Vec<String>> {
+        let told = self.told.borrow();
         let told = told.get(&place).filter(|told| told.uid == *uid);
         told.map(|told| told.at_start.iter().cloned().collect())
-            .unwrap_or_default()
+    }
+
+    /// Waits until every node that a pass saw last was told: without end, should one not answer.
+    pub async fn all_told(&self) {
+        let running = self.running.borrow().clone();
+        let mut told = self.told.clone();
+        // It fails when the task has ended, after which nobody is told anything.
+        let _ = told.wait_for(|told| running.is_told(told)).await;
     }
 }
 
@@ -114,21 +133,22 @@ impl Drop for Configurator {
 }
 
 async fn keep_configured(
-    key: ClusterKey,
     mut seen: watch::Receiver<Running>,
-    told: Arc<Mutex<BTreeMap<Place, Told>>>,
+    told: watch::Sender<AllTold>,
+    say: impl Fn(Place, &str) + Sync,
 ) {
     let links = Links::new(Arc::new(Notify::new()));
     loop {
         let running = seen.borrow_and_update().clone();
         links.set_password(running.password.as_deref());
         links.keep(|place| running.nodes.contains_key(&place));
-        lock(&told).retain(|place, _| running.nodes.contains_key(place));
+        told.send_modify(|told| told.retain(|place, _| running.nodes.contains_key(place)));
         let mut pause = SAME;
         for (place, node) in &running.nodes {
-            let before = lock(&told).get(place).cloned();
-            match tell(&key, &links, *place, node, &running.values, before).await {
-                Some(now) => drop(lock(&told).insert(*place, now)),
+            let before = told.borrow().get(place).cloned();
+            let say = |text: &str| say(*place, text);
+            match tell(&links, *place, node, &running.values, before, say).await {
+                Some(now) => told.send_modify(|told| drop(told.insert(*place, now))),
                 None => {
                     links.drop_link(*place);
                     pause = AGAIN;
@@ -144,12 +164,12 @@ async fn keep_configured(
 
 /// What the process of a node was told; none where it did not answer.
 async fn tell(
-    key: &ClusterKey,
     links: &Links,
     place: Place,
     node: &Node,
     values: &BTreeMap<String, String>,
     before: Option<Told>,
+    say: impl Fn(&str) + Sync,
 ) -> Option<Told> {
     let mut connection = links.get(place, &node.address).await.ok()?;
     let run_id = run_id(&mut connection).await?;
@@ -167,10 +187,10 @@ async fn tell(
         set.arg("SET").arg(name).arg(value);
         let answer = tokio::time::timeout(DEADLINE, set.query_async::<()>(&mut connection));
         match answer.await.ok()? {
-            Ok(()) => info!(cluster = %key, node = %place, "{name} is {value:?} now"),
+            Ok(()) => say(&format!("{name} is {value:?} now")),
             Err(error) if error.kind() == ErrorKind::Io => return None,
             Err(error) => {
-                info!(cluster = %key, node = %place, "{name} waits for a restart: {error}");
+                say(&format!("{name} waits for a restart: {}", reason(&error)));
                 at_start.insert(name.to_owned());
             }
         }
@@ -196,6 +216,15 @@ fn outdated<'a>(
         .collect()
 }
 
+/// The last part of `CONFIG SET failed (possibly related to argument 'x') - reason`.
+fn reason(error: &RedisError) -> String {
+    let said = error
+        .detail()
+        .map_or_else(|| error.to_string(), str::to_owned);
+    let last = said.rsplit(" - ").next().unwrap_or_default();
+    last.to_owned()
+}
+
 async fn run_id(connection: &mut MultiplexedConnection) -> Option<String> {
     let mut info = cmd("INFO");
     info.arg("server");
@@ -213,30 +242,5 @@ async fn ask<T: redis::FromRedisValue>(
     answer.await.ok()?.ok()
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        let owned = pairs
-            .iter()
-            .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()));
-        owned.collect()
-    }
-
-    #[test]
-    fn tells_what_differs_and_is_not_the_operators() {
-        let has = map(&[("maxmemory", "0"), ("port", "6379"), ("loglevel", "notice")]);
-        let values = map(&[
-            ("maxmemory", "1048576"),
-            ("port", "7000"),
-            ("loglevel", "notice"),
-            ("not-of-this-node", "1"),
-        ]);
-        assert_eq!(outdated(&has, &values), [("maxmemory", "1048576")]);
-    }
-}
+mod tests;
