@@ -51,6 +51,10 @@ pub trait Platform {
     /// steps that it speaks of are performed.
     fn remember(&self, memory: &Memory) -> impl Future<Output = Result<(), PlatformError>> + Send;
 
+    /// What selects the pods of the cluster by their labels, for the status; none where pods have
+    /// no labels.
+    fn selector(&self) -> Option<String>;
+
     /// Writes the status. Called only when it has changed.
     fn publish(
         &self,

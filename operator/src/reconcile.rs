@@ -11,7 +11,6 @@ use crate::links::Links;
 use crate::model::{Desired, Memory, Outcome, Plan, PlannedStep, Seen, StepOutcome};
 use crate::observe::{now, observe};
 use crate::planner::plan;
-use crate::platform::kubernetes::names::selector;
 use crate::platform::{Platform, PlatformError, Survey};
 use crate::report::report;
 
@@ -98,7 +97,7 @@ impl<P: Platform> Reconciler<P> {
         let outcome = self.act(cluster, &survey, &plan, progress).await;
         self.seen.learn(&outcome, now());
         let report = report(&desired, &observation, &plan, &outcome);
-        let status = report.status(self.status.as_ref(), Some(selector(&desired.name)), now());
+        let status = report.status(self.status.as_ref(), self.platform.selector(), now());
         // One late answer is no news; the next pass will tell.
         let was_ready = self.status.as_ref().is_some_and(is_ready);
         if !(report.is_passing && was_ready && !is_ready(&status)) {

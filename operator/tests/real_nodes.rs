@@ -121,6 +121,10 @@ impl Platform for Still {
         Ok(())
     }
 
+    fn selector(&self) -> Option<String> {
+        None
+    }
+
     async fn publish(&self, _: &RedisClusterStatus) -> Result<(), PlatformError> {
         Ok(())
     }

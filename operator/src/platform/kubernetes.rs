@@ -317,6 +317,10 @@ impl Platform for KubernetesPlatform {
         self.writer.apply(wanted).await
     }
 
+    fn selector(&self) -> Option<String> {
+        Some(self.names().selector())
+    }
+
     async fn publish(&self, status: &RedisClusterStatus) -> Result<(), PlatformError> {
         // With the UID, so that the status of one cluster never gets to its successor.
         let patch = json!({

@@ -261,6 +261,10 @@ impl Platform for LocalPlatform {
             .map_err(|error| PlatformError::Refused(format!("cannot write the memory: {error}")))
     }
 
+    fn selector(&self) -> Option<String> {
+        None
+    }
+
     async fn publish(&self, status: &RedisClusterStatus) -> Result<(), PlatformError> {
         let mut cluster = lock(&self.cluster);
         cluster.status = Some(status.clone());

@@ -144,6 +144,12 @@ impl<'a> Names<'a> {
         BTreeMap::from([(CLUSTER_LABEL.to_owned(), self.name.to_owned())])
     }
 
+    /// The same, as text.
+    #[must_use]
+    pub fn selector(&self) -> String {
+        format!("{CLUSTER_LABEL}={}", self.name)
+    }
+
     /// The labels that select the pods of a shard. A StatefulSet cannot change them any more.
     #[must_use]
     pub fn selects_shard(&self, shard: u32) -> BTreeMap<String, String> {
@@ -151,12 +157,6 @@ impl<'a> Names<'a> {
         labels.insert(SHARD_LABEL.to_owned(), shard.to_string());
         labels
     }
-}
-
-/// Selects the pods of a cluster by their labels, as text.
-#[must_use]
-pub fn selector(name: &str) -> String {
-    format!("{CLUSTER_LABEL}={name}")
 }
 
 #[cfg(test)]
@@ -199,7 +199,7 @@ mod tests {
         for (label, value) in names.selects_shard(3) {
             assert_eq!(names.shard_labels(3)[&label], value);
         }
-        assert_eq!(selector("tour"), "slotkeeper.dev/cluster=tour");
+        assert_eq!(names.selector(), "slotkeeper.dev/cluster=tour");
     }
 
     proptest! {
