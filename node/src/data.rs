@@ -18,6 +18,12 @@ pub use entry::Entry;
 pub use partition::Partition;
 pub use walk::{Saver, WalkState, WalkWait};
 
+/// How often a test does something, or less often: Miri takes a thousand times as long.
+#[cfg(test)]
+const fn rounds(often: u64, under_miri: u64) -> u64 {
+    if cfg!(miri) { under_miri } else { often }
+}
+
 /// A key with what is needed to find it: made by [`Partition::key`], once per request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key<'a> {

@@ -145,8 +145,10 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::data::rounds;
 
     #[test]
+    #[cfg_attr(miri, ignore = "computes, and touches no block")]
     fn sizes_round_up_by_little_and_classes_cover_the_small_ones() {
         let mut sizes = BTreeMap::new();
         for len in 1..70_000 {
@@ -182,9 +184,10 @@ mod tests {
                 .wrapping_add(1442695040888963407);
             (state >> 33) as usize % below
         };
-        for round in 0..60_000usize {
+        let rounds = rounds(60_000, 100) as usize;
+        for round in 0..rounds {
             // Grows in the first half, shrinks in the second.
-            if random(3) < if round < 30_000 { 2 } else { 1 } {
+            if random(3) < if round < rounds / 2 { 2 } else { 1 } {
                 let longest = [100, 100, 100, 2000, 20_000][random(5)];
                 let len = 1 + random(longest);
                 let block = heap.allocate(len);
