@@ -102,6 +102,18 @@ mod tests {
         waits.map(|wait| wait.as_micros() as u64)
     }
 
+    /// After 10 ms in which 50 clients came one by one, and are waited for.
+    fn loaded() -> Gather {
+        let mut gather = Gather::default();
+        let mut tallies = [Tally::default(); 50];
+        for turn in 1..=1000 {
+            gather.serve(&mut tallies[turn % 50]);
+            gather.end_turn(turn as u64 * 10);
+        }
+        assert!(gather.wait_us > 0, "{gather:?}");
+        gather
+    }
+
     fn each_of(clients: usize) -> Vec<usize> {
         (0..clients).collect()
     }
@@ -140,25 +152,13 @@ mod tests {
 
     #[test]
     fn the_end_of_a_load_ends_the_waits() {
-        let mut gather = Gather::default();
-        let mut tallies = vec![Tally::default(); 50];
-        for turn in 1..=1000 {
-            gather.serve(&mut tallies[turn % 50]);
-            gather.end_turn(turn as u64 * 10);
-        }
-        assert!(gather.wait_us > 0, "{gather:?}");
-        gather.serve(&mut tallies[0]);
+        let mut gather = loaded();
+        gather.serve(&mut Tally::default());
         assert_eq!(gather.end_turn(1_000_000), None);
     }
 
     #[test]
     fn a_turn_that_served_nobody_is_followed_by_the_next_at_once() {
-        let mut gather = Gather::default();
-        let mut tallies = vec![Tally::default(); 50];
-        for turn in 1..=1000 {
-            gather.serve(&mut tallies[turn % 50]);
-            gather.end_turn(turn as u64 * 10);
-        }
-        assert_eq!(gather.end_turn(10_010), None);
+        assert_eq!(loaded().end_turn(10_010), None);
     }
 }
