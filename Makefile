@@ -6,8 +6,10 @@ PROFILE ?= release
 PROGRAMS = $(or $(CARGO_TARGET_DIR),target)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 # Further arguments of `local up`, as in: make local UP="--base-port 7000"
 UP ?=
+# How long `make soak` plays.
+MINUTES ?= 10
 
-.PHONY: local test setup build image rig generate bench faults sim fmt lint
+.PHONY: local test setup build image rig generate bench faults soak fmt lint
 
 ## A RedisCluster manifest converges on this machine; Ctrl-C ends it.
 local: build
@@ -43,6 +45,10 @@ bench: build
 ## Every planted fault must be found by the simulator.
 faults:
 	scripts/faults all
+
+## The simulator on seeds that nobody has played; a finding prints the command that replays it.
+soak:
+	$(CARGO) run --profile soak --locked -p slotkeeper-sim --bin soak -- --minutes $(MINUTES)
 
 fmt:
 	$(CARGO) fmt --all

@@ -11,6 +11,7 @@ pub mod operated;
 pub mod operator;
 mod ops;
 pub mod rng;
+pub mod scenario;
 mod stage;
 pub mod synced;
 mod truth;

@@ -2,13 +2,14 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, ValueEnum};
-use slotkeeper_sim::{gossip, hard, operated, synced};
+use clap::Parser;
+use slotkeeper_sim::scenario::Scenario;
 
 #[derive(Debug, Parser)]
 #[command(about = "Whole clusters under virtual time and a seeded network")]
 struct Options {
-    /// What is played.
+    /// What is played: gossip, operated, hard or synced.
+    #[arg(value_parser = scenario)]
     scenario: Scenario,
     /// The seed.
     first: u64,
@@ -16,29 +17,18 @@ struct Options {
     last: Option<u64>,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Scenario {
-    /// Nodes alone: faults of processes and of the network.
-    Gossip,
-    /// With the operator, and clients that write.
-    Operated,
-    /// The same, with worse than one failure at a time.
-    Hard,
-    /// Full syncs of keys that change meanwhile.
-    Synced,
+fn scenario(name: &str) -> Result<Scenario, String> {
+    Scenario::named(name).ok_or_else(|| {
+        let names = Scenario::ALL.map(Scenario::name);
+        format!("one of: {}", names.join(", "))
+    })
 }
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let run = match options.scenario {
-        Scenario::Gossip => gossip::run,
-        Scenario::Operated => operated::run,
-        Scenario::Hard => hard::run,
-        Scenario::Synced => synced::run,
-    };
     let mut failed = 0;
     for seed in options.first..=options.last.unwrap_or(options.first) {
-        match run(seed) {
+        match options.scenario.run(seed) {
             Ok(summary) => println!(
                 "seed {seed}: {} events, {} faults",
                 summary.events, summary.faults

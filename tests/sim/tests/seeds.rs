@@ -2,20 +2,17 @@
 //! minute each, and fewer of what takes less. A failing one is replayed by the command line that it
 //! prints.
 
-use slotkeeper_sim::gossip::Summary;
-use slotkeeper_sim::{gossip, hard, operated, synced};
+use slotkeeper_sim::scenario::Scenario;
 
-fn run_all(scenario: &str, seeds: u64, run: impl Fn(u64) -> Result<Summary, String>) {
+fn run_all(scenario: Scenario, seeds: u64) {
     let (mut events, mut faults) = (0, 0);
     for seed in 1..=seeds {
-        match run(seed) {
+        match scenario.run(seed) {
             Ok(summary) => {
                 events += summary.events;
                 faults += summary.faults;
             }
-            Err(error) => panic!(
-                "seed {seed}: {error}\nreplay: cargo run -p slotkeeper-sim -- {scenario} {seed}"
-            ),
+            Err(error) => panic!("seed {seed}: {error}\nreplay: {}", scenario.replay(seed)),
         }
     }
     assert!(faults > 100, "only {faults} faults struck");
@@ -24,20 +21,20 @@ fn run_all(scenario: &str, seeds: u64, run: impl Fn(u64) -> Result<Summary, Stri
 
 #[test]
 fn nodes_alone_come_back_to_one_view() {
-    run_all("gossip", 200, gossip::run);
+    run_all(Scenario::Gossip, 200);
 }
 
 #[test]
 fn the_operator_forms_and_heals_and_keeps_promises() {
-    run_all("operated", 150, operated::run);
+    run_all(Scenario::Operated, 150);
 }
 
 #[test]
 fn replicas_hold_what_their_masters_hold() {
-    run_all("synced", 10, synced::run);
+    run_all(Scenario::Synced, 10);
 }
 
 #[test]
 fn the_operator_breaks_no_never_where_worse_strikes() {
-    run_all("hard", 50, hard::run);
+    run_all(Scenario::Hard, 50);
 }

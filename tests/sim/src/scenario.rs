@@ -1,0 +1,78 @@
+//! What can be played, by name.
+
+use crate::gossip::{self, Summary};
+use crate::{hard, operated, synced};
+
+/// A kind of run; the seed does the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scenario {
+    /// Nodes alone: faults of processes and of the network.
+    Gossip,
+    /// With the operator, and clients that write.
+    Operated,
+    /// The same, with worse than one failure at a time.
+    Hard,
+    /// Full syncs of keys that change meanwhile.
+    Synced,
+}
+
+impl Scenario {
+    /// All of them.
+    pub const ALL: [Scenario; 4] = [
+        Scenario::Gossip,
+        Scenario::Operated,
+        Scenario::Hard,
+        Scenario::Synced,
+    ];
+
+    /// The name on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Scenario::Gossip => "gossip",
+            Scenario::Operated => "operated",
+            Scenario::Hard => "hard",
+            Scenario::Synced => "synced",
+        }
+    }
+
+    /// The scenario of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Scenario> {
+        Scenario::ALL
+            .into_iter()
+            .find(|scenario| scenario.name() == name)
+    }
+
+    /// Plays one seed.
+    ///
+    /// # Errors
+    /// What was found, in words.
+    pub fn run(self, seed: u64) -> Result<Summary, String> {
+        match self {
+            Scenario::Gossip => gossip::run(seed),
+            Scenario::Operated => operated::run(seed),
+            Scenario::Hard => hard::run(seed),
+            Scenario::Synced => synced::run(seed),
+        }
+    }
+
+    /// The command that plays one seed again.
+    #[must_use]
+    pub fn replay(self, seed: u64) -> String {
+        format!("cargo run -p slotkeeper-sim -- {} {seed}", self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_scenario_is_found_by_its_name() {
+        for scenario in Scenario::ALL {
+            assert_eq!(Scenario::named(scenario.name()), Some(scenario));
+        }
+        assert_eq!(Scenario::named("soak"), None);
+    }
+}
