@@ -82,8 +82,12 @@ pub struct Config {
     pub min_replicas_to_write: u32,
     /// ... that were heard of within so many seconds.
     pub min_replicas_max_lag: u64,
-    /// Bytes of data above which writes are refused; 0 for no limit.
+    /// Bytes of memory above which what takes more of it is refused; 0 for no limit.
     pub maxmemory: u64,
+    /// What clients may take together before the largest are closed.
+    pub maxmemory_clients: ClientMemory,
+    /// What the requests of one client may take before they are executed, in bytes.
+    pub client_query_buffer_limit: usize,
     /// When a snapshot is made by itself.
     pub save: Vec<SavePoint>,
     /// Whether keys and values are packed in snapshots and full syncs.
@@ -174,6 +178,33 @@ impl Gate {
     }
 }
 
+/// `maxmemory-clients`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientMemory {
+    /// There is no limit.
+    Unlimited,
+    /// So many bytes.
+    Bytes(u64),
+    /// So many hundredths of `maxmemory`.
+    Percent(u8),
+}
+
+impl ClientMemory {
+    /// The limit in bytes; none without one, or if it is a part of a `maxmemory` that is none.
+    #[must_use]
+    pub fn limit(self, maxmemory: u64) -> Option<u64> {
+        match self {
+            ClientMemory::Unlimited => None,
+            ClientMemory::Bytes(bytes) => Some(bytes),
+            ClientMemory::Percent(_) if maxmemory == 0 => None,
+            ClientMemory::Percent(percent) => {
+                let part = u128::from(maxmemory) * u128::from(percent) / 100;
+                u64::try_from(part).ok()
+            }
+        }
+    }
+}
+
 /// The limits of unsent output for one kind of client; 0 is no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OutputLimit {
@@ -259,6 +290,8 @@ impl Default for Config {
             min_replicas_to_write: 0,
             min_replicas_max_lag: 10,
             maxmemory: 0,
+            maxmemory_clients: ClientMemory::Unlimited,
+            client_query_buffer_limit: 1 << 30,
             save: vec![point(3600, 1), point(300, 100), point(60, 10_000)],
             rdbcompression: true,
             dbfilename: "dump.rdb".to_owned(),

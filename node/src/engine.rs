@@ -17,6 +17,7 @@ mod follow;
 mod health;
 mod info;
 mod latency;
+mod memory;
 mod metrics;
 mod parking;
 mod requests;
@@ -38,7 +39,7 @@ use crate::cluster::Cluster;
 use crate::command::COMMAND_COUNT;
 use crate::config::Config;
 use crate::data::{Layout, Partition};
-use crate::io::{DiskEvent, Level, LinkId, LinkOp, Output, SessionId};
+use crate::io::{DiskEvent, Level, LinkId, LinkOp, Output, SessionId, Unsent};
 use crate::random::Random;
 use crate::resp::Batch;
 use crate::session::Session;
@@ -107,6 +108,7 @@ pub struct Engine {
     commit: commit::Commit,
     timers: timers::Timers,
     stats: stats::Stats,
+    memory: memory::Memory,
     slowlog: slowlog::SlowLog,
     latency: latency::Latency,
     known: admit::Known,
@@ -176,6 +178,7 @@ impl Engine {
             commit: commit::Commit::default(),
             timers: timers::Timers::new(now),
             stats: stats::Stats::new(COMMAND_COUNT),
+            memory: memory::Memory::default(),
             slowlog: slowlog::SlowLog::default(),
             latency: latency::Latency::default(),
             known: admit::Known::new(),
@@ -224,17 +227,22 @@ impl Engine {
         self.clients.close(session.id);
     }
 
-    /// How many bytes of a session's replies and pushes have not left yet; called when that has
-    /// changed, for sessions that get pushes or have a backlog.
-    pub fn on_sent(&mut self, session: SessionId, unsent: usize, now: Now) {
+    /// What of a session's replies and pushes has not left yet; called when that has changed, for
+    /// sessions that get pushes or have a backlog.
+    pub fn on_sent(&mut self, session: SessionId, unsent: Unsent, now: Now) {
         let limit = self.config.client_output_buffer_limit.normal;
-        if let Some(record) = self.clients.get_mut(session) {
-            record.unsent = unsent;
-            if record.is_beyond(limit, now.mono_ms()) {
-                self.drop_slow_client(session);
-            }
+        if let Some(record) = self.clients.sent(session, unsent)
+            && record.is_beyond(limit, now.mono_ms())
+        {
+            self.drop_slow_client(session);
         }
         self.replica_sent(session, unsent, now);
+    }
+
+    /// How much of a session's input is kept until it is executed, and how much memory holds it, in
+    /// bytes; called when that memory has changed.
+    pub fn on_received(&mut self, session: SessionId, unread: usize, allocated: usize) {
+        self.clients.received(session, unread, allocated);
     }
 
     /// How much waits to be sent on a link, and how much memory holds it, in bytes; called when

@@ -22,6 +22,38 @@ pub struct Peer {
     pub local: SocketAddr,
 }
 
+/// What waits to be sent on a client connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unsent {
+    /// How many bytes.
+    pub bytes: usize,
+    /// In how many pieces.
+    pub pieces: usize,
+    /// The memory of those pieces that are this connection's own.
+    pub own: usize,
+    /// The memory of those that others may share.
+    pub shared: usize,
+}
+
+impl Unsent {
+    /// So many bytes, in one piece of their length.
+    #[must_use]
+    pub fn of(bytes: usize) -> Unsent {
+        Unsent {
+            bytes,
+            pieces: usize::from(bytes > 0),
+            own: bytes,
+            shared: 0,
+        }
+    }
+
+    /// The memory that holds them.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.own + self.shared
+    }
+}
+
 /// What [`Engine::on_bytes`](crate::engine::Engine::on_bytes) did with the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {

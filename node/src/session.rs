@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::io::{Peer, SessionId};
-use crate::resp::Decoder;
+use crate::resp::{Decoder, KeptRequests};
 
 /// A client connection's state.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub struct Session {
     /// MULTI's queue, while one is open.
     pub multi: Option<Transaction>,
     /// What WATCH saw.
-    pub watched: Vec<Watched>,
+    pub watched: WatchList,
     /// The stream offset after the last write of this session, which WAIT waits for.
     pub last_write_offset: u64,
     /// What is known of a long request that has not arrived in full.
@@ -74,7 +74,7 @@ pub enum ReplyMode {
 #[derive(Debug, Default)]
 pub struct Transaction {
     /// The commands with their arguments.
-    pub queue: Vec<Vec<Vec<u8>>>,
+    pub queue: KeptRequests,
     /// A command was refused at queueing: EXEC aborts.
     pub failed: bool,
 }
@@ -92,7 +92,53 @@ pub struct Watched {
     pub was_expired: bool,
 }
 
+/// The keys that a session watches, and the memory that they take.
+#[derive(Debug, Default)]
+pub struct WatchList {
+    keys: Vec<Watched>,
+    memory: usize,
+}
+
+impl WatchList {
+    /// Adds one.
+    pub fn push(&mut self, watched: Watched) {
+        // The keyspace knows it by name, too.
+        self.memory += 2 * (size_of::<Watched>() + watched.key.len());
+        self.keys.push(watched);
+    }
+
+    /// All of them; afterwards there are none.
+    pub fn take(&mut self) -> Vec<Watched> {
+        self.memory = 0;
+        std::mem::take(&mut self.keys)
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> std::slice::Iter<'_, Watched> {
+        self.keys.iter()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+}
+
 impl Session {
+    /// What MULTI and WATCH keep, in bytes.
+    #[must_use]
+    pub fn transaction_memory(&self) -> usize {
+        let queue = |multi: &Transaction| multi.queue.memory();
+        self.multi.as_ref().map_or(0, queue) + self.watched.memory
+    }
+
     /// A new connection.
     #[must_use]
     pub fn new(id: SessionId, peer: Peer, authenticated: bool) -> Session {
@@ -113,7 +159,7 @@ impl Session {
             no_touch: false,
             reply_mode: ReplyMode::On,
             multi: None,
-            watched: Vec::new(),
+            watched: WatchList::default(),
             last_write_offset: 0,
             decoder: Decoder::new(),
         }

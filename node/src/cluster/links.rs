@@ -60,6 +60,12 @@ impl Links {
         self.by_id.get_mut(&id)
     }
 
+    /// The memory that they take, in bytes.
+    pub fn memory(&self) -> usize {
+        let memory = |link: &Link| size_of::<Link>() + link.allocated + link.input.capacity();
+        self.by_id.values().map(memory).sum()
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = (LinkId, &Link)> {
         self.by_id.iter().map(|(&id, link)| (id, link))
     }

@@ -77,7 +77,6 @@ const ALLOCATOR: &str = "memory is never defragmented in the background";
 const PUBSUB: &str = "there is no publish and subscribe yet";
 const SYSTEM: &str = "the supervisor of the process decides this";
 const TIMING: &str = "the pace of background work is not configurable";
-const LIMITS: &str = "this limit is not configurable yet";
 const CLUSTER: &str = "the cluster does only this yet";
 const REPLICATION: &str = "replication does only this yet";
 const OBSERVING: &str = "there are no per-command percentiles yet";
@@ -112,7 +111,6 @@ pub(super) static FIXED: &[Fixed] = &[
     of("bgsave_cpulist", &[""], NO_FORK).or("bgsave-cpulist"),
     of("bio_cpulist", &[""], SYSTEM).or("bio-cpulist"),
     of("busy-reply-threshold", &["5000"], SCRIPTS).or("lua-time-limit"),
-    of("client-query-buffer-limit", &["1gb"], LIMITS),
     of("cluster-allow-pubsubshard-when-down", &["yes"], PUBSUB),
     of("cluster-allow-replica-migration", &["no"], CLUSTER),
     of("cluster-announce-human-name", &[""], CLUSTER),
@@ -166,7 +164,6 @@ pub(super) static FIXED: &[Fixed] = &[
     of("list-max-listpack-size", &["-2"], TYPES).or("list-max-ziplist-size"),
     of("loadmodule", &[], "there are no modules"),
     of("locale-collate", &[""], TYPES),
-    of("maxmemory-clients", &["0"], EVICTION),
     of("maxmemory-eviction-tenacity", &["10"], EVICTION),
     of("maxmemory-policy", &["noeviction"], EVICTION),
     of("maxmemory-samples", &["5"], EVICTION),

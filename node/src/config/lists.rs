@@ -2,7 +2,7 @@
 
 use super::directive::Kind;
 use super::value::{self, Invalid};
-use super::{Config, OutputLimit, SavePoint};
+use super::{ClientMemory, Config, OutputLimit, SavePoint};
 
 /// `save 3600 1 300 100`, `save ""`. The points add up; [`super::load`] and CONFIG SET clear them
 /// first where the new ones replace the old.
@@ -47,12 +47,26 @@ fn set_save(config: &mut Config, words: &[Vec<u8>]) -> Result<(), Invalid> {
 /// `proto-max-bulk-len 512mb`. A whole request has to fit into client-query-buffer-limit, so more
 /// than that would promise too much.
 pub(super) const BULK_LENGTH: Kind = Kind::Own {
-    set: set_bulk_length,
+    set: |config, words| {
+        config.proto_max_bulk_len = request_length(words)?;
+        Ok(())
+    },
     show: |config| config.proto_max_bulk_len.to_string(),
     lines: |config| vec![value::with_unit(config.proto_max_bulk_len as u64)],
 };
 
-fn set_bulk_length(config: &mut Config, words: &[Vec<u8>]) -> Result<(), Invalid> {
+/// `client-query-buffer-limit 1gb`.
+pub(super) const QUERY_LIMIT: Kind = Kind::Own {
+    set: |config, words| {
+        config.client_query_buffer_limit = request_length(words)?;
+        Ok(())
+    },
+    show: |config| config.client_query_buffer_limit.to_string(),
+    lines: |config| vec![value::with_unit(config.client_query_buffer_limit as u64)],
+};
+
+/// Bytes of a request: from 1 MB, as in Redis, to what can be read.
+fn request_length(words: &[Vec<u8>]) -> Result<usize, Invalid> {
     const MIN: u64 = 1 << 20;
     const MAX: u64 = 1 << 30;
     let [word] = words else {
@@ -63,7 +77,41 @@ fn set_bulk_length(config: &mut Config, words: &[Vec<u8>]) -> Result<(), Invalid
         let text = format!("argument must be between {MIN} and {MAX} inclusive");
         return Err(Invalid(text));
     }
-    config.proto_max_bulk_len = bytes as usize;
+    Ok(bytes as usize)
+}
+
+/// `maxmemory-clients 1gb`, or `5%` of `maxmemory`; 0 for no limit.
+pub(super) const CLIENT_MEMORY: Kind = Kind::Own {
+    set: set_client_memory,
+    show: |config| match config.maxmemory_clients {
+        ClientMemory::Unlimited => "0".to_owned(),
+        ClientMemory::Bytes(bytes) => bytes.to_string(),
+        ClientMemory::Percent(percent) => format!("{percent}%"),
+    },
+    lines: |config| {
+        vec![match config.maxmemory_clients {
+            ClientMemory::Unlimited => "0".to_owned(),
+            ClientMemory::Bytes(bytes) => value::with_unit(bytes),
+            ClientMemory::Percent(percent) => format!("{percent}%"),
+        }]
+    },
+};
+
+fn set_client_memory(config: &mut Config, words: &[Vec<u8>]) -> Result<(), Invalid> {
+    let [word] = words else {
+        return Err(value::wrong_count());
+    };
+    let refuse = |_| Invalid("argument must be a memory or percent value".to_owned());
+    config.maxmemory_clients = match word.strip_suffix(b"%") {
+        Some(number) => match value::number(number, 0, 100).map_err(refuse)? {
+            0 => ClientMemory::Unlimited,
+            percent => ClientMemory::Percent(percent as u8),
+        },
+        None => match value::memory(word).map_err(refuse)? {
+            0 => ClientMemory::Unlimited,
+            bytes => ClientMemory::Bytes(bytes),
+        },
+    };
     Ok(())
 }
 

@@ -111,6 +111,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     of("bind", Always, words!(bind)),
     of("bind-source-addr", AtStart, lists::SOURCE_ADDRESS),
     of("client-output-buffer-limit", Always, lists::OUTPUT_LIMITS),
+    of("client-query-buffer-limit", Always, lists::QUERY_LIMIT),
     of(
         "cluster-allow-reads-when-down",
         Always,
@@ -209,6 +210,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         number!(maxclients: usize, 1, u32::MAX as i64),
     ),
     of("maxmemory", Always, memory!(maxmemory: u64, 0)),
+    of("maxmemory-clients", Always, lists::CLIENT_MEMORY),
     of(
         "min-replicas-max-lag",
         Always,

@@ -88,7 +88,8 @@ fn every_directive_sets_its_own_field_and_no_other() {
                 "save" => "1 2 3 4".to_owned(),
                 "bind-source-addr" => "127.0.0.9".to_owned(),
                 "client-output-buffer-limit" => "normal 1 2 3 replica 4kb 5mb 6".to_owned(),
-                "proto-max-bulk-len" => "5mb".to_owned(),
+                "client-query-buffer-limit" | "proto-max-bulk-len" => "5mb".to_owned(),
+                "maxmemory-clients" => "7%".to_owned(),
                 other => panic!("no value for {other}"),
             },
         };
@@ -170,6 +171,29 @@ fn arguments_take_values_up_to_the_next_option() {
             changes: 1
         }]
     );
+}
+
+#[test]
+fn the_memory_of_clients_is_bytes_or_a_part_of_maxmemory() {
+    let limit = |text: &str| {
+        let config = config(&format!("maxmemory 1gb\nmaxmemory-clients {text}"));
+        config.maxmemory_clients.limit(config.maxmemory)
+    };
+    assert_eq!(limit("0"), None);
+    assert_eq!(limit("0%"), None);
+    assert_eq!(limit("3mb"), Some(3 << 20));
+    assert_eq!(limit("50%"), Some(1 << 29));
+    assert_eq!(
+        config("maxmemory-clients 5%").maxmemory_clients.limit(0),
+        None
+    );
+    for wrong in ["101%", "-1", "x", "5%%"] {
+        let error = Config::from_text(&format!("maxmemory-clients {wrong}")).unwrap_err();
+        assert!(
+            error.to_string().contains("memory or percent value"),
+            "{error}"
+        );
+    }
 }
 
 #[test]

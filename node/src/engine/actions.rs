@@ -121,13 +121,13 @@ impl Engine {
     ) -> Acted {
         match request {
             ClientRequest::List { kind, ids } => {
-                self.clients.note(session, self.last_command, 0, now);
+                self.note_session(session, 0, now);
                 self.note_master();
                 let text = self.clients.list(kind, ids.as_deref(), now);
                 reply.verbatim(&text);
             }
             ClientRequest::Info => {
-                self.clients.note(session, self.last_command, 0, now);
+                self.note_session(session, 0, now);
                 reply.verbatim(&self.clients.line(session.id, now));
             }
             ClientRequest::Kill(filter) => {
@@ -151,8 +151,9 @@ impl Engine {
     }
 
     fn note_master(&mut self) {
-        let upstream = self.replication.following.upstream();
-        self.clients.note_master(upstream, &self.master_session);
+        let following = &self.replication.following;
+        let (upstream, held) = (following.upstream(), following.memory());
+        (self.clients).note_master(upstream, &self.master_session, held);
     }
 
     fn kill(&mut self, filter: &KillFilter, own: SessionId, now: Now, reply: &mut Reply) -> Acted {

@@ -89,8 +89,8 @@ impl Traits {
     #[cold]
     fn of_queue(session: &Session, exec: Flags) -> Traits {
         let mut all = Traits::of(exec);
-        for argv in session.multi.iter().flat_map(|multi| &multi.queue) {
-            if let Ok(command) = resolve(&Args::kept(argv)) {
+        for args in session.multi.iter().flat_map(|multi| multi.queue.iter()) {
+            if let Ok(command) = resolve(&args) {
                 let one = Traits::of(command.flags());
                 all.write |= one.write;
                 all.deny_oom |= one.deny_oom;
@@ -125,16 +125,18 @@ impl Engine {
             ));
         }
         self.route(session, command, args)?;
+        let queues = session.multi.is_some() && !self.known.is_immediate(command.id);
         let traits = if command.id == self.known.exec {
             Traits::of_queue(session, flags)
         } else {
             Traits::of(flags)
         };
+        // A queue takes memory whatever is in it.
+        if traits.deny_oom || queues {
+            self.admit_memory()?;
+        }
         if traits.write || command.id == self.known.ping {
             self.admit_write(command, traits, now)?;
-        }
-        if traits.deny_oom {
-            self.admit_memory()?;
         }
         if self.is_replica && traits.deny_stale {
             self.admit_stale()?;
@@ -155,7 +157,7 @@ impl Engine {
                 return Ok(Admission::Park(Parked::Walk(wait)));
             }
         }
-        if session.multi.is_some() && !self.known.is_immediate(command.id) {
+        if queues {
             return Ok(Admission::Queue);
         }
         Ok(Admission::Run)
@@ -199,7 +201,7 @@ impl Engine {
 
     fn admit_memory(&self) -> Result<(), Refused> {
         let limit = self.config.maxmemory;
-        if limit > 0 && !self.is_replica && self.memory_used() as u64 > limit {
+        if limit > 0 && !self.is_replica && self.memory_counted() as u64 > limit {
             return Err(Refused::new(
                 "OOM command not allowed when used memory > 'maxmemory'.",
             ));
@@ -234,11 +236,8 @@ impl Engine {
         if command.id != self.known.exec {
             return wait(command, args);
         }
-        let mut queued = session.multi.iter().flat_map(|multi| &multi.queue);
-        queued.find_map(|argv| {
-            let args = Args::kept(argv);
-            wait(resolve(&args).ok()?, &args)
-        })
+        let mut queued = session.multi.iter().flat_map(|multi| multi.queue.iter());
+        queued.find_map(|args| wait(resolve(&args).ok()?, &args))
     }
 }
 

@@ -1,15 +1,20 @@
-//! The register of client connections: what CLIENT LIST shows of sessions that it does not hold.
+//! The register of client connections: what CLIENT LIST shows of sessions that it does not hold,
+//! and what memory they take.
 
-use std::collections::BTreeMap;
-use std::fmt::Write;
-use std::net::SocketAddr;
+mod record;
 
+use std::collections::{BTreeMap, BinaryHeap};
+
+pub(super) use self::record::Record;
 use crate::config::OutputLimit;
-use crate::io::{LinkId, SessionId};
+use crate::io::{LinkId, SessionId, Unsent};
 use crate::replication::upstream::Upstream;
 use crate::request::{ClientKind, KillFilter};
 use crate::session::{Session, SessionRole};
 use crate::time::Now;
+
+/// How many characters of a client's line the log gets.
+const SHORT_LINE: usize = 512;
 
 /// All client connections, by id.
 #[derive(Debug, Default)]
@@ -18,8 +23,19 @@ pub(super) struct Clients {
     last_id: u64,
     /// How many of them are marked as killed.
     killed: usize,
+    /// What they take, in bytes: a sum that follows each change of a record.
+    memory: Memory,
     /// The link to our master, which is listed as a client and is none otherwise.
     master: Option<Master>,
+}
+
+/// The memory of clients, in bytes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Memory {
+    /// Of those that may be closed to save memory.
+    ordinary: usize,
+    /// Of replicas, without what waits for them.
+    replicas: usize,
 }
 
 /// The link to our master, as CLIENT LIST shows it.
@@ -30,38 +46,27 @@ struct Master {
     record: Record,
 }
 
-/// What is known of a session while its connection holds it.
-#[derive(Debug)]
-pub(super) struct Record {
-    pub(super) remote: SocketAddr,
-    pub(super) local: SocketAddr,
-    pub(super) role: SessionRole,
-    /// Monotonic milliseconds.
-    created: u64,
-    /// When it last sent something, in monotonic milliseconds.
-    pub(super) active: u64,
-    /// The last command's full name, `client|list`.
-    command: &'static str,
-    /// Copies of the session's own fields, as of its last batch.
-    name: Vec<u8>,
-    lib_name: Vec<u8>,
-    lib_ver: Vec<u8>,
-    db: usize,
-    resp3: bool,
-    readonly: bool,
-    no_evict: bool,
-    no_touch: bool,
-    queued: Option<usize>,
-    watching: bool,
-    /// Unread bytes of the input after its last batch.
-    unread: usize,
-    /// Unsent bytes of replies and pushes, as the shell reported them.
-    pub(super) unsent: usize,
-    over_soft_since: Option<u64>,
-    /// Waits for something, see the parking.
-    pub(super) parked: bool,
-    /// CLIENT KILL has named it; the shell is about to close it.
-    pub(super) killed: bool,
+impl Memory {
+    fn of(&mut self, role: SessionRole) -> &mut usize {
+        match role {
+            SessionRole::Replica => &mut self.replicas,
+            SessionRole::Normal | SessionRole::Master => &mut self.ordinary,
+        }
+    }
+
+    /// Takes up that a record, which had that role until now, may take another amount of memory.
+    /// Whether it does.
+    #[inline]
+    fn recount(&mut self, record: &mut Record, role: SessionRole) -> bool {
+        let memory = record.memory();
+        if memory == record.counted && role == record.role {
+            return false;
+        }
+        *self.of(role) -= record.counted;
+        *self.of(record.role) += memory;
+        record.counted = memory;
+        true
+    }
 }
 
 impl Clients {
@@ -71,18 +76,46 @@ impl Clients {
         let session = make(SessionId(self.last_id));
         let mut record = Record::new(&session, now);
         record.copy(&session);
+        let role = record.role;
+        self.memory.recount(&mut record, role);
         self.records.insert(session.id, record);
         session
     }
 
     pub(super) fn close(&mut self, session: SessionId) {
-        if self
-            .records
-            .remove(&session)
-            .is_some_and(|record| record.killed)
+        let Some(record) = self.records.remove(&session) else {
+            return;
+        };
+        self.killed -= usize::from(record.killed);
+        *self.memory.of(record.role) -= record.counted;
+    }
+
+    /// What all of them take, in bytes, but for what waits for replicas.
+    pub(super) fn memory(&self) -> usize {
+        self.memory.ordinary + self.memory.replicas
+    }
+
+    /// What ordinary clients take, in bytes.
+    pub(super) fn ordinary_memory(&self) -> usize {
+        self.memory.ordinary
+    }
+
+    /// Ordinary clients that do not mind to be closed (CLIENT NO-EVICT), the largest first: as many
+    /// as take so much.
+    pub(super) fn largest(&self, memory: usize) -> Vec<SessionId> {
+        let evictable = |(id, record): (&SessionId, &Record)| {
+            let is = record.role == SessionRole::Normal && !record.no_evict && !record.killed;
+            is.then_some((record.counted, *id))
+        };
+        let mut all: BinaryHeap<_> = self.records.iter().filter_map(evictable).collect();
+        let (mut largest, mut found) = (Vec::new(), 0);
+        while found < memory
+            && let Some((size, id)) = all.pop()
         {
-            self.killed -= 1;
+            found += size;
+            largest.push(id);
         }
+        largest
     }
 
     /// Whether any session is marked as killed and has not been closed yet.
@@ -106,6 +139,24 @@ impl Clients {
         self.records.get_mut(&session)
     }
 
+    /// The shell holds so many bytes of a session's input, in so much memory.
+    pub(super) fn received(&mut self, session: SessionId, unread: usize, memory: usize) {
+        if let Some(record) = self.records.get_mut(&session) {
+            (record.unread, record.input) = (unread, memory);
+            let role = record.role;
+            self.memory.recount(record, role);
+        }
+    }
+
+    /// The shell has so much left to send to a session.
+    pub(super) fn sent(&mut self, session: SessionId, unsent: Unsent) -> Option<&mut Record> {
+        let record = self.records.get_mut(&session)?;
+        record.unsent = unsent;
+        let role = record.role;
+        self.memory.recount(record, role);
+        Some(record)
+    }
+
     /// Ordinary clients that take too little of what they are sent.
     pub(super) fn beyond(&mut self, limit: OutputLimit, now_ms: u64) -> Vec<SessionId> {
         let beyond = |(id, record): (&SessionId, &mut Record)| {
@@ -119,23 +170,26 @@ impl Clients {
     }
 
     /// Notes what a session looks like after a batch (or in the middle of one, when it asks for
-    /// the list itself).
+    /// the list itself). Whether what it keeps has changed, and is beyond `limit` now.
     pub(super) fn note(
         &mut self,
         session: &Session,
         command: Option<&'static str>,
         unread: usize,
+        limit: usize,
         now: Now,
-    ) {
+    ) -> bool {
         let Some(record) = self.records.get_mut(&session.id) else {
-            return;
+            return false;
         };
         record.active = now.mono_ms();
         record.unread = unread;
         if let Some(command) = command {
             record.command = command;
         }
+        let role = record.role;
         record.copy(session);
+        self.memory.recount(record, role) && record.query() > limit
     }
 
     /// Marks a session as about to be closed; false when there is no such session.
@@ -144,6 +198,9 @@ impl Clients {
             Some(record) if !record.killed => {
                 record.killed = true;
                 self.killed += 1;
+                // What it takes is as good as gone.
+                let role = record.role;
+                self.memory.recount(record, role);
                 true
             }
             _ => false,
@@ -151,8 +208,13 @@ impl Clients {
     }
 
     /// Takes up how the link to our master is, if there is one in sync: `session` is the one that
-    /// its stream is executed in.
-    pub(super) fn note_master(&mut self, upstream: Option<&Upstream>, session: &Session) {
+    /// its stream is executed in, and `held` the memory that holds what is not executed yet.
+    pub(super) fn note_master(
+        &mut self,
+        upstream: Option<&Upstream>,
+        session: &Session,
+        held: usize,
+    ) {
         let known = self.master.take();
         let connection = upstream.and_then(|up| Some((up, up.connection()?)));
         let Some((upstream, (link, local, since))) = connection else {
@@ -171,6 +233,7 @@ impl Clients {
         record.local = local;
         record.created = since;
         record.active = upstream.heard_at();
+        record.input = held;
         self.master = Some(Master { link, id, record });
     }
 
@@ -207,6 +270,12 @@ impl Clients {
         text
     }
 
+    /// The line of a session for the log: what a client says of itself may be long.
+    pub(super) fn short_line(&self, session: SessionId, now: Now) -> String {
+        let line = self.line(session, now);
+        line.trim_end().chars().take(SHORT_LINE).collect()
+    }
+
     /// CLIENT INFO's text.
     pub(super) fn line(&self, session: SessionId, now: Now) -> String {
         let mut text = String::new();
@@ -228,139 +297,10 @@ impl Clients {
     }
 }
 
-impl Record {
-    fn new(session: &Session, now: Now) -> Record {
-        Record {
-            remote: session.remote,
-            local: session.local,
-            role: session.role,
-            created: now.mono_ms(),
-            active: now.mono_ms(),
-            command: "NULL",
-            name: Vec::new(),
-            lib_name: Vec::new(),
-            lib_ver: Vec::new(),
-            db: 0,
-            resp3: false,
-            readonly: false,
-            no_evict: false,
-            no_touch: false,
-            queued: None,
-            watching: false,
-            unread: 0,
-            unsent: 0,
-            over_soft_since: None,
-            parked: false,
-            killed: false,
-        }
-    }
-
-    /// Whether it takes too little of what it is sent, for an ordinary client.
-    pub(super) fn is_beyond(&mut self, limit: OutputLimit, now_ms: u64) -> bool {
-        self.role == SessionRole::Normal
-            && !self.killed
-            && limit.is_passed(self.unsent as u64, &mut self.over_soft_since, now_ms)
-    }
-
-    fn copy(&mut self, session: &Session) {
-        let copy = |to: &mut Vec<u8>, from: &Vec<u8>| {
-            if to != from {
-                to.clone_from(from);
-            }
-        };
-        copy(&mut self.name, &session.name);
-        copy(&mut self.lib_name, &session.lib_name);
-        copy(&mut self.lib_ver, &session.lib_ver);
-        self.role = session.role;
-        self.db = session.db;
-        self.resp3 = session.resp3;
-        self.readonly = session.readonly;
-        self.no_evict = session.no_evict;
-        self.no_touch = session.no_touch;
-        self.queued = session.multi.as_ref().map(|multi| multi.queue.len());
-        self.watching = !session.watched.is_empty();
-    }
-
-    fn is(&self, kind: ClientKind) -> bool {
-        match kind {
-            ClientKind::Normal => self.role == SessionRole::Normal,
-            ClientKind::Replica => self.role == SessionRole::Replica,
-            ClientKind::Master => self.role == SessionRole::Master,
-            ClientKind::PubSub => false,
-        }
-    }
-
-    fn matches(&self, id: SessionId, filter: &KillFilter) -> bool {
-        filter.id.is_none_or(|wanted| wanted == id)
-            && filter.kind.is_none_or(|kind| self.is(kind))
-            && (filter.user.as_deref()).is_none_or(|user| user == self.user().as_bytes())
-            && (filter.addr.as_ref()).is_none_or(|addr| *addr == self.remote.to_string())
-            && (filter.local_addr.as_ref()).is_none_or(|addr| *addr == self.local.to_string())
-    }
-
-    /// What our master says is nobody's.
-    fn user(&self) -> &'static str {
-        match self.role {
-            SessionRole::Master => "(superuser)",
-            _ => "default",
-        }
-    }
-
-    fn flags(&self) -> String {
-        let marks = [
-            (self.role == SessionRole::Replica, 'S'),
-            (self.role == SessionRole::Master, 'M'),
-            (self.queued.is_some(), 'x'),
-            (self.parked, 'b'),
-            (self.killed, 'A'),
-            (self.readonly, 'r'),
-            (self.no_evict, 'e'),
-            (self.no_touch, 'T'),
-        ];
-        let flags: String = (marks.into_iter())
-            .filter_map(|(set, mark)| set.then_some(mark))
-            .collect();
-        if flags.is_empty() {
-            "N".to_owned()
-        } else {
-            flags
-        }
-    }
-
-    fn write_line(&self, id: SessionId, now: Now, out: &mut String) {
-        let seconds_since = |then: u64| now.mono_ms().saturating_sub(then) / 1000;
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        writeln!(
-            out,
-            "id={} addr={} laddr={} fd=-1 name={} age={} idle={} flags={} db={} sub=0 psub=0 \
-             ssub=0 multi={} qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={} oll=0 \
-             omem={} tot-mem={} events=r cmd={} user={} redir=-1 resp={} lib-name={} \
-             lib-ver={}",
-            id.0,
-            self.remote,
-            self.local,
-            text(&self.name),
-            seconds_since(self.created),
-            seconds_since(self.active),
-            self.flags(),
-            self.db,
-            self.queued.map_or(-1, usize::cast_signed),
-            self.unread,
-            self.unsent,
-            self.unsent,
-            self.unread + self.unsent + size_of::<Record>() + size_of::<Session>(),
-            self.command,
-            self.user(),
-            if self.resp3 { 3 } else { 2 },
-            text(&self.lib_name),
-            text(&self.lib_ver),
-        )
-        .expect("a string takes all text");
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
     use crate::io::Peer;
 
@@ -382,7 +322,7 @@ mod tests {
             mono_us: 5_500_000,
             unix_us: 0,
         };
-        clients.note(&session, Some("client|list"), 7, later);
+        clients.note(&session, Some("client|list"), 7, usize::MAX, later);
         let line = clients.line(session.id, later);
         assert!(line.starts_with(
             "id=1 addr=127.0.0.1:1000 laddr=127.0.0.1:6379 fd=-1 name=worker age=5 idle=0 \

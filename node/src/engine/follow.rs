@@ -14,6 +14,9 @@ use crate::replication::ReplId;
 use crate::replication::upstream::{Settings, Step, Upstream, UpstreamEvent};
 use crate::time::Now;
 
+/// The memory for an unfinished command is given back if it took more than this, in bytes.
+const UNFINISHED_KEPT: usize = 64 * 1024;
+
 /// What the cluster, health and admission ask of the link to our master.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct MasterLink {
@@ -63,6 +66,11 @@ impl Following {
     /// The link to our master; none for a master.
     pub(super) fn upstream(&self) -> Option<&Upstream> {
         self.upstream.as_ref()
+    }
+
+    /// What is kept of the stream until it can be executed, in bytes.
+    pub(super) fn memory(&self) -> usize {
+        self.unfinished.capacity()
     }
 
     pub(super) fn data_set(&self) -> DataSet {
@@ -364,6 +372,9 @@ impl Engine {
         self.replication.stream.relay(&input[..consumed]);
         if held {
             unfinished.drain(..consumed);
+            if unfinished.is_empty() && unfinished.capacity() > UNFINISHED_KEPT {
+                unfinished = Vec::new();
+            }
         } else {
             unfinished.extend_from_slice(&bytes[consumed..]);
         }

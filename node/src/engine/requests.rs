@@ -16,8 +16,8 @@ const TURN_INPUT: usize = 64 * 1024;
 /// ... or of replies.
 const TURN_REPLY: usize = 1024 * 1024;
 
-/// The longest request (`client-query-buffer-limit`).
-pub(super) const REQUEST_MAX: usize = 1024 * 1024 * 1024;
+/// The longest request of a client that has not authenticated, in bytes (as in Redis).
+const UNAUTHENTICATED_MAX: usize = 1024 * 1024;
 
 /// How the execution of a batch goes on after a request.
 enum Next {
@@ -56,9 +56,24 @@ impl Engine {
             self.replication.replicas.heard(session.id, now.mono_ms());
         }
         let unread = input.len() - progress.consumed;
-        let command = self.last_command.take();
-        self.clients.note(session, command, unread, now);
+        let greedy = self.note_session(session, unread, now);
+        self.last_command = None;
+        if greedy && progress.state != SessionState::Close {
+            self.drop_greedy_client(session.id, now);
+            return Progress {
+                state: SessionState::Close,
+                ..progress
+            };
+        }
         progress
+    }
+
+    /// Takes up what a session looks like. Whether what it keeps has grown beyond
+    /// client-query-buffer-limit.
+    #[inline]
+    pub(super) fn note_session(&mut self, session: &Session, unread: usize, now: Now) -> bool {
+        let limit = self.config.client_query_buffer_limit;
+        (self.clients).note(session, self.last_command, unread, limit, now)
     }
 
     /// A session that waits executes nothing; one whose wait is over gets its reply first.
@@ -107,7 +122,7 @@ impl Engine {
             let rest = &input[consumed..];
             let limits = Limits {
                 bulk_max: self.config.proto_max_bulk_len,
-                request_max: REQUEST_MAX,
+                request_max: self.request_max(session),
                 authenticated: session.authenticated,
             };
             session.decoder.decode(rest, &limits, batch);
@@ -120,7 +135,7 @@ impl Engine {
                 if session.authenticated && !limits.authenticated {
                     continue;
                 }
-                return self.protocol_error(session, error, consumed, reply);
+                return self.protocol_error(session, error, consumed, now, reply);
             }
             if batch.len() < BATCH_MAX || consumed == input.len() {
                 let state = SessionState::NeedInput;
@@ -130,6 +145,16 @@ impl Engine {
                 let state = SessionState::MoreToDo;
                 return Progress { consumed, state };
             }
+        }
+    }
+
+    /// How long a request of this session may be before it is complete, in bytes.
+    fn request_max(&self, session: &Session) -> usize {
+        let limit = self.config.client_query_buffer_limit;
+        if session.authenticated {
+            limit
+        } else {
+            limit.min(UNAUTHENTICATED_MAX)
         }
     }
 
@@ -228,10 +253,8 @@ impl Engine {
                 Acted::Waiting => Next::Wait,
                 Acted::Close => Next::Close,
             },
-            Ok(Admission::Queue) => {
-                Engine::queue(session, args, reply);
-                Next::Go
-            }
+            Ok(Admission::Queue) if Engine::queue(session, args, reply) => Next::Go,
+            Ok(Admission::Queue) => Next::Close,
             Ok(Admission::Park(why)) => {
                 self.park(session.id, why);
                 Next::Park
@@ -374,13 +397,16 @@ impl Engine {
         session: &Session,
         error: ProtocolError,
         consumed: usize,
+        now: Now,
         reply: &mut Reply,
     ) -> Progress {
-        self.log(
-            Level::Verbose,
-            format!("{error} from {} (id {})", session.remote, session.id.0),
-        );
-        if error != ProtocolError::RequestTooBig {
+        if error == ProtocolError::RequestTooBig {
+            self.drop_greedy_client(session.id, now);
+        } else {
+            self.log(
+                Level::Verbose,
+                format!("{error} from {} (id {})", session.remote, session.id.0),
+            );
             let text = format!("ERR {error}");
             self.stats.count_error(text.as_bytes());
             reply.error(&text);

@@ -65,8 +65,7 @@ impl Engine {
             return Ok(());
         };
         let mut wanted: Option<Wanted> = None;
-        for argv in &multi.queue {
-            let args = Args::kept(argv);
+        for args in multi.queue.iter() {
             let Ok(command) = resolve(&args) else {
                 continue;
             };

@@ -21,6 +21,11 @@ pub(super) struct Stats {
     pub(super) input_bytes: u64,
     pub(super) output_bytes: u64,
     pub(super) errors: u64,
+    /// Clients that `maxmemory-clients` has closed ...
+    pub(super) evicted_clients: u64,
+    /// ... and `client-query-buffer-limit`, and `client-output-buffer-limit`.
+    pub(super) query_limit_closed: u64,
+    pub(super) output_limit_closed: u64,
     /// What replicas asked for with PSYNC got.
     pub(super) sync_full: u64,
     pub(super) sync_partial_ok: u64,

@@ -12,7 +12,7 @@ use super::snapshot::Load;
 use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::engine::{Acted, Engine};
-use crate::io::{Level, LinkId, Output, SessionId};
+use crate::io::{Level, LinkId, Output, SessionId, Unsent};
 use crate::persistence::snapshot::Snapshots;
 use crate::random::Random;
 use crate::replication::ReplId;
@@ -346,7 +346,7 @@ impl Engine {
     }
 
     /// So much of what was pushed to a session has not left yet.
-    pub(super) fn replica_sent(&mut self, session: SessionId, unsent: usize, _now: Now) {
+    pub(super) fn replica_sent(&mut self, session: SessionId, unsent: Unsent, _now: Now) {
         if let Some(replica) = self.replication.replicas.of_mut(session) {
             replica.sent(unsent);
         }
@@ -387,6 +387,7 @@ impl Engine {
     fn drop_slow_replicas(&mut self, now: Now) {
         let limit = self.config.client_output_buffer_limit.replica;
         for (session, waiting) in self.replication.replicas.beyond(limit, now.mono_ms()) {
+            self.stats.output_limit_closed += 1;
             let why = format!(
                 "{waiting} bytes wait for it, which is beyond client-output-buffer-limit replica"
             );

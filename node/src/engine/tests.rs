@@ -3,6 +3,7 @@
 mod clients;
 mod cluster;
 mod keys;
+mod memory;
 mod pauses;
 mod protocol;
 mod stream;

@@ -69,6 +69,7 @@ impl Engine {
         self.feed_replicas(now);
         self.resume_acked(now);
         let frees = self.data.reclaim_step(RECLAIM_LIMIT);
+        self.evict_clients(now);
         walks || frees
     }
 
@@ -83,8 +84,7 @@ impl Engine {
         self.snapshot_cron(now);
         self.withhold_cron(now);
         self.shutdown_cron(now);
-        let memory = self.memory_used();
-        self.stats.sample(memory, now);
+        self.memory_cron(now);
         if now.mono_ms() >= self.timers.idle {
             self.timers.idle = now.mono_ms() + 1000;
             self.close_idle(now);
@@ -137,7 +137,8 @@ impl Engine {
 
     /// Closes a client that has passed its output limit.
     pub(super) fn drop_slow_client(&mut self, session: SessionId) {
-        let unsent = self.clients.get(session).map_or(0, |record| record.unsent);
+        let unsent = (self.clients.get(session)).map_or(0, |record| record.unsent.bytes);
+        self.stats.output_limit_closed += 1;
         let text = format!(
             "Client {} is closed: {unsent} bytes wait for it, which is beyond \
              client-output-buffer-limit normal",
@@ -145,10 +146,5 @@ impl Engine {
         );
         self.log(Level::Warning, text);
         self.kill_session(session);
-    }
-
-    /// What the data, and what belongs to it, take of the memory, in bytes.
-    pub(super) fn memory_used(&self) -> usize {
-        self.data.stats().memory
     }
 }

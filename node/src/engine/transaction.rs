@@ -2,7 +2,7 @@
 
 use crate::command::{Command, resolve};
 use crate::engine::{Acted, Engine};
-use crate::resp::{Args, Reply};
+use crate::resp::{Args, KeptRequests, Reply};
 use crate::session::{Session, Transaction};
 use crate::time::Now;
 
@@ -27,12 +27,17 @@ impl Engine {
         }
     }
 
-    /// Queues a request that came after MULTI.
-    pub(super) fn queue(session: &mut Session, args: &Args<'_>, reply: &mut Reply) {
-        if let Some(multi) = &mut session.multi {
-            multi.queue.push(args.to_owned());
-            reply.simple("QUEUED");
+    /// Queues a request that came after MULTI; of a transaction that will not be executed, nothing
+    /// is kept. False when the queue takes no more.
+    pub(super) fn queue(session: &mut Session, args: &Args<'_>, reply: &mut Reply) -> bool {
+        let Some(multi) = &mut session.multi else {
+            return true;
+        };
+        if !multi.failed && !multi.queue.push(args) {
+            return false;
         }
+        reply.simple("QUEUED");
+        true
     }
 
     /// EXEC: executes the queue as one, or nothing of it.
@@ -60,8 +65,7 @@ impl Engine {
         let mut acted = Acted::Replied;
         let written = session.last_write_offset;
         self.begin_exec();
-        for argv in &queue {
-            let args = Args::kept(argv);
+        for args in queue.iter() {
             match self.queued_command(&args) {
                 Ok(command) => {
                     if self.run(session, command, &args, now, reply) == Acted::Close {
@@ -85,16 +89,13 @@ impl Engine {
     }
 
     /// Ends a transaction and its watches, however it went; gives its queue.
-    pub(super) fn end_transaction(&mut self, session: &mut Session) -> Vec<Vec<Vec<u8>>> {
+    pub(super) fn end_transaction(&mut self, session: &mut Session) -> KeptRequests {
         self.unwatch_all(session);
-        session
-            .multi
-            .take()
-            .map_or_else(Vec::new, |multi| multi.queue)
+        session.multi.take().unwrap_or_default().queue
     }
 
     pub(super) fn unwatch_all(&mut self, session: &mut Session) {
-        for watched in session.watched.drain(..) {
+        for watched in session.watched.take() {
             self.data.unwatch(&watched);
         }
     }
@@ -103,6 +104,7 @@ impl Engine {
     pub(super) fn spoil_transaction(session: &mut Session) {
         if let Some(multi) = &mut session.multi {
             multi.failed = true;
+            multi.queue = KeptRequests::default();
         }
     }
 }

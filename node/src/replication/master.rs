@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::ReplId;
 use super::stream::Stream;
 use crate::config::OutputLimit;
-use crate::io::SessionId;
+use crate::io::{SessionId, Unsent};
 
 /// What a session has said about itself as a replica, before and after PSYNC.
 #[derive(Debug)]
@@ -34,6 +34,8 @@ pub struct Replica {
     pub waits_since: u64,
     /// Bytes that were pushed and have not left yet.
     pub unsent: usize,
+    /// The memory of those of them that no other replica shares.
+    own: usize,
     /// The stream since the offset of its payload, until it may be sent.
     held: Vec<Bytes>,
     held_len: usize,
@@ -105,6 +107,7 @@ impl Replica {
             heard_at: now_ms,
             waits_since: now_ms,
             unsent: 0,
+            own: 0,
             held: Vec::new(),
             held_len: 0,
             over_soft_since: None,
@@ -112,10 +115,10 @@ impl Replica {
         }
     }
 
-    /// So many of the bytes that were pushed have not left yet.
-    pub fn sent(&mut self, unsent: usize) {
-        let gone = self.unsent.saturating_sub(unsent);
-        self.unsent = unsent;
+    /// So much of what was pushed has not left yet.
+    pub fn sent(&mut self, unsent: Unsent) {
+        let gone = self.unsent.saturating_sub(unsent.bytes);
+        (self.unsent, self.own) = (unsent.bytes, unsent.own);
         self.slow = (self.slow)
             .map(|slow| Slow {
                 left: slow.left.saturating_sub(gone),
@@ -208,6 +211,15 @@ impl Replicas {
             .iter()
             .filter(|(_, replica)| replica.phase == phase);
         same.map(|(id, _)| *id).collect()
+    }
+
+    /// The memory of what waits for them, in bytes. They share the stream and the payload, and the
+    /// slowest waits for all that the others wait for.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        let shared = |replica: &Replica| replica.waiting().saturating_sub(replica.own);
+        let own: usize = self.all.values().map(|replica| replica.own).sum();
+        own + self.all.values().map(shared).max().unwrap_or(0)
     }
 
     /// How many have sent PSYNC.
@@ -414,7 +426,7 @@ mod tests {
         let mut replicas = with(&[Phase::Payload, Phase::Payload]);
         let unsent = |replicas: &mut Replicas, number, unsent: usize| {
             let replica = replicas.of_mut(SessionId(number)).expect("there");
-            replica.sent(unsent);
+            replica.sent(Unsent::of(unsent));
             replica.unsent = 100;
         };
         unsent(&mut replicas, 0, 0);

@@ -80,12 +80,20 @@ impl Stream {
         Some(Kept { first, len })
     }
 
+    /// The memory that the kept part takes, in bytes.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        let backlog = self.backlog.as_ref();
+        backlog.map_or(0, |backlog| backlog.bytes.capacity()) + self.turn.capacity()
+    }
+
     /// From now on the stream is kept, in at most so many bytes.
     pub fn keep(&mut self, limit: usize) {
         match &mut self.backlog {
             Some(backlog) => {
                 backlog.limit = limit;
-                backlog.trim();
+                backlog.make_room(0);
+                backlog.bytes.shrink_to(limit);
             }
             None => {
                 let bytes = VecDeque::new();
@@ -137,8 +145,7 @@ impl Stream {
         let added = &self.turn[start..];
         self.offset += added.len() as u64;
         if let Some(backlog) = &mut self.backlog {
-            backlog.bytes.extend(added);
-            backlog.trim();
+            backlog.append(added);
         }
     }
 
@@ -225,9 +232,22 @@ impl Stream {
 }
 
 impl Backlog {
-    fn trim(&mut self) {
-        let excess = self.bytes.len().saturating_sub(self.limit);
+    /// Appends bytes; of more than the limit, the last ones.
+    fn append(&mut self, added: &[u8]) {
+        let added = &added[added.len().saturating_sub(self.limit)..];
+        self.make_room(added.len());
+        self.bytes.extend(added);
+    }
+
+    /// Makes room for so many bytes: the oldest ones go, and the memory never exceeds the limit.
+    fn make_room(&mut self, more: usize) {
+        let excess = (self.bytes.len() + more).saturating_sub(self.limit);
         self.bytes.drain(..excess);
+        let (len, capacity) = (self.bytes.len(), self.bytes.capacity());
+        if len + more > capacity {
+            let wanted = (2 * capacity).clamp(len + more, self.limit.max(len + more));
+            self.bytes.reserve_exact(wanted - len);
+        }
     }
 }
 

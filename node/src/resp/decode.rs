@@ -21,6 +21,8 @@ const UNAUTHENTICATED_ARGUMENTS_MAX: i64 = 10;
 /// From so many arguments on, what is known of an incomplete request is kept between calls:
 /// reading a shorter one again costs less than keeping it.
 const KEEP_FROM: usize = 32;
+/// A batch that needed more spans than this gives their memory back.
+const SPANS_KEPT: usize = 16 * 1024;
 /// Spans have 31 bits.
 const INPUT_MAX: usize = (1 << 31) - 1;
 
@@ -82,7 +84,12 @@ pub(super) struct Span {
 const UNQUOTED: u32 = 1 << 31;
 
 impl Span {
-    fn of_input(start: usize, len: usize) -> Span {
+    /// Whether spans reach so far.
+    pub(super) fn fits(end: usize) -> bool {
+        end <= INPUT_MAX
+    }
+
+    pub(super) fn of_input(start: usize, len: usize) -> Span {
         debug_assert!(start + len <= INPUT_MAX, "spans have 31 bits");
         Span {
             start: start as u32,
@@ -180,8 +187,17 @@ impl Batch {
         self.error
     }
 
+    /// The memory that it keeps for the next requests, in bytes.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.spans.capacity() * size_of::<Span>() + self.unquoted.capacity()
+    }
+
     fn clear(&mut self) {
         self.spans.clear();
+        if self.spans.capacity() > SPANS_KEPT {
+            self.spans = Vec::new();
+        }
         self.unquoted.clear();
         self.requests.clear();
         self.tail = 0;
@@ -222,6 +238,13 @@ impl Decoder {
     #[must_use]
     pub fn new() -> Decoder {
         Decoder::default()
+    }
+
+    /// The memory that it takes, in bytes.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        let spans = |partial: &Partial| partial.spans.capacity() * size_of::<Span>();
+        self.partial.as_deref().map_or(0, spans)
     }
 
     /// Reads up to [`BATCH_MAX`] complete requests. The caller offers what it has not consumed

@@ -15,10 +15,10 @@ use crate::time::Now;
 const SLICE_US: u64 = 1000;
 /// Bytes that are read for a parked session, so that its end is noticed.
 const PARKED_MAX: usize = 1 << 20;
-/// Bytes of one request and what follows it (Redis's `client-query-buffer-limit`).
-const QUERY_MAX: usize = 1 << 30;
 /// A rest that needed more room than this gives it back.
 const REST_KEPT: usize = 64 << 10;
+/// A rest grows by at least so much.
+const REST_STEP: usize = 512;
 /// While so many bytes wait for a client that does not read, its requests wait, too: otherwise it
 /// could fill the memory without any limit.
 const UNSENT_MAX: usize = 64 << 20;
@@ -33,6 +33,8 @@ pub(super) struct Client {
     rest: Vec<u8>,
     /// Where in `rest` the unexecuted input begins.
     rest_from: usize,
+    /// The memory of the rest that the engine was last told of.
+    told: usize,
     /// The reply of this turn, in the buffer that all share.
     pub(super) pending: Option<Range<usize>>,
     /// What the engine was last told of the unsent bytes.
@@ -86,6 +88,7 @@ impl Client {
             state: State::Reading,
             rest: Vec::new(),
             rest_from: 0,
+            told: 0,
             pending: None,
             reported: 0,
             tally: Tally::default(),
@@ -162,12 +165,22 @@ impl Client {
         reply: &mut Reply,
     ) -> Served {
         let served = self.execute_some(engine, clock, now, fresh, reply);
-        if self.unexecuted() > QUERY_MAX {
-            return Served::Gone;
-        }
+        self.tell_received(engine);
         match served {
             Served::Waits if more => Served::Again,
             served => served,
+        }
+    }
+
+    /// Tells the engine what memory holds the input, if that has changed.
+    #[inline]
+    pub(super) fn tell_received(&mut self, engine: &mut Engine) {
+        let allocated = self.rest.capacity();
+        if allocated != self.told
+            && let Some(session) = &self.session
+        {
+            self.told = allocated;
+            engine.on_received(session.id, self.unexecuted(), allocated);
         }
     }
 
@@ -219,6 +232,11 @@ impl Client {
         if self.rest_from > 0 {
             self.rest.drain(..self.rest_from);
             self.rest_from = 0;
+        }
+        // A long request is not worth twice its memory.
+        if self.rest.len() + input.len() > self.rest.capacity() {
+            let step = (self.rest.len() / 4).max(REST_STEP);
+            self.rest.reserve_exact(input.len().max(step));
         }
         self.rest.extend_from_slice(input);
     }

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use bytes::{Buf, Bytes};
 
+use crate::io::Unsent;
+
 /// Pieces below this size are copied together, so that each needs no write of its own.
 const SHARED_MIN: usize = 4096;
 /// What was copied together is given back once it has left as a whole: so nothing is added to a
@@ -21,6 +23,9 @@ enum Piece {
 pub(super) struct Outbox {
     pieces: VecDeque<Piece>,
     len: usize,
+    /// The memory of own pieces, and of shared ones.
+    own: usize,
+    shared: usize,
 }
 
 impl Outbox {
@@ -35,11 +40,17 @@ impl Outbox {
 
     /// How much memory holds them, in bytes.
     pub(super) fn allocated(&self) -> usize {
-        let size = |piece: &Piece| match piece {
-            Piece::Own { bytes, .. } => bytes.capacity(),
-            Piece::Shared(bytes) => bytes.len(),
-        };
-        self.pieces.iter().map(size).sum()
+        self.own + self.shared
+    }
+
+    /// All of this, for the engine.
+    pub(super) fn unsent(&self) -> Unsent {
+        Unsent {
+            bytes: self.len,
+            pieces: self.pieces.len(),
+            own: self.own,
+            shared: self.shared,
+        }
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
@@ -50,13 +61,14 @@ impl Outbox {
         if let Some(Piece::Own { bytes: tail, .. }) = self.pieces.back_mut()
             && tail.len() < OWN_MAX
         {
+            self.own -= tail.capacity();
             tail.extend_from_slice(bytes);
+            self.own += tail.capacity();
             return;
         }
-        self.pieces.push_back(Piece::Own {
-            bytes: bytes.to_vec(),
-            sent: 0,
-        });
+        let bytes = bytes.to_vec();
+        self.own += bytes.capacity();
+        self.pieces.push_back(Piece::Own { bytes, sent: 0 });
     }
 
     pub(super) fn push_shared(&mut self, bytes: Bytes) {
@@ -65,6 +77,7 @@ impl Outbox {
             return;
         }
         self.len += bytes.len();
+        self.shared += bytes.len();
         self.pieces.push_back(Piece::Shared(bytes));
     }
 
@@ -84,10 +97,13 @@ impl Outbox {
             None => return,
             Some(Piece::Own { bytes, sent }) => {
                 *sent += count;
-                *sent == bytes.len()
+                let done = *sent == bytes.len();
+                self.own -= if done { bytes.capacity() } else { 0 };
+                done
             }
             Some(Piece::Shared(bytes)) => {
                 bytes.advance(count);
+                self.shared -= count;
                 bytes.is_empty()
             }
         };
@@ -111,6 +127,9 @@ mod tests {
         outbox.push_shared(Bytes::from_static(b"ef"));
         outbox.push(b"");
         assert_eq!(outbox.len(), 6 + large.len());
+        let unsent = outbox.unsent();
+        assert_eq!((unsent.pieces, unsent.shared), (3, large.len()));
+        assert!(unsent.own >= 6);
         let mut sent = Vec::new();
         while !outbox.is_empty() {
             let count = outbox.front().len().min(3);
@@ -119,6 +138,7 @@ mod tests {
         }
         assert_eq!(sent, [&b"abcd"[..], &large, b"ef"].concat());
         assert!(outbox.front().is_empty());
+        assert_eq!(outbox.unsent(), Unsent::default());
     }
 
     #[test]

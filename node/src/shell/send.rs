@@ -41,13 +41,13 @@ impl Shell {
                 self.remove_client(place);
                 continue;
             }
-            let unsent = client.socket.outbox.len();
-            if unsent == 0 && client.closing_since.is_some() {
+            let unsent = client.socket.outbox.unsent();
+            if unsent.bytes == 0 && client.closing_since.is_some() {
                 self.turn.closing.push(place);
             }
             // The engine counts what it pushes by itself: it is told even when all has left.
             if let Some(session) = &client.session {
-                client.reported = unsent;
+                client.reported = unsent.bytes;
                 self.engine.on_sent(session.id, unsent, now);
                 told = self.engine.waits_for_sent();
             }

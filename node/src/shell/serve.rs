@@ -81,7 +81,10 @@ impl Shell {
         }
         let from = turn.group.filled;
         match client.read(&mut turn.buffer[from..]) {
-            Input::None(served) => self.after(place, served),
+            Input::None(served) => {
+                client.tell_received(&mut self.engine);
+                self.after(place, served);
+            }
             Input::Some { fresh, more } => {
                 turn.group.filled += fresh;
                 let fresh = from..turn.group.filled;
@@ -109,6 +112,7 @@ impl Shell {
             let fresh = &turn.buffer[fresh];
             if now.mono_us >= until_us || turn.reply.len() > TURN_REPLY_BYTES {
                 client.put_off(fresh);
+                client.tell_received(&mut self.engine);
                 turn.serve_later(Token::Client(place));
                 continue;
             }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use slotkeeper_node::config::Config;
 use slotkeeper_node::engine::{Boot, Engine};
 use slotkeeper_node::io::{
-    DiskEvent, DiskOp, LinkEvent, LinkId, LinkOp, Output, Peer, SessionId, SessionState,
+    DiskEvent, DiskOp, LinkEvent, LinkId, LinkOp, Output, Peer, SessionId, SessionState, Unsent,
 };
 use slotkeeper_node::resp::{Reply, encode_command};
 use slotkeeper_node::session::Session;
@@ -202,7 +202,9 @@ impl World {
         let len = len.min(connection.output.len());
         let bytes = connection.output.drain(..len).collect();
         let left = connection.output.len();
-        self.hosts[host].engine.on_sent(session, left, self.now);
+        self.hosts[host]
+            .engine
+            .on_sent(session, Unsent::of(left), self.now);
         bytes
     }
 
@@ -466,7 +468,9 @@ impl World {
             let bytes: Vec<u8> = connection.output.drain(..len).collect();
             let (left, closing) = (connection.output.len(), connection.closing);
             if len > 0 {
-                self.hosts[host].engine.on_sent(session, left, self.now);
+                self.hosts[host]
+                    .engine
+                    .on_sent(session, Unsent::of(left), self.now);
                 self.tell(other, link, LinkEvent::Bytes(&bytes));
             }
             if closing && left == 0 {

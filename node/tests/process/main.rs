@@ -5,6 +5,7 @@
 mod configuration;
 mod health;
 mod leaving;
+mod memory;
 #[path = "../common/ports.rs"]
 mod ports;
 mod protocol;

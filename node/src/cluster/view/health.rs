@@ -76,6 +76,12 @@ impl Cluster {
         self.nodes.len()
     }
 
+    /// The memory that the links of the bus take, in bytes.
+    #[must_use]
+    pub fn links_memory(&self) -> usize {
+        self.links.memory()
+    }
+
     /// How many masters own slots.
     #[must_use]
     pub fn size(&self) -> usize {

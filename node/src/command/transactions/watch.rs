@@ -44,7 +44,7 @@ fn watch(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effe
 }
 
 fn unwatch(exec: &mut Exec<'_>, _: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
-    for watched in exec.session.watched.drain(..) {
+    for watched in exec.session.watched.take() {
         exec.data.unwatch(&watched);
     }
     reply.ok();
@@ -61,10 +61,13 @@ mod tests {
         assert_eq!(bench.reply("watch a b a"), "+OK");
         assert_eq!(bench.session.watched.len(), 2);
         bench.reply("set b 1");
-        let changed = |index: usize| bench.data.watched_changed(&bench.session.watched[index]);
-        assert_eq!((changed(0), changed(1)), (false, true));
+        let watched = bench.session.watched.iter();
+        let changed: Vec<bool> = watched.map(|w| bench.data.watched_changed(w)).collect();
+        assert_eq!(changed, [false, true]);
+        assert!(bench.session.transaction_memory() > 0);
         assert_eq!(bench.reply("unwatch"), "+OK");
         assert!(bench.session.watched.is_empty());
+        assert_eq!(bench.session.transaction_memory(), 0);
     }
 
     #[test]

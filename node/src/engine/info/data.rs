@@ -5,7 +5,9 @@ use crate::engine::Engine;
 
 impl Engine {
     pub(super) fn info_memory(&self, fields: &mut Fields) {
-        let used = self.memory_used() as u64;
+        let memory = self.memory();
+        let used = memory.total() as u64;
+        let dataset = memory.dataset as u64;
         let peak = used.max(self.stats.peak_memory as u64);
         let usage = self.stopwatch.usage();
         let limit = self.config.maxmemory;
@@ -20,8 +22,9 @@ impl Engine {
         fields.bytes("used_memory_rss", usage.resident);
         fields.bytes("used_memory_peak", peak);
         fields.percent("used_memory_peak_perc", used, peak);
-        fields.field("used_memory_dataset", used);
-        fields.percent("used_memory_dataset_perc", used, used);
+        fields.field("used_memory_overhead", memory.overhead());
+        fields.field("used_memory_dataset", dataset);
+        fields.percent("used_memory_dataset_perc", dataset, used);
         fields.bytes("total_system_memory", usage.machine);
         fields.bytes("maxmemory", limit);
         fields.field("maxmemory_policy", "noeviction");
@@ -33,8 +36,17 @@ impl Engine {
             "mem_fragmentation_bytes",
             usage.resident.saturating_sub(used),
         );
-        fields.field("mem_not_counted_for_evict", 0);
+        fields.field("mem_not_counted_for_evict", memory.not_counted);
+        fields.field("mem_replication_backlog", memory.backlog);
+        fields.field(
+            "mem_total_replication_buffers",
+            memory.backlog + memory.replicas,
+        );
+        fields.field("mem_clients_slaves", memory.replicas);
+        fields.field("mem_clients_normal", memory.clients);
+        fields.field("mem_cluster_links", memory.links);
         fields.field("mem_aof_buffer", 0);
+        fields.field("slotkeeper_mem_walk", memory.walk);
         fields.field("mem_allocator", "system");
         fields.field("active_defrag_running", 0);
         fields.field("lazyfree_pending_objects", 0);

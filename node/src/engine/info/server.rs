@@ -77,7 +77,7 @@ impl Engine {
             stats.expire_cycle_cap_reached,
         );
         fields.field("evicted_keys", 0);
-        fields.field("evicted_clients", 0);
+        fields.field("evicted_clients", stats.evicted_clients);
         fields.field("keyspace_hits", data.hits);
         fields.field("keyspace_misses", data.misses);
         fields.field("pubsub_channels", 0);
@@ -87,6 +87,14 @@ impl Engine {
         fields.field("migrate_cached_sockets", 0);
         fields.field("slotkeeper_slots_lost_keys", stats.slots_lost_keys);
         fields.field("total_error_replies", stats.errors);
+        fields.field(
+            "client_query_buffer_limit_disconnections",
+            stats.query_limit_closed,
+        );
+        fields.field(
+            "client_output_buffer_limit_disconnections",
+            stats.output_limit_closed,
+        );
     }
 
     pub(super) fn info_cpu(&self, fields: &mut Fields) {

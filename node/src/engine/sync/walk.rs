@@ -38,20 +38,30 @@ impl Engine {
         }
         self.forget_lost_readers();
         if self.replication.walk.is_none() {
+            self.memory.walk = 0;
             return false;
         }
         self.note_in_flight();
         let state = self.data.walk_step(STEP_BYTES);
         let bytes = self.writer().map(RdbWriter::take).unwrap_or_default();
         self.deliver(bytes);
+        self.count_walk_memory();
         match state {
             WalkState::More => true,
             WalkState::PausedAtBound => false,
             WalkState::Done => {
                 self.finish_walk(now);
+                self.memory.walk = 0;
                 true
             }
         }
+    }
+
+    /// What the walk holds: for replicas it waits with what else does.
+    fn count_walk_memory(&mut self) {
+        let waits = matches!(self.replication.walk, Some(Walk::Snapshot));
+        let held = |writer: &mut RdbWriter| writer.memory(waits);
+        self.memory.walk = self.writer().map_or(0, held);
     }
 
     /// How many bytes of keys and values the walk in progress has serialised; none without one.

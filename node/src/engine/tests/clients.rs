@@ -1,6 +1,6 @@
 use super::Node;
 use crate::config::Config;
-use crate::io::{Output, SessionState};
+use crate::io::{Output, SessionState, Unsent};
 
 #[test]
 fn the_list_shows_everyone() {
@@ -133,13 +133,13 @@ fn a_client_that_takes_too_little_is_closed() {
         "+OK\r\n"
     );
     let (slow, slower) = (node.client().session.id, node.client().session.id);
-    node.engine.on_sent(slow, 1000, node.now);
-    node.engine.on_sent(slower, 1001, node.now);
+    node.engine.on_sent(slow, Unsent::of(1000), node.now);
+    node.engine.on_sent(slower, Unsent::of(1001), node.now);
     assert!(closed(&mut node, slower) && !closed(&mut node, slow));
     node.pass(4500);
     assert!(!closed(&mut node, slow));
-    node.engine.on_sent(slow, 100, node.now);
-    node.engine.on_sent(slow, 101, node.now);
+    node.engine.on_sent(slow, Unsent::of(100), node.now);
+    node.engine.on_sent(slow, Unsent::of(101), node.now);
     node.pass(4500);
     assert!(!closed(&mut node, slow), "it had taken enough meanwhile");
     node.pass(2000);

@@ -3,7 +3,7 @@
 use super::{Client, Node};
 use crate::config::Config;
 use crate::data::WalkWait;
-use crate::io::{Output, SessionId, SessionState};
+use crate::io::{Output, SessionId, SessionState, Unsent};
 
 /// Far more than may be unsent.
 const KEYS: usize = 20_000;
@@ -60,7 +60,8 @@ impl Way {
         let before = self.unsent;
         self.unsent -= len.min(before);
         if self.unsent < before {
-            node.engine.on_sent(self.replica, self.unsent, node.now);
+            node.engine
+                .on_sent(self.replica, Unsent::of(self.unsent), node.now);
         }
         resumed
     }

@@ -142,6 +142,18 @@ impl RdbWriter {
         }
     }
 
+    /// The memory that it holds, in bytes; with what was taken and has not left, if that waits
+    /// nowhere else.
+    #[must_use]
+    pub fn memory(&self, with_taken: bool) -> usize {
+        let aside = self
+            .aside
+            .as_ref()
+            .map_or(0, |aside| aside.bytes.capacity());
+        let taken = if with_taken { self.in_flight } else { 0 };
+        self.out.capacity() + aside + taken
+    }
+
     /// How many bytes were taken so far.
     #[must_use]
     pub fn written(&self) -> u64 {

@@ -4,7 +4,9 @@
 use std::net::SocketAddr;
 
 use slotkeeper_node::engine::Engine;
-use slotkeeper_node::io::{LinkEvent, LinkId, LinkOp, Output, Peer, SessionId, SessionState};
+use slotkeeper_node::io::{
+    LinkEvent, LinkId, LinkOp, Output, Peer, SessionId, SessionState, Unsent,
+};
 use slotkeeper_node::resp::Reply;
 
 use super::{Event, World};
@@ -29,7 +31,7 @@ impl World {
             return;
         };
         line.unsent = line.unsent.saturating_sub(bytes);
-        engine.on_sent(id, line.unsent, now);
+        engine.on_sent(id, Unsent::of(line.unsent), now);
         let incarnation = host.incarnation;
         self.schedule(self.now_us, Event::Turn(ix, incarnation));
     }

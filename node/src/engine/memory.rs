@@ -1,0 +1,141 @@
+//! What the node's memory is spent on, as INFO tells it and as `maxmemory` counts it.
+//!
+//! As in Redis, everything that clients, replicas and nodes make this node hold is part of it. Only
+//! what waits for replicas is not held against writers, nor what the backlog has beyond its size:
+//! refusing writes would be answered by more of it, since those that are refused are retried.
+
+use crate::config::ClientMemory;
+use crate::engine::Engine;
+use crate::io::{Level, SessionId};
+use crate::time::Now;
+
+/// With less than this no client could talk to the node at all (as in Redis).
+const CLIENTS_MIN: u64 = 128 << 10;
+/// Where nobody is left that may be closed, it is looked again after so long, in milliseconds ...
+const EVICT_AGAIN_MS: u64 = 100;
+/// ... and said again after so long.
+const SAY_AGAIN_MS: u64 = 10_000;
+
+/// What is not kept where it can be asked for at once, and when clients are looked at again.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    /// What the links of the cluster bus hold, as of the last look.
+    links: usize,
+    /// What a walk has serialised and not handed out, or handed out and not written.
+    pub(super) walk: usize,
+    evict_at: u64,
+    say_at: u64,
+}
+
+/// The node's memory by use, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Use {
+    /// Keys and values with their tables.
+    pub(super) dataset: usize,
+    /// Clients, and the link to our master.
+    pub(super) clients: usize,
+    /// What waits for replicas.
+    pub(super) replicas: usize,
+    /// The recent past of the stream.
+    pub(super) backlog: usize,
+    /// The cluster bus.
+    pub(super) links: usize,
+    /// What a walk has serialised.
+    pub(super) walk: usize,
+    /// The part that `maxmemory` does not count.
+    pub(super) not_counted: usize,
+}
+
+impl Use {
+    /// All of it.
+    pub(super) fn total(&self) -> usize {
+        self.dataset + self.overhead()
+    }
+
+    /// All but the data.
+    pub(super) fn overhead(&self) -> usize {
+        self.clients + self.replicas + self.backlog + self.links + self.walk
+    }
+}
+
+impl Engine {
+    /// What the memory is spent on.
+    pub(super) fn memory(&self) -> Use {
+        let backlog = self.replication.stream.memory();
+        let replicas = self.replication.replicas.memory();
+        let beyond = backlog.saturating_sub(self.config.repl_backlog_size);
+        Use {
+            dataset: self.data.stats().memory,
+            clients: self.clients.memory() + self.replication.following.memory(),
+            replicas,
+            backlog,
+            links: self.memory.links,
+            walk: self.memory.walk,
+            not_counted: replicas + beyond,
+        }
+    }
+
+    /// What is held against `maxmemory`, in bytes. The same as [`Engine::memory`] has it, without a
+    /// look at each replica.
+    pub(super) fn memory_counted(&self) -> usize {
+        let backlog = self.replication.stream.memory();
+        self.data.stats().memory
+            + self.clients.memory()
+            + self.replication.following.memory()
+            + backlog.min(self.config.repl_backlog_size)
+            + self.memory.links
+            + self.memory.walk
+    }
+
+    /// Ten times a second.
+    pub(super) fn memory_cron(&mut self, now: Now) {
+        self.memory.links = (self.cluster.as_ref()).map_or(0, |cluster| cluster.links_memory());
+        let used = self.memory().total();
+        self.stats.sample(used, now);
+    }
+
+    /// Closes the largest clients while all of them take more than `maxmemory-clients`. At the end
+    /// of a turn, so that nobody is closed in the middle of a command.
+    #[inline]
+    pub(super) fn evict_clients(&mut self, now: Now) {
+        if self.config.maxmemory_clients != ClientMemory::Unlimited {
+            self.evict_beyond_limit(now);
+        }
+    }
+
+    #[cold]
+    fn evict_beyond_limit(&mut self, now: Now) {
+        let Some(limit) = self.config.maxmemory_clients.limit(self.config.maxmemory) else {
+            return;
+        };
+        let limit = usize::try_from(limit.max(CLIENTS_MIN)).unwrap_or(usize::MAX);
+        let excess = self.clients.ordinary_memory().saturating_sub(limit);
+        if excess == 0 || now.mono_ms() < self.memory.evict_at {
+            return;
+        }
+        for session in self.clients.largest(excess) {
+            let line = self.clients.short_line(session, now);
+            self.log(Level::Notice, format!("Evicting client: {line}"));
+            self.stats.evicted_clients += 1;
+            self.kill_session(session);
+        }
+        if self.clients.ordinary_memory() > limit {
+            self.memory.evict_at = now.mono_ms() + EVICT_AGAIN_MS;
+            if now.mono_ms() >= self.memory.say_at {
+                self.memory.say_at = now.mono_ms() + SAY_AGAIN_MS;
+                let text = "Over client maxmemory after evicting all evictable clients";
+                self.log(Level::Warning, text);
+            }
+        }
+    }
+
+    /// Closes a client whose requests keep more than `client-query-buffer-limit` in memory. What it
+    /// has sent is not shown: there may be secrets in it.
+    #[cold]
+    pub(super) fn drop_greedy_client(&mut self, session: SessionId, now: Now) {
+        let line = self.clients.short_line(session, now);
+        let text = format!("Closing client that reached max query buffer length: {line}");
+        self.log(Level::Warning, text);
+        self.stats.query_limit_closed += 1;
+    }
+}
