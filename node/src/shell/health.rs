@@ -1,16 +1,15 @@
-//! The endpoint of the probes and of metrics: a thread of its own that reads what the main loop
-//! has published last, so that it answers while the data port is busy.
+//! The endpoint of the probes and of metrics. It reads what the main loop has published last, so
+//! that it answers while the data port is busy.
 
 use std::io;
-use std::net::TcpListener as StdListener;
+use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, Semaphore};
+use slotkeeper_http::{Answer, Site};
+use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::clock::Clock;
@@ -21,12 +20,8 @@ use crate::time::Stopwatch;
 const DEAD_MS: u64 = 10_000;
 /// Metrics wait so long for the main loop, then the last ones are given.
 const METRICS_WAIT: Duration = Duration::from_millis(500);
-/// A request has so long to arrive and to take its answer.
-const REQUEST_WAIT: Duration = Duration::from_secs(5);
-/// The head of a request.
-const REQUEST_BYTES: usize = 8 << 10;
-/// Requests at once.
-const REQUESTS: usize = 64;
+/// The text format of Prometheus.
+const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// What the main loop publishes.
 #[derive(Debug)]
@@ -100,103 +95,33 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+impl Site for Board {
+    const PATHS: &'static str = "/livez /readyz /metrics";
+
+    async fn read(&self, path: &str) -> Option<Answer> {
+        Some(match path {
+            "/livez" => Answer::verdict(self.live()),
+            "/readyz" => Answer::verdict(self.ready()),
+            "/metrics" => match self.metrics().await {
+                Some(text) => Answer::ok(METRICS_TYPE, text),
+                None => Answer::verdict(Err("no metrics yet".to_owned())),
+            },
+            _ => return None,
+        })
+    }
+}
+
 /// Answers on those sockets until the process ends.
 ///
 /// # Errors
 /// When the thread cannot be started.
-pub(super) fn serve(listeners: Vec<StdListener>, board: Arc<Board>) -> io::Result<()> {
+pub(super) fn serve(listeners: Vec<TcpListener>, board: &Arc<Board>) -> io::Result<()> {
     board.is_read.store(true, Ordering::Relaxed);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    std::thread::Builder::new()
-        .name("health".to_owned())
-        .spawn(move || {
-            runtime.block_on(async {
-                let requests = Arc::new(Semaphore::new(REQUESTS));
-                for listener in listeners {
-                    if let Ok(listener) = TcpListener::from_std(listener) {
-                        tokio::spawn(accept(listener, Arc::clone(&board), Arc::clone(&requests)));
-                    }
-                }
-                std::future::pending::<()>().await;
-            });
-        })?;
-    Ok(())
-}
-
-async fn accept(listener: TcpListener, board: Arc<Board>, requests: Arc<Semaphore>) {
-    loop {
-        let Ok(permit) = Arc::clone(&requests).acquire_owned().await else {
-            return;
-        };
-        let Ok((stream, _)) = listener.accept().await else {
-            // Out of file descriptors: others will be closed.
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            continue;
-        };
-        let board = Arc::clone(&board);
-        tokio::spawn(async move {
-            // A client that is too slow, or has left, gets nothing.
-            let _ = timeout(REQUEST_WAIT, answer(stream, &board)).await;
-            drop(permit);
-        });
-    }
-}
-
-async fn answer(mut stream: TcpStream, board: &Board) -> io::Result<()> {
-    let Some(head) = read_head(&mut stream).await? else {
-        return Ok(());
-    };
-    let response = respond(&head, board).await;
-    stream.write_all(response.as_bytes()).await?;
-    stream.shutdown().await
-}
-
-/// Everything up to the empty line.
-async fn read_head(stream: &mut TcpStream) -> io::Result<Option<String>> {
-    let mut head = Vec::new();
-    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
-        if head.len() >= REQUEST_BYTES || stream.read_buf(&mut head).await? == 0 {
-            return Ok(None);
-        }
-    }
-    Ok(Some(String::from_utf8_lossy(&head).into_owned()))
-}
-
-async fn respond(head: &str, board: &Board) -> String {
-    let mut words = head.lines().next().unwrap_or_default().split(' ');
-    let (method, target) = (
-        words.next().unwrap_or_default(),
-        words.next().unwrap_or_default(),
-    );
-    let path = target.split('?').next().unwrap_or_default();
-    let probe = |result: Result<(), String>| match result {
-        Ok(()) => ("200 OK", "ok\n".to_owned()),
-        Err(reason) => ("503 Service Unavailable", format!("{reason}\n")),
-    };
-    let (status, body) = match (method, path) {
-        ("GET" | "HEAD", "/livez") => probe(board.live()),
-        ("GET" | "HEAD", "/readyz") => probe(board.ready()),
-        ("GET" | "HEAD", "/metrics") => match board.metrics().await {
-            Some(text) => ("200 OK", text),
-            None => probe(Err("no metrics yet".to_owned())),
-        },
-        ("GET" | "HEAD", _) => ("404 Not Found", "/livez /readyz /metrics\n".to_owned()),
-        _ => ("405 Method Not Allowed", "GET only\n".to_owned()),
-    };
-    let length = body.len();
-    let shown = if method == "HEAD" { "" } else { &body };
-    format!(
-        "HTTP/1.1 {status}\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n\
-         Content-Length: {length}\r\nConnection: close\r\n\r\n{shown}"
-    )
+    slotkeeper_http::serve("health", listeners, board)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read, Write};
-
     use super::*;
 
     fn board() -> Board {
@@ -210,33 +135,29 @@ mod tests {
         }
     }
 
-    async fn status(board: &Board, target: &str) -> String {
-        let response = respond(&format!("GET {target} HTTP/1.1\r\n\r\n"), board).await;
-        response.split(' ').nth(1).unwrap().to_owned()
+    fn no(why: &str) -> Option<Answer> {
+        Some(Answer::verdict(Err(why.to_owned())))
     }
 
     #[tokio::test]
     async fn probes_follow_what_is_published() {
-        let board = board();
-        assert_eq!(status(&board, "/livez").await, "200");
-        assert_eq!(status(&board, "/readyz").await, "503");
+        let (board, yes) = (board(), Some(Answer::verdict(Ok(()))));
+        assert_eq!(board.read("/livez").await, yes);
+        assert_eq!(board.read("/readyz").await, no("starting"));
         board.publish_health(health(Ok(())));
-        assert_eq!(status(&board, "/readyz?verbose").await, "200");
+        assert_eq!(board.read("/readyz").await, yes);
         board.publish_health(health(Err("loading")));
-        let response = respond("GET /readyz HTTP/1.1\r\n\r\n", &board).await;
-        assert!(response.ends_with("\r\n\r\nloading\n"), "{response}");
-        assert_eq!(status(&board, "/").await, "404");
-        let response = respond("POST /livez HTTP/1.1\r\n\r\n", &board).await;
-        assert!(response.starts_with("HTTP/1.1 405"));
+        assert_eq!(board.read("/readyz").await, no("loading"));
+        assert_eq!(board.read("/").await, None);
     }
 
     #[tokio::test]
     async fn metrics_are_the_last_ones_when_the_main_loop_is_stuck() {
         let board = board();
-        assert_eq!(status(&board, "/metrics").await, "503");
+        assert_eq!(board.read("/metrics").await, no("no metrics yet"));
         board.publish_metrics("a 1\n".to_owned());
-        let response = respond("GET /metrics HTTP/1.1\r\n\r\n", &board).await;
-        assert!(response.ends_with("\r\n\r\na 1\n"), "{response}");
+        let last = Answer::ok(METRICS_TYPE, "a 1\n".to_owned());
+        assert_eq!(board.read("/metrics").await, Some(last));
     }
 
     #[test]
@@ -251,21 +172,5 @@ mod tests {
         assert!(late.ready().is_err());
         late.beat(DEAD_MS);
         assert!(late.ready().is_ok());
-    }
-
-    #[test]
-    fn answers_over_the_network_also_beside_a_client_that_says_nothing() {
-        let listener = StdListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let at = listener.local_addr().unwrap();
-        serve(vec![listener], Arc::new(board())).unwrap();
-        let _silent = std::net::TcpStream::connect(at).unwrap();
-        for (request, start) in [("GET /livez", "HTTP/1.1 200"), ("HEAD /x", "HTTP/1.1 404")] {
-            let mut stream = std::net::TcpStream::connect(at).unwrap();
-            write!(stream, "{request} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
-            let mut response = String::new();
-            stream.read_to_string(&mut response).unwrap();
-            assert!(response.starts_with(start), "{response}");
-        }
     }
 }

@@ -170,7 +170,7 @@ fn serve_health(config: &Config, board: &Arc<Board>) -> Result<(), String> {
         let socket = socket.into_std().map_err(|error| reason(&error))?;
         sockets.push(socket);
     }
-    health::serve(sockets, Arc::clone(board))
+    health::serve(sockets, board)
         .map_err(|error| format!("Can't start the health server: {}", reason(&error)))
 }
 

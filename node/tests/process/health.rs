@@ -50,6 +50,26 @@ fn a_node_is_live_before_it_is_ready() {
 }
 
 #[test]
+fn idle_connections_keep_no_probe_waiting() {
+    let directory = Directory::new();
+    let port = free_port();
+    let text = port.to_string();
+    let health = ["--health-port", &text, "--health-bind", "127.0.0.1"];
+    let _node = Node::start(&directory, &health);
+    let connect = |_| {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        // One that had to leave already takes no more.
+        let _ = stream.write_all(b"GET ");
+        stream
+    };
+    for idle in [64, 128, 500] {
+        let idle: Vec<TcpStream> = (0..idle).map(connect).collect();
+        assert!(is_ok(&get(port, "/livez")), "beside {}", idle.len());
+        assert!(is_ok(&get(port, "/metrics")), "beside {}", idle.len());
+    }
+}
+
+#[test]
 fn probes_and_metrics_are_answered_while_the_port_is_busy() {
     let directory = Directory::new();
     let port = free_port();
