@@ -11,7 +11,9 @@ impl Engine {
     /// What the probes answer. Live is whoever answers at all.
     ///
     /// Slots of other shards are a condition of the cluster and play no part: one lost shard must
-    /// not make every node of the others unready.
+    /// not make every node of the others unready. Nor do snapshots that fail: reads are served, and a
+    /// pod that is taken out of the Service makes no room on a disk. Writers are told by -MISCONF,
+    /// people by the metrics and the condition SnapshotsFailing.
     #[must_use]
     pub fn health(&self, _now: Now) -> Health {
         let withholding = self.is_withholding();

@@ -28,10 +28,10 @@ const SECTIONS: [&str; 12] = [
 const EXTRA: [&str; 1] = ["commandstats"];
 
 /// A section's text under construction.
-struct Fields(String);
+pub(super) struct Fields(String);
 
 impl Fields {
-    fn field(&mut self, name: &str, value: impl Display) {
+    pub(super) fn field(&mut self, name: &str, value: impl Display) {
         write!(self.0, "{name}:{value}\r\n").expect("a string takes all text");
     }
 
@@ -84,7 +84,7 @@ impl Engine {
             "server" => self.info_server(now, fields),
             "clients" => self.info_clients(fields),
             "memory" => self.info_memory(fields),
-            "persistence" => self.info_persistence(now, &mut fields.0),
+            "persistence" => self.info_persistence(now, fields),
             "stats" => self.info_stats(fields),
             "replication" => {
                 self.info_replication(now, &mut fields.0);

@@ -1,9 +1,11 @@
-//! What `/metrics` answers: the text format of Prometheus.
+//! What `/metrics` answers: the text format of Prometheus. The numbers are the engine's own, which
+//! INFO shows as well; a registry beside them, as client libraries have it, would be a second copy.
 
 use std::fmt::{Display, Write};
 
 use crate::command::all_commands;
 use crate::engine::Engine;
+use crate::replication::master::Replica;
 use crate::time::Now;
 
 /// The text under construction.
@@ -18,18 +20,26 @@ impl Text {
         .expect("a string takes all text");
     }
 
-    fn sample(&mut self, name: &str, labels: &str, value: impl Display) {
+    fn sample(&mut self, name: &str, labels: &[(&str, &dyn Display)], value: impl Display) {
+        let labels: Vec<String> = labels
+            .iter()
+            .map(|(name, value)| label(name, value))
+            .collect();
+        let labels = match labels.is_empty() {
+            true => String::new(),
+            false => format!("{{{}}}", labels.join(",")),
+        };
         writeln!(self.0, "slotkeeper_{name}{labels} {value}").expect("a string takes all text");
     }
 
     fn gauge(&mut self, name: &str, help: &str, value: impl Display) {
         self.family(name, "gauge", help);
-        self.sample(name, "", value);
+        self.sample(name, &[], value);
     }
 
     fn counter(&mut self, name: &str, help: &str, value: impl Display) {
         self.family(name, "counter", help);
-        self.sample(name, "", value);
+        self.sample(name, &[], value);
     }
 }
 
@@ -40,6 +50,7 @@ impl Engine {
         let mut text = Text(String::with_capacity(8192));
         self.server_metrics(now, &mut text);
         self.data_metrics(&mut text);
+        self.snapshot_metrics(now, &mut text);
         self.replication_metrics(now, &mut text);
         self.cluster_metrics(&mut text);
         self.command_metrics(&mut text);
@@ -122,7 +133,7 @@ impl Engine {
         );
         text.family("keys", "gauge", "Keys by database.");
         for db in (0..self.data.databases()).filter(|&db| db == 0 || self.data.len(db) > 0) {
-            text.sample("keys", &format!("{{db=\"{db}\"}}"), self.data.len(db));
+            text.sample("keys", &[("db", &db)], self.data.len(db));
         }
     }
 
@@ -145,34 +156,69 @@ impl Engine {
                 flag(link.up),
             );
         }
-        let mut info = String::new();
-        self.info_replication(now, &mut info);
-        let replicas: Vec<&str> = info.lines().filter(|line| is_replica_line(line)).collect();
+        let replicas = &self.replication.replicas;
         text.gauge(
             "connected_replicas",
             "Replicas of this node.",
-            replicas.len(),
+            replicas.count(),
         );
-        let families = [
-            (
-                "replica_offset",
-                "offset",
-                "The offset that a replica has confirmed.",
-            ),
-            (
-                "replica_lag_seconds",
-                "lag",
-                "Seconds since a replica was heard of.",
-            ),
-        ];
-        for (name, field, help) in families {
-            text.family(name, "gauge", help);
-            for line in &replicas {
-                let value = |wanted| replica_field(line, wanted).unwrap_or_default();
-                let labels = format!("{{replica=\"{}:{}\"}}", value("ip"), value("port"));
-                text.sample(name, &labels, value(field));
-            }
+        let address = |replica: &Replica| format!("{}:{}", replica.ip, replica.port);
+        text.family(
+            "replica_offset",
+            "gauge",
+            "The offset that a replica has confirmed.",
+        );
+        for (_, replica) in replicas.attached() {
+            let labels: [(&str, &dyn Display); 1] = [("replica", &address(replica))];
+            text.sample("replica_offset", &labels, replica.acked);
         }
+        text.family(
+            "replica_lag_seconds",
+            "gauge",
+            "Seconds since a replica was heard of.",
+        );
+        for (_, replica) in replicas.attached() {
+            let labels: [(&str, &dyn Display); 1] = [("replica", &address(replica))];
+            let lag = replica.lag_secs(now.mono_ms());
+            text.sample("replica_lag_seconds", &labels, lag);
+        }
+    }
+
+    fn snapshot_metrics(&self, now: Now, text: &mut Text) {
+        let report = self.replication.snapshots.report(now);
+        text.gauge(
+            "snapshot_ok",
+            "Whether the last snapshot succeeded, or none was tried. 0: see stop-writes-on-bgsave-error.",
+            flag(report.last_error.is_none()),
+        );
+        text.gauge(
+            "snapshot_last_success_timestamp_seconds",
+            "When a snapshot last succeeded, or the node started.",
+            report.last_saved_unix,
+        );
+        text.gauge(
+            "snapshot_unsaved_changes",
+            "Changes since then.",
+            report.changes,
+        );
+        if let Some(secs) = report.last_secs {
+            text.gauge(
+                "snapshot_last_duration_seconds",
+                "How long the last snapshot took.",
+                secs,
+            );
+        }
+        text.gauge(
+            "snapshot_in_progress",
+            "Whether one is being made.",
+            flag(report.current_secs.is_some()),
+        );
+        text.counter("snapshots_total", "Snapshots made.", report.made);
+        text.counter(
+            "snapshot_failures_total",
+            "Snapshots that failed.",
+            report.failed,
+        );
     }
 
     fn cluster_metrics(&self, text: &mut Text) {
@@ -213,8 +259,8 @@ impl Engine {
         );
         for count in cluster.message_counts() {
             for (direction, number) in [("sent", count.sent), ("received", count.received)] {
-                let kind = count.kind;
-                let labels = format!("{{type=\"{kind}\",direction=\"{direction}\"}}");
+                let labels: [(&str, &dyn Display); 2] =
+                    [("type", &count.kind), ("direction", &direction)];
                 text.sample("cluster_messages_total", &labels, number);
             }
         }
@@ -227,8 +273,8 @@ impl Engine {
             "Executed commands by name.",
         );
         for (id, stats) in self.stats.used_commands() {
-            let labels = format!("{{command=\"{}\"}}", all_commands()[id].spec.name);
-            text.sample("command_calls_total", &labels, stats.calls);
+            let name = all_commands()[id].spec.name;
+            text.sample("command_calls_total", &[("command", &name)], stats.calls);
         }
         text.family(
             "command_seconds_total",
@@ -236,9 +282,9 @@ impl Engine {
             "Time spent in commands by name.",
         );
         for (id, stats) in self.stats.used_commands() {
-            let labels = format!("{{command=\"{}\"}}", all_commands()[id].spec.name);
+            let name = all_commands()[id].spec.name;
             let seconds = stats.micros as f64 / 1e6;
-            text.sample("command_seconds_total", &labels, seconds);
+            text.sample("command_seconds_total", &[("command", &name)], seconds);
         }
     }
 }
@@ -247,18 +293,11 @@ fn flag(on: bool) -> u8 {
     u8::from(on)
 }
 
-/// `slave0:ip=...` of INFO replication.
-fn is_replica_line(line: &str) -> bool {
-    line.strip_prefix("slave")
-        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
-}
-
-fn replica_field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
-    let (_, fields) = line.split_once(':')?;
-    fields
-        .split(',')
-        .find_map(|field| field.split_once('=').filter(|(n, _)| *n == name))
-        .map(|(_, value)| value)
+/// A label as the format has it: what stands in the value, a client may have chosen.
+fn label(name: &str, value: &dyn Display) -> String {
+    let value = value.to_string();
+    let value = value.replace('\\', r"\\").replace('"', "\\\"");
+    format!("{name}=\"{}\"", value.replace('\n', r"\n"))
 }
 
 #[cfg(test)]
@@ -266,11 +305,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_the_lines_of_replicas() {
-        let line = "slave0:ip=10.0.0.1,port=6380,state=online,offset=14,lag=1";
-        assert!(is_replica_line(line));
-        assert!(!is_replica_line("slave_read_only:1"));
-        assert_eq!(replica_field(line, "port"), Some("6380"));
-        assert_eq!(replica_field(line, "none"), None);
+    fn a_value_of_a_label_stays_within_its_quotes() {
+        let mut text = Text(String::new());
+        text.sample("a", &[("b", &"c\" } 1\n\\"), ("d", &5)], 7);
+        assert_eq!(text.0, "slotkeeper_a{b=\"c\\\" } 1\\n\\\\\",d=\"5\"} 7\n");
     }
 }

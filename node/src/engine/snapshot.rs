@@ -2,11 +2,13 @@
 
 use super::follow::DataSet;
 use super::follow::Place;
+use super::info::Fields;
 use super::parking::Parked;
 use crate::cluster::Cluster;
 use crate::engine::{Acted, Engine};
 use crate::io::{DiskEvent, DiskOp, Level, Output};
 use crate::persistence::rdb::{RdbItem, RdbReader, SECOND_ID};
+use crate::persistence::snapshot::Report;
 use crate::replication::ReplId;
 use crate::replication::withhold::Held;
 use crate::resp::Reply;
@@ -177,7 +179,7 @@ impl Engine {
             }
             DiskEvent::SnapshotFailed(reason) => {
                 self.stop_snapshot_walk();
-                let ended = self.replication.snapshots.failed();
+                let ended = self.replication.snapshots.failed(reason, now);
                 self.log(Level::Warning, format!("Error saving DB on disk: {reason}"));
                 for session in ended.waiting {
                     self.resume_with(
@@ -268,16 +270,35 @@ impl Engine {
     pub(super) fn abort_snapshot(&mut self) {
         if self.replication.snapshots.stage().is_some() {
             self.stop_snapshot_walk();
-            self.replication.snapshots.failed();
+            self.replication.snapshots.aborted();
             self.out(Output::Disk(DiskOp::SnapshotAbort));
         }
     }
 
     /// INFO persistence, without its heading.
-    pub(super) fn info_persistence(&self, now: Now, out: &mut String) {
-        out.push_str(&format!("loading:{}\r\n", i32::from(self.is_loading())));
-        out.push_str("async_loading:0\r\n");
-        self.replication.snapshots.info(now, out);
-        out.push_str("aof_enabled:0\r\n");
+    pub(super) fn info_persistence(&self, now: Now, fields: &mut Fields) {
+        let Report {
+            changes,
+            last_saved_unix,
+            last_error,
+            last_secs,
+            current_secs,
+            made,
+            failed,
+        } = self.replication.snapshots.report(now);
+        let status = if last_error.is_none() { "ok" } else { "err" };
+        let secs = |secs: Option<u64>| secs.map_or(-1, u64::cast_signed);
+        fields.field("loading", u8::from(self.is_loading()));
+        fields.field("async_loading", 0);
+        fields.field("rdb_changes_since_last_save", changes);
+        fields.field("rdb_bgsave_in_progress", u8::from(current_secs.is_some()));
+        fields.field("rdb_last_save_time", last_saved_unix);
+        fields.field("rdb_last_bgsave_status", status);
+        fields.field("rdb_last_bgsave_time_sec", secs(last_secs));
+        fields.field("rdb_current_bgsave_time_sec", secs(current_secs));
+        fields.field("rdb_saves", made);
+        fields.field("slotkeeper_snapshot_failures", failed);
+        fields.field("slotkeeper_snapshot_error", last_error.unwrap_or_default());
+        fields.field("aof_enabled", 0);
     }
 }

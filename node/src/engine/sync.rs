@@ -188,6 +188,12 @@ impl Engine {
                     value.len()
                 ));
             }
+            // It stands in INFO, where a line break would begin a field.
+            b"ip-address" if value.chars().any(|c| c.is_control() || c.is_whitespace()) => {
+                return Err(
+                    "ERR REPLCONF ip-address provided by replica instance is malformed".into(),
+                );
+            }
             b"ip-address" => value.clone_into(&mut replica.ip),
             b"capa" => {
                 replica.reads_mark |= value.eq_ignore_ascii_case("eof");

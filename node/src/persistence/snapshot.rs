@@ -22,9 +22,30 @@ pub struct Snapshots {
     last_saved_unix: i64,
     last_saved_ms: u64,
     last_try_ms: u64,
-    last_ok: bool,
-    last_secs: i64,
+    /// Why the last one failed, if it did.
+    last_error: Option<String>,
+    last_secs: Option<u64>,
     made: u64,
+    failed: u64,
+}
+
+/// What INFO and the metrics say of snapshots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Report<'a> {
+    /// Changes since the last one that is in place.
+    pub changes: u64,
+    /// When that was put in place (or the process started), in unix seconds.
+    pub last_saved_unix: i64,
+    /// Why the last one failed; none if it did not, or none was tried.
+    pub last_error: Option<&'a str>,
+    /// How long the last one took, failed or not, in seconds.
+    pub last_secs: Option<u64>,
+    /// How long the present one has taken, in seconds.
+    pub current_secs: Option<u64>,
+    /// How many were put in place by this process.
+    pub made: u64,
+    /// How many failed.
+    pub failed: u64,
 }
 
 #[derive(Debug)]
@@ -67,9 +88,10 @@ impl Snapshots {
             last_saved_unix: now.unix_ms() / 1000,
             last_saved_ms: now.mono_ms(),
             last_try_ms: 0,
-            last_ok: true,
-            last_secs: -1,
+            last_error: None,
+            last_secs: None,
             made: 0,
+            failed: 0,
         }
     }
 
@@ -109,7 +131,7 @@ impl Snapshots {
         }
         let elapsed = now.mono_ms().saturating_sub(self.last_saved_ms) / 1000;
         let reached = |point: &SavePoint| self.changes >= point.changes && elapsed > point.seconds;
-        let may = self.last_ok || now.mono_ms() > self.last_try_ms + RETRY_MS;
+        let may = self.last_ok() || now.mono_ms() > self.last_try_ms + RETRY_MS;
         self.scheduled || (may && points.iter().any(reached))
     }
 
@@ -160,22 +182,32 @@ impl Snapshots {
     pub fn saved(&mut self, now: Now) -> Ended {
         if let Some(job) = self.job.take() {
             self.changes -= job.changes.min(self.changes);
-            self.last_secs = (now.mono_ms() - job.started.mono_ms()).cast_signed() / 1000;
+            self.last_secs = Some(job.secs(now));
         }
         self.last_saved_unix = now.unix_ms() / 1000;
         self.last_saved_ms = now.mono_ms();
+        self.last_error = None;
         self.made += 1;
-        self.ended(true)
+        self.ended()
     }
 
     /// It could not be made.
-    pub fn failed(&mut self) -> Ended {
-        self.job = None;
-        self.ended(false)
+    pub fn failed(&mut self, reason: &str, now: Now) -> Ended {
+        if let Some(job) = self.job.take() {
+            self.last_secs = Some(job.secs(now));
+        }
+        self.last_error = Some(reason.to_owned());
+        self.failed += 1;
+        self.ended()
     }
 
-    fn ended(&mut self, ok: bool) -> Ended {
-        self.last_ok = ok;
+    /// It is given up for something else, which says nothing about the disk.
+    pub fn aborted(&mut self) -> Ended {
+        self.job = None;
+        self.ended()
+    }
+
+    fn ended(&mut self) -> Ended {
         // A SAVE that came while the file was in the making waits for one of its own.
         let waiting = if self.scheduled {
             Vec::new()
@@ -194,31 +226,27 @@ impl Snapshots {
     /// Whether the last one succeeded, or none was tried.
     #[must_use]
     pub fn last_ok(&self) -> bool {
-        self.last_ok
+        self.last_error.is_none()
     }
 
-    /// INFO's lines about them.
-    pub fn info(&self, now: Now, out: &mut String) {
-        let current = self.job.as_ref();
-        let secs = |job: &Job| (now.mono_ms() - job.started.mono_ms()).cast_signed() / 1000;
-        let status = if self.last_ok { "ok" } else { "err" };
-        for (name, value) in [
-            ("rdb_changes_since_last_save", self.changes.to_string()),
-            (
-                "rdb_bgsave_in_progress",
-                i32::from(current.is_some()).to_string(),
-            ),
-            ("rdb_last_save_time", self.last_saved_unix.to_string()),
-            ("rdb_last_bgsave_status", status.to_owned()),
-            ("rdb_last_bgsave_time_sec", self.last_secs.to_string()),
-            (
-                "rdb_current_bgsave_time_sec",
-                current.map_or(-1, secs).to_string(),
-            ),
-            ("rdb_saves", self.made.to_string()),
-        ] {
-            out.push_str(&format!("{name}:{value}\r\n"));
+    /// What there is to be said of them.
+    #[must_use]
+    pub fn report(&self, now: Now) -> Report<'_> {
+        Report {
+            changes: self.changes,
+            last_saved_unix: self.last_saved_unix,
+            last_error: self.last_error.as_deref(),
+            last_secs: self.last_secs,
+            current_secs: self.job.as_ref().map(|job| job.secs(now)),
+            made: self.made,
+            failed: self.failed,
         }
+    }
+}
+
+impl Job {
+    fn secs(&self, now: Now) -> u64 {
+        now.mono_ms().saturating_sub(self.started.mono_ms()) / 1000
     }
 }
 
@@ -278,12 +306,26 @@ mod tests {
         snapshots.count(10);
         snapshots.begin(at(200));
         snapshots.opened();
-        snapshots.failed();
-        assert_eq!((snapshots.changes(), snapshots.last_ok()), (10, false));
+        snapshots.failed("no room", at(203));
+        let report = snapshots.report(at(204));
+        assert_eq!(report.last_error, Some("no room"));
+        assert_eq!((report.changes, report.failed, report.made), (10, 1, 0));
+        assert_eq!((report.last_secs, report.current_secs), (Some(3), None));
+        assert_eq!(report.last_saved_unix, 7, "that of the start");
         assert!(!snapshots.is_due(&POINTS, at(205)));
         assert!(snapshots.is_due(&POINTS, at(206)));
         snapshots.schedule(None);
         assert!(snapshots.is_due(&POINTS, at(201)), "unless somebody asks");
+    }
+
+    #[test]
+    fn one_that_is_given_up_is_no_failure() {
+        let mut snapshots = Snapshots::new(at(0));
+        snapshots.count(10);
+        snapshots.begin(at(200));
+        snapshots.aborted();
+        assert!(snapshots.last_ok());
+        assert_eq!(snapshots.report(at(201)).changes, 10);
     }
 
     #[test]

@@ -115,6 +115,12 @@ impl Replica {
         }
     }
 
+    /// How long ago it was last heard of, in seconds.
+    #[must_use]
+    pub fn lag_secs(&self, now_ms: u64) -> u64 {
+        now_ms.saturating_sub(self.heard_at) / 1000
+    }
+
     /// So much of what was pushed has not left yet.
     pub fn sent(&mut self, unsent: Unsent) {
         let gone = self.unsent.saturating_sub(unsent.bytes);
@@ -328,20 +334,6 @@ impl Replicas {
             .values()
             .filter(|replica| replica.phase == Phase::Online)
     }
-
-    /// INFO's lines about them.
-    pub fn info(&self, now_ms: u64, out: &mut String) {
-        for (number, (_, replica)) in self.attached().enumerate() {
-            let lag = (now_ms - replica.heard_at) / 1000;
-            out.push_str(&format!(
-                "slave{number}:ip={},port={},state={},offset={},lag={lag}\r\n",
-                replica.ip,
-                replica.port,
-                replica.state_name(),
-                replica.acked,
-            ));
-        }
-    }
 }
 
 #[cfg(test)]
@@ -443,17 +435,5 @@ mod tests {
             "the other took all of it"
         );
         assert_eq!(replicas.stuck(50, 1102), [SessionId(0), SessionId(1)]);
-    }
-
-    #[test]
-    fn writes_what_info_says() {
-        let mut replicas = with(&[Phase::Handshake, Phase::Online]);
-        replicas.ack(SessionId(1), 14, 1000);
-        let mut out = String::new();
-        replicas.info(2500, &mut out);
-        assert_eq!(
-            out,
-            "slave0:ip=10.0.0.1,port=6380,state=online,offset=14,lag=1\r\n"
-        );
     }
 }

@@ -111,3 +111,40 @@ fn probes_and_metrics_are_answered_while_the_port_is_busy() {
         thread.join().unwrap();
     }
 }
+
+#[test]
+fn snapshots_that_fail_are_seen_while_the_node_stays_ready() {
+    let directory = Directory::new();
+    let port = free_port();
+    let text = port.to_string();
+    let health = ["--health-port", &text, "--health-bind", "127.0.0.1"];
+    let node = Node::start(&directory, &[&health[..], &["--save", "3600 1"]].concat());
+    let mut client = node.client();
+    assert_eq!(client.text(&["SET", "key", "value"]), "OK");
+    let metric = |line: &str| {
+        let metrics = get(port, "/metrics");
+        assert!(is_ok(&metrics), "{metrics}");
+        metrics.contains(&format!("\nslotkeeper_{line}\n"))
+    };
+    assert!(metric("snapshot_ok 1") && metric("snapshot_unsaved_changes 1"));
+    // A name that is taken by a directory: no rename can succeed.
+    let taken = directory.path().join("dump.rdb");
+    std::fs::create_dir_all(taken.join("in-use")).unwrap();
+    assert!(client.text(&["SAVE"]).contains("the snapshot failed"));
+    assert!(metric("snapshot_ok 0") && metric("snapshot_failures_total 1"));
+    assert!(metric("snapshot_unsaved_changes 1") && metric("snapshots_total 0"));
+    let info = client.text(&["INFO", "persistence"]);
+    assert!(info.contains("rdb_last_bgsave_status:err\r\n"), "{info}");
+    assert!(
+        info.contains("slotkeeper_snapshot_error:Is a directory\r\n"),
+        "{info}"
+    );
+    assert!(client.text(&["SET", "key", "other"]).contains("MISCONF"));
+    assert!(is_ok(&get(port, "/readyz")), "it serves reads");
+    std::fs::remove_dir_all(taken).unwrap();
+    assert_eq!(client.text(&["SAVE"]), "OK");
+    assert!(metric("snapshot_ok 1") && metric("snapshot_unsaved_changes 0"));
+    let info = client.text(&["INFO", "persistence"]);
+    assert!(info.contains("slotkeeper_snapshot_error:\r\n"), "{info}");
+    assert_eq!(client.text(&["SET", "key", "other"]), "OK");
+}

@@ -23,7 +23,16 @@ impl Engine {
             let good = self.replication.good_replicas(&self.config, now);
             line("min_slaves_good_slaves", good);
         }
-        self.replication.replicas.info(now.mono_ms(), out);
+        for (number, (_, replica)) in self.replication.replicas.attached().enumerate() {
+            out.push_str(&format!(
+                "slave{number}:ip={},port={},state={},offset={},lag={}\r\n",
+                replica.ip,
+                replica.port,
+                replica.state_name(),
+                replica.acked,
+                replica.lag_secs(now.mono_ms()),
+            ));
+        }
         self.info_history(out);
     }
 
