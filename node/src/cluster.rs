@@ -44,7 +44,7 @@ use state::State;
 pub use view::{ClusterHealth, MessageCount};
 
 use crate::config::Config;
-use crate::io::{Level, LinkEvent, LinkId, Peer};
+use crate::io::{Level, LinkEvent, LinkId, Origin, Peer};
 pub use crate::random::Random;
 use crate::request::ClusterRequest;
 use crate::resp::Reply;
@@ -63,6 +63,8 @@ pub struct Cluster {
     nodes: Nodes,
     slots: Slots,
     links: Links,
+    /// Who brings about what is logged in the current call.
+    origin: Origin,
     current_epoch: Epoch,
     last_vote_epoch: Epoch,
     state: State,
@@ -129,6 +131,7 @@ impl Cluster {
             nodes: remembered.nodes,
             slots: remembered.slots,
             links: Links::new(),
+            origin: Origin::Node,
             current_epoch: remembered.current_epoch,
             last_vote_epoch: remembered.last_vote_epoch,
             state: State::default(),
@@ -162,21 +165,24 @@ impl Cluster {
 
     /// Another node has connected to the bus port; the id under which its events come.
     pub fn accept(&mut self, peer: Peer, now: Now) -> LinkId {
-        self.accept_link(peer, now)
+        self.now = now;
+        let link = self.accept_link(peer, now);
+        self.flush();
+        link
     }
 
     /// Something happened on a bus link.
     pub fn on_link(&mut self, link: LinkId, event: LinkEvent<'_>, facts: &Facts<'_>, now: Now) {
         self.begin(facts, now);
+        self.origin = Origin::Members;
         self.link_event(link, &event, facts);
         self.finish(facts);
+        self.origin = Origin::Node;
     }
 
     /// How much waits to be sent on a link, and how much memory holds it, in bytes.
     pub fn on_link_sent(&mut self, link: LinkId, unsent: usize, allocated: usize) {
-        if let Some(link) = self.links.get_mut(link) {
-            (link.unsent, link.allocated) = (unsent, allocated);
-        }
+        self.links.note_unsent(link, unsent, allocated);
     }
 
     /// The regular work, and what has become due. Call it at [`Cluster::next_timer`], and whenever
@@ -276,6 +282,8 @@ impl Cluster {
 
     /// Does what became due, then lets everything out: the save first, then the messages.
     fn finish(&mut self, facts: &Facts<'_>) {
+        // Its own steps come as seldom as they can: no message makes more of them.
+        let origin = std::mem::replace(&mut self.origin, Origin::Node);
         if std::mem::take(&mut self.todo.manual) {
             self.drive_manual_failover(facts);
         }
@@ -285,6 +293,7 @@ impl Cluster {
                 self.drive_election(facts);
             }
         }
+        self.origin = origin;
         self.flush();
     }
 
@@ -451,6 +460,11 @@ impl Cluster {
     }
 
     fn log(&mut self, level: Level, text: impl Into<String>) {
-        self.events.push_back(ClusterEvent::Log(level, text.into()));
+        self.log_of(self.origin, level, text);
+    }
+
+    fn log_of(&mut self, origin: Origin, level: Level, text: impl Into<String>) {
+        self.events
+            .push_back(ClusterEvent::Log(origin, level, text.into()));
     }
 }

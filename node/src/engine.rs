@@ -39,7 +39,7 @@ use crate::cluster::Cluster;
 use crate::command::COMMAND_COUNT;
 use crate::config::Config;
 use crate::data::{Layout, Partition};
-use crate::io::{DiskEvent, Level, LinkId, LinkOp, Output, SessionId, Unsent};
+use crate::io::{DiskEvent, Level, LinkId, LinkOp, Origin, Output, SessionId, Unsent};
 use crate::random::Random;
 use crate::resp::Batch;
 use crate::session::Session;
@@ -311,7 +311,12 @@ impl Engine {
     }
 
     fn log(&mut self, level: Level, text: impl Into<String>) {
-        self.out(Output::Log(level, text.into()));
+        self.log_of(Origin::Node, level, text);
+    }
+
+    /// A line that others can bring about.
+    fn log_of(&mut self, origin: Origin, level: Level, text: impl Into<String>) {
+        self.out(Output::Log(origin, level, text.into()));
     }
 }
 

@@ -105,7 +105,8 @@ pub enum LinkOp {
     },
     /// Send.
     Send(Bytes),
-    /// Close after what was sent has left. No event follows.
+    /// Close after what was sent has left; one that was accepted at the bus port at once, since only
+    /// answers are sent on it. No event follows.
     Close,
 }
 
@@ -120,6 +121,55 @@ pub enum Level {
     Notice,
     /// What an operator must see.
     Warning,
+}
+
+/// Who brings a line of the log about. Where that is anybody outside, so many lines of one origin
+/// are written in a while, and the rest is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The node itself, or whoever may give it orders: all lines are written.
+    Node,
+    /// Whoever reaches the bus port and is no member.
+    Strangers,
+    /// Members, or whoever claims to be one.
+    Members,
+    /// The master that is followed: its address comes from members.
+    Master,
+    /// Whoever connects as a client.
+    Clients,
+    /// Whoever asks for the data set.
+    Replicas,
+    /// Connections that could not be accepted.
+    Connections,
+}
+
+impl Origin {
+    /// How many there are.
+    pub const COUNT: usize = Origin::ALL.len();
+    /// All of them, in their order.
+    pub const ALL: [Origin; 7] = [
+        Origin::Node,
+        Origin::Strangers,
+        Origin::Members,
+        Origin::Master,
+        Origin::Clients,
+        Origin::Replicas,
+        Origin::Connections,
+    ];
+
+    /// What their lines are about, for the count of those that were left out.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Origin::Node => "this node",
+            Origin::Strangers => "strangers on the cluster bus",
+            Origin::Members => "members on the cluster bus",
+            Origin::Master => "the link to the master",
+            Origin::Clients => "clients",
+            Origin::Replicas => "replicas",
+            Origin::Connections => "connections",
+        }
+    }
 }
 
 /// What comes out of the engine beside the caller's own reply, in the order in which it must be
@@ -142,7 +192,7 @@ pub enum Output {
     /// An operation on a file.
     Disk(DiskOp),
     /// A line for the log.
-    Log(Level, String),
+    Log(Origin, Level, String),
     /// Something that only the shell can change, such as a port or the log file.
     Reconfigure(Reconfigure),
     /// CONFIG SET needs this of the machine: all of it, or nothing changes. Answered by

@@ -9,6 +9,7 @@ mod files;
 mod gather;
 mod group;
 mod health;
+mod limit;
 mod link;
 mod listen;
 mod log;

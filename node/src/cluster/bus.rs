@@ -12,11 +12,11 @@ mod header;
 mod message;
 mod wire;
 
-pub(super) use extension::Extension;
-pub(super) use gossip::Gossip;
+pub(super) use extension::{Extension, FORGOTTEN_BYTES, SENDER_BYTES};
+pub(super) use gossip::{ENTRY_BYTES, Gossip};
 pub(super) use header::{FLAG_EXTENSIONS, FLAG_FORCE_ACK, FLAG_PAUSED, Header, KNOWS_EXTENSIONS};
-pub(super) use header::{KINDS, Kind};
-pub(super) use message::{Body, Message, decode, encode, frame_length};
+pub(super) use header::{HEADER_BYTES, KINDS, Kind};
+pub(super) use message::{Body, Message, decode, encode, frame_length, is_publish};
 
 /// Why bytes are no frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +24,9 @@ pub(super) enum BadFrame {
     /// Not the signature, or a length that no frame has: the link is of no use any more.
     #[error("bad message length or signature received on the cluster bus")]
     NotTheBus,
+    /// Longer than any gossip, and not from a member.
+    #[error("a bus message of {0} bytes from somebody who is no member")]
+    TooLong(usize),
     /// Another version of the protocol.
     #[error("a bus message of protocol version {0}")]
     Version(u16),

@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use slotkeeper_topology::{NodeId, Slot, SlotSet};
 
-use crate::io::{Level, LinkId, LinkOp};
+use crate::io::{Level, LinkId, LinkOp, Origin};
 
 /// What the cluster machine must know of the rest of the node, at the moment of a call.
 pub struct Facts<'a> {
@@ -34,7 +34,7 @@ pub enum ClusterEvent {
     /// Replace nodes.conf, durably, before what follows.
     SaveNodesConf(Bytes),
     /// A line for the log.
-    Log(Level, String),
+    Log(Origin, Level, String),
     /// Become the replica of this node, or stay it at a new address.
     FollowMaster {
         /// The master.

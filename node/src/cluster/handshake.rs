@@ -10,6 +10,9 @@ use crate::io::{Level, LinkId};
 /// How long CLUSTER FORGET keeps a node unknown, in milliseconds.
 pub(super) const FORGET_MS: i64 = 60_000;
 
+/// Others that ask to be known are asked back, so many at a time.
+const HANDSHAKES: usize = 64;
+
 impl Cluster {
     /// Begins to get to know the node at an address. False when that is under way already.
     pub(super) fn start_handshake(&mut self, ip: IpAddr, port: u16, bus_port: u16) -> bool {
@@ -31,7 +34,10 @@ impl Cluster {
         let Some(ip) = self.address_of(link, header) else {
             return;
         };
-        if sender.is_some() || self.nodes.is_full() {
+        let same = |node: &Node| node.ip == Some(ip) && node.bus_port == header.bus_port;
+        let handshakes = || self.nodes.iter().filter(|(_, n)| n.in_handshake());
+        let enough = handshakes().count() >= HANDSHAKES || handshakes().any(|(_, n)| same(n));
+        if sender.is_some() || enough || self.nodes.is_full() {
             return;
         }
         let id = NodeId::from_random(self.random.bytes());
@@ -41,7 +47,6 @@ impl Cluster {
         node.plain_port = header.plain_port;
         node.bus_port = header.bus_port;
         self.nodes.insert(node);
-        self.todo.save = true;
     }
 
     /// On a link that we opened: checks that the other side is whom we meant, and learns its true

@@ -1,11 +1,27 @@
+mod inbox;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use super::bus::{decode, frame_length};
+use super::bus::{BadFrame, decode};
 use super::node::{Flags, Moment};
 use super::{Cluster, ClusterEvent, Facts, NodeRef};
-use crate::io::{Level, LinkEvent, LinkId, LinkOp, Peer};
+use crate::io::{Level, LinkEvent, LinkId, LinkOp, Origin, Peer};
 use crate::time::Now;
+pub(super) use inbox::gossip_max;
+use inbox::{Front, Inbox};
+
+/// Links that others may have open beside those of the nodes known: for newcomers, and for whoever
+/// else reaches the port.
+const SPARE: usize = 64;
+/// How long a link may be silent from its beginning, in milliseconds: a node that withholds opens
+/// its links and says nothing for up to a minute.
+const SILENT_MS: i64 = 90_000;
+/// What may wait to be sent on a link that another node has opened: answers to its PINGs. One that
+/// does not read them sends no more.
+const ANSWERS_MAX: usize = 1 << 20;
+/// What may wait to be sent on a link to a node that we know.
+const UNSENT_MAX: usize = 64 << 20;
 
 /// A connection on the cluster bus.
 #[derive(Debug)]
@@ -24,8 +40,63 @@ pub(super) struct Link {
     /// What waits to be sent, and the memory that holds it, in bytes.
     pub unsent: usize,
     pub allocated: usize,
-    /// What has arrived of a frame that is not whole yet.
-    input: Vec<u8>,
+    /// `node` has sent a valid message on it, or somebody in its name.
+    pub proven: bool,
+    /// Anything has arrived on it.
+    spoke: bool,
+    /// When the last whole message came on it, or else when it was made.
+    heard: Moment,
+    inbox: Inbox,
+}
+
+impl Link {
+    fn new(node: Option<NodeRef>, remote: SocketAddr, now: Now) -> Link {
+        Link {
+            node,
+            outbound: node.is_some(),
+            open: node.is_none(),
+            created: Moment::of(now),
+            remote,
+            local: None,
+            unsent: 0,
+            allocated: 0,
+            proven: false,
+            spoke: false,
+            heard: Moment::of(now),
+            inbox: Inbox::default(),
+        }
+    }
+
+    fn memory(&self) -> usize {
+        size_of::<Link>() + self.inbox.allocated() + self.allocated
+    }
+
+    /// Somebody has opened it, and no member has sent anything on it.
+    fn is_a_strangers(&self) -> bool {
+        !self.outbound && !self.proven
+    }
+
+    /// Why it has to be closed, if it has: no wait is without an end.
+    fn overdue(&self, timeout: i64, now: Now) -> Option<&'static str> {
+        let begun = self.inbox.unfinished_since();
+        if begun.is_some_and(|begun| begun.until(now) > timeout) {
+            return Some("a message does not become whole");
+        }
+        let patience = match self.spoke {
+            true => timeout,
+            false => timeout.max(SILENT_MS),
+        };
+        (self.is_a_strangers() && self.heard.until(now) > patience)
+            .then_some("no member speaks on it")
+    }
+
+    /// Who causes what is logged about it.
+    fn origin(&self) -> Origin {
+        match self.proven {
+            true => Origin::Members,
+            false => Origin::Strangers,
+        }
+    }
 }
 
 /// All links, and the ids for new ones.
@@ -33,6 +104,8 @@ pub(super) struct Link {
 pub(super) struct Links {
     next: u64,
     by_id: BTreeMap<LinkId, Link>,
+    /// Links that were closed since the other side did not read.
+    pub not_read: u64,
 }
 
 impl Links {
@@ -43,13 +116,15 @@ impl Links {
         Links {
             next: Links::FIRST,
             by_id: BTreeMap::new(),
+            not_read: 0,
         }
     }
 
     fn insert(&mut self, link: Link) -> LinkId {
         self.next += 1;
-        self.by_id.insert(LinkId(self.next), link);
-        LinkId(self.next)
+        let id = LinkId(self.next);
+        self.by_id.insert(id, link);
+        id
     }
 
     pub fn get(&self, id: LinkId) -> Option<&Link> {
@@ -62,28 +137,44 @@ impl Links {
 
     /// The memory that they take, in bytes.
     pub fn memory(&self) -> usize {
-        let memory = |link: &Link| size_of::<Link>() + link.allocated + link.input.capacity();
-        self.by_id.values().map(memory).sum()
+        self.by_id.values().map(Link::memory).sum()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (LinkId, &Link)> {
         self.by_id.iter().map(|(&id, link)| (id, link))
     }
+
+    /// How much waits to be sent on a link, and how much memory holds it, in bytes.
+    pub fn note_unsent(&mut self, id: LinkId, unsent: usize, allocated: usize) {
+        if let Some(link) = self.by_id.get_mut(&id) {
+            (link.unsent, link.allocated) = (unsent, allocated);
+        }
+    }
+
+    /// The link that has to go so that another may be accepted, with so many nodes known: each has
+    /// one open, and may be opening another before it knows that the first is lost.
+    fn in_excess(&self, nodes: usize) -> Option<LinkId> {
+        let inbound = || self.iter().filter(|(_, link)| !link.outbound);
+        if inbound().count() < 2 * nodes + SPARE {
+            return None;
+        }
+        // Ids only grow: the first is the oldest.
+        let oldest = inbound().find(|(_, link)| link.is_a_strangers());
+        oldest.map(|(id, _)| id)
+    }
 }
 
 impl Cluster {
+    /// A link that another node, or a stranger, has opened. An address proves nothing, so nothing
+    /// follows from it: the oldest link on which no member has spoken makes room.
     pub(super) fn accept_link(&mut self, peer: Peer, now: Now) -> LinkId {
-        self.links.insert(Link {
-            node: None,
-            outbound: false,
-            open: true,
-            created: Moment::of(now),
-            remote: peer.remote,
-            local: Some(peer.local),
-            unsent: 0,
-            allocated: 0,
-            input: Vec::new(),
-        })
+        while let Some(oldest) = self.links.in_excess(self.nodes.len()) {
+            self.log_link(oldest, Level::Verbose, "there are too many");
+            self.close_link(oldest);
+        }
+        let mut link = Link::new(None, peer.remote, now);
+        link.local = Some(peer.local);
+        self.links.insert(link)
     }
 
     /// Opens the link to a node whose address is known.
@@ -92,17 +183,7 @@ impl Cluster {
             return;
         };
         let from = self.config.bind_source_addr;
-        let id = self.links.insert(Link {
-            node: Some(r),
-            outbound: true,
-            open: false,
-            created: Moment::of(self.now),
-            remote: to,
-            local: None,
-            unsent: 0,
-            allocated: 0,
-            input: Vec::new(),
-        });
+        let id = self.links.insert(Link::new(Some(r), to, self.now));
         self.nodes[r].outbound = Some(id);
         self.sends
             .push(ClusterEvent::Link(id, LinkOp::Open { to, from }));
@@ -138,18 +219,62 @@ impl Cluster {
         Some(link)
     }
 
-    /// Remembers which node sends on a link that was opened to us; it has only one such link.
-    pub(super) fn bind_inbound(&mut self, id: LinkId, r: NodeRef) {
-        let unbound = |link: &Link| !link.outbound && link.node.is_none();
-        if !self.links.get(id).is_some_and(unbound) {
+    /// A member has sent a valid message on a link: on one that it has opened, it is known from now
+    /// on who sends there; it has only one such link.
+    pub(super) fn prove_link(&mut self, id: LinkId, r: NodeRef) {
+        let Some(link) = self.links.get_mut(id) else {
+            return;
+        };
+        if link.outbound {
+            link.proven |= link.node == Some(r);
             return;
         }
-        if let Some(older) = self.nodes[r].inbound {
+        if link.node.is_some() {
+            return;
+        }
+        link.node = Some(r);
+        link.proven = true;
+        if let Some(older) = self.nodes[r].inbound.replace(id) {
             self.close_link(older);
         }
-        self.nodes[r].inbound = Some(id);
-        if let Some(link) = self.links.get_mut(id) {
-            link.node = Some(r);
+    }
+
+    /// Whether a link takes another message: it is up, and what it was sent is read. One that is
+    /// not read is closed.
+    pub(super) fn takes_more(&mut self, id: LinkId) -> bool {
+        let Some(link) = self.links.get(id).filter(|link| link.open) else {
+            return false;
+        };
+        let most = match link.outbound {
+            true => UNSENT_MAX,
+            false => ANSWERS_MAX,
+        };
+        if link.unsent <= most {
+            return true;
+        }
+        self.links.not_read += 1;
+        self.log_link(id, Level::Warning, "what it is sent is not read");
+        self.close_link(id);
+        false
+    }
+
+    /// Closes links on which what has to come does not come.
+    pub(super) fn close_overdue_links(&mut self) {
+        let timeout = self.config.cluster_node_timeout.max(1000).cast_signed();
+        let overdue: Vec<_> = (self.links.iter())
+            .filter_map(|(id, link)| Some((id, link.overdue(timeout, self.now)?)))
+            .collect();
+        for (id, why) in overdue {
+            self.log_link(id, Level::Verbose, why);
+            self.close_link(id);
+        }
+    }
+
+    /// Logs why a link is closed.
+    fn log_link(&mut self, id: LinkId, level: Level, why: &str) {
+        if let Some(link) = self.links.get(id) {
+            let text = format!("Closing the bus link with {}: {why}", link.remote);
+            self.log_of(link.origin(), level, text);
         }
     }
 
@@ -198,35 +323,58 @@ impl Cluster {
     }
 
     fn link_bytes(&mut self, id: LinkId, bytes: &[u8], facts: &Facts<'_>) {
+        let now = self.now;
         let Some(link) = self.links.get_mut(id) else {
             return;
         };
-        let mut input = std::mem::take(&mut link.input);
-        input.extend_from_slice(bytes);
-        let mut done = 0;
-        loop {
-            let rest = &input[done..];
-            let frame = match frame_length(rest) {
-                Ok(Some(length)) if length <= rest.len() => &rest[..length],
-                Ok(_) => break,
-                Err(error) => {
-                    self.log(Level::Warning, format!("Closing a bus link: {error}"));
-                    self.close_link(id);
-                    return;
+        link.spoke = true;
+        let mut inbox = std::mem::take(&mut link.inbox);
+        inbox.push(bytes);
+        while let Some(front) = self.front(id, &inbox) {
+            match front {
+                Ok(Front::Long(length)) => inbox.expect_long(length),
+                Ok(Front::Skipped(length)) => inbox.skip(length),
+                Ok(Front::Whole(length)) => {
+                    self.link_frame(id, inbox.front(length), facts);
+                    inbox.drop_front(length);
                 }
-            };
-            match decode(frame) {
-                Ok(message) => self.receive(id, &message, facts),
-                Err(error) => self.log(Level::Warning, format!("Ignoring {error}")),
+                Err(error) => {
+                    self.log_link(id, Level::Warning, &error.to_string());
+                    self.close_link(id);
+                }
             }
-            done += frame.len();
             if self.links.get(id).is_none() {
                 return;
             }
         }
-        input.drain(..done);
+        inbox.settle(now);
         if let Some(link) = self.links.get_mut(id) {
-            link.input = input;
+            link.inbox = inbox;
+        }
+    }
+
+    /// What is to be done with the front of an inbox; none until there is more.
+    fn front(&self, id: LinkId, inbox: &Inbox) -> Option<Result<Front, BadFrame>> {
+        let proven = self.links.get(id)?.proven;
+        let long_elsewhere = self.links.iter().map(|(_, link)| link.inbox.long()).sum();
+        inbox.judge(gossip_max(self.nodes.len()), proven, long_elsewhere)
+    }
+
+    fn link_frame(&mut self, id: LinkId, frame: &[u8], facts: &Facts<'_>) {
+        let heard = Moment::of(self.now);
+        match decode(frame) {
+            Ok(message) => {
+                if let Some(link) = self.links.get_mut(id) {
+                    link.heard = heard;
+                }
+                self.receive(id, &message, facts);
+            }
+            Err(error) => {
+                if let Some(link) = self.links.get(id) {
+                    let text = format!("Ignoring {error}, from {}", link.remote);
+                    self.log_of(link.origin(), Level::Warning, text);
+                }
+            }
         }
     }
 }

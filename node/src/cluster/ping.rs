@@ -12,6 +12,7 @@ impl Cluster {
     pub(super) fn tick(&mut self) {
         self.ticks += 1;
         self.expire_handshakes();
+        self.close_overdue_links();
         self.reconnect();
         if self.ticks.is_multiple_of(RANDOM_PING_TICKS) {
             self.ping_random();

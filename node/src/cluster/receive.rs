@@ -105,11 +105,11 @@ impl Cluster {
                 self.send_gossip(link, Kind::Pong);
             }
         }
-        if let Some(sender) = sender {
-            self.bind_inbound(link, sender);
-        }
         if !self.complete_handshake(link, sender, header) {
             return;
+        }
+        if let Some(sender) = sender.filter(|&r| self.nodes.is_peer(r)) {
+            self.prove_link(link, sender);
         }
         // A handshake may just have made the sender known. Its epoch is learned with its slots: who
         // took them for those of an older epoch would be denied every vote for them.

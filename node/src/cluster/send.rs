@@ -42,7 +42,7 @@ impl Cluster {
     }
 
     fn send(&mut self, link: LinkId, kind: Kind, frame: Bytes) {
-        if self.links.get(link).is_some_and(|link| link.open) {
+        if self.takes_more(link) {
             self.stats.sent[kind as usize] += 1;
             self.sends
                 .push(ClusterEvent::Link(link, LinkOp::Send(frame)));

@@ -3,6 +3,7 @@
 mod chaos;
 mod failover;
 mod join;
+mod links;
 mod replies;
 mod restart;
 mod slots;
@@ -209,7 +210,7 @@ impl World {
                     self.link_op(i, link, op);
                     continue;
                 }
-                ClusterEvent::Log(_, text) => {
+                ClusterEvent::Log(_, _, text) => {
                     m.log.push(text);
                     continue;
                 }

@@ -13,10 +13,12 @@ use crate::time::Now;
 impl Engine {
     /// A node has connected to the bus port. Its bytes come by `on_link`, without `Opened`.
     pub fn accept_bus(&mut self, peer: Peer, now: Now) -> LinkId {
-        match &mut self.cluster {
-            Some(cluster) => cluster.accept(peer, now),
-            None => LinkId(0),
-        }
+        let Some(cluster) = &mut self.cluster else {
+            return LinkId(0);
+        };
+        let link = cluster.accept(peer, now);
+        self.cluster_events(now);
+        link
     }
 
     /// Something happened on a link.
@@ -114,7 +116,7 @@ impl Engine {
                 ClusterEvent::SaveNodesConf(text) => {
                     self.out(Output::Disk(DiskOp::SaveNodesConf(text)));
                 }
-                ClusterEvent::Log(level, text) => self.log(level, text),
+                ClusterEvent::Log(origin, level, text) => self.log_of(origin, level, text),
                 ClusterEvent::FollowMaster { address, .. } => {
                     self.is_replica = true;
                     if let Some(address) = address {

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use self::payload::Incoming;
 use crate::data::WalkWait;
 use crate::engine::Engine;
-use crate::io::{Level, LinkEvent, LinkId, Output};
+use crate::io::{Level, LinkEvent, LinkId, Origin, Output};
 use crate::replication::ReplId;
 use crate::replication::upstream::{Settings, Step, Upstream, UpstreamEvent};
 use crate::time::Now;
@@ -103,7 +103,8 @@ impl Engine {
         if was_master {
             self.became_replica(now);
         }
-        self.log(Level::Notice, format!("Following the master at {master}"));
+        let text = format!("Following the master at {master}");
+        self.log_of(Origin::Master, Level::Notice, text);
         self.replication.following.upstream = Some(Upstream::new(master, settings, now));
         if !self.is_loading() {
             self.upstream_cron(now);
@@ -170,7 +171,8 @@ impl Engine {
             .take()
             .is_some_and(|sync| sync.has_begun())
         {
-            self.log(
+            self.log_of(
+                Origin::Master,
                 Level::Warning,
                 "The full sync was cut short: the data set is incomplete",
             );
@@ -246,7 +248,7 @@ impl Engine {
         {
             match event {
                 UpstreamEvent::Link(link, op) => self.out(Output::Link(link, op)),
-                UpstreamEvent::Log(level, text) => self.log(level, text),
+                UpstreamEvent::Log(level, text) => self.log_of(Origin::Master, level, text),
             }
         }
     }

@@ -6,7 +6,7 @@
 
 use crate::config::ClientMemory;
 use crate::engine::Engine;
-use crate::io::{Level, SessionId};
+use crate::io::{Level, Origin, SessionId};
 use crate::time::Now;
 
 /// With less than this no client could talk to the node at all (as in Redis).
@@ -115,7 +115,11 @@ impl Engine {
         }
         for session in self.clients.largest(excess) {
             let line = self.clients.short_line(session, now);
-            self.log(Level::Notice, format!("Evicting client: {line}"));
+            self.log_of(
+                Origin::Clients,
+                Level::Notice,
+                format!("Evicting client: {line}"),
+            );
             self.stats.evicted_clients += 1;
             self.kill_session(session);
         }
@@ -124,7 +128,7 @@ impl Engine {
             if now.mono_ms() >= self.memory.say_at {
                 self.memory.say_at = now.mono_ms() + SAY_AGAIN_MS;
                 let text = "Over client maxmemory after evicting all evictable clients";
-                self.log(Level::Warning, text);
+                self.log_of(Origin::Clients, Level::Warning, text);
             }
         }
     }
@@ -135,7 +139,7 @@ impl Engine {
     pub(super) fn drop_greedy_client(&mut self, session: SessionId, now: Now) {
         let line = self.clients.short_line(session, now);
         let text = format!("Closing client that reached max query buffer length: {line}");
-        self.log(Level::Warning, text);
+        self.log_of(Origin::Clients, Level::Warning, text);
         self.stats.query_limit_closed += 1;
     }
 }

@@ -246,6 +246,11 @@ impl Engine {
             "Nodes it knows.",
             cluster.known_nodes(),
         );
+        text.gauge(
+            "cluster_link_memory_bytes",
+            "Bytes that the links of the bus take.",
+            cluster.links_memory(),
+        );
         text.gauge("cluster_size", "Masters that own slots.", cluster.size());
         text.gauge(
             "cluster_current_epoch",

@@ -6,7 +6,7 @@ use crate::data::Expiry;
 use crate::engine::admit::Admission;
 use crate::engine::commit::Change;
 use crate::engine::{Acted, Engine};
-use crate::io::{Level, Progress, SessionState};
+use crate::io::{Level, Origin, Progress, SessionState};
 use crate::resp::{Args, BATCH_MAX, Batch, Limits, ProtocolError, Reply};
 use crate::session::{ReplyMode, Session, SessionRole};
 use crate::time::Now;
@@ -210,7 +210,8 @@ impl Engine {
                 next
             }
             Err(_) if is_http(args.get(0)) => {
-                self.log(
+                self.log_of(
+                    Origin::Clients,
                     Level::Warning,
                     format!(
                         "Possible attack: {} speaks HTTP to this port. It is disconnected.",
@@ -403,7 +404,8 @@ impl Engine {
         if error == ProtocolError::RequestTooBig {
             self.drop_greedy_client(session.id, now);
         } else {
-            self.log(
+            self.log_of(
+                Origin::Clients,
                 Level::Verbose,
                 format!("{error} from {} (id {})", session.remote, session.id.0),
             );

@@ -12,7 +12,7 @@ use super::snapshot::Load;
 use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::engine::{Acted, Engine};
-use crate::io::{Level, LinkId, Output, SessionId, Unsent};
+use crate::io::{Level, LinkId, Origin, Output, SessionId, Unsent};
 use crate::persistence::snapshot::Snapshots;
 use crate::random::Random;
 use crate::replication::ReplId;
@@ -226,7 +226,8 @@ impl Engine {
         let awaited = self.replication.replicas.of_mut(id);
         if let Some(replica) = awaited.filter(|replica| replica.phase == Phase::AwaitsAck) {
             let held = replica.release();
-            self.log(
+            self.log_of(
+                Origin::Replicas,
                 Level::Notice,
                 format!("Synchronization with replica {} succeeded", id.0),
             );
@@ -263,7 +264,8 @@ impl Engine {
             None => Decision::Full,
         };
         let name = self.replica_name(session, now);
-        self.log(
+        self.log_of(
+            Origin::Replicas,
             Level::Notice,
             format!("Replica {name} asks for synchronization"),
         );
@@ -311,7 +313,8 @@ impl Engine {
         reply.raw(part);
         let text = format!("Partial resynchronization request from {name} accepted. Sending");
         let len = part.len();
-        self.log(
+        self.log_of(
+            Origin::Replicas,
             Level::Notice,
             format!("{text} {len} bytes of backlog from {}.", acked + 1),
         );
@@ -326,14 +329,19 @@ impl Engine {
                  that (REPLCONF capa eof)",
             );
             let text = "it does not announce the capability eof";
-            self.log(Level::Warning, format!("Replica {name} refused: {text}"));
+            self.log_of(
+                Origin::Replicas,
+                Level::Warning,
+                format!("Replica {name} refused: {text}"),
+            );
             return;
         }
         replica.phase = Phase::WaitsForWalk;
         replica.waits_since = now.mono_ms();
         replica.plain_sync = plain;
         session.role = SessionRole::Replica;
-        self.log(
+        self.log_of(
+            Origin::Replicas,
             Level::Notice,
             format!("Full resync requested by replica {name}"),
         );
@@ -344,7 +352,8 @@ impl Engine {
         let gone = self.replication.replicas.remove(session);
         if let Some(replica) = gone.filter(|replica| replica.phase != Phase::Handshake) {
             let name = format!("{}:{}", replica.ip, replica.port);
-            self.log(
+            self.log_of(
+                Origin::Replicas,
                 Level::Notice,
                 format!("Connection with replica {name} lost."),
             );
@@ -404,7 +413,8 @@ impl Engine {
     pub(super) fn drop_replica(&mut self, session: SessionId, why: &str) {
         if let Some(replica) = self.replication.replicas.remove(session) {
             let name = format!("{}:{}", replica.ip, replica.port);
-            self.log(
+            self.log_of(
+                Origin::Replicas,
                 Level::Warning,
                 format!("Replica {name} disconnected: {why}"),
             );

@@ -2,7 +2,7 @@
 
 use crate::engine::Engine;
 use crate::engine::clients::Record;
-use crate::io::{Level, SessionId};
+use crate::io::{Level, Origin, SessionId};
 use crate::session::SessionRole;
 use crate::time::Now;
 
@@ -130,7 +130,8 @@ impl Engine {
         };
         let idle = self.clients.iter().filter(is_idle);
         for id in idle.map(|(id, _)| id).collect::<Vec<_>>() {
-            self.log(Level::Verbose, format!("Closing idle client {}", id.0));
+            let text = format!("Closing idle client {}", self.client_name(id));
+            self.log_of(Origin::Clients, Level::Verbose, text);
             self.kill_session(id);
         }
     }
@@ -142,9 +143,17 @@ impl Engine {
         let text = format!(
             "Client {} is closed: {unsent} bytes wait for it, which is beyond \
              client-output-buffer-limit normal",
-            session.0
+            self.client_name(session)
         );
-        self.log(Level::Warning, text);
+        self.log_of(Origin::Clients, Level::Warning, text);
         self.kill_session(session);
+    }
+
+    /// A client's id and address, for the log.
+    fn client_name(&self, session: SessionId) -> String {
+        match self.clients.get(session) {
+            Some(record) => format!("{} at {}", session.0, record.remote),
+            None => session.0.to_string(),
+        }
     }
 }

@@ -11,10 +11,12 @@ use super::ready::Token;
 use super::socket::Socket;
 use super::system::reason;
 use super::turn::Shell;
-use crate::io::Peer;
+use crate::io::{Level, Origin, Peer};
 
 /// Connections accepted at once.
 const ACCEPTS: usize = 64;
+/// The same at the bus port: few, so that each may say whose it is before others take its place.
+const LINK_ACCEPTS: usize = 16;
 
 impl Shell {
     pub(super) fn accept_clients(&mut self, index: usize) {
@@ -51,7 +53,7 @@ impl Shell {
     }
 
     pub(super) fn accept_links(&mut self, index: usize) {
-        for _ in 0..ACCEPTS {
+        for _ in 0..LINK_ACCEPTS {
             let Some(stream) = self.accept(Token::BusListener(index)) else {
                 return;
             };
@@ -85,7 +87,9 @@ impl Shell {
             Poll::Ready(Ok((stream, _))) => Some(stream),
             Poll::Ready(Err(error)) => {
                 let text = format!("Error accepting a connection: {}", reason(&error));
-                self.log.warning(&text);
+                let now_ms = self.clock.now().mono_ms();
+                self.log
+                    .write_of(Origin::Connections, Level::Warning, &text, now_ms);
                 None
             }
         }

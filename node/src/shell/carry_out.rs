@@ -37,7 +37,10 @@ impl Shell {
                 Output::Close { session, flush } => self.close_client(session, flush),
                 Output::Link(id, op) => self.operate_link(id, op),
                 Output::Disk(op) => self.operate_disk(op),
-                Output::Log(level, text) => self.log.write(level, &text),
+                Output::Log(origin, level, text) => {
+                    let now_ms = self.clock.now().mono_ms();
+                    self.log.write_of(origin, level, &text, now_ms);
+                }
                 Output::Reconfigure(change) => self.reconfigure(change),
                 Output::Acquire { session, needs } => {
                     let result = self.acquire(needs);
@@ -88,6 +91,11 @@ impl Shell {
         let Some(link) = self.links.get_mut(place) else {
             return;
         };
+        if matches!(op, LinkOp::Close) && link.is_accepted() {
+            self.links.remove(place);
+            self.by_link.remove(&id);
+            return;
+        }
         match op {
             LinkOp::Open { .. } => {}
             LinkOp::Send(bytes) => link.outbox().push_shared(bytes),

@@ -19,6 +19,8 @@ type Connecting = Pin<Box<dyn Future<Output = io::Result<TcpStream>>>>;
 pub(super) struct Link {
     pub(super) id: LinkId,
     state: State,
+    /// Somebody else has opened it, at the bus port.
+    accepted: bool,
     /// When closing began, on the monotonic scale in milliseconds. The engine hears no more of it.
     pub(super) closing_since: Option<u64>,
     /// What the engine was last told of the unsent bytes.
@@ -57,6 +59,7 @@ impl Link {
         Link {
             id,
             state,
+            accepted: false,
             closing_since: None,
             reported: 0,
         }
@@ -67,9 +70,15 @@ impl Link {
         Link {
             id,
             state: State::Up(Socket::new(stream, waker)),
+            accepted: true,
             closing_since: None,
             reported: 0,
         }
+    }
+
+    /// Whether somebody else has opened it, at the bus port.
+    pub(super) fn is_accepted(&self) -> bool {
+        self.accepted
     }
 
     pub(super) fn outbox(&mut self) -> &mut Outbox {

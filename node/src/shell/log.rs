@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::io::Level;
+use super::limit::{LeftOut, Limiter, WHILE_MS};
+use crate::io::{Level, Origin};
 
 const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
@@ -20,6 +21,7 @@ pub(super) struct Log {
     pid: u32,
     /// `M` for a master, `S` for a replica.
     role: char,
+    limits: [Limiter; Origin::COUNT],
 }
 
 impl Log {
@@ -30,6 +32,7 @@ impl Log {
             file: (!file.is_empty()).then(|| PathBuf::from(file)),
             pid: std::process::id(),
             role: 'M',
+            limits: Default::default(),
         }
     }
 
@@ -59,6 +62,32 @@ impl Log {
 
     pub(super) fn warning(&self, text: &str) {
         self.write(Level::Warning, text);
+    }
+
+    /// Writes a line that may have its origin outside: then only so many in a while.
+    pub(super) fn write_of(&mut self, origin: Origin, level: Level, text: &str, now_ms: u64) {
+        if level < self.level {
+            return;
+        }
+        if origin != Origin::Node {
+            self.tell_left_out(now_ms);
+            if !self.limits[origin as usize].admit(level, now_ms) {
+                return;
+            }
+        }
+        self.write(level, text);
+    }
+
+    /// Says how many lines were left out in a while that is over; to be called every now and then.
+    pub(super) fn tell_left_out(&mut self, now_ms: u64) {
+        for origin in Origin::ALL {
+            if let Some(LeftOut { lines, level }) = self.limits[origin as usize].left_out(now_ms) {
+                let (about, seconds) = (origin.name(), WHILE_MS / 1000);
+                let text =
+                    format!("... {lines} similar lines left out in {seconds} s (about {about})");
+                self.write(level, &text);
+            }
+        }
     }
 
     /// Writes a line. The file is opened each time, so that it may be rotated by renaming. A log

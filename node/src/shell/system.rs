@@ -8,8 +8,9 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::time::Usage;
 
-/// Files that the node needs beside one per client: listeners, links, data files, the log.
-const RESERVED_FILES: u64 = 32;
+/// Files that the node needs beside one per client: listeners, links (those of strangers, too, up
+/// to their bound), data files, the log.
+const RESERVED_FILES: u64 = 128;
 
 /// Random bytes.
 pub(super) fn entropy<const N: usize>() -> io::Result<[u8; N]> {

@@ -233,6 +233,7 @@ impl Shell {
     fn housekeep(&mut self) {
         let now = self.clock.now();
         self.turn.housekept_ms = now.mono_ms();
+        self.log.tell_left_out(now.mono_ms());
         if self.board.is_read() {
             self.board.publish_health(self.engine.health(now));
         }

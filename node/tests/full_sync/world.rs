@@ -289,7 +289,7 @@ impl World {
                 Output::Close { session, .. } => self.close_session(host, session),
                 Output::Link(link, op) => self.on_link_op(host, link, op),
                 Output::Disk(op) => self.on_disk_op(host, op),
-                Output::Log(_, text) => self.hosts[host].log.push(text),
+                Output::Log(_, _, text) => self.hosts[host].log.push(text),
                 Output::Reconfigure(_) => {}
                 Output::Acquire { session, .. } => {
                     let now = self.now;

@@ -10,4 +10,5 @@ mod memory;
 mod ports;
 mod protocol;
 mod starting;
+mod strangers;
 mod support;

@@ -61,6 +61,7 @@ fn binary(args: &[&str]) -> Command {
 pub struct Node {
     child: Child,
     pub port: u16,
+    pub bus_port: u16,
 }
 
 impl Node {
@@ -98,7 +99,11 @@ impl Node {
             args.extend(["--bind", "127.0.0.1"]);
         }
         let child = binary(&args).spawn().unwrap();
-        Node { child, port }
+        Node {
+            child,
+            port,
+            bus_port,
+        }
     }
 
     pub fn client(&self) -> Client {

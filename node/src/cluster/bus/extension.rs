@@ -5,6 +5,12 @@ use super::wire::{Reader, put_id, put_padded, text_until_nul};
 
 /// Bytes before an extension's data: its length, its type, two unused.
 const EXTENSION_HEADER: usize = 8;
+/// Bytes of an [`Extension::Forgotten`].
+pub(in crate::cluster) const FORGOTTEN_BYTES: usize = EXTENSION_HEADER + NodeId::LEN + 8;
+/// The most that a sender says of itself: a hostname and another name, of 255 letters and a NUL
+/// each, and its shard.
+pub(in crate::cluster) const SENDER_BYTES: usize =
+    2 * (EXTENSION_HEADER + 256) + EXTENSION_HEADER + NodeId::LEN;
 const PART: &str = "extension";
 
 /// What stands behind the gossip of a PING, PONG or MEET.

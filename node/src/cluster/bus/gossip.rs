@@ -6,6 +6,9 @@ use super::BadFrame;
 use super::wire::{Reader, put_id, put_ip};
 use crate::cluster::node::Flags;
 
+/// Bytes of a [`Gossip`].
+pub(in crate::cluster) const ENTRY_BYTES: usize = 104;
+
 /// What a message says about a third node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::cluster) struct Gossip {

@@ -7,7 +7,7 @@ use super::wire::{Reader, put_id, put_ip};
 use crate::cluster::node::Flags;
 
 /// Bytes before the body.
-pub(super) const HEADER_BYTES: usize = 2256;
+pub(in crate::cluster) const HEADER_BYTES: usize = 2256;
 const SIGNATURE: &[u8; 4] = b"RCmb";
 const VERSION: u16 = 1;
 

@@ -47,6 +47,16 @@ pub(in crate::cluster) fn frame_length(input: &[u8]) -> Result<Option<usize>, Ba
     }
 }
 
+/// Whether the frame at the front of the input is a PUBLISH or PUBLISHSHARD; none while its type has
+/// not arrived.
+pub(in crate::cluster) fn is_publish(input: &[u8]) -> Option<bool> {
+    let &[high, low] = input.get(12..14)? else {
+        return None;
+    };
+    let number = u16::from_be_bytes([high, low]);
+    Some([Kind::Publish as u16, Kind::PublishShard as u16].contains(&number))
+}
+
 /// Reads one frame, as long as [`frame_length`] said.
 pub(in crate::cluster) fn decode(frame: &[u8]) -> Result<Message<'_>, BadFrame> {
     if frame_length(frame)? != Some(frame.len()) {

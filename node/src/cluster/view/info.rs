@@ -55,7 +55,10 @@ impl Cluster {
                 &counts.iter().sum::<u64>(),
             );
         }
-        put("total_cluster_links_buffer_limit_exceeded", &0);
+        put(
+            "total_cluster_links_buffer_limit_exceeded",
+            &self.links.not_read,
+        );
         text
     }
 

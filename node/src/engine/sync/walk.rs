@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::config::Config;
 use crate::data::WalkState;
 use crate::engine::Engine;
-use crate::io::{DiskOp, Level, Output, SessionId};
+use crate::io::{DiskOp, Level, Origin, Output, SessionId};
 use crate::persistence::rdb::{History, RdbWriter};
 use crate::persistence::snapshot::Stage;
 use crate::replication::master::Phase;
@@ -121,7 +121,8 @@ impl Engine {
             self.push_to_replica(*session, Bytes::from(format!("{head}$EOF:{mark_text}\r\n")));
         }
         let count = sessions.len();
-        self.log(
+        self.log_of(
+            Origin::Replicas,
             Level::Notice,
             format!("Sending the data set at {id}:{offset} to {count} replicas"),
         );
@@ -150,7 +151,8 @@ impl Engine {
             if sessions.is_empty() {
                 self.replication.walk = None;
                 drop(self.data.stop_walk());
-                self.log(
+                self.log_of(
+                    Origin::Replicas,
                     Level::Warning,
                     "The full sync ends: no replica is left that reads it",
                 );
@@ -203,7 +205,8 @@ impl Engine {
                     self.push_to_replica(session, tail.clone());
                     self.await_ack(session, now);
                 }
-                self.log(
+                self.log_of(
+                    Origin::Replicas,
                     Level::Notice,
                     format!("The data set is sent: {keys} keys, {len} bytes"),
                 );
@@ -223,7 +226,8 @@ impl Engine {
             replica.phase = Phase::AwaitsAck;
             replica.heard_at = now.mono_ms();
             if replica.payload_only {
-                self.log(
+                self.log_of(
+                    Origin::Replicas,
                     Level::Notice,
                     "A client that wanted the data set only has got it",
                 );

@@ -43,7 +43,7 @@ fn closed(node: &mut Node, session: SessionId) -> bool {
 
 fn logged(node: &mut Node, text: &str) -> bool {
     node.drain();
-    let has = |output: &Output| matches!(output, Output::Log(_, line) if line.contains(text));
+    let has = |output: &Output| matches!(output, Output::Log(.., line) if line.contains(text));
     node.outputs.iter().any(has)
 }
 

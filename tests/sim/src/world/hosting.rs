@@ -170,7 +170,7 @@ impl World {
                     self.schedule(self.now_us + DISK_US, Event::Disk(ix, incarnation, answer));
                 }
             }
-            Output::Log(level, text) => {
+            Output::Log(_, level, text) => {
                 self.hosts[ix].note_vote(&text);
                 let line = format!("{:>10.3} {ix} {level:?} {text}", self.now_us as f64 / 1e6);
                 self.hosts[ix].log.push(line);
