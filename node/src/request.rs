@@ -126,6 +126,15 @@ pub enum ClusterRequest {
     SetConfigEpoch(Epoch),
     /// FAILOVER.
     Failover(Failover),
+    /// SLOTKEEPER FAILOVER: from that master alone, and only while no later epoch is known.
+    FailoverFrom {
+        /// How.
+        how: Failover,
+        /// The master's id.
+        master: String,
+        /// The epoch that was current when it was decided.
+        epoch: Epoch,
+    },
     /// RESET.
     Reset {
         /// HARD also takes a new id and zeroes the epochs.

@@ -54,7 +54,7 @@ impl Cluster {
         } else if age > timeout {
             self.tell_once("Currently unable to failover: Failover attempt expired.");
         } else if !self.election.requested {
-            self.ask_for_votes();
+            self.ask_for_votes(master);
         } else if self.election.votes.len() >= self.nodes.quorum() {
             self.win(master);
         } else {
@@ -156,10 +156,11 @@ impl Cluster {
         self.log(Level::Notice, text);
     }
 
-    fn ask_for_votes(&mut self) {
+    fn ask_for_votes(&mut self, master: NodeRef) {
         self.current_epoch = self.current_epoch.next();
         self.election.epoch = self.current_epoch;
         self.election.requested = true;
+        self.note_candidacy(master, self.my_id(), self.current_epoch);
         let text = format!(
             "Starting a failover election for epoch {}.",
             self.current_epoch

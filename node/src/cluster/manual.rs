@@ -1,3 +1,5 @@
+use slotkeeper_topology::Epoch;
+
 use super::{Cluster, ClusterEvent, Facts, NodeRef};
 use crate::io::Level;
 use crate::request::Failover;
@@ -22,15 +24,30 @@ pub(super) struct Manual {
 
 impl Cluster {
     /// CLUSTER FAILOVER on a replica. The error is the reply's text.
-    pub(super) fn start_manual_failover(&mut self, how: Failover) -> Result<(), &'static str> {
+    ///
+    /// Beyond Redis: FORCE is refused while an election in place of the same master may be under
+    /// way, whoever stands. A second one would be denied its votes, and whoever sends it does not
+    /// know of the first.
+    pub(super) fn start_manual_failover(&mut self, how: Failover) -> Result<(), String> {
         if self.nodes.me().is_master() {
-            return Err("ERR You should send CLUSTER FAILOVER to a replica");
+            return Err("ERR You should send CLUSTER FAILOVER to a replica".to_owned());
         }
         let Some(master) = self.nodes.me().master else {
-            return Err("ERR I'm a replica but my master is unknown to me");
+            return Err("ERR I'm a replica but my master is unknown to me".to_owned());
         };
         if how == Failover::Plain && (self.nodes[master].failed() || !self.linked(master)) {
-            return Err("ERR Master is down or failed, please use CLUSTER FAILOVER FORCE");
+            let text = "ERR Master is down or failed, please use CLUSTER FAILOVER FORCE";
+            return Err(text.to_owned());
+        }
+        if how == Failover::Force
+            && let Some((candidacy, age, pause)) = self.election_under_way(master)
+        {
+            return Err(format!(
+                "INPROG {} stands for election in place of this master since {age} milliseconds; \
+                 another one may begin after {} milliseconds",
+                candidacy.candidate,
+                pause - age
+            ));
         }
         self.end_manual_failover();
         self.manual.ends = Some(self.now.mono_ms().cast_signed() + TIMEOUT_MS);
@@ -38,10 +55,13 @@ impl Cluster {
             Failover::Takeover => {
                 self.log(Level::Warning, "Taking over the master (user request).");
                 self.take_highest_epoch();
+                self.note_candidacy(master, self.my_id(), self.current_epoch);
                 self.replace_master(master);
             }
             Failover::Force => {
                 self.log(Level::Warning, "Forced failover user request accepted.");
+                // The epoch that it will have, unless somebody else is faster.
+                self.note_candidacy(master, self.my_id(), self.current_epoch.next());
                 self.manual.can_start = true;
                 self.todo.failover = true;
             }
@@ -51,6 +71,26 @@ impl Cluster {
             }
         }
         Ok(())
+    }
+
+    /// SLOTKEEPER FAILOVER: the same, if nothing has changed since it was decided. A command that was
+    /// under way for long, whose sender may have been replaced meanwhile, changes nothing any more:
+    /// every election and every take over takes a new epoch.
+    pub(super) fn start_failover_from(
+        &mut self,
+        how: Failover,
+        master: &str,
+        epoch: Epoch,
+    ) -> Result<(), String> {
+        let wanted = self.find_text(master);
+        if wanted.is_none() || self.nodes.me().master != wanted {
+            return Err(format!("OUTDATED this node is no replica of {master}"));
+        }
+        if self.current_epoch > epoch {
+            let now = self.current_epoch;
+            return Err(format!("OUTDATED the current epoch is {now}, not {epoch}"));
+        }
+        self.start_manual_failover(how)
     }
 
     /// Whether the link that we opened to a node is up.

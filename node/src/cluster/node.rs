@@ -83,6 +83,15 @@ pub(super) struct FailureReport {
     pub at: Moment,
 }
 
+/// That a replica stands for election in place of its master.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Candidacy {
+    pub candidate: NodeId,
+    pub epoch: Epoch,
+    /// When this node began it or heard of it.
+    pub since: Moment,
+}
+
 /// What this node knows of a node.
 #[derive(Debug)]
 pub(super) struct Node {
@@ -111,6 +120,8 @@ pub(super) struct Node {
     pub fail_time: Option<Moment>,
     /// When this node last voted for a replica of it.
     pub voted: Option<Moment>,
+    /// Who last stood for election in its place, as far as this node has heard.
+    pub candidacy: Option<Candidacy>,
     pub repl_offset: u64,
     pub reports: Vec<FailureReport>,
     /// The link that this node opened, and the one that the other opened.
@@ -144,6 +155,7 @@ impl Node {
             data_received: None,
             fail_time: flags.has(Flags::FAIL).then(|| Moment::of(now)),
             voted: None,
+            candidacy: None,
             repl_offset: 0,
             reports: Vec::new(),
             outbound: None,

@@ -40,7 +40,10 @@ impl Cluster {
             ClusterRequest::FlushSlots => self.request_flush_slots(facts),
             ClusterRequest::SetSlot(slot, to) => self.request_set_slot(slot, &to, facts),
             ClusterRequest::SetConfigEpoch(epoch) => self.request_set_epoch(epoch),
-            ClusterRequest::Failover(how) => self.start_manual_failover(how).map_err(str::to_owned),
+            ClusterRequest::Failover(how) => self.start_manual_failover(how),
+            ClusterRequest::FailoverFrom { how, master, epoch } => {
+                self.start_failover_from(how, &master, epoch)
+            }
             ClusterRequest::Reset { hard } => self.request_reset(hard, facts),
             ClusterRequest::CountKeysInSlot(_) | ClusterRequest::GetKeysInSlot(..) => {
                 Err("ERR the keys of a slot are not the cluster's to count".to_owned())
@@ -52,7 +55,7 @@ impl Cluster {
         }
     }
 
-    fn find_text(&self, id: &str) -> Option<NodeRef> {
+    pub(super) fn find_text(&self, id: &str) -> Option<NodeRef> {
         id.parse().ok().and_then(|id| self.nodes.find(&id))
     }
 

@@ -1,7 +1,7 @@
-use slotkeeper_topology::SlotSet;
+use slotkeeper_topology::{Epoch, NodeId, SlotSet};
 
 use super::bus::{FLAG_FORCE_ACK, Header};
-use super::node::Moment;
+use super::node::{Candidacy, Moment};
 use super::{Cluster, NodeRef};
 use crate::io::Level;
 
@@ -9,6 +9,9 @@ impl Cluster {
     /// A replica asks for our vote. It is on disk before the answer leaves: `finish` puts the save
     /// in front of every message of the call.
     pub(super) fn on_vote_request(&mut self, candidate: NodeRef, header: &Header<'_>) {
+        if let Some(master) = self.nodes[candidate].master {
+            self.note_candidacy(master, self.nodes[candidate].id, header.current_epoch);
+        }
         if !self.nodes.me().votes() {
             return;
         }
@@ -32,6 +35,29 @@ impl Cluster {
                 self.log(Level::Warning, text);
             }
         }
+    }
+
+    /// Notes who stands for election in place of a master: this node itself or another one. Requests
+    /// for votes go to every node, so nearly all know it, whether they vote or not.
+    pub(super) fn note_candidacy(&mut self, master: NodeRef, candidate: NodeId, epoch: Epoch) {
+        let since = Moment::of(self.now);
+        let known = &mut self.nodes[master].candidacy;
+        if known.is_none_or(|known| known.epoch < epoch) {
+            *known = Some(Candidacy {
+                candidate,
+                epoch,
+                since,
+            });
+        }
+    }
+
+    /// The election in place of a master that began within two node timeouts: voters give no second
+    /// vote before that. With its age and that time, in milliseconds.
+    pub(super) fn election_under_way(&self, master: NodeRef) -> Option<(Candidacy, i64, i64)> {
+        let pause = self.config.cluster_node_timeout.cast_signed() * 2;
+        let candidacy = self.nodes[master].candidacy?;
+        let age = candidacy.since.until(self.now);
+        (age < pause).then_some((candidacy, age, pause))
     }
 
     /// The master that the candidate may replace, or why it may not.

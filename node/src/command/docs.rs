@@ -144,7 +144,7 @@ mod tests {
     fn helps() {
         let text = Bench::new().reply("slotkeeper help");
         assert!(
-            text.starts_with("*5|+SLOTKEEPER <subcommand> [<arg>"),
+            text.starts_with("*7|+SLOTKEEPER <subcommand> [<arg>"),
             "{text}"
         );
         assert!(text.contains("|+SERVE run-id|+    Ends the"), "{text}");

@@ -40,9 +40,11 @@ impl Engine {
             reply.error("ERR This instance has cluster support disabled");
             return;
         }
-        if matches!(request, ClusterRequest::Failover(_))
-            && let Some(why) = self.refuses_take_over()
-        {
+        let takes_over = matches!(
+            request,
+            ClusterRequest::Failover(_) | ClusterRequest::FailoverFrom { .. }
+        );
+        if takes_over && let Some(why) = self.refuses_take_over() {
             reply.error(why);
             return;
         }

@@ -143,3 +143,92 @@ fn no_vote_against_a_living_master_unless_forced() {
     request.force = true;
     assert!(ask(&mut world, &request));
 }
+
+/// Three shards with two replicas each where no election comes by itself and none can be won: only
+/// one master is left.
+fn leaderless() -> World {
+    let mut world = World::formed(3, 6);
+    for i in 3..9 {
+        world.members[i].config.cluster_replica_no_failover = true;
+        let config = world.members[i].config.clone();
+        world.with_facts(i, |cluster, _, now| cluster.config_changed(&config, now));
+    }
+    world.run(1000);
+    world.kill(0);
+    world.kill(1);
+    world
+}
+
+#[test]
+fn force_is_refused_while_an_election_for_the_master_may_be_under_way() {
+    let mut world = leaderless();
+    assert_eq!(world.failover(3, Failover::Force), "+OK\r\n");
+    let first = world.id(3).to_string();
+    let refused = |reply: String| {
+        assert!(reply.starts_with(&format!("-INPROG {first} ")), "{reply}");
+    };
+    refused(world.failover(3, Failover::Force));
+    world.run(200);
+    refused(world.failover(3, Failover::Force));
+    // A replica of the same master has heard of it, too.
+    refused(world.failover(6, Failover::Force));
+    // That of another master may stand.
+    assert_eq!(world.failover(4, Failover::Force), "+OK\r\n");
+    world.run(TIMEOUT * 2);
+    assert_eq!(world.failover(6, Failover::Force), "+OK\r\n");
+}
+
+#[test]
+fn every_node_tells_who_stands_for_election_and_since_when() {
+    let mut world = leaderless();
+    let told = |world: &mut World, i: usize| -> Vec<String> {
+        let info = world.request(i, ClusterRequest::Info);
+        let lines = info.lines().filter(|line| line.contains("slotkeeper_"));
+        lines.map(str::to_owned).collect()
+    };
+    assert_eq!(told(&mut world, 2), ["slotkeeper_elections:0"]);
+    world.failover(3, Failover::Force);
+    world.run(200);
+    let epoch = world.members[3].cluster.current_epoch();
+    let line = format!(
+        "slotkeeper_election0:master={},candidate={},epoch={epoch},age_ms=",
+        world.id(0),
+        world.id(3)
+    );
+    // The candidate, a voter, and a replica that has no say.
+    for i in [3, 2, 8] {
+        let lines = told(&mut world, i);
+        assert_eq!(lines[0], "slotkeeper_elections:1", "node {i}");
+        let age = lines[1].strip_prefix(&line).expect("the election");
+        assert!(age.parse::<u64>().unwrap() <= 200, "node {i}: {age}");
+    }
+    world.run(TIMEOUT * 4);
+    assert_eq!(told(&mut world, 2), ["slotkeeper_elections:0"]);
+}
+
+#[test]
+fn a_failover_that_was_decided_before_something_changed_changes_nothing() {
+    let mut world = leaderless();
+    let (old, master) = (world.members[3].cluster.current_epoch(), world.id(0));
+    let from = |world: &mut World, i, master: NodeId, epoch| {
+        let how = Failover::Force;
+        let master = master.to_string();
+        world.request(i, ClusterRequest::FailoverFrom { how, master, epoch })
+    };
+    let other = world.id(1);
+    let reply = from(&mut world, 3, other, old);
+    assert!(
+        reply.starts_with("-OUTDATED this node is no replica of "),
+        "{reply}"
+    );
+    assert_eq!(from(&mut world, 3, master, old), "+OK\r\n");
+    world.run(TIMEOUT * 3);
+    // The first election has ended without a winner, and its epoch stays.
+    let reply = from(&mut world, 6, master, old);
+    assert!(
+        reply.starts_with("-OUTDATED the current epoch is "),
+        "{reply}"
+    );
+    let now = world.members[6].cluster.current_epoch();
+    assert_eq!(from(&mut world, 6, master, now), "+OK\r\n");
+}

@@ -59,7 +59,31 @@ impl Cluster {
             "total_cluster_links_buffer_limit_exceeded",
             &self.links.not_read,
         );
+        let elections = self.elections();
+        put("slotkeeper_elections", &elections.len());
+        for (nth, election) in elections.iter().enumerate() {
+            put(&format!("slotkeeper_election{nth}"), election);
+        }
         text
+    }
+
+    /// Who stood for election in place of which master, for as long as a candidate waits before it
+    /// stands again. Redis tells nothing of that; an operator that has just started learns from it
+    /// which votes may be under way.
+    fn elections(&self) -> Vec<String> {
+        let kept = self.config.cluster_node_timeout.cast_signed() * 4;
+        (self.nodes.iter())
+            .filter_map(|(_, master)| {
+                let candidacy = master.candidacy?;
+                let age = candidacy.since.until(self.now);
+                (age < kept).then(|| {
+                    format!(
+                        "master={},candidate={},epoch={},age_ms={age}",
+                        master.id, candidacy.candidate, candidacy.epoch
+                    )
+                })
+            })
+            .collect()
     }
 
     fn count_slots(&self) -> SlotCounts {

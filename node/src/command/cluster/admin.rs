@@ -59,7 +59,8 @@ pub(super) static FAILOVER: Spec = Spec {
     arity: -2,
     flags: FLAGS,
     since: "3.0.0",
-    summary: "Makes this replica take the place of its master",
+    summary: "Makes this replica take the place of its master; FORCE not within two node timeouts of an \
+              election for that",
     arguments: &[Argument::one_of(
         "options",
         &[

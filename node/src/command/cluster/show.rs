@@ -13,7 +13,7 @@ pub(super) static INFO: Spec = Spec {
     flags: Flags::of(&[Stale]),
     tips: TIPS,
     since: "3.0.0",
-    summary: "The state of the cluster, its slots, epochs and messages",
+    summary: "The state of the cluster, its slots, epochs, messages and latest elections",
     ..Spec::new(Group::Cluster, |exec, _, _| {
         ask(exec, || Ok(ClusterRequest::Info))
     })

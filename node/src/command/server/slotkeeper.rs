@@ -1,16 +1,40 @@
 //! SLOTKEEPER: what Redis has no command for.
 
-use crate::command::Effect;
-use crate::command::spec::Flag::{Admin, Loading, NoMulti, NoScript, Stale};
+use slotkeeper_topology::Epoch;
+
+use crate::command::parse::{NOT_AN_INTEGER, SYNTAX, integer, lossy};
+use crate::command::spec::Flag::{Admin, Loading, NoAsyncLoading, NoMulti, NoScript, Stale};
 use crate::command::spec::{Argument, Flags, Group, Spec};
-use crate::request::Action;
+use crate::command::{Effect, Exec, Refused};
+use crate::request::{Action, ClusterRequest, Failover};
+use crate::resp::{Args, Reply};
 
 pub(super) static SLOTKEEPER: Spec = Spec {
     name: "slotkeeper",
     since: "7.0.0",
     summary: "Commands of this server that Redis does not have",
-    subcommands: &[&SERVE, &HELP],
+    subcommands: &[&FAILOVER, &SERVE, &HELP],
     ..Spec::container(Group::Server)
+};
+
+static FAILOVER: Spec = Spec {
+    name: "slotkeeper|failover",
+    arity: 5,
+    flags: Flags::of(&[Admin, NoScript, Stale, NoAsyncLoading]),
+    since: "7.0.0",
+    summary: "As `CLUSTER FAILOVER`, from this master alone and only while no later epoch is current",
+    arguments: &[
+        Argument::one_of(
+            "options",
+            &[
+                Argument::word("force", "FORCE"),
+                Argument::word("takeover", "TAKEOVER"),
+            ],
+        ),
+        Argument::string("master-id"),
+        Argument::integer("current-epoch"),
+    ],
+    ..Spec::new(Group::Server, failover)
 };
 
 static SERVE: Spec = Spec {
@@ -27,12 +51,42 @@ static SERVE: Spec = Spec {
     })
 };
 
+fn failover(_: &mut Exec<'_>, args: &Args<'_>, _: &mut Reply) -> Result<Effect, Refused> {
+    let how = match () {
+        () if args.is(2, "force") => Failover::Force,
+        () if args.is(2, "takeover") => Failover::Takeover,
+        () => return Err(SYNTAX),
+    };
+    let epoch = u64::try_from(integer(args.get(4))?).map_err(|_| NOT_AN_INTEGER)?;
+    let request = ClusterRequest::FailoverFrom {
+        how,
+        master: lossy(args.get(3)),
+        epoch: Epoch(epoch),
+    };
+    Ok(Effect::ask(Action::Cluster(request)))
+}
+
 static HELP: Spec = Spec::help("slotkeeper|help", Group::Server);
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::command::testing::Bench;
-    use crate::request::Action;
+
+    #[test]
+    fn a_failover_names_its_master_and_epoch() {
+        let mut bench = Bench::new();
+        let wanted = Action::Cluster(ClusterRequest::FailoverFrom {
+            how: Failover::Takeover,
+            master: "ab".to_owned(),
+            epoch: Epoch(7),
+        });
+        assert_eq!(bench.ask("SLOTKEEPER FAILOVER takeover ab 7"), wanted);
+        for refused in ["plain ab 7", "FORCE ab -1", "FORCE ab x"] {
+            let reply = bench.reply(&format!("SLOTKEEPER FAILOVER {refused}"));
+            assert!(reply.starts_with("-ERR "), "{refused}: {reply}");
+        }
+    }
 
     #[test]
     fn passes_the_run_id_on() {
