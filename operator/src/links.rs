@@ -1,6 +1,8 @@
 //! One kept connection to every node. The end of one wakes the loop: it is the first sign of a
 //! death.
 
+mod bounded;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,6 +14,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use crate::model::{Address, Place, Silence};
+use bounded::Bounded;
 
 /// How long one node may take to answer in one pass, connecting included.
 pub const DEADLINE: Duration = Duration::from_millis(500);
@@ -125,6 +128,7 @@ impl Links {
         })?;
         // Small requests that wait for their answers: nothing to gain from collecting them.
         let _ = stream.set_nodelay(true);
+        let stream = Bounded::new(stream);
         let info = RedisConnectionInfo::default().set_skip_set_lib_name();
         let info = match password {
             Some(password) => info.set_password(password),
