@@ -26,9 +26,6 @@ pub struct Actor<'a, P> {
 /// A step that ended early says so by an error; the outcome is the same type.
 type Tried<T> = Result<T, StepOutcome>;
 
-/// What a node says that is told to take over and is no replica.
-const NO_REPLICA: &str = "You should send CLUSTER FAILOVER to a replica";
-
 /// How often BUMPEPOCH is sent before it counts as failed.
 const BUMPS_MOST: usize = 16;
 
@@ -77,14 +74,24 @@ impl<P: Platform> Actor<'_, P> {
                 let command = cluster(&["REPLICATE", master.as_str()]);
                 self.tell(node, Expect::Any, &command).await
             }
-            Step::Failover { node, mode, master } => {
-                let command = failover(*mode);
+            Step::Failover {
+                node,
+                mode,
+                master,
+                epoch,
+            } => {
+                let command = failover(*mode, *master, *epoch);
                 let told = self.tell(node, Expect::ReplicaOf(*master), &command).await;
+                let Err(StepOutcome::Refused(why)) = told else {
+                    return told;
+                };
                 // It has become the master since it was asked: the old one has handed over itself.
-                told.map_err(|outcome| match outcome {
-                    StepOutcome::Refused(why) if why.contains(NO_REPLICA) => not_sent(&why),
-                    other => other,
-                })
+                let handed_over =
+                    self.now_lists(node, |line| line.flags.myself && line.flags.master);
+                match handed_over.await {
+                    Ok(true) => Err(StepOutcome::NotSent(why)),
+                    _ => Err(StepOutcome::Refused(why)),
+                }
             }
             Step::EndWithholding { node, run_id } => {
                 let mut command = cmd("SLOTKEEPER");
@@ -115,12 +122,24 @@ impl<P: Platform> Actor<'_, P> {
     async fn forget(&self, id: NodeId, nodes: &[Target]) -> Tried<()> {
         let command = cluster(&["FORGET", id.as_str()]);
         let telling = nodes.iter().map(|node| async {
-            match self.tell(node, Expect::Any, &command).await {
-                Err(StepOutcome::Refused(why)) if why.contains("Unknown node") => Ok(()),
-                outcome => outcome,
+            let told = self.tell(node, Expect::Any, &command).await;
+            let Err(StepOutcome::Refused(why)) = told else {
+                return told;
+            };
+            // Whoever does not know it has nothing to forget.
+            match self.now_lists(node, |line| line.id == id).await {
+                Ok(false) => Ok(()),
+                _ => Err(StepOutcome::Refused(why)),
             }
         });
         join_all(telling).await.into_iter().collect()
+    }
+
+    /// Whether the node has such a line in its CLUSTER NODES now. It is asked after a refusal, which
+    /// may say that nothing is left to do: texts differ from server to server, states do not.
+    async fn now_lists(&self, node: &Target, such: impl Fn(&NodeLine) -> bool) -> Tried<bool> {
+        let (mut connection, _) = self.verified(node, Expect::Any).await?;
+        Ok(nodes(&mut connection).await?.iter().any(such))
     }
 
     async fn reset_soft(&self, node: &Target) -> Tried<()> {
@@ -184,11 +203,11 @@ impl<P: Platform> Actor<'_, P> {
         }
         let connected = self.links.get(node.place, address).await;
         let mut connection = connected.map_err(|why| not_sent(&why.to_string()))?;
-        let text: String = send(&mut connection, &cluster(&["NODES"]))
+        let lines = nodes(&mut connection)
             .await
-            .map_err(unsent)
             .inspect_err(|_| self.links.drop_link(node.place))?;
-        let line = myself(&text)?;
+        let line = lines.into_iter().find(|line| line.flags.myself);
+        let line = line.ok_or_else(|| not_sent("CLUSTER NODES has no line of the node itself"))?;
         if line.id != node.id {
             return Err(not_sent(&format!("{} answers as {}", node.place, line.id)));
         }
@@ -211,11 +230,12 @@ impl Expect {
     }
 }
 
-/// The line of the answering node in CLUSTER NODES.
-fn myself(text: &str) -> Tried<NodeLine> {
-    let lines = parse_nodes(text).map_err(|error| not_sent(&error.to_string()))?;
-    let mine = lines.into_iter().find(|line| line.flags.myself);
-    mine.ok_or_else(|| not_sent("CLUSTER NODES has no line of the node itself"))
+/// What the node lists in its CLUSTER NODES.
+async fn nodes(connection: &mut MultiplexedConnection) -> Tried<Vec<NodeLine>> {
+    let text: String = send(connection, &cluster(&["NODES"]))
+        .await
+        .map_err(unsent)?;
+    parse_nodes(&text).map_err(|error| not_sent(&error.to_string()))
 }
 
 async fn send<T: redis::FromRedisValue>(
@@ -278,10 +298,17 @@ fn add_slots(slots: &SlotSet) -> Cmd {
     command
 }
 
-fn failover(mode: FailoverMode) -> Cmd {
-    match mode {
-        FailoverMode::Plain => cluster(&["FAILOVER"]),
-        FailoverMode::Force => cluster(&["FAILOVER", "FORCE"]),
-        FailoverMode::Takeover => cluster(&["FAILOVER", "TAKEOVER"]),
-    }
+/// CLUSTER FAILOVER, or what binds it to a master and an epoch where the node can.
+fn failover(mode: FailoverMode, master: NodeId, epoch: Option<Epoch>) -> Cmd {
+    let how = match mode {
+        FailoverMode::Plain => return cluster(&["FAILOVER"]),
+        FailoverMode::Force => "FORCE",
+        FailoverMode::Takeover => "TAKEOVER",
+    };
+    let Some(epoch) = epoch else {
+        return cluster(&["FAILOVER", how]);
+    };
+    let mut command = cmd("SLOTKEEPER");
+    command.arg(&["FAILOVER", how, master.as_str(), &epoch.to_string()]);
+    command
 }

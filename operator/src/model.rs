@@ -9,7 +9,7 @@ mod plan;
 mod seen;
 
 pub use desired::Desired;
-pub use facts::{ClusterInfo, InvalidReply, NodeFacts, Replication, Role, Upstream};
+pub use facts::{Candidacy, ClusterInfo, InvalidReply, NodeFacts, Replication, Role, Upstream};
 pub use memory::{Memory, StoredVote};
 pub use observation::{
     Address, NodeView, ObjectState, Objects, Observation, Phase, PodView, ProcessEnd, Proof,
@@ -17,7 +17,7 @@ pub use observation::{
 };
 pub use outcome::{Outcome, StepOutcome};
 pub use plan::{FailoverMode, Plan, PlannedStep, Rule, Step, Target, Wait, WaitReason};
-pub use seen::{Attempt, InSync, Loss, NodeMemory, Reading, Seen, Vote};
+pub use seen::{Attempt, InSync, Loss, NodeMemory, Reading, Seen, Stood, Vote};
 
 use std::fmt;
 

@@ -52,8 +52,8 @@ impl<P: Platform> Reconciler<P> {
         memory: Option<Memory>,
         wake: Arc<Notify>,
     ) -> Self {
-        let seen = match (&memory, &status) {
-            (Some(memory), _) => Seen::from(memory.clone()),
+        let seen = match (memory, &status) {
+            (Some(memory), _) => Seen::from(memory),
             (None, Some(status)) => Seen::from_status(status),
             (None, None) => Seen::default(),
         };
@@ -61,7 +61,9 @@ impl<P: Platform> Reconciler<P> {
             platform,
             links: Links::new(wake.clone()),
             seen,
-            stored: memory,
+            // What an operator before this one has sent late must not take its place: it is written
+            // once more, under this one's term.
+            stored: None,
             status,
             reported: false,
             wake,
@@ -90,10 +92,13 @@ impl<P: Platform> Reconciler<P> {
         let desired = Desired::from(cluster);
         let survey = self.platform.survey(cluster).await?;
         let observation = observe(&survey, &self.links, &mut self.seen).await;
-        let plan = plan(&desired, &observation);
+        let mut plan = plan(&desired, &observation);
         self.seen.intend(&plan, now());
-        // Nothing may stand between a dead master and its successor: trouble with it is told later.
+        // Trouble with it is told later: only a vote that nobody would know of waits for the store.
         let stored = self.remember().await;
+        if stored.is_err() {
+            self.seen.withdraw(&plan.hold_unstored(&observation));
+        }
         let outcome = self.act(cluster, &survey, &plan, progress).await;
         self.seen.learn(&outcome, now());
         let report = report(&desired, &observation, &plan, &outcome);
@@ -110,6 +115,8 @@ impl<P: Platform> Reconciler<P> {
     async fn remember(&mut self) -> Result<(), PlatformError> {
         let memory = Memory::from(&self.seen);
         if self.stored.as_ref() != Some(&memory) {
+            // Until it says so, the store has what it had, or this.
+            self.stored = None;
             self.platform.remember(&memory).await?;
             self.stored = Some(memory);
         }

@@ -1,6 +1,6 @@
 //! `slotkeeper run`: keeps every RedisCluster of a Kubernetes cluster.
 
-mod client;
+pub(crate) mod client;
 mod clusters;
 mod events;
 pub mod health;
@@ -122,6 +122,7 @@ impl Run {
             tellers: tellers.clone(),
             client,
             leads: Arc::new(move || fence.holds()),
+            term: leadership.term(),
         });
         let result = tokio::select! {
             lost = leadership.lost() => Err(format!("leads no longer: {lost}")),

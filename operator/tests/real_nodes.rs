@@ -4,9 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::net::TcpListener;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,76 +19,10 @@ use slotkeeper_crds::{RedisCluster, RedisClusterSpec, RedisClusterStatus};
 use slotkeeper_topology::{Epoch, NodeId};
 use tokio::sync::Notify;
 
-const PASSWORD: &str = "123456";
+#[path = "support/server.rs"]
+mod server;
 
-/// A redis-server in a directory of its own, gone when dropped.
-struct Server {
-    child: Child,
-    address: Address,
-    dir: PathBuf,
-}
-
-impl Server {
-    fn start() -> Server {
-        let (port, bus_port) = (free_port(), free_port());
-        let dir = std::env::temp_dir().join(format!("slotkeeper-real-{port}"));
-        std::fs::create_dir_all(&dir).unwrap();
-        let settings = [
-            ("port", port.to_string()),
-            ("cluster-port", bus_port.to_string()),
-            ("dir", dir.display().to_string()),
-            ("bind", "127.0.0.1".to_owned()),
-            ("cluster-enabled", "yes".to_owned()),
-            ("cluster-node-timeout", "2000".to_owned()),
-            ("requirepass", PASSWORD.to_owned()),
-            ("masterauth", PASSWORD.to_owned()),
-            ("save", String::new()),
-        ];
-        let mut command = Command::new("redis-server");
-        for (name, value) in settings {
-            command.arg(format!("--{name}")).arg(value);
-        }
-        let child = command.stdout(Stdio::null()).spawn();
-        let address = Address {
-            ip: "127.0.0.1".to_owned(),
-            port,
-            bus_port,
-        };
-        let child = child.expect("redis-server is installed");
-        Server {
-            child,
-            address,
-            dir,
-        }
-    }
-
-    fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        let status = Command::new("kill").args([name, &pid]).status();
-        assert!(status.unwrap().success());
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = std::fs::remove_dir_all(&self.dir);
-    }
-}
-
-fn free_port() -> u16 {
-    // Below the range that outgoing connections take theirs from.
-    static NEXT: std::sync::atomic::AtomicU16 = std::sync::atomic::AtomicU16::new(0);
-    let start = 21720 + u16::try_from(std::process::id() % 4).unwrap() * 16;
-    loop {
-        let step = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let port = start + step;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
-}
+use server::{PASSWORD, Server};
 
 /// A platform whose pods never change.
 struct Still;
@@ -314,6 +245,7 @@ async fn steps_form_a_cluster_fail_over_and_drop_an_id() {
         node: node.clone(),
         mode: FailoverMode::Plain,
         master,
+        epoch: None,
     };
     let other = not_sent(world.act(failover(&c, b.id)).await);
     assert_eq!(other, format!("2-0 is not a replica of {}", b.id));

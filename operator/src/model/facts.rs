@@ -25,6 +25,22 @@ pub struct NodeFacts {
     /// Whether it withholds itself: it owned slots when it stopped and has not shown itself
     /// current since it started.
     pub withholding: bool,
+    /// The elections that it knows of, its own among them; none from a node that tells nothing of
+    /// them, as a Redis.
+    pub candidacies: Option<Vec<Candidacy>>,
+}
+
+/// That a replica stood for election in place of its master.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Candidacy {
+    /// The master.
+    pub master: NodeId,
+    /// The replica.
+    pub candidate: NodeId,
+    /// The epoch of the election.
+    pub epoch: Epoch,
+    /// When it began, at the latest.
+    pub since: Moment,
 }
 
 /// What CLUSTER INFO says.
@@ -118,6 +134,7 @@ impl NodeFacts {
             keys: keys(&info),
             loading: info.flag("loading"),
             withholding: info.flag("slotkeeper_withholding"),
+            candidacies: candidacies(&Fields(cluster_info), read_at)?,
         })
     }
 
@@ -235,6 +252,39 @@ impl Upstream {
     }
 }
 
+/// The elections in CLUSTER INFO: `slotkeeper_election0:master=ID,candidate=ID,epoch=3,age_ms=20`.
+fn candidacies(
+    cluster: &Fields<'_>,
+    read_at: Moment,
+) -> Result<Option<Vec<Candidacy>>, InvalidReply> {
+    if cluster.text("slotkeeper_elections").is_err() {
+        return Ok(None);
+    }
+    let malformed = InvalidReply::Field("slotkeeper_election");
+    (cluster.pairs())
+        .filter(|(name, _)| {
+            name.strip_prefix("slotkeeper_election")
+                .is_some_and(|number| number.parse::<u32>().is_ok())
+        })
+        .map(|(_, value)| candidacy(value, read_at).ok_or_else(|| malformed.clone()))
+        .collect::<Result<_, _>>()
+        .map(Some)
+}
+
+fn candidacy(value: &str, read_at: Moment) -> Option<Candidacy> {
+    let field = |name: &str| {
+        let mut pairs = value.split(',').filter_map(|pair| pair.split_once('='));
+        pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
+    };
+    let age: u64 = field("age_ms")?.parse().ok()?;
+    Some(Candidacy {
+        master: field("master")?.parse().ok()?,
+        candidate: field("candidate")?.parse().ok()?,
+        epoch: Epoch(field("epoch")?.parse().ok()?),
+        since: Moment(read_at.0.saturating_sub(age)),
+    })
+}
+
 /// The keys of all databases: `db0:keys=3,expires=0,avg_ttl=0`.
 fn keys(info: &Fields<'_>) -> u64 {
     info.pairs()
@@ -305,6 +355,31 @@ mod tests {
         assert_eq!((facts.keys, facts.replication.offset), (3, 90));
         assert_eq!(facts.replication.replid2, None);
         assert!(!facts.withholding);
+    }
+
+    #[test]
+    fn elections_are_read_where_a_node_tells_of_them() {
+        let read = |told: &str| {
+            let cluster = format!("{CLUSTER}{told}");
+            NodeFacts::parse(NODES, &cluster, INFO, Moment(5_000))
+        };
+        assert_eq!(read("").unwrap().candidacies, None);
+        let none = read("slotkeeper_elections:0\r\n").unwrap();
+        assert_eq!(none.candidacies, Some(Vec::new()));
+        let (master, candidate) = ("a".repeat(40), "b".repeat(40));
+        let line = format!("master={master},candidate={candidate},epoch=7,age_ms=1200");
+        let told = format!("slotkeeper_elections:1\r\nslotkeeper_election0:{line}\r\n");
+        let candidacy = Candidacy {
+            master: master.parse().unwrap(),
+            candidate: candidate.parse().unwrap(),
+            epoch: Epoch(7),
+            since: Moment(3_800),
+        };
+        assert_eq!(read(&told).unwrap().candidacies, Some(vec![candidacy]));
+        assert_eq!(
+            read(&told.replace("epoch=7", "epoch=x")),
+            Err(InvalidReply::Field("slotkeeper_election"))
+        );
     }
 
     #[test]

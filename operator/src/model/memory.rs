@@ -6,12 +6,13 @@ use slotkeeper_topology::SlotSet;
 
 use super::{FailoverMode, Loss, Moment, Seen, Vote};
 
-/// What of [`Seen`] has to outlive the operator, in a form that can be stored: in the status, or
-/// in a file. It is stored after `Seen::intend` and before the plan is performed; then no vote is
-/// unknown to the next operator.
+/// What of [`Seen`] has to outlive the operator, in a form that can be stored. It is stored after
+/// `Seen::intend` and before the plan is performed; a vote that could not be stored is only asked
+/// for where the nodes themselves will tell of it ([`Plan::hold_unstored`](super::Plan)). Then no
+/// vote is unknown to the next operator.
 ///
-/// Whoever starts with none starts with what the status says (`Seen::from_status`): that delays
-/// take overs. With no status either, the cluster could be formed a second time if every first node
+/// Whoever starts with none starts with what the status says (`Seen::from_status`) and the nodes
+/// tell: where they tell nothing of votes, that delays take overs. With no status either, the cluster could be formed a second time if every first node
 /// had lost its disk meanwhile.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -42,10 +43,9 @@ pub struct StoredVote {
 
 impl From<&Seen> for Memory {
     fn from(seen: &Seen) -> Memory {
-        let votes = seen.votes.iter().filter(|(_, vote)| !vote.succeeded);
         Memory {
             formed: seen.formed,
-            votes: votes
+            votes: (seen.votes.iter())
                 .map(|(master, vote)| StoredVote {
                     master: master.to_string(),
                     candidate: vote.candidate.to_string(),

@@ -3,7 +3,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use slotkeeper_topology::{Epoch, NodeId, SlotSet};
 
-use super::{Address, Moment, Place, PodUid};
+use super::{Address, Moment, Observation, Place, PodUid};
 
 /// What one pass wants done, and what it waits for.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -19,6 +19,28 @@ impl Plan {
     #[must_use]
     pub fn next_pass(&self) -> Option<Moment> {
         self.waiting.iter().filter_map(|wait| wait.until).min()
+    }
+
+    /// Takes out, and gives back, the votes that must not be asked for when what has to outlive the
+    /// operator could not be stored: nobody would tell its successor of them. Where every node that
+    /// answers tells of elections, those are the memory, and no store stands in the way.
+    pub fn hold_unstored(&mut self, observation: &Observation) -> Vec<PlannedStep> {
+        if (observation.answered()).all(|(_, facts)| facts.candidacies.is_some()) {
+            return Vec::new();
+        }
+        let is_vote = |planned: &PlannedStep| matches!(planned.step, Step::Failover { .. });
+        let steps = std::mem::take(&mut self.steps);
+        let (held, kept): (Vec<_>, Vec<_>) = steps.into_iter().partition(is_vote);
+        self.steps = kept;
+        self.waiting.extend(held.iter().map(|planned| Wait {
+            rule: planned.rule,
+            shard: planned.shard,
+            reason: WaitReason::NotStored {
+                step: planned.step.to_string(),
+            },
+            until: None,
+        }));
+        held
     }
 }
 
@@ -165,6 +187,9 @@ pub enum Step {
         mode: FailoverMode,
         /// The master that it replaces.
         master: NodeId,
+        /// The epoch that was current then, for a node that refuses once a later one is: so what
+        /// was under way for long comes to nothing. None where the node cannot, as a Redis.
+        epoch: Option<Epoch>,
     },
     /// The node's own command that ends withholding, bound to one process.
     EndWithholding {
@@ -259,7 +284,9 @@ impl fmt::Display for Step {
             Step::ResetSoft { node } => write!(f, "reset soft {node}"),
             Step::BumpEpoch { node, above } => write!(f, "bump epoch of {node} above {above}"),
             Step::Replicate { node, master } => write!(f, "replicate {node} <- {master:.8}"),
-            Step::Failover { node, mode, master } => {
+            Step::Failover {
+                node, mode, master, ..
+            } => {
                 write!(f, "failover {mode} to {node} from {master:.8}")
             }
             Step::EndWithholding { node, run_id } => {
@@ -365,6 +392,11 @@ pub enum WaitReason {
         /// How many.
         keys: u64,
     },
+    /// A vote could not be stored before it is asked for, and the nodes would tell nobody of it.
+    NotStored {
+        /// The step.
+        step: String,
+    },
     /// The same step has just been done or has failed.
     Again {
         /// The step.
@@ -430,6 +462,10 @@ impl fmt::Display for WaitReason {
             WaitReason::Conflict { what } => f.write_str(what),
             WaitReason::MayReturn { id } => write!(f, "{id:.8} may return"),
             WaitReason::HoldsKeys { place, keys } => write!(f, "{place} holds {keys} keys"),
+            WaitReason::NotStored { step } => write!(
+                f,
+                "what has to outlive the operator cannot be stored, and this waits for it: {step}"
+            ),
             WaitReason::Again { step, error: None } => write!(f, "just done: {step}"),
             WaitReason::Again {
                 step,

@@ -1,7 +1,8 @@
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use slotkeeper_topology::NodeId;
+use slotkeeper_topology::{Epoch, NodeId};
 
 use super::{
     FailoverMode, Moment, NodeFacts, Observation, Outcome, Phase, Place, Plan, PlannedStep, PodUid,
@@ -14,8 +15,8 @@ use super::{
 pub struct Seen {
     /// The first pass that this memory knows of. A vote asked for before is not remembered.
     pub started: Option<Moment>,
-    /// Whether no vote can have been asked for before this memory began: it has seen the cluster
-    /// before it was formed.
+    /// Whether every vote is in here that was to be stored before it was asked for: a stored memory
+    /// was read, or this one has seen the cluster before it was formed.
     pub votes_known: bool,
     /// Whether slots were ever seen assigned among nodes that know each other. It never permits
     /// anything: it only forbids to form again.
@@ -32,6 +33,8 @@ pub struct Seen {
     pub readings: BTreeMap<(NodeId, NodeId), Reading>,
     /// The last vote asked for, by the master that was to be replaced.
     pub votes: BTreeMap<NodeId, Vote>,
+    /// The last election that the nodes told of, whoever asked for it, by that master.
+    pub elections: BTreeMap<NodeId, Stood>,
     /// Steps done or failed not long ago, by their text.
     pub attempts: BTreeMap<String, Attempt>,
     /// The last loss of data that a step of ours made final, by shard.
@@ -106,6 +109,19 @@ pub struct Vote {
     pub succeeded: bool,
 }
 
+/// An election that nodes told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stood {
+    /// The replica that stood.
+    pub candidate: NodeId,
+    /// The epoch of the election.
+    pub epoch: Epoch,
+    /// When it began, at the latest.
+    pub since: Moment,
+    /// Whether the candidate was seen as a master with slots since.
+    pub succeeded: bool,
+}
+
 /// A step that was tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
@@ -152,7 +168,10 @@ impl Seen {
     /// operator ends while it asks.
     pub fn intend(&mut self, plan: &Plan, now: Moment) {
         for planned in &plan.steps {
-            if let Step::Failover { node, mode, master } = &planned.step {
+            if let Step::Failover {
+                node, mode, master, ..
+            } = &planned.step
+            {
                 let vote = Vote {
                     shard: planned.shard.unwrap_or(node.place.shard),
                     candidate: node.id,
@@ -161,6 +180,15 @@ impl Seen {
                     succeeded: false,
                 };
                 self.votes.insert(*master, vote);
+            }
+        }
+    }
+
+    /// Takes back the votes of steps that are not performed after all.
+    pub fn withdraw(&mut self, held: &[PlannedStep]) {
+        for planned in held {
+            if let Step::Failover { master, .. } = &planned.step {
+                self.votes.remove(master);
             }
         }
     }
@@ -288,10 +316,33 @@ impl Seen {
     }
 
     fn note_votes(&mut self, observation: &Observation) {
+        let told = observation
+            .answered()
+            .filter_map(|(_, facts)| facts.candidacies.as_ref());
+        for told in told.flatten() {
+            let stood = Stood {
+                candidate: told.candidate,
+                epoch: told.epoch,
+                since: told.since,
+                succeeded: false,
+            };
+            let known = self.elections.entry(told.master).or_insert(stood);
+            match known.epoch.cmp(&told.epoch) {
+                Ordering::Less => *known = stood,
+                Ordering::Equal => known.since = known.since.max(told.since),
+                Ordering::Greater => {}
+            }
+        }
+        let owner = |id: NodeId| {
+            observation.answered().any(|(_, facts)| {
+                facts.id == id && facts.is_master() && !facts.myself().slots.is_empty()
+            })
+        };
         for vote in self.votes.values_mut() {
-            vote.succeeded |= observation.answered().any(|(_, facts)| {
-                facts.id == vote.candidate && facts.is_master() && !facts.myself().slots.is_empty()
-            });
+            vote.succeeded |= owner(vote.candidate);
+        }
+        for stood in self.elections.values_mut() {
+            stood.succeeded |= owner(stood.candidate);
         }
     }
 
@@ -306,6 +357,8 @@ impl Seen {
         });
         self.votes
             .retain(|_, vote| now.since(vote.asked_at) < FORGET_AFTER_MS);
+        self.elections
+            .retain(|_, stood| now.since(stood.since) < FORGET_AFTER_MS);
         self.silent
             .retain(|place, _| observation.pods.contains_key(place));
         self.ends

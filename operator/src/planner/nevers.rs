@@ -75,6 +75,8 @@ impl fmt::Display for Broken {
 pub struct Nevers {
     /// Votes asked for, in their order.
     votes: Vec<Asked>,
+    /// The masters in whose place nodes have taken a vote's command, and when.
+    taken: Vec<(NodeId, Moment)>,
     /// What each observer's (second) CLUSTER NODES showed of a node (first).
     readings: BTreeMap<(NodeId, NodeId), Vec<Shown>>,
     /// Since when no process runs under an id.
@@ -88,6 +90,8 @@ struct Asked {
     mode: FailoverMode,
     at: Moment,
     won: bool,
+    /// A node has taken the command.
+    taken: bool,
 }
 
 /// Ping sent, pong received, by the observer's clock, and when that was read.
@@ -116,13 +120,17 @@ impl Nevers {
                     never,
                     what: format!("{} ({}): {why}", planned.step, planned.why),
                 })?;
-            if let Step::Failover { node, mode, master } = &planned.step {
+            if let Step::Failover {
+                node, mode, master, ..
+            } = &planned.step
+            {
                 self.votes.push(Asked {
                     master: *master,
                     candidate: node.id,
                     mode: *mode,
                     at: observation.now,
                     won: false,
+                    taken: false,
                 });
             }
         }
@@ -142,6 +150,39 @@ impl Nevers {
                 last.map(|last| self.votes.remove(last));
             }
         }
+    }
+
+    /// Notes that a node has taken a vote's command at that moment, whoever sent it and when.
+    ///
+    /// # Errors
+    /// When one had taken another in place of the same master within two node timeouts.
+    pub fn taken(&mut self, truth: &Truth, step: &Step, at: Moment) -> Result<(), Broken> {
+        let Step::Failover {
+            node, mode, master, ..
+        } = step
+        else {
+            return Ok(());
+        };
+        if *mode == FailoverMode::Plain {
+            return Ok(());
+        }
+        let asked = self.votes.iter_mut().rev();
+        let mut asked = asked.filter(|vote| vote.master == *master && vote.candidate == node.id);
+        if let Some(vote) = asked.next() {
+            (vote.taken, vote.at) = (true, vote.at.max(at));
+        }
+        let recent = |taken: &(NodeId, Moment)| at.since(taken.1) < 2 * truth.node_timeout_ms;
+        let second = self.taken.iter().any(|it| it.0 == *master && recent(it));
+        self.taken.push((*master, at));
+        broken(5, second, "a second vote within two node timeouts").map_err(|(never, why)| Broken {
+            never,
+            what: format!("{step}: {why}"),
+        })
+    }
+
+    /// Another operator takes the place of this one: it need not know of what no node has taken.
+    pub fn succeed(&mut self) {
+        self.votes.retain(|vote| vote.taken);
     }
 
     /// Checks a command at the moment when it takes effect: what must hold then, too.
@@ -212,9 +253,9 @@ impl Nevers {
                     "the peer did not answer there in this pass",
                 )
             }
-            Step::Failover { node, mode, master } => {
-                self.failover(truth, observation, node, *mode, *master)
-            }
+            Step::Failover {
+                node, mode, master, ..
+            } => self.failover(truth, observation, node, *mode, *master),
         }
     }
 

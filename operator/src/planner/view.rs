@@ -2,9 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use slotkeeper_topology::{Epoch, NodeId, NodeLine, SlotSet};
 
-use crate::model::{
-    Desired, Moment, NodeFacts, Observation, Phase, Place, PodView, Seen, Target, Vote,
-};
+use crate::model::{Desired, Moment, NodeFacts, Observation, Phase, Place, PodView, Seen, Target};
 
 /// One pass's observation, read together: who is who, and who owns which slots.
 pub struct View<'a> {
@@ -204,23 +202,33 @@ impl<'a> View<'a> {
         heard.chain(owned).max().unwrap_or_default()
     }
 
-    /// The vote asked for within two node timeouts whose candidate was not seen to win yet.
+    /// The vote within two node timeouts whose candidate was not seen to win yet, and until when it
+    /// may be under way: asked for by this operator, or one that the nodes tell of.
     #[must_use]
-    pub fn vote_in_flight(&self) -> Option<(NodeId, &'a Vote)> {
-        let votes = self
-            .seen()
-            .votes
-            .iter()
-            .map(|(master, vote)| (*master, vote));
-        votes
-            .filter(|(_, vote)| !vote.succeeded)
-            .find(|(_, vote)| self.is_recent(vote))
+    pub fn vote_in_flight(&self) -> Option<(NodeId, Moment)> {
+        let Seen {
+            votes, elections, ..
+        } = self.seen();
+        let asked = (votes.iter()).map(|(id, vote)| (*id, vote.succeeded, vote.asked_at));
+        let told = (elections.iter()).map(|(id, stood)| (*id, stood.succeeded, stood.since));
+        asked
+            .chain(told)
+            .filter(|(_, succeeded, _)| !succeeded)
+            .find_map(|(master, _, at)| Some((master, self.vote_ends(at)?)))
     }
 
-    /// Whether a vote was asked for within two node timeouts.
+    /// Until when the last vote in place of a master may be under way, won or not; none when there
+    /// was none within two node timeouts.
     #[must_use]
-    pub fn is_recent(&self, vote: &Vote) -> bool {
-        self.now() < vote.asked_at.after(self.node_timeouts(2))
+    pub fn vote_for_place_of(&self, master: NodeId) -> Option<Moment> {
+        let asked = (self.seen().votes.get(&master)).map(|vote| vote.asked_at);
+        let told = (self.seen().elections.get(&master)).map(|stood| stood.since);
+        self.vote_ends(asked.max(told)?)
+    }
+
+    fn vote_ends(&self, asked_at: Moment) -> Option<Moment> {
+        let until = asked_at.after(self.node_timeouts(2));
+        (self.now() < until).then_some(until)
     }
 
     /// The node that introduces newcomers: of the nodes that know each other, the one with the most

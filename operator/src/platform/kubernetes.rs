@@ -4,12 +4,14 @@
 //! writes by server-side apply only what is not as it should be.
 
 mod api;
+mod fenced;
 mod judge;
 mod memory;
 pub mod names;
 pub mod objects;
 mod pods;
 mod secret;
+mod status;
 mod watched;
 mod world;
 
@@ -17,22 +19,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
-use serde_json::json;
 use slotkeeper_crds::{RedisCluster, RedisClusterStatus};
 use tracing::info;
 
+pub use fenced::Term;
 pub use memory::load_memory;
 pub use watched::ClusterKey;
 pub use world::{Declared, World};
 
 use api::Writer;
+use fenced::Fenced;
 use judge::Judge;
-use names::{MANAGER, Names};
+use memory::Memo;
+use names::Names;
 use objects::{Kind, Settings, Wanted};
 use pods::{Lives, Look};
 use secret::Password;
+use status::Told;
 
 use super::configure::{Configurator, Running};
 use super::{Platform, PlatformError, Survey};
@@ -55,6 +59,9 @@ pub struct KubernetesPlatform {
     /// None where it only looks.
     hands: Option<Hands>,
     leads: Option<Leads>,
+    term: Option<Term>,
+    memory: Fenced,
+    status: Fenced,
     lives: Mutex<Lives>,
 }
 
@@ -86,6 +93,9 @@ impl KubernetesPlatform {
             client,
             hands: None,
             leads: None,
+            term: None,
+            memory: Fenced::default(),
+            status: Fenced::default(),
             lives: Mutex::default(),
             key,
         }
@@ -98,12 +108,16 @@ impl KubernetesPlatform {
         self
     }
 
-    /// The same, for as long as `leads` says so: after that no step reaches a node any more.
+    /// The same, for as long as `leads` says so, in that term: after that no step reaches a node
+    /// any more, and nothing that a successor has written is written over.
     #[must_use]
-    pub fn leading(mut self, leads: Leads) -> KubernetesPlatform {
+    pub fn leading(mut self, leads: Leads, term: Term) -> KubernetesPlatform {
         let writer = Writer::new(self.client.clone(), self.key.namespace.clone());
         self.writer = Arc::new(writer.leading(leads.clone()));
-        self.leads = Some(leads);
+        for fenced in [&mut self.memory, &mut self.status] {
+            fenced.leads = Some(leads.clone());
+        }
+        (self.leads, self.term) = (Some(leads), Some(term));
         self
     }
 
@@ -313,8 +327,12 @@ impl Platform for KubernetesPlatform {
     }
 
     async fn remember(&self, memory: &Memory) -> Result<(), PlatformError> {
-        let wanted = memory::object(&self.names(), &self.uid, memory);
-        self.writer.apply(wanted).await
+        let (client, term) = (self.client.clone(), self.term.clone());
+        let memo = Memo::new(client, &self.names(), &self.uid, memory, term);
+        let fenced = self.memory.clone();
+        let request = async move { fenced.write(memo).await };
+        let what = format!("ConfigMap {}", self.names().memory());
+        self.writer.fencedly(what, request).await
     }
 
     fn selector(&self) -> Option<String> {
@@ -322,20 +340,14 @@ impl Platform for KubernetesPlatform {
     }
 
     async fn publish(&self, status: &RedisClusterStatus) -> Result<(), PlatformError> {
-        // With the UID, so that the status of one cluster never gets to its successor.
-        let patch = json!({
-            "apiVersion": "slotkeeper.dev/v1alpha1",
-            "kind": "RedisCluster",
-            "metadata": {"name": self.key.name, "uid": self.uid},
-            "status": status,
-        });
-        let (clusters, name) = (self.clusters.clone(), self.key.name.clone());
-        let request = async move {
-            let params = PatchParams::apply(MANAGER).force();
-            let patch = Patch::Apply(&patch);
-            clusters.patch_status(&name, &params, &patch).await
+        let told = Told {
+            clusters: self.clusters.clone(),
+            name: self.key.name.clone(),
+            uid: self.uid.clone(),
+            status: status.clone(),
         };
-        let request = self.writer.patiently("the status".to_owned(), request);
-        request.await.map(drop)
+        let fenced = self.status.clone();
+        let request = async move { fenced.write(told).await };
+        self.writer.fencedly("the status".to_owned(), request).await
     }
 }

@@ -2,7 +2,7 @@
 //! and the metrics show it.
 
 #[cfg(test)]
-pub(super) mod fake;
+pub(crate) mod fake;
 
 use hyper::{Method, Request};
 use kube::client::{Body, ClientBuilder};

@@ -13,7 +13,7 @@ use tracing::{info, warn};
 use super::teller::{Teller, Tellers};
 use crate::platform::kubernetes::objects::Settings;
 use crate::platform::kubernetes::{
-    ClusterKey, Declared, KubernetesPlatform, Leads, World, load_memory,
+    ClusterKey, Declared, KubernetesPlatform, Leads, Term, World, load_memory,
 };
 use crate::reconcile::Reconciler;
 
@@ -34,6 +34,8 @@ pub struct Context {
     pub tellers: Tellers,
     /// Whether this process leads now.
     pub leads: Leads,
+    /// Which leadership it is.
+    pub term: Term,
 }
 
 /// The tasks. They end with it.
@@ -123,7 +125,7 @@ async fn keep_one(context: Arc<Context>, key: ClusterKey, uid: String) {
         key.clone(),
         uid.clone(),
     )
-    .leading(context.leads.clone())
+    .leading(context.leads.clone(), context.term.clone())
     .configuring(context.node_program.clone());
     let mut reconciler = Reconciler::new(platform, cluster.status.clone(), memory, wake);
     loop {

@@ -19,6 +19,7 @@ use kube::{Api, Client};
 use tokio::sync::{Notify, watch};
 
 use super::metrics::Metrics;
+use crate::platform::kubernetes::Term;
 use elector::{Answer, Elector, Next, Request, Terms};
 
 const TERMS: Terms = Terms {
@@ -41,6 +42,7 @@ pub struct Candidate {
 #[derive(Debug)]
 pub struct Leadership {
     fence: Fence,
+    term: Term,
     stop: Arc<Notify>,
     keeper: tokio::task::JoinHandle<()>,
 }
@@ -106,9 +108,11 @@ impl Candidate {
         );
         let (standing, fence) = watch::channel(Standing::LeadsUntil(until));
         let stop = Arc::new(Notify::new());
+        let term = elector.term();
         let keeper = tokio::spawn(self.keep(elector, standing, Arc::clone(&stop)));
         Leadership {
             fence: Fence(fence),
+            term,
             stop,
             keeper,
         }
@@ -229,6 +233,12 @@ impl Leadership {
             Ok(Standing::Over(why)) => why.clone(),
             _ => "nobody renews the Lease any more".to_owned(),
         }
+    }
+
+    /// Which leadership it is.
+    #[must_use]
+    pub fn term(&self) -> Term {
+        self.term.clone()
     }
 
     /// Tells whether this process leads.

@@ -102,7 +102,9 @@ impl World {
                 }
             }
             Step::Replicate { node, master } => self.replicate_step(node, *master)?,
-            Step::Failover { node, mode, master } => self.failover(node, *mode, *master)?,
+            Step::Failover {
+                node, mode, master, ..
+            } => self.failover(node, *mode, *master)?,
             Step::EndWithholding { node, run_id } => {
                 let node = self.verified(node)?;
                 if node.run.to_string() != *run_id {

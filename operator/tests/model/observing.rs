@@ -148,6 +148,8 @@ impl World {
             keys: node.data.key_count(),
             loading: false,
             withholding: node.withholding,
+            // As Redis, which tells nothing of them.
+            candidacies: None,
         }
     }
 

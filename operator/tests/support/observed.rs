@@ -126,6 +126,7 @@ pub fn lone(place: Place, id: NodeId) -> NodeFacts {
         keys: 0,
         loading: false,
         withholding: false,
+        candidacies: None,
     }
 }
 

@@ -4,11 +4,11 @@
 use std::fmt::Write as _;
 
 use slotkeeper::model::{
-    Desired, Moment, NodeView, ObjectState, Observation, Outcome, Phase, Place, Plan, PodUid,
-    ProcessEnd, Proof, ShardObject, StepOutcome,
+    Candidacy, Desired, Moment, NodeView, ObjectState, Observation, Outcome, Phase, Place, Plan,
+    PodUid, ProcessEnd, Proof, ShardObject, StepOutcome,
 };
 use slotkeeper::{planner, report};
-use slotkeeper_topology::NodeLine;
+use slotkeeper_topology::{Epoch, NodeLine};
 
 use crate::edit;
 use crate::observed;
@@ -68,6 +68,7 @@ impl Script {
             "object" => self.object(words),
             "node" => self.node(place(words[0]), &words[1..]),
             "line" => self.line(words),
+            "told" => self.told(words),
             "replace" => self.replace(place(words[0]), words[1]),
             "advance" => {
                 let ms: u64 = words[0].parse().expect("milliseconds");
@@ -192,6 +193,25 @@ impl Script {
         };
         for (name, value) in observed::fields(words) {
             edit::fact(facts, &name, &value);
+        }
+    }
+
+    /// Every node that answers tells of elections: of `none`, or of the one of
+    /// `MASTER CANDIDATE EPOCH SINCE`.
+    fn told(&mut self, words: &[&str]) {
+        let candidacies = match words {
+            [master, candidate, epoch, since] => vec![Candidacy {
+                master: observed::id(master),
+                candidate: observed::id(candidate),
+                epoch: Epoch(epoch.parse().expect("an epoch")),
+                since: Moment(since.parse().expect("milliseconds")),
+            }],
+            _ => Vec::new(),
+        };
+        for view in self.observation.nodes.values_mut() {
+            if let NodeView::Answered(facts) = view {
+                facts.candidacies = Some(candidacies.clone());
+            }
         }
     }
 

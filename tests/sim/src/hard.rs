@@ -11,7 +11,7 @@ use crate::stage::{Stage, Story, run_story};
 /// # Errors
 /// What did not hold, with the operator's steps and the nodes' logs.
 pub fn run(seed: u64) -> Result<Summary, String> {
-    run_story(seed, story)
+    run_story(seed, 1, story)
 }
 
 const BLOWS: [Story; 7] = [

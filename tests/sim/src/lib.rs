@@ -13,6 +13,7 @@ mod ops;
 pub mod rng;
 pub mod scenario;
 mod stage;
+pub mod succession;
 pub mod synced;
 mod truth;
 pub mod world;

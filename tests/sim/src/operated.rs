@@ -2,6 +2,7 @@
 //! steps go wrong, clients write throughout, and in the end the plan is empty and every promise kept.
 
 use crate::gossip::Summary;
+use crate::operator::Reads;
 use crate::stage::{Stage, run_story};
 
 /// Runs a seed.
@@ -9,7 +10,7 @@ use crate::stage::{Stage, run_story};
 /// # Errors
 /// What did not hold, with the operator's steps and the nodes' logs.
 pub fn run(seed: u64) -> Result<Summary, String> {
-    run_story(seed, story)
+    run_story(seed, 1, story)
 }
 
 fn story(stage: &mut Stage) -> Result<(), String> {
@@ -57,7 +58,7 @@ fn strike(stage: &mut Stage) -> Result<(), String> {
             stage.note(&format!(
                 "the operator is restarted, and node {ix} killed at once"
             ));
-            stage.operator.forget();
+            stage.operator.succeed(Reads::Nothing);
             stage.world.kill(ix);
             let pause = stage.up_to(2);
             stage.operate(pause)?;

@@ -4,6 +4,7 @@
 
 mod asking;
 mod fate;
+mod memory;
 
 use std::collections::BTreeSet;
 
@@ -21,6 +22,9 @@ use crate::host::PORT;
 use crate::net::NodeIx;
 use crate::rng::Rng;
 use crate::world::World;
+pub use memory::{Reads, Storing};
+
+use memory::Store;
 
 /// How far the bus is from the data port.
 const BUS: u16 = 10_000;
@@ -47,6 +51,13 @@ pub struct Operator {
     rng: Rng,
     /// Whether steps may go wrong by themselves.
     pub mishaps: bool,
+    /// Whether votes often do.
+    pub astray: bool,
+    /// Whether the nodes tell nothing of elections, as a Redis.
+    pub mute: bool,
+    /// What becomes of what is to be stored.
+    pub storing: Storing,
+    store: Store,
     /// Steps on their way of which nothing was heard: they take effect later, at the time in
     /// microseconds.
     overdue: Vec<(u64, Step)>,
@@ -73,13 +84,12 @@ impl Operator {
             nevers: Nevers::default(),
             rng,
             mishaps: false,
+            astray: false,
+            mute: false,
+            storing: Storing::Works,
+            store: Store::default(),
             overdue: Vec::new(),
         }
-    }
-
-    /// It was restarted: it remembers nothing. The platform's objects stay.
-    pub fn forget(&mut self) {
-        self.seen = Seen::default();
     }
 
     /// One pass; the plan that it made and tried.
@@ -91,9 +101,12 @@ impl Operator {
         let before = self.truth(world);
         let observation = self.observe(world);
         let truths = [before, self.truth(world)];
-        let made = plan(&self.desired, &observation);
-        self.check_plan(&truths, &observation, &made)?;
+        let mut made = plan(&self.desired, &observation);
         self.seen.intend(&made, moment(world));
+        if !self.remember() {
+            self.seen.withdraw(&made.hold_unstored(&observation));
+        }
+        self.check_plan(&truths, &observation, &made)?;
         let mut outcome = Outcome::default();
         for planned in &made.steps {
             let result = self.act(world, &planned.step)?;
@@ -162,7 +175,8 @@ impl Operator {
             .filter(|(ix, _)| there[*ix])
             .map(|(ix, place)| (*place, self.pod(world, ix, *place)))
             .collect();
-        let nodes = (places.into_iter().zip(asking::ask_all(world, self.cut)))
+        let answers = asking::ask_all(world, self.cut, self.mute);
+        let nodes = (places.into_iter().zip(answers))
             .zip(&there)
             .filter_map(|(node, there)| there.then_some(node))
             .collect();
@@ -223,7 +237,13 @@ impl Operator {
         }
         let checked = Nevers::check_effect(&self.truth(world), step);
         checked.map_err(|broken| broken.to_string())?;
-        Ok(self.do_step(world, step))
+        let outcome = self.do_step(world, step);
+        if outcome == StepOutcome::Done {
+            let (truth, at) = (self.truth(world), moment(world));
+            let taken = self.nevers.taken(&truth, step, at);
+            taken.map_err(|broken| broken.to_string())?;
+        }
+        Ok(outcome)
     }
 
     fn do_step(&mut self, world: &mut World, step: &Step) -> StepOutcome {
@@ -274,13 +294,25 @@ impl Operator {
                 node,
                 &words(&["CLUSTER", "REPLICATE", master.as_str()]),
             ),
-            Step::Failover { node, mode, .. } => {
-                let mut argv = words(&["CLUSTER", "FAILOVER"]);
-                argv.extend(match mode {
-                    FailoverMode::Plain => None,
-                    FailoverMode::Force => Some("FORCE".to_owned()),
-                    FailoverMode::Takeover => Some("TAKEOVER".to_owned()),
-                });
+            Step::Failover {
+                node,
+                mode,
+                master,
+                epoch,
+            } => {
+                let how = match mode {
+                    FailoverMode::Plain => "",
+                    FailoverMode::Force => "FORCE",
+                    FailoverMode::Takeover => "TAKEOVER",
+                };
+                let epoch = epoch.map(|epoch| epoch.to_string());
+                let argv = match (how, &epoch) {
+                    ("", _) => words(&["CLUSTER", "FAILOVER"]),
+                    (_, None) => words(&["CLUSTER", "FAILOVER", how]),
+                    (_, Some(epoch)) => {
+                        words(&["SLOTKEEPER", "FAILOVER", how, master.as_str(), epoch])
+                    }
+                };
                 self.tell(world, node, &argv)
             }
             Step::EndWithholding { node, run_id } => {

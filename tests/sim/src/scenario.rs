@@ -1,7 +1,7 @@
 //! What can be played, by name.
 
 use crate::gossip::{self, Summary};
-use crate::{hard, operated, synced};
+use crate::{hard, operated, succession, synced};
 
 /// A kind of run; the seed does the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,16 +12,19 @@ pub enum Scenario {
     Operated,
     /// The same, with worse than one failure at a time.
     Hard,
+    /// With operators that take each other's place while votes are under way.
+    Succession,
     /// Full syncs of keys that change meanwhile.
     Synced,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Scenario; 4] = [
+    pub const ALL: [Scenario; 5] = [
         Scenario::Gossip,
         Scenario::Operated,
         Scenario::Hard,
+        Scenario::Succession,
         Scenario::Synced,
     ];
 
@@ -32,6 +35,7 @@ impl Scenario {
             Scenario::Gossip => "gossip",
             Scenario::Operated => "operated",
             Scenario::Hard => "hard",
+            Scenario::Succession => "succession",
             Scenario::Synced => "synced",
         }
     }
@@ -53,6 +57,7 @@ impl Scenario {
             Scenario::Gossip => gossip::run(seed),
             Scenario::Operated => operated::run(seed),
             Scenario::Hard => hard::run(seed),
+            Scenario::Succession => succession::run(seed),
             Scenario::Synced => synced::run(seed),
         }
     }

@@ -22,12 +22,12 @@ pub(crate) struct Stage {
     struck: Vec<String>,
 }
 
-/// Lets a story happen in the world of a seed.
+/// Lets a story happen in the world of a seed, of shards with so many replicas.
 ///
 /// # Errors
 /// What did not hold, with the operator's steps and the nodes' logs.
-pub(crate) fn run_story(seed: u64, story: Story) -> Result<Summary, String> {
-    let mut stage = Stage::new(seed);
+pub(crate) fn run_story(seed: u64, replicas: u32, story: Story) -> Result<Summary, String> {
+    let mut stage = Stage::new(seed, replicas);
     story(&mut stage).map_err(|error| stage.report(&error))?;
     Ok(Summary {
         events: stage.world.events,
@@ -36,11 +36,12 @@ pub(crate) fn run_story(seed: u64, story: Story) -> Result<Summary, String> {
 }
 
 impl Stage {
-    fn new(seed: u64) -> Stage {
+    fn new(seed: u64, replicas: u32) -> Stage {
         let shards = [1, 2, 3, 3][(seed % 4) as usize];
-        let count = shards * 2;
-        let mut world = World::new(seed, (0..count).map(|ix| named_config(ix, 2)).collect());
-        let mut desired = Desired::new("sim", u32::try_from(shards).unwrap_or(1), 1);
+        let mut desired = Desired::new("sim", shards, replicas);
+        let pods = desired.pods_per_shard() as usize;
+        let configs = (0..shards as usize * pods).map(|ix| named_config(ix, pods));
+        let mut world = World::new(seed, configs.collect());
         desired.node_timeout_ms = NODE_TIMEOUT_MS;
         let rng = world.rng.fork();
         Stage {

@@ -38,3 +38,8 @@ fn replicas_hold_what_their_masters_hold() {
 fn the_operator_breaks_no_never_where_worse_strikes() {
     run_all(Scenario::Hard, 50);
 }
+
+#[test]
+fn no_second_vote_whoever_takes_the_operators_place() {
+    run_all(Scenario::Succession, 40);
+}

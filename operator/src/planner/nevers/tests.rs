@@ -140,6 +140,7 @@ fn votes_are_refused_without_majority_or_witnesses() {
         node: target(0, 3),
         mode,
         master: id(1),
+        epoch: None,
     };
     assert_eq!(never(&truth(), failover(FailoverMode::Force)), Some(5));
     assert_eq!(never(&truth(), failover(FailoverMode::Takeover)), Some(5));

@@ -115,6 +115,8 @@ fn ask(
         node: view.target(place, facts),
         mode,
         master: master.id,
+        epoch: (facts.candidacies.is_some() && mode != FailoverMode::Plain)
+            .then_some(facts.cluster.current_epoch),
     };
     draft.step_with_loss(shard, step, why, loss);
 }

@@ -12,6 +12,7 @@ use kube::{Api, Client};
 use serde_json::Value;
 
 use super::Leads;
+use super::fenced::Written as Fenced;
 use super::names::MANAGER;
 use super::objects::compare::says;
 use super::objects::{Kind, Wanted};
@@ -154,6 +155,19 @@ impl Writer {
                 )))
             }
         }
+    }
+
+    /// The same for one that says itself when it must not be.
+    ///
+    /// # Errors
+    /// Then, too.
+    pub async fn fencedly(
+        &self,
+        what: String,
+        request: impl Future<Output = Fenced<()>> + Send + 'static,
+    ) -> Result<(), PlatformError> {
+        let written = self.patiently(what.clone(), request).await?;
+        written.map_err(|why| PlatformError::Refused(format!("{what}: {why}")))
     }
 
     fn is_slow(&self) -> bool {

@@ -8,7 +8,7 @@ use kube::client::Body;
 use serde_json::{Value, json};
 
 /// A client of a server that answers by that function: an object, or the code of an error.
-pub(in crate::run) fn client<F>(answer: F) -> Client
+pub(crate) fn client<F>(answer: F) -> Client
 where
     F: Fn(&Method, &str, Value) -> Result<Value, u16> + Clone + Send + 'static,
 {
@@ -28,10 +28,14 @@ where
 fn response(answer: Result<Value, u16>) -> Response<Body> {
     let (code, body) = match answer {
         Ok(object) => (200, object),
-        Err(code) => (
-            code,
-            json!({"kind": "Status", "status": "Failure", "code": code, "message": "not today"}),
-        ),
+        Err(code) => {
+            let reason = if code == 404 { "NotFound" } else { "" };
+            let status = json!({
+                "kind": "Status", "status": "Failure", "code": code, "message": "not today",
+                "reason": reason,
+            });
+            (code, status)
+        }
     };
     let body = serde_json::to_vec(&body).unwrap();
     Response::builder()

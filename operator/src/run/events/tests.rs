@@ -37,6 +37,7 @@ fn failover(mode: FailoverMode) -> Step {
         node: target(0, 1, 'b'),
         mode,
         master: id('a'),
+        epoch: None,
     }
 }
 

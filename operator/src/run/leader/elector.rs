@@ -2,6 +2,8 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 
+use crate::platform::kubernetes::Term;
+
 /// The times of an election. They are those of the components of Kubernetes itself, but for the
 /// pause between renewals: the deadline is well within what others wait.
 #[derive(Clone, Copy, Debug)]
@@ -114,6 +116,18 @@ impl Elector {
         match self.state {
             State::Leading { renewed, .. } => Some(renewed + self.terms.deadline),
             State::Standby { .. } | State::Lost(_) => None,
+        }
+    }
+
+    /// The leadership, for whoever leads.
+    pub(super) fn term(&self) -> Term {
+        let State::Leading { lease, .. } = &self.state else {
+            return Term::default();
+        };
+        let transitions = lease.spec.as_ref().and_then(|spec| spec.lease_transitions);
+        Term {
+            lease: lease.metadata.uid.clone().unwrap_or_default(),
+            transitions: transitions.unwrap_or_default(),
         }
     }
 

@@ -11,8 +11,8 @@ use crate::world::World;
 const DEADLINE_US: u64 = 500_000;
 
 /// Asks every node at the same time, as `observe` does; what has not answered by the deadline is
-/// silent, and so is the node that cannot be reached.
-pub(super) fn ask_all(world: &mut World, cut: Option<NodeIx>) -> Vec<NodeView> {
+/// silent, and so is the node that cannot be reached. Mute nodes tell nothing of elections.
+pub(super) fn ask_all(world: &mut World, cut: Option<NodeIx>, mute: bool) -> Vec<NodeView> {
     let mut questions = Vec::new();
     encode_command(&mut questions, &["CLUSTER", "NODES"]);
     encode_command(&mut questions, &["CLUSTER", "INFO"]);
@@ -62,7 +62,10 @@ pub(super) fn ask_all(world: &mut World, cut: Option<NodeIx>) -> Vec<NodeView> {
             world.disconnect(client);
             match texts.as_slice() {
                 [nodes, cluster, info] => match NodeFacts::parse(nodes, cluster, info, read_at) {
-                    Ok(facts) => NodeView::Answered(Box::new(facts)),
+                    Ok(mut facts) => {
+                        facts.candidacies = facts.candidacies.filter(|_| !mute);
+                        NodeView::Answered(Box::new(facts))
+                    }
                     Err(error) => NodeView::Silent(Silence::Malformed(error.to_string())),
                 },
                 _ => NodeView::Silent(Silence::TimedOut),

@@ -34,7 +34,7 @@ impl Operator {
     /// What it must never do, at the moment when it would take effect.
     pub(super) fn act(&mut self, world: &mut World, step: &Step) -> Result<StepOutcome, String> {
         let unknown = |why: &str| Ok(StepOutcome::Unknown(why.to_owned()));
-        match self.fate() {
+        match self.fate(step) {
             Fate::Good => self.perform(world, step),
             Fate::Lost => unknown("lost on its way"),
             Fate::Refused => {
@@ -55,14 +55,25 @@ impl Operator {
                 unknown("no reply")
             }
             Fate::Overdue => {
-                let at = world.now_us + self.rng.below(OVERDUE_US);
+                // Where a vote names its epoch, it does no harm however late it comes.
+                let bound = matches!(step, Step::Failover { epoch: Some(_), .. });
+                let most = OVERDUE_US * if bound && self.astray { 4 } else { 1 };
+                let at = world.now_us + self.rng.below(most);
                 self.overdue.push((at, step.clone()));
                 unknown("no reply in time")
             }
         }
     }
 
-    fn fate(&mut self) -> Fate {
+    fn fate(&mut self, step: &Step) -> Fate {
+        if self.astray && matches!(step, Step::Failover { .. }) {
+            return match self.rng.below(6) {
+                0 => Fate::Lost,
+                1 => Fate::Unheard,
+                2 | 3 => Fate::Overdue,
+                _ => Fate::Good,
+            };
+        }
         match self.rng.below(24) {
             _ if !self.mishaps => Fate::Good,
             0 => Fate::Lost,

@@ -1,6 +1,6 @@
 use slotkeeper_topology::NodeId;
 
-use crate::model::{FailoverMode, Moment, WaitReason};
+use crate::model::{FailoverMode, Moment, NodeFacts, WaitReason};
 
 use super::super::{Draft, View};
 use super::death::Down;
@@ -81,7 +81,7 @@ fn witnesses(view: &View<'_>, master: NodeId, down: Down) -> Result<(), &'static
     if down == Down::Withholds || view.now() <= *ended {
         return Err("TAKEOVER needs a proof that the master's process has ended");
     }
-    let silent_for_long = |facts: &crate::model::NodeFacts| {
+    let silent_for_long = |facts: &NodeFacts| {
         let reading = view.seen().readings.get(&(master, facts.id));
         reading.is_some_and(|reading| {
             reading.from > *ended && view.now() >= reading.from.after(READINGS_APART_MS)
@@ -97,30 +97,51 @@ fn witnesses(view: &View<'_>, master: NodeId, down: Down) -> Result<(), &'static
     }
 }
 
-/// The vote that may still be under way, and until when. What was asked for before this memory
-/// began is not known, so the first two node timeouts count as one.
+/// The vote that may still be under way, and until when.
 pub(super) fn pending(
     view: &View<'_>,
     draft: &Draft<'_>,
     master: NodeId,
     mode: FailoverMode,
 ) -> Option<(NodeId, Moment)> {
-    let spacing = view.node_timeouts(2);
     if let Some(planned) = draft.planned_vote() {
-        return Some((planned, view.now().after(spacing)));
+        return Some((planned, view.now().after(view.node_timeouts(2))));
     }
-    if let Some(vote) = view
-        .seen()
-        .votes
-        .get(&master)
-        .filter(|vote| view.is_recent(vote))
-    {
-        return Some((master, vote.asked_at.after(spacing)));
+    let of_master = |until| (master, until);
+    (view.vote_for_place_of(master).map(of_master))
+        .or_else(|| view.vote_in_flight())
+        .or_else(|| unheard_of(view, master, mode).map(of_master))
+}
+
+/// Until when a vote may be under way of which this operator cannot know, since another one before
+/// it asked for it: two node timeouts after its start, unless every such vote would be known.
+pub(super) fn unheard_of(view: &View<'_>, master: NodeId, mode: FailoverMode) -> Option<Moment> {
+    if mode == FailoverMode::Plain {
+        return None;
     }
-    if let Some((other, vote)) = view.vote_in_flight() {
-        return Some((other, vote.asked_at.after(spacing)));
+    let until = view.seen().started?.after(view.node_timeouts(2));
+    (view.now() < until && !all_heard_of(view, master, mode)).then_some(until)
+}
+
+/// Whether every vote in place of the master that can still be won is known. What nodes do not tell
+/// was stored before it was asked for; what they do tell need not have been.
+fn all_heard_of(view: &View<'_>, master: NodeId, mode: FailoverMode) -> bool {
+    let all_tell = view.answered().all(|(_, facts)| tells(facts));
+    let none_tells = !view.answered().any(|(_, facts)| tells(facts));
+    (view.seen().votes_known || all_tell) && (none_tells || is_told(view, master, mode))
+}
+
+/// Whether those tell who must know of a vote in place of the master: the majority of the voters,
+/// without whom nobody wins it; or else every replica that could have been asked.
+fn is_told(view: &View<'_>, master: NodeId, mode: FailoverMode) -> bool {
+    let voters = view.voters().filter(|(_, facts)| tells(facts)).count();
+    if mode == FailoverMode::Force && view.is_majority(voters) {
+        return true;
     }
-    let until = view.seen().started?.after(spacing);
-    let unknown = !view.seen().votes_known && mode != FailoverMode::Plain;
-    (unknown && view.now() < until).then_some((master, until))
+    let mut replicas = view.lines().filter(|line| line.master == Some(master));
+    replicas.all(|line| view.facts(line.id).is_some_and(tells) || view.is_gone(line.id))
+}
+
+fn tells(facts: &NodeFacts) -> bool {
+    facts.candidacies.is_some()
 }

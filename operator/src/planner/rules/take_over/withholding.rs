@@ -1,7 +1,7 @@
-use crate::model::{NodeFacts, Place, Step, WaitReason};
+use crate::model::{FailoverMode, NodeFacts, Place, Step, WaitReason};
 
 use super::super::{Draft, View};
-use super::Master;
+use super::{Master, vote};
 
 /// How a member compares with the master that withholds itself.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,13 +29,8 @@ pub(super) fn end(view: &View<'_>, draft: &mut Draft<'_>, master: Master) -> boo
     }
     let shard = Some(master.place.shard);
     // A vote that is still under way would make a second master of what is written meanwhile.
-    let vote = view
-        .seen()
-        .votes
-        .get(&master.id)
-        .filter(|vote| view.is_recent(vote));
-    if let Some(vote) = vote {
-        let until = vote.asked_at.after(view.node_timeouts(2));
+    let vote = view.vote_for_place_of(master.id);
+    if let Some(until) = vote.or_else(|| vote::unheard_of(view, master.id, FailoverMode::Force)) {
         draft.wait(
             shard,
             WaitReason::VotePending { master: master.id },

@@ -1,0 +1,185 @@
+//! A vote that cannot be stored, where nodes tell nothing of votes: real redis-servers.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use slotkeeper::model::{
+    FailoverMode, Memory, ObjectState, Objects, Phase, Place, PlannedStep, PodUid, PodView,
+    ProcessEnd, Proof, ShardObject, Step, StepOutcome,
+};
+use slotkeeper::observe::now;
+use slotkeeper::platform::{Platform, PlatformError, Survey};
+use slotkeeper::reconcile::{Progress, Reconciler, is_ready};
+use slotkeeper_crds::{RedisCluster, RedisClusterSpec, RedisClusterStatus};
+use tokio::sync::Notify;
+
+#[path = "support/server.rs"]
+mod server;
+
+use server::{PASSWORD, Server};
+
+const MASTER: Place = Place {
+    shard: 0,
+    ordinal: 0,
+};
+
+/// A platform that may have no room for what has to be remembered.
+struct Full {
+    survey: Arc<Mutex<Survey>>,
+    full: Arc<AtomicBool>,
+}
+
+impl Platform for Full {
+    async fn survey(&self, _: &RedisCluster) -> Result<Survey, PlatformError> {
+        Ok(self.survey.lock().unwrap().clone())
+    }
+
+    async fn life(&self, _: Place) -> Option<PodUid> {
+        Some(PodUid("1".to_owned()))
+    }
+
+    async fn ensure_common(&self, _: &RedisCluster) -> Result<(), PlatformError> {
+        Ok(())
+    }
+
+    async fn ensure_shard(&self, _: &RedisCluster, _: u32, _: u32) -> Result<(), PlatformError> {
+        Ok(())
+    }
+
+    async fn remove_shard(&self, _: u32) -> Result<(), PlatformError> {
+        Ok(())
+    }
+
+    async fn remember(&self, _: &Memory) -> Result<(), PlatformError> {
+        match self.full.load(Ordering::Relaxed) {
+            true => Err(PlatformError::Refused("no quota".to_owned())),
+            false => Ok(()),
+        }
+    }
+
+    fn selector(&self) -> Option<String> {
+        None
+    }
+
+    async fn publish(&self, _: &RedisClusterStatus) -> Result<(), PlatformError> {
+        Ok(())
+    }
+}
+
+/// Counts the votes asked for.
+#[derive(Default)]
+struct Votes(usize);
+
+impl Progress for Votes {
+    fn acted(&mut self, step: &PlannedStep, _: &StepOutcome) {
+        let mode = match step.step {
+            Step::Failover { mode, .. } => Some(mode),
+            _ => None,
+        };
+        self.0 += usize::from(mode.is_some_and(|mode| mode != FailoverMode::Plain));
+    }
+
+    fn reported(&mut self, _: Option<&RedisClusterStatus>, _: &RedisClusterStatus) {}
+}
+
+struct World {
+    servers: Vec<Server>,
+    survey: Arc<Mutex<Survey>>,
+    full: Arc<AtomicBool>,
+    reconciler: Reconciler<Full>,
+    cluster: RedisCluster,
+    votes: Votes,
+}
+
+impl World {
+    /// One shard with one replica.
+    fn new() -> World {
+        let places = [MASTER, Place::new(0, 1)];
+        let hostname = |place: Place| format!("real-{place}.real");
+        let servers: Vec<Server> = (places.iter())
+            .map(|place| Server::named(&hostname(*place)))
+            .collect();
+        let pods = (places.iter().zip(&servers)).map(|(place, server)| {
+            let pod = PodView {
+                uid: PodUid("1".to_owned()),
+                hostname: hostname(*place),
+                phase: Phase::Running,
+                address: Some(server.address.clone()),
+                volume_mounted: true,
+                ..PodView::default()
+            };
+            (*place, pod)
+        });
+        let object = ShardObject {
+            pods: 2,
+            state: ObjectState::Current,
+        };
+        let survey = Arc::new(Mutex::new(Survey {
+            objects: Objects {
+                shards: [(0, object)].into(),
+                ..Objects::default()
+            },
+            pods: pods.collect(),
+            password: Some(PASSWORD.to_owned()),
+        }));
+        let full = Arc::new(AtomicBool::new(false));
+        let platform = Full {
+            survey: survey.clone(),
+            full: full.clone(),
+        };
+        let spec = RedisClusterSpec {
+            shards: 1,
+            replicas_per_shard: 1,
+            ..RedisClusterSpec::default()
+        };
+        World {
+            servers,
+            survey,
+            full,
+            reconciler: Reconciler::new(platform, None, None, Arc::new(Notify::new())),
+            cluster: RedisCluster::new("real", spec),
+            votes: Votes::default(),
+        }
+    }
+
+    /// Reconciles until the status is such.
+    async fn until(&mut self, such: impl Fn(&RedisClusterStatus) -> bool) {
+        let start = Instant::now();
+        while !self.reconciler.status().is_some_and(&such) {
+            let _ = self.reconciler.pass(&self.cluster, &mut self.votes).await;
+            let status = self.reconciler.status();
+            assert!(start.elapsed() < Duration::from_secs(40), "{status:#?}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    fn kill_master(&self) {
+        self.servers[0].signal("-KILL");
+        let mut survey = self.survey.lock().unwrap();
+        let pod = survey.pods.get_mut(&MASTER).unwrap();
+        pod.phase = Phase::Terminated;
+        pod.ended = Some(ProcessEnd {
+            uid: pod.uid.clone(),
+            at: now(),
+            proof: Proof::Terminated,
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_vote_that_nobody_would_know_of_waits_until_it_is_stored() {
+    let mut world = World::new();
+    world.until(is_ready).await;
+    world.full.store(true, Ordering::Relaxed);
+    world.kill_master();
+    world
+        .until(|status| format!("{status:?}").contains("cannot be stored"))
+        .await;
+    assert_eq!(world.votes.0, 0);
+    world.full.store(false, Ordering::Relaxed);
+    world.until(|status| status.slots_covered == 16384).await;
+    assert_eq!(world.votes.0, 1);
+}

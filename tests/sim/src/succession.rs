@@ -1,0 +1,99 @@
+//! One run where operators take each other's place while masters die: votes are lost, late and
+//! unheard of, and what was to be stored is stored, stale or gone. No second vote in place of a
+//! master within two node timeouts, whoever asks.
+
+use crate::gossip::Summary;
+use crate::net::NodeIx;
+use crate::operator::{Reads, Storing};
+use crate::stage::{Stage, run_story};
+
+/// Runs a seed.
+///
+/// # Errors
+/// What did not hold, with the operator's steps and the nodes' logs.
+pub fn run(seed: u64) -> Result<Summary, String> {
+    run_story(seed, 2, story)
+}
+
+fn story(stage: &mut Stage) -> Result<(), String> {
+    // As against Redis, where all depends on what was stored.
+    stage.operator.mute = stage.world.rng.one_in(3);
+    stage.form()?;
+    for _ in 0..2 {
+        stage.let_write()?;
+        stage.operator.mishaps = stage.world.rng.one_in(2);
+        stage.operator.astray = true;
+        strike(stage)?;
+        (stage.operator.mishaps, stage.operator.astray) = (false, false);
+        stage.heal()?;
+    }
+    stage.wrote()
+}
+
+/// One or two masters die; one operator after the other sees to it.
+fn strike(stage: &mut Stage) -> Result<(), String> {
+    let mut masters: Vec<NodeIx> = (0..stage.world.hosts.len())
+        .filter(|ix| stage.world.owns_slots(*ix))
+        .collect();
+    let first = stage.world.rng.index(masters.len());
+    masters.rotate_left(first);
+    let dead = 1 + usize::from(stage.world.rng.one_in(4));
+    masters.truncate(dead);
+    stage.operator.storing = storing(stage);
+    stage.note(&format!(
+        "masters {masters:?} are killed; what is to be stored: {:?}",
+        stage.operator.storing
+    ));
+    masters.iter().for_each(|ix| stage.world.kill(*ix));
+    // Now and then a node talks to the operator and to nobody else, and so nobody votes for it.
+    if stage.world.rng.one_in(3) {
+        let ix = stage.world.rng.index(stage.world.hosts.len());
+        stage.note(&format!("node {ix} is cut off from the other nodes"));
+        stage.world.partition(&[ix]);
+        // It is out of sight of its clients' promises as well.
+        release(stage);
+    }
+    if masters.len() > 1 {
+        release(stage);
+    }
+    for _ in 0..1 + stage.world.rng.below(2) {
+        let pause = 100_000 + stage.up_to(2);
+        stage.operate(pause)?;
+        succeed(stage);
+    }
+    let pause = stage.up_to(4);
+    stage.operate(pause)?;
+    stage.note(&format!("all is well again, and {masters:?} start"));
+    stage.world.heal();
+    stage.operator.cut = None;
+    stage.operator.storing = Storing::Works;
+    masters.iter().for_each(|ix| stage.world.start(*ix));
+    Ok(())
+}
+
+fn storing(stage: &mut Stage) -> Storing {
+    match stage.world.rng.below(3) {
+        0 => Storing::Works,
+        1 => Storing::Fails,
+        _ => Storing::Unheard,
+    }
+}
+
+/// Another operator begins with what it reads; one that reads anew what is stale has Redis nodes
+/// against it, which nothing fences.
+fn succeed(stage: &mut Stage) {
+    let reads = match stage.world.rng.below(3) {
+        0 => Reads::Nothing,
+        1 if !stage.operator.mute => Reads::Stale,
+        _ => Reads::Latest,
+    };
+    stage.note(&format!("another operator takes over and reads: {reads:?}"));
+    stage.operator.succeed(reads);
+}
+
+/// More fails than a replica's confirmation stands for.
+fn release(stage: &mut Stage) {
+    for writer in stage.world.writers.iter_mut().flatten() {
+        writer.release();
+    }
+}
