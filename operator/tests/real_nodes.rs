@@ -73,7 +73,7 @@ struct World {
 
 impl World {
     async fn start(count: u32) -> World {
-        let servers: Vec<Server> = (0..count).map(|_| Server::start()).collect();
+        let servers: Vec<Server> = (0..count).map(|_| Server::start("")).collect();
         let pods = (0..).zip(&servers).map(|(shard, server)| {
             let pod = PodView {
                 uid: PodUid("1".to_owned()),

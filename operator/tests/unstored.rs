@@ -100,7 +100,7 @@ impl World {
         let places = [MASTER, Place::new(0, 1)];
         let hostname = |place: Place| format!("real-{place}.real");
         let servers: Vec<Server> = (places.iter())
-            .map(|place| Server::named(&hostname(*place)))
+            .map(|place| Server::start(&hostname(*place)))
             .collect();
         let pods = (places.iter().zip(&servers)).map(|(place, server)| {
             let pod = PodView {

@@ -17,12 +17,8 @@ pub struct Server {
 }
 
 impl Server {
-    pub fn start() -> Server {
-        Server::named("")
-    }
-
-    /// One that announces that hostname.
-    pub fn named(hostname: &str) -> Server {
+    /// One that announces that hostname; none where it is empty.
+    pub fn start(hostname: &str) -> Server {
         let (port, bus_port) = (free_port(), free_port());
         let dir = std::env::temp_dir().join(format!("slotkeeper-real-{port}"));
         std::fs::create_dir_all(&dir).unwrap();
