@@ -42,7 +42,7 @@ impl<P: Platform> Actor<'_, P> {
     pub async fn act(&self, step: &Step) -> StepOutcome {
         match self.try_act(step).await {
             Ok(()) => StepOutcome::Done,
-            Err(outcome) => outcome,
+            Err(outcome) => outcome.told(|why| self.links.line(why)),
         }
     }
 

@@ -16,3 +16,4 @@ pub mod preview;
 pub mod reconcile;
 pub mod report;
 pub mod run;
+pub mod text;

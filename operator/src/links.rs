@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use crate::model::{Address, Place, Silence};
+use crate::text;
 use bounded::Bounded;
 
 /// How long one node may take to answer in one pass, connecting included.
@@ -96,6 +97,12 @@ impl Links {
             old.retire();
         }
         Ok(connection)
+    }
+
+    /// What a node has said, for people: a line without the password.
+    #[must_use]
+    pub fn line(&self, said: &str) -> String {
+        text::line_without(said, self.lock().password.as_deref())
     }
 
     /// Drops the connection to a place: it did not answer in time, or broke.

@@ -58,7 +58,10 @@ async fn ask_pod(links: &Links, place: Place, pod: &PodView) -> NodeView {
         Ok(facts) => NodeView::Answered(Box::new(facts)),
         Err(why) => {
             links.drop_link(place);
-            NodeView::Silent(why)
+            NodeView::Silent(match why {
+                Silence::Malformed(what) => Silence::Malformed(links.line(&what)),
+                why => why,
+            })
         }
     }
 }
@@ -89,4 +92,63 @@ async fn read(mut connection: MultiplexedConnection) -> Result<NodeFacts, Silenc
         answer.map_err(|error| silence(&error))?;
     NodeFacts::parse(&nodes, &cluster, &info, now())
         .map_err(|error| Silence::Malformed(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio::sync::Notify;
+
+    use super::*;
+    use crate::model::Phase;
+    use crate::text;
+
+    /// A server that takes every password and tells it on, at length and in colours.
+    async fn babbler() -> Address {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            let said = format!("-ERR \x1b[31ms3cret was said {}\r\n", "again ".repeat(5000));
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut asked = [0; 4096];
+                while let Ok(count @ 1..) = stream.read(&mut asked).await {
+                    let is_auth = asked[..count].windows(4).any(|word| word == b"AUTH");
+                    let answer = if is_auth { "+OK\r\n" } else { &*said.repeat(3) };
+                    stream.write_all(answer.as_bytes()).await.unwrap();
+                }
+            }
+        });
+        Address {
+            ip: "127.0.0.1".to_owned(),
+            port,
+            bus_port: 0,
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_node_babbles_is_a_line_without_the_password() {
+        let place = Place::new(0, 0);
+        let pod = PodView {
+            phase: Phase::Running,
+            address: Some(babbler().await),
+            ..PodView::default()
+        };
+        let survey = Survey {
+            pods: [(place, pod)].into(),
+            password: Some("s3cret".to_owned()),
+            ..Survey::default()
+        };
+        let links = Links::new(Arc::new(Notify::new()));
+        let observation = observe(&survey, &links, &mut Seen::default()).await;
+        let Some(Silence::Malformed(what)) = observation.silence(place) else {
+            panic!("{:?}", observation.silence(place));
+        };
+        assert!(what.contains("(redacted) was said"), "{what}");
+        assert!(what.len() <= text::MOST, "{what}");
+        assert!(!what.contains("s3cret") && !what.contains('\x1b'), "{what}");
+    }
 }

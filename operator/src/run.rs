@@ -1,5 +1,6 @@
 //! `slotkeeper run`: keeps every RedisCluster of a Kubernetes cluster.
 
+mod allowance;
 pub(crate) mod client;
 mod clusters;
 mod events;

@@ -27,6 +27,17 @@ impl StepOutcome {
         matches!(self, StepOutcome::Done | StepOutcome::Unknown(_))
     }
 
+    /// The same with its reason as `tell` says it.
+    #[must_use]
+    pub fn told(self, tell: impl FnOnce(&str) -> String) -> StepOutcome {
+        match self {
+            StepOutcome::Done => StepOutcome::Done,
+            StepOutcome::NotSent(why) => StepOutcome::NotSent(tell(&why)),
+            StepOutcome::Refused(why) => StepOutcome::Refused(tell(&why)),
+            StepOutcome::Unknown(why) => StepOutcome::Unknown(tell(&why)),
+        }
+    }
+
     /// Why it is not known to be done; none when it is.
     #[must_use]
     pub fn error(&self) -> Option<&str> {

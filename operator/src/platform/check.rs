@@ -5,6 +5,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::platform::directives::lines;
+use crate::text;
+
+/// The directives whose values are passwords, or have some in them.
+const SECRETS: [&str; 5] = [
+    "requirepass",
+    "masterauth",
+    "user",
+    "tls-key-file-pass",
+    "tls-client-key-file-pass",
+];
 
 /// Lets the node's program judge the directives of a manifest, before anything is done with them.
 /// Gives every directive that it knows with the value that it would have.
@@ -80,10 +90,20 @@ pub fn node_program(named: Option<&Path>) -> Result<PathBuf, String> {
 fn refusal(text: &str) -> String {
     let mut lines = text.lines().skip_while(|line| !line.starts_with(">>> "));
     let quoted = lines.next().map(|line| line[4..].trim_matches('\''));
-    match (quoted, lines.next()) {
-        (Some(line), Some(reason)) => format!("{line}: {reason}"),
+    let said = match (quoted, lines.next()) {
+        (Some(line), Some(reason)) => format!("{}: {reason}", shown(line)),
         _ => text.trim().lines().collect::<Vec<_>>().join(" "),
-    }
+    };
+    text::line(&said)
+}
+
+/// A line of redis.conf for people: passwords are for nobody.
+fn shown(line: &str) -> &str {
+    let name = line.split_whitespace().next().unwrap_or_default();
+    let secret = SECRETS
+        .iter()
+        .any(|secret| secret.eq_ignore_ascii_case(name));
+    if secret { name } else { line }
 }
 
 #[cfg(test)]
@@ -99,5 +119,17 @@ mod tests {
             "maxmemory much: argument must be a memory value"
         );
         assert_eq!(refusal("it\nbroke\n"), "it broke");
+    }
+
+    #[test]
+    fn tells_no_password() {
+        for directive in ["requirepass", "MasterAuth", "tls-key-file-pass"] {
+            let text = format!(
+                "*** FATAL CONFIG FILE ERROR ***\nReading standard input, at line 1\n\
+                 >>> '{directive} s3cret s3cret'\nwrong number of arguments\n"
+            );
+            let told = format!("{directive}: wrong number of arguments");
+            assert_eq!(refusal(&text), told);
+        }
     }
 }

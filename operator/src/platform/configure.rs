@@ -187,10 +187,11 @@ async fn tell(
         set.arg("SET").arg(name).arg(value);
         let answer = tokio::time::timeout(DEADLINE, set.query_async::<()>(&mut connection));
         match answer.await.ok()? {
-            Ok(()) => say(&format!("{name} is {value:?} now")),
+            Ok(()) => say(&links.line(&format!("{name} is {value:?} now"))),
             Err(error) if error.kind() == ErrorKind::Io => return None,
             Err(error) => {
-                say(&format!("{name} waits for a restart: {}", reason(&error)));
+                let why = links.line(&reason(&error));
+                say(&format!("{name} waits for a restart: {why}"));
                 at_start.insert(name.to_owned());
             }
         }

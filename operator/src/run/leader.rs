@@ -20,6 +20,7 @@ use tokio::sync::{Notify, watch};
 
 use super::metrics::Metrics;
 use crate::platform::kubernetes::Term;
+use crate::text;
 use elector::{Answer, Elector, Next, Request, Terms};
 
 const TERMS: Terms = Terms {
@@ -205,7 +206,7 @@ impl Candidate {
             Ok(lease) => Answer::Written(Box::new(lease)),
             Err(kube::Error::Api(status)) if status.code == 404 => Answer::Absent,
             Err(kube::Error::Api(status)) if status.code == 409 => Answer::Conflict,
-            Err(error) => Answer::Failed(error.to_string()),
+            Err(error) => Answer::Failed(text::of_api(&error)),
         }
     }
 }

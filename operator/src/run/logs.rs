@@ -1,11 +1,21 @@
 //! Logs to standard error, as text for people or as JSON for machines.
 
+mod lines;
+
 use std::io::IsTerminal;
 
 use clap::{Args, ValueEnum};
 use tracing::Subscriber;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{EnvFilter, fmt};
+
+use lines::Lines;
+
+/// It logs whole answers of the API server that it cannot read, Secrets among them. What is wrong
+/// with them is told by whoever asked.
+const LOGS_BODIES: &str = "kube_client::client";
 
 /// What is logged, and how.
 #[derive(Args, Clone, Debug)]
@@ -50,10 +60,15 @@ impl Logs {
         let filter = EnvFilter::builder()
             .parse(&self.log_level)
             .map_err(|error| format!("--log-level {:?}: {error}", self.log_level))?;
-        let subscriber = fmt().with_env_filter(filter).with_writer(writer);
+        let lines = Lines::new(writer, self.log_format);
+        let subscriber = fmt().with_env_filter(filter).with_writer(lines);
+        let quiet = filter_fn(|about| about.target() != LOGS_BODIES);
         Ok(match self.log_format {
-            LogFormat::Text => Box::new(subscriber.with_ansi(colours).finish()),
-            LogFormat::Json => Box::new(subscriber.json().flatten_event(true).finish()),
+            LogFormat::Text => Box::new(subscriber.with_ansi(colours).finish().with(quiet)),
+            LogFormat::Json => {
+                let subscriber = subscriber.json().flatten_event(true);
+                Box::new(subscriber.finish().with(quiet))
+            }
         })
     }
 }
@@ -63,7 +78,12 @@ mod tests {
     use std::io::{self, Write};
     use std::sync::{Arc, Mutex};
 
+    use k8s_openapi::api::core::v1::Secret;
+    use kube::Api;
+
     use super::*;
+    use crate::run::client::fake;
+    use crate::text;
 
     #[derive(Clone, Default)]
     struct Page(Arc<Mutex<Vec<u8>>>);
@@ -112,6 +132,57 @@ mod tests {
         assert_eq!(line["level"], "INFO");
         assert_eq!(line["message"], "a step was performed");
         assert_eq!(line["cluster"], "demo");
+    }
+
+    #[test]
+    fn what_others_cause_without_end_is_bounded_and_counted() {
+        let page = Page::default();
+        let logs = Logs {
+            log_level: "info".to_owned(),
+            log_format: LogFormat::Json,
+        };
+        let writer = page.clone();
+        let subscriber = logs.subscriber(move || writer.clone(), false).unwrap();
+        tracing::subscriber::with_default(subscriber, || {
+            let nonsense = "nonsense\n".repeat(10_000);
+            for number in 0..10_000 {
+                tracing::warn!(number, nonsense, "an answer cannot be read");
+            }
+            tracing::warn!("something else");
+        });
+        let text = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
+        let count = text.lines().count();
+        // Those that may come at once, and some more on a slow machine.
+        assert!((100..5_000).contains(&count), "{count}");
+        assert!(text.lines().all(|line| line.len() < 8_000));
+        assert!(text.lines().last().unwrap().contains("something else"));
+    }
+
+    #[test]
+    fn no_answer_of_the_api_server_is_logged_as_it_came() {
+        let page = Page::default();
+        let logs = Logs {
+            log_level: "trace".to_owned(),
+            log_format: LogFormat::Text,
+        };
+        let writer = page.clone();
+        let subscriber = logs.subscriber(move || writer.clone(), false).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let error = tracing::subscriber::with_default(subscriber, || {
+            runtime.block_on(async {
+                // A Secret whose data are no map.
+                let answer = serde_json::json!({"metadata": {"name": "pw"}, "data": "s3cret"});
+                let client = fake::client(move |_, _, _| Ok(answer.clone()));
+                let secrets = Api::<Secret>::default_namespaced(client);
+                secrets.get("pw").await.unwrap_err()
+            })
+        });
+        assert!(error.to_string().contains("s3cret"), "{error}");
+        assert!(!text::of_api(&error).contains("s3cret"));
+        let text = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
+        assert!(!text.contains("s3cret"), "{text}");
     }
 
     #[test]

@@ -18,6 +18,7 @@ use super::objects::compare::says;
 use super::objects::{Kind, Wanted};
 use super::world::Live;
 use crate::platform::PlatformError;
+use crate::text;
 
 /// How long a pass waits for the API server. What takes longer goes on behind its back: no quota,
 /// webhook or slow server may stand between a dead master and its successor.
@@ -193,9 +194,9 @@ impl Writer {
 fn refusal(what: &str, error: &kube::Error) -> PlatformError {
     match error {
         kube::Error::Api(status) if status.code < 500 => {
-            PlatformError::Refused(format!("{what}: {}", status.message))
+            PlatformError::Refused(format!("{what}: {}", text::of_api(error)))
         }
-        other => PlatformError::Unknown(format!("{what}: {other}")),
+        _ => PlatformError::Unknown(format!("{what}: {}", text::of_api(error))),
     }
 }
 

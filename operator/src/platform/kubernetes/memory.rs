@@ -11,6 +11,7 @@ use super::names::{MANAGER, Names};
 use super::objects::owner_reference;
 use super::watched::ClusterKey;
 use crate::model::Memory;
+use crate::text;
 
 /// The key in the ConfigMap.
 const KEY: &str = "memory.json";
@@ -115,7 +116,7 @@ pub async fn load_memory(
     };
     let name = names.memory();
     let map = maps.get_opt(&name).await;
-    let map = map.map_err(|error| format!("ConfigMap {name}: {error}"))?;
+    let map = map.map_err(|error| format!("ConfigMap {name}: {}", text::of_api(&error)))?;
     // That of an earlier cluster of this name, until it is collected, says nothing of this one.
     let ours = map.filter(|map| {
         let mut owners = map.metadata.owner_references.iter().flatten();

@@ -12,6 +12,8 @@ use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 use tracing::{info, warn};
 
+use crate::text;
+
 /// A RedisCluster by its name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClusterKey {
@@ -142,17 +144,22 @@ pub async fn keep<K, E>(
 {
     let mut events = pin!(watcher(api, config).default_backoff());
     let mut listing: Entries<E> = BTreeMap::new();
-    let mut trouble = false;
+    let mut trouble = None;
     while let Some(event) = events.next().await {
         let event = match event {
             Ok(event) => event,
             Err(error) => {
-                trouble = true;
-                warn!(%error, "a watch was broken off; it is tried again");
+                let error = text::line(&error.to_string());
+                // The same again is no news.
+                if trouble.as_ref() != Some(&error) {
+                    warn!(error, "a watch was broken off; it is tried again");
+                }
+                trouble = Some(error);
                 continue;
             }
         };
-        if std::mem::take(&mut trouble) {
+        // A list that begins has brought nothing yet.
+        if !matches!(event, Event::Init) && trouble.take().is_some() {
             info!("the watch goes on");
         }
         match event {

@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use super::names::{CLUSTER_LABEL, MANAGED_BY_LABEL, MANAGER};
 use super::objects::Kind;
 use super::watched::{ClusterKey, Entry, Watched, keep};
+use crate::text;
 
 /// The watches of one operator. They end with it.
 #[derive(Debug)]
@@ -266,7 +267,9 @@ fn declaration(object: DynamicObject) -> Option<Entry<Declared>> {
     };
     let uid = object.uid().unwrap_or_default();
     let deleting = object.metadata.deletion_timestamp.is_some();
-    let cluster = object.try_parse().map_err(|error| error.to_string());
+    let cluster = object
+        .try_parse()
+        .map_err(|error| text::line(&error.to_string()));
     let value = Declared {
         uid,
         deleting,

@@ -5,12 +5,19 @@ use slotkeeper_crds::{Condition, RedisClusterStatus};
 use crate::model::{PlannedStep, Step, StepOutcome, Target};
 use crate::platform::kubernetes::names::Names;
 use crate::run::kinds::Kind;
+use crate::text;
 
 /// The API server takes no longer note.
 const NOTE_BYTES: usize = 1024;
 
 /// Conditions that warn of something while they are True.
-const WARNINGS: [&str; 3] = ["NoSafeReplica", "NoQuorum", "SharedMachine"];
+const WARNINGS: [&str; 5] = [
+    "NoSafeReplica",
+    "NoQuorum",
+    "SharedMachine",
+    "SnapshotsFailing",
+    "MemoryOvercommitted",
+];
 
 /// What is to be told of a step of that cluster. A step that was not sent is no act.
 #[must_use]
@@ -128,12 +135,7 @@ fn pod(cluster: &ObjectReference, target: &Target) -> ObjectReference {
     }
 }
 
-/// As much of a note as the API server takes.
+/// As much of a note as the API server takes, in one line.
 fn cut(note: &str) -> String {
-    const MORE: &str = "…";
-    if note.len() <= NOTE_BYTES {
-        return note.to_owned();
-    }
-    let end = note.floor_char_boundary(NOTE_BYTES - MORE.len());
-    format!("{}{MORE}", &note[..end])
+    text::cut(note, NOTE_BYTES)
 }
