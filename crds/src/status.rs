@@ -33,7 +33,8 @@ pub struct RedisClusterStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selector: Option<String>,
     /// For machines: Ready, MembersJoined, SlotsCovered, ReplicasAttached, Progressing, DataLost,
-    /// and the warnings.
+    /// and the warnings: SharedMachine, NoQuorum, NoSafeReplica, SnapshotsFailing,
+    /// MemoryOvercommitted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,

@@ -13,6 +13,7 @@ pub mod observe;
 pub mod planner;
 pub mod platform;
 pub mod preview;
+mod quantity;
 pub mod reconcile;
 pub mod report;
 pub mod run;

@@ -8,8 +8,10 @@ mod outcome;
 mod plan;
 mod seen;
 
-pub use desired::Desired;
-pub use facts::{Candidacy, ClusterInfo, InvalidReply, NodeFacts, Replication, Role, Upstream};
+pub use desired::{Amount, Desired, MemoryBounds};
+pub use facts::{
+    Candidacy, ClusterInfo, InvalidReply, NodeFacts, Replication, Role, Snapshots, Upstream,
+};
 pub use memory::{Memory, StoredVote};
 pub use observation::{
     Address, NodeView, ObjectState, Objects, Observation, Phase, PodView, ProcessEnd, Proof,

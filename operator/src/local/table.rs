@@ -73,7 +73,7 @@ pub fn conditions(status: &RedisClusterStatus) -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(
             text,
-            "{state:<24}  {}: {}",
+            "{state:<27}  {}: {}",
             condition.reason, condition.message
         );
     }

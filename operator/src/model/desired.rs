@@ -1,7 +1,9 @@
-use slotkeeper_crds::RedisCluster;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use slotkeeper_crds::{RedisCluster, RedisClusterSpec};
 use slotkeeper_topology::{SlotSet, even_split};
 
 use super::Place;
+use crate::quantity;
 
 /// What the manifest asks for, as far as planning needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +20,26 @@ pub struct Desired {
     pub paused: bool,
     /// `cluster-node-timeout` of the nodes, in milliseconds.
     pub node_timeout_ms: u64,
+    /// What it says of the memory of a node.
+    pub memory: MemoryBounds,
+}
+
+/// What the manifest says of the memory of a node.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MemoryBounds {
+    /// The directive `maxmemory`; none where there is no bound.
+    pub maxmemory: Option<Amount>,
+    /// `resources.limits.memory`, beyond which the container is killed.
+    pub limit: Option<Amount>,
+}
+
+/// An amount of memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Amount {
+    /// As the manifest has it.
+    pub text: String,
+    /// In bytes.
+    pub bytes: u64,
 }
 
 impl Desired {
@@ -34,6 +56,7 @@ impl Desired {
             replicas_per_shard,
             paused: false,
             node_timeout_ms: Desired::DEFAULT_NODE_TIMEOUT_MS,
+            memory: MemoryBounds::default(),
         }
     }
 
@@ -65,7 +88,7 @@ impl Desired {
 
 impl From<&RedisCluster> for Desired {
     /// Takes a manifest that has passed its checks; a node timeout that cannot be read counts as
-    /// Redis's default.
+    /// Redis's default, an amount of memory as none.
     fn from(cluster: &RedisCluster) -> Desired {
         let spec = &cluster.spec;
         let node_timeout = spec.config.get("cluster-node-timeout");
@@ -78,6 +101,84 @@ impl From<&RedisCluster> for Desired {
             node_timeout_ms: node_timeout
                 .and_then(|ms| ms.parse().ok())
                 .unwrap_or(Desired::DEFAULT_NODE_TIMEOUT_MS),
+            memory: MemoryBounds::from(spec),
         }
+    }
+}
+
+impl From<&RedisClusterSpec> for MemoryBounds {
+    fn from(spec: &RedisClusterSpec) -> MemoryBounds {
+        let maxmemory = spec.config.get("maxmemory").and_then(|text| {
+            let bytes = directive_bytes(text.trim())?;
+            Some((text.trim().to_owned(), bytes))
+        });
+        let limits = spec.resources.iter().flat_map(|all| &all.limits);
+        let limit = limits.flatten().find_map(|(name, Quantity(text))| {
+            let bytes = (name == "memory").then(|| quantity::bytes(text))??;
+            Some((text.clone(), bytes))
+        });
+        let amount = |(text, bytes)| Amount { text, bytes };
+        MemoryBounds {
+            // 0 is no bound.
+            maxmemory: maxmemory.filter(|(_, bytes)| *bytes > 0).map(amount),
+            limit: limit.map(amount),
+        }
+    }
+}
+
+/// An amount as redis.conf has it: with a `b` the units count by 1024.
+fn directive_bytes(text: &str) -> Option<u64> {
+    let end = text.find(|c: char| !c.is_ascii_digit());
+    let (number, unit) = text.split_at(end.unwrap_or(text.len()));
+    let factor = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" => 1000,
+        "kb" => 1 << 10,
+        "m" => 1_000_000,
+        "mb" => 1 << 20,
+        "g" => 1_000_000_000,
+        "gb" => 1 << 30,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use k8s_openapi::api::core::v1::ResourceRequirements;
+
+    use super::*;
+
+    #[test]
+    fn memory_is_read_as_redis_and_kubernetes_write_it() {
+        let limits = BTreeMap::from([("memory".to_owned(), Quantity("64Mi".to_owned()))]);
+        let spec = |maxmemory: &str| RedisClusterSpec {
+            config: BTreeMap::from([("maxmemory".to_owned(), maxmemory.to_owned())]),
+            resources: Some(ResourceRequirements {
+                limits: Some(limits.clone()),
+                ..ResourceRequirements::default()
+            }),
+            ..RedisClusterSpec::default()
+        };
+        let bytes = |amount: Option<Amount>| amount.map(|amount| amount.bytes);
+        let read = MemoryBounds::from(&spec("4gb"));
+        assert_eq!(bytes(read.limit), Some(64 << 20));
+        assert_eq!(bytes(read.maxmemory), Some(4 << 30));
+        for (text, wanted) in [
+            ("1K", Some(1000)),
+            ("100", Some(100)),
+            ("0", None),
+            ("much", None),
+        ] {
+            assert_eq!(
+                bytes(MemoryBounds::from(&spec(text)).maxmemory),
+                wanted,
+                "{text}"
+            );
+        }
+        let nothing = MemoryBounds::from(&RedisClusterSpec::default());
+        assert_eq!(nothing, MemoryBounds::default());
     }
 }

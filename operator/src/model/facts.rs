@@ -2,6 +2,7 @@ use slotkeeper_topology::{Epoch, InvalidNodesText, NodeId, NodeLine, parse_nodes
 use thiserror::Error;
 
 use super::Moment;
+use crate::text;
 
 /// What one node answered in one pass.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +29,8 @@ pub struct NodeFacts {
     /// The elections that it knows of, its own among them; none from a node that tells nothing of
     /// them, as a Redis.
     pub candidacies: Option<Vec<Candidacy>>,
+    /// What became of its snapshots.
+    pub snapshots: Snapshots,
 }
 
 /// That a replica stood for election in place of its master.
@@ -41,6 +44,17 @@ pub struct Candidacy {
     pub epoch: Epoch,
     /// When it began, at the latest.
     pub since: Moment,
+}
+
+/// What INFO persistence says of snapshots.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshots {
+    /// Whether the last one failed.
+    pub failing: bool,
+    /// When the last good one was made, or the node started, in unix seconds.
+    pub last_saved_unix: i64,
+    /// Why it failed, where the node says so.
+    pub error: Option<String>,
 }
 
 /// What CLUSTER INFO says.
@@ -135,6 +149,7 @@ impl NodeFacts {
             loading: info.flag("loading"),
             withholding: info.flag("slotkeeper_withholding"),
             candidacies: candidacies(&Fields(cluster_info), read_at)?,
+            snapshots: Snapshots::parse(&info),
         })
     }
 
@@ -238,6 +253,18 @@ impl Replication {
             offset,
             upstream: (!master).then(|| Upstream::parse(&fields)).transpose()?,
         })
+    }
+}
+
+impl Snapshots {
+    /// A server that says nothing of them has not failed.
+    fn parse(info: &Fields<'_>) -> Snapshots {
+        let error = info.text("slotkeeper_snapshot_error").ok();
+        Snapshots {
+            failing: info.text("rdb_last_bgsave_status") == Ok("err"),
+            last_saved_unix: info.number("rdb_last_save_time").unwrap_or_default(),
+            error: error.filter(|why| !why.is_empty()).map(text::line),
+        }
     }
 }
 
@@ -355,6 +382,29 @@ mod tests {
         assert_eq!((facts.keys, facts.replication.offset), (3, 90));
         assert_eq!(facts.replication.replid2, None);
         assert!(!facts.withholding);
+        assert_eq!(facts.snapshots, Snapshots::default());
+    }
+
+    #[test]
+    fn a_failed_snapshot_is_seen_with_its_reason() {
+        let snapshots = |fields: &str| {
+            let info = INFO.replace("loading:0\r\n", fields);
+            NodeFacts::parse(NODES, CLUSTER, &info, Moment(5))
+                .unwrap()
+                .snapshots
+        };
+        let redis = "rdb_last_save_time:7\r\nrdb_last_bgsave_status:err\r\n";
+        let failed = Snapshots {
+            failing: true,
+            last_saved_unix: 7,
+            error: None,
+        };
+        assert_eq!(snapshots(redis), failed);
+        let ours = format!("{redis}slotkeeper_snapshot_error:No space left on device\r\n");
+        let error = Some("No space left on device".to_owned());
+        assert_eq!(snapshots(&ours), Snapshots { error, ..failed });
+        let good = "rdb_last_bgsave_status:ok\r\nslotkeeper_snapshot_error:\r\n";
+        assert_eq!(snapshots(good), Snapshots::default());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod data_lost;
 mod members_joined;
+mod memory_overcommitted;
 mod no_quorum;
 mod no_safe_replica;
 mod progressing;
@@ -9,6 +10,7 @@ mod ready;
 mod replicas_attached;
 mod shared_machine;
 mod slots_covered;
+mod snapshots_failing;
 
 use super::Subject;
 
@@ -64,6 +66,8 @@ pub(super) fn all(subject: &Subject<'_>) -> Vec<Condition> {
         shared_machine::of(subject),
         no_quorum::of(subject),
         no_safe_replica::of(subject),
+        snapshots_failing::of(subject),
+        memory_overcommitted::of(subject),
     ]
 }
 

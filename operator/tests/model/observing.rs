@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use slotkeeper::model::{
     Address, ClusterInfo, Desired, Moment, NodeFacts, NodeView, ObjectState, Objects, Observation,
     Phase, Place, PodUid, PodView, ProcessEnd, Proof, Replication, Role, ShardObject, Silence,
-    Upstream,
+    Snapshots, Upstream,
 };
 use slotkeeper::planner::nevers::{TrueNode, Truth};
 use slotkeeper_topology::{Epoch, NodeAddress, NodeFlags, NodeId, NodeLine, SlotSet, even_split};
@@ -147,6 +147,7 @@ impl World {
             },
             keys: node.data.key_count(),
             loading: false,
+            snapshots: Snapshots::default(),
             withholding: node.withholding,
             // As Redis, which tells nothing of them.
             candidacies: None,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use slotkeeper::model::{NodeFacts, Phase, Role, Silence, Upstream};
+use slotkeeper::model::{Amount, NodeFacts, Phase, Role, Silence, Upstream};
 use slotkeeper_topology::{Epoch, NodeFlags, NodeId, NodeLine};
 
 use crate::observed;
@@ -32,6 +32,15 @@ pub fn silence(text: &str) -> Silence {
     }
 }
 
+/// So many MiB, which the manifest writes with that unit.
+pub fn amount(value: &str, unit: &str) -> Option<Amount> {
+    let number: u64 = value.parse().expect("a number of MiB");
+    Some(Amount {
+        text: format!("{value}{unit}"),
+        bytes: number << 20,
+    })
+}
+
 pub fn fact(facts: &mut NodeFacts, name: &str, value: &str) {
     let number = || value.parse().expect("a number");
     match name {
@@ -43,6 +52,11 @@ pub fn fact(facts: &mut NodeFacts, name: &str, value: &str) {
         "run" => value.clone_into(&mut facts.run_id),
         "withholding" => facts.withholding = value != "no",
         "loading" => facts.loading = value != "no",
+        "saved" => facts.snapshots.last_saved_unix = number().cast_signed(),
+        "snapshot" => {
+            facts.snapshots.failing = value != "ok";
+            facts.snapshots.error = (value != "ok").then(|| value.replace('-', " "));
+        }
         "epoch" => facts.cluster.current_epoch = Epoch(number()),
         "link" => {
             facts.replication.role = Role::Replica;

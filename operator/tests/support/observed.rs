@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use slotkeeper::model::{
     Address, ClusterInfo, Desired, Moment, NodeFacts, NodeView, ObjectState, Objects, Observation,
-    Phase, Place, PodUid, PodView, Replication, Role, ShardObject, Upstream,
+    Phase, Place, PodUid, PodView, Replication, Role, ShardObject, Snapshots, Upstream,
 };
 use slotkeeper_topology::{Epoch, NodeAddress, NodeFlags, NodeId, NodeLine, SlotSet};
 
@@ -125,6 +125,7 @@ pub fn lone(place: Place, id: NodeId) -> NodeFacts {
         },
         keys: 0,
         loading: false,
+        snapshots: Snapshots::default(),
         withholding: false,
         candidacies: None,
     }

@@ -90,6 +90,8 @@ impl Script {
                 "shards" => self.desired.shards = value.parse().expect("a number"),
                 "replicas" => self.desired.replicas_per_shard = value.parse().expect("a number"),
                 "node-timeout" => self.desired.node_timeout_ms = value.parse().expect("a number"),
+                "maxmemory" => self.desired.memory.maxmemory = edit::amount(&value, "mb"),
+                "memory-limit" => self.desired.memory.limit = edit::amount(&value, "Mi"),
                 "paused" => self.desired.paused = value != "no",
                 other => panic!("spec has no {other}"),
             }

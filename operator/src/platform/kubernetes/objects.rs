@@ -7,7 +7,6 @@ mod budget;
 mod config_map;
 mod container;
 mod network_policy;
-mod quantity;
 mod scheduling;
 mod services;
 mod stateful_set;

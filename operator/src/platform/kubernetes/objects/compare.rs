@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::quantity::nanos;
+use crate::quantity::nanos;
 
 /// Whether every field of `wanted` stands in `live` with the same value.
 ///

@@ -2,7 +2,7 @@
 
 /// The number in billionths, which is the finest that Kubernetes knows; more is rounded up. None
 /// if it is no quantity, or far beyond any.
-pub(super) fn nanos(text: &str) -> Option<i128> {
+pub fn nanos(text: &str) -> Option<i128> {
     let (negative, text) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
@@ -23,6 +23,13 @@ pub(super) fn nanos(text: &str) -> Option<i128> {
         number.checked_mul(factor)?
     };
     Some(if negative { -number } else { number })
+}
+
+/// The number as a count of bytes, rounded up; none if it is no such count.
+pub fn bytes(text: &str) -> Option<u64> {
+    const BILLION: i128 = 1_000_000_000;
+    let nanos = nanos(text)?;
+    u64::try_from(nanos / BILLION + i128::from(nanos % BILLION > 0)).ok()
 }
 
 /// The powers of two and of ten that a suffix stands for.
@@ -75,6 +82,13 @@ mod tests {
         });
         let distinct: std::collections::BTreeSet<_> = numbers.iter().collect();
         assert_eq!(distinct.len(), ways.len());
+    }
+
+    #[test]
+    fn bytes_are_counted() {
+        assert_eq!(bytes("64Mi"), Some(64 << 20));
+        assert_eq!(bytes("1500m"), Some(2));
+        assert_eq!((bytes("-1"), bytes("16Ei")), (None, None));
     }
 
     #[test]

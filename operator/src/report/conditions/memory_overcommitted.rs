@@ -1,0 +1,86 @@
+use super::{Condition, Subject, Truth};
+
+const MIB: u64 = 1 << 20;
+
+/// A node needs that much beside `maxmemory`, however small it is.
+const LEAST_SPARE: u64 = 16 * MIB;
+
+/// A warning: the container of a node may be killed before `maxmemory` is reached.
+///
+/// A quarter of the memory limit is left to what `maxmemory` does not count: the program itself,
+/// what waits for replicas, the parts of a full sync or of a snapshot on their way, and what the
+/// allocator loses between entries.
+pub(super) fn of(subject: &Subject<'_>) -> Condition {
+    let condition = |truth, reason, message: String| {
+        Condition::new("MemoryOvercommitted", truth, reason, message)
+    };
+    let memory = &subject.view.desired.memory;
+    let Some(limit) = &memory.limit else {
+        let message = "there is no resources.limits.memory".to_owned();
+        return condition(Truth::False, "NoLimit", message);
+    };
+    let most = limit.bytes.saturating_sub(spare(limit.bytes));
+    let (truth, reason, maxmemory) = match &memory.maxmemory {
+        Some(set) if set.bytes > most => (
+            Truth::True,
+            "MaxmemoryTooHigh",
+            format!("maxmemory is {}", set.text),
+        ),
+        Some(set) => {
+            let message = format!(
+                "maxmemory {} leaves enough of resources.limits.memory {}",
+                set.text, limit.text
+            );
+            return condition(Truth::False, "EnoughSpare", message);
+        }
+        None => (
+            Truth::True,
+            "NoMaxmemory",
+            "there is no maxmemory".to_owned(),
+        ),
+    };
+    let message = format!(
+        "{maxmemory} and resources.limits.memory is {}: a node may be killed before it refuses \
+         writes; write {}",
+        limit.text,
+        advice(most, memory.maxmemory.as_ref().map(|set| set.bytes)),
+    );
+    condition(truth, reason, message)
+}
+
+/// Of a limit, what `maxmemory` must leave.
+fn spare(limit: u64) -> u64 {
+    (limit / 4).max(LEAST_SPARE)
+}
+
+/// What may stand in the manifest instead.
+fn advice(most: u64, maxmemory: Option<u64>) -> String {
+    let lower = (most >= MIB).then(|| format!("maxmemory: {}mb or less", most / MIB));
+    let higher = maxmemory.map(|bytes| {
+        let limit = (bytes.div_ceil(3).saturating_mul(4)).max(bytes.saturating_add(LEAST_SPARE));
+        format!("limits.memory: {}Mi or more", limit.div_ceil(MIB))
+    });
+    let ways: Vec<String> = lower.into_iter().chain(higher).collect();
+    if ways.is_empty() {
+        return format!(
+            "limits.memory: {}Mi or more, and a maxmemory",
+            2 * LEAST_SPARE / MIB
+        );
+    }
+    ways.join(", or ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_advised_is_no_longer_warned_of() {
+        for maxmemory in [1, MIB, 40 * MIB, 48 * MIB, 4 << 30, u64::MAX / 8] {
+            let text = advice(0, Some(maxmemory));
+            let number = text.split(' ').nth(1).unwrap().trim_end_matches("Mi");
+            let limit = number.parse::<u64>().unwrap() * MIB;
+            assert!(limit - spare(limit) >= maxmemory, "{maxmemory}: {text}");
+        }
+    }
+}
