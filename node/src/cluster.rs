@@ -28,6 +28,7 @@ mod state;
 mod tests;
 mod view;
 mod votes;
+mod waking;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -42,6 +43,7 @@ use slotkeeper_topology::{Epoch, NodeId, Slot, SlotSet};
 use slots::Slots;
 use state::State;
 pub use view::{ClusterHealth, MessageCount};
+use waking::Waking;
 
 use crate::config::Config;
 use crate::io::{Level, LinkEvent, LinkId, Origin, Peer};
@@ -70,6 +72,8 @@ pub struct Cluster {
     state: State,
     election: Election,
     manual: Manual,
+    /// A master that has slept, while it does not know whether it was replaced.
+    waking: Option<Waking>,
     withholding: bool,
     /// This node has told everybody that it failed, since a replica has newer data.
     declared_failed: bool,
@@ -137,6 +141,7 @@ impl Cluster {
             state: State::default(),
             election: Election::default(),
             manual: Manual::default(),
+            waking: None,
             withholding: false,
             declared_failed: false,
             found_failed: false,
@@ -293,6 +298,7 @@ impl Cluster {
                 self.drive_election(facts);
             }
         }
+        self.judge_waking();
         self.origin = origin;
         self.flush();
     }
@@ -434,8 +440,8 @@ impl Cluster {
     }
 
     /// From the start until the node has shown itself current: it reads the bus, votes and keeps
-    /// its links, but sends no PING and no PONG except in answer to a MEET, so that others may find
-    /// it failed. Becoming a replica ends it, too.
+    /// its links, but sends no PONG except in answer to a MEET, and each node one PING to learn who
+    /// owns its slots now, so that others may find it failed. Becoming a replica ends it, too.
     pub fn set_withholding(&mut self, withholding: bool) {
         if withholding {
             self.withholding = true;

@@ -23,6 +23,7 @@ mod parking;
 mod requests;
 mod route;
 mod shutdown;
+mod sleep;
 mod slowlog;
 mod snapshot;
 mod stats;
@@ -107,6 +108,7 @@ pub struct Engine {
     pause: parking::Pause,
     commit: commit::Commit,
     timers: timers::Timers,
+    sleep: sleep::Sleep,
     stats: stats::Stats,
     memory: memory::Memory,
     slowlog: slowlog::SlowLog,
@@ -177,6 +179,7 @@ impl Engine {
             pause: parking::Pause::default(),
             commit: commit::Commit::default(),
             timers: timers::Timers::new(now),
+            sleep: sleep::Sleep::default(),
             stats: stats::Stats::new(COMMAND_COUNT),
             memory: memory::Memory::default(),
             slowlog: slowlog::SlowLog::default(),
@@ -255,6 +258,7 @@ impl Engine {
 
     /// Something happened to a file.
     pub fn on_disk(&mut self, event: DiskEvent<'_>, now: Now) {
+        self.look_at_clock(now);
         match event {
             DiskEvent::LoadBytes(_) | DiskEvent::LoadFailed(_) => self.on_load(event, now),
             DiskEvent::LoadEnd => {
@@ -283,6 +287,7 @@ impl Engine {
 
     /// The process was asked to end (SIGTERM, SIGINT).
     pub fn on_terminate(&mut self, now: Now) {
+        self.look_at_clock(now);
         self.terminate(now);
     }
 

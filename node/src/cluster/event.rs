@@ -53,6 +53,10 @@ pub enum ClusterEvent {
     },
     /// The planned take-over has ended, one way or the other.
     ResumeWrites,
+    /// This master has slept, and may have been replaced: park what touches keys.
+    HoldKeys,
+    /// It knows where it stands.
+    ReleaseKeys,
     /// CLUSTER RESET on a replica: empty the data set.
     FlushData,
     /// A message of PUBLISH from another node.

@@ -101,6 +101,7 @@ impl Cluster {
         };
         if r == self.nodes.my_ref() {
             self.found_failed |= self.withholding;
+            self.told_failed();
             return;
         }
         if self.nodes[r].failed() {
@@ -164,6 +165,22 @@ impl Cluster {
             if let Some(link) = outbound.filter(|&link| open(link)) {
                 self.send_gossip(link, Kind::Ping);
             }
+        }
+    }
+
+    /// A node that withholds sends each other one PING, once both links between them are up: one
+    /// that knows a newer owner of its slots answers with that, even if the owner is gone. To the
+    /// other it looks as if the process had ended that much later, and not as if it lived: a
+    /// failure is taken back for a PONG only.
+    pub(super) fn ask_for_owner(&mut self, r: NodeRef) {
+        let node = &self.nodes[r];
+        let known = node.data_received.is_some() && !node.in_handshake();
+        if !self.withholding || node.was_asked || !known || !self.linked(r) {
+            return;
+        }
+        self.nodes[r].was_asked = true;
+        if let Some(link) = self.nodes[r].outbound {
+            self.send_gossip_always(link, Kind::Ping);
         }
     }
 

@@ -302,6 +302,7 @@ impl Cluster {
             self.nodes[r].ping_sent = waiting;
         }
         self.nodes[r].flags.clear(Flags::MEET);
+        self.ask_for_owner(r);
         if self.declared_failed {
             self.tell_own_failure(id);
         }

@@ -131,6 +131,8 @@ pub(super) struct Node {
     pub knows_new_extensions: bool,
     /// The round of gossip that last had it, so that no message names it twice.
     pub gossip_round: u64,
+    /// This node withholds, and has asked it once whether its slots have a newer owner.
+    pub was_asked: bool,
 }
 
 impl Node {
@@ -162,6 +164,7 @@ impl Node {
             inbound: None,
             knows_new_extensions: false,
             gossip_round: 0,
+            was_asked: false,
         }
     }
 

@@ -1,10 +1,10 @@
 use slotkeeper_topology::{Epoch, NodeId, SlotSet};
 
-use super::bus::Header;
+use super::bus::{Header, Kind};
 use super::node::Flags;
 use super::send::Audience;
 use super::{Cluster, ClusterEvent, Facts, NodeRef};
-use crate::io::Level;
+use crate::io::{Level, LinkId};
 
 impl Cluster {
     /// Compares the slots that a sender claims, for itself or its master, with our table.
@@ -24,14 +24,32 @@ impl Cluster {
         if self.nodes[sender].is_master() {
             self.adopt_claims(sender, header.config_epoch, &claimed, facts);
         }
-        // A claim that is out of date: tell it who owns the slot now.
-        let outdated = claimed.iter().find_map(|slot| {
+        if header.kind != Kind::Ping
+            && let Some(owner) = self.newer_owner(sender, header)
+            && let Some(link) = self.nodes[sender].outbound
+        {
+            self.send_update(link, owner);
+        }
+    }
+
+    /// A PING with a claim that is out of date is told who owns the slot now, on its own link and
+    /// before its PONG: whoever has the answer knows it.
+    pub(super) fn correct_claims(&mut self, link: LinkId, sender: NodeRef, header: &Header<'_>) {
+        if let Some(owner) = self.newer_owner(sender, header) {
+            self.send_update(link, owner);
+        }
+    }
+
+    /// Who owns one of the slots that a sender claims, by a newer epoch than its claim has.
+    fn newer_owner(&self, sender: NodeRef, header: &Header<'_>) -> Option<NodeRef> {
+        let master = self.nodes.master_of(sender)?;
+        if self.nodes[master].slots.as_bitmap() == header.slots {
+            return None;
+        }
+        SlotSet::from_bitmap(header.slots).iter().find_map(|slot| {
             let owner = self.slots.owner(slot).filter(|&owner| owner != sender)?;
             (self.nodes[owner].config_epoch > header.config_epoch).then_some(owner)
-        });
-        if let Some(owner) = outdated {
-            self.send_update(sender, owner);
-        }
+        })
     }
 
     /// Somebody tells us that slots of ours, or of a node that we vouch for, have a newer owner.

@@ -14,6 +14,7 @@ impl Cluster {
         self.expire_handshakes();
         self.close_overdue_links();
         self.reconnect();
+        self.ask_again();
         if self.ticks.is_multiple_of(RANDOM_PING_TICKS) {
             self.ping_random();
         }

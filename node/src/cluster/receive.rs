@@ -13,6 +13,7 @@ impl Cluster {
         let sender = self.sender_of(link, header);
         if let Some(sender) = sender {
             self.note_sender(sender, header);
+            self.ask_for_owner(sender);
         }
         if header.kind.is_gossip() {
             self.receive_gossip(link, sender, message, facts);
@@ -102,6 +103,10 @@ impl Cluster {
                 self.on_meet(link, sender, header);
                 self.send_gossip_always(link, Kind::Pong);
             } else {
+                if let Some(sender) = sender.filter(|&r| self.nodes.is_peer(r)) {
+                    self.prove_link(link, sender);
+                    self.correct_claims(link, sender, header);
+                }
                 self.send_gossip(link, Kind::Pong);
             }
         }
@@ -134,6 +139,9 @@ impl Cluster {
         self.update_ownership(sender, header, facts);
         self.resolve_collision(sender, header.config_epoch);
         self.process_gossip(sender, entries);
+        if header.kind == Kind::Pong {
+            self.note_answer(link, header, entries);
+        }
         self.process_extensions(sender, extensions);
     }
 

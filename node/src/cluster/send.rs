@@ -82,7 +82,7 @@ impl Cluster {
         }
     }
 
-    /// The same, even while withholding: for the PONG that answers a MEET.
+    /// The same, even while withholding: for the PONG that answers a MEET, and for the one question.
     pub(super) fn send_gossip_always(&mut self, link: LinkId, kind: Kind) {
         let Some(state) = self.links.get(link) else {
             return;
@@ -126,7 +126,8 @@ impl Cluster {
     }
 
     /// A tenth of the nodes, three at least, drawn at random; and everyone that is suspected, so
-    /// that reports of failures travel fast.
+    /// that reports of failures travel fast. A node that has failed is told so itself: if it has
+    /// slept, it does not know.
     fn choose_gossip(&mut self, to: Option<NodeRef>) -> Vec<Gossip> {
         self.gossip_round += 1;
         let round = self.gossip_round;
@@ -158,6 +159,7 @@ impl Cluster {
             flags.has(Flags::PFAIL) && !flags.has(Flags::HANDSHAKE | Flags::NO_ADDRESS)
         });
         chosen.extend(suspects);
+        chosen.extend(to.filter(|&r| self.nodes[r].failed()));
         chosen.into_iter().map(|r| self.gossip_about(r)).collect()
     }
 
@@ -236,8 +238,8 @@ impl Cluster {
         self.send_to_node(to, Kind::ManualFailoverStart, frame);
     }
 
-    /// Tells a node about the newer owner of slots that it claims.
-    pub(super) fn send_update(&mut self, to: NodeRef, about: NodeRef) {
+    /// Tells the node at the other end about the newer owner of slots that it claims.
+    pub(super) fn send_update(&mut self, link: LinkId, about: NodeRef) {
         let node = &self.nodes[about];
         let body = Body::Update {
             epoch: node.config_epoch,
@@ -245,7 +247,7 @@ impl Cluster {
             slots: node.slots.as_bitmap(),
         };
         let frame = self.plain(Kind::Update, body, 0);
-        self.send_to_node(to, Kind::Update, frame);
+        self.send(link, Kind::Update, frame);
     }
 
     /// Passes a message of PUBLISH on to all nodes, or one of SPUBLISH to those of the shard.

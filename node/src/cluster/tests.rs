@@ -8,6 +8,7 @@ mod replies;
 mod restart;
 mod slots;
 mod votes;
+mod waking;
 mod withhold;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -40,7 +41,8 @@ struct Member {
     saved: String,
     follows: Option<NodeId>,
     /// Everything in words, so that tests can look at the order: `save`, `follow`, `master`,
-    /// `pause`, `resume`, `lost`, `vote` for a vote and `send` for any other message.
+    /// `pause`, `resume`, `hold`, `release`, `lost`, `vote` for a vote and `send` for any other
+    /// message.
     trace: Vec<&'static str>,
     log: Vec<String>,
     lost: SlotSet,
@@ -233,6 +235,8 @@ impl World {
                 }
                 ClusterEvent::PauseWrites { .. } => "pause",
                 ClusterEvent::ResumeWrites => "resume",
+                ClusterEvent::HoldKeys => "hold",
+                ClusterEvent::ReleaseKeys => "release",
                 ClusterEvent::FlushData => "flush",
                 ClusterEvent::Publish { .. } => "publish",
             };

@@ -1,6 +1,6 @@
 //! All commands, and the way from a name to one.
 
-use super::spec::{Flags, KeySpec, Spec};
+use super::spec::{Flag, Flags, KeySpec, Spec};
 use super::{Refused, cluster, connection, generic, server, string, transactions};
 use crate::resp::Args;
 
@@ -56,6 +56,13 @@ impl Command {
     pub fn first_key(&self, arguments: usize) -> Option<usize> {
         let first = usize::from(self.keys.first);
         (first != 0 && first < arguments).then_some(first)
+    }
+
+    /// Whether a request reads or changes keys, or tells of them.
+    #[must_use]
+    pub fn touches_data(&self, args: &Args<'_>) -> bool {
+        let flags = self.flags();
+        flags.has(Flag::Write) || flags.has(Flag::ReadOnly) || self.first_key(args.len()).is_some()
     }
 
     /// The indexes of the arguments that are keys.

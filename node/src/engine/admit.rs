@@ -147,7 +147,9 @@ impl Engine {
             ));
         }
         if session.role == SessionRole::Normal {
-            if self.pause.any() && (traits.write || self.pause.everything()) {
+            if self.pause.any()
+                && (self.pause.holds(traits.write) || self.is_held(session, command, args))
+            {
                 return Ok(Admission::Park(Parked::Pause));
             }
             if self.data.walking()
@@ -165,10 +167,7 @@ impl Engine {
 
     /// While the node withholds: everything about the data, and whoever wants a copy of it.
     fn is_withheld(&self, command: &Command, args: &Args<'_>) -> bool {
-        let flags = command.flags();
-        flags.has(Flag::Write)
-            || flags.has(Flag::ReadOnly)
-            || command.first_key(args.len()).is_some()
+        command.touches_data(args)
             || command.id == self.known.psync
             || command.id == self.known.sync
     }

@@ -23,6 +23,7 @@ impl Engine {
 
     /// Something happened on a link.
     pub fn on_link(&mut self, link: LinkId, event: LinkEvent<'_>, now: Now) {
+        self.look_at_clock(now);
         match link.0 >> 60 {
             1 => self.with_cluster(now, |cluster, facts| {
                 cluster.on_link(link, event, facts, now);
@@ -139,6 +140,8 @@ impl Engine {
                         self.resume_paused();
                     }
                 }
+                ClusterEvent::HoldKeys => self.hold_keys(true),
+                ClusterEvent::ReleaseKeys => self.hold_keys(false),
                 ClusterEvent::FlushData => {
                     self.data.flush(None);
                     let flush = vec![vec![b"FLUSHALL".to_vec()]];
@@ -151,6 +154,7 @@ impl Engine {
             .cluster
             .as_ref()
             .map_or(self.is_replica, |cluster| !cluster.is_master());
+        self.release_held();
     }
 
     /// Deletes the keys of slots that another node owns now; replicas of ours delete them, too.

@@ -35,6 +35,9 @@ impl Engine {
         let Some(cluster) = &self.cluster else {
             return Ok(());
         };
+        if self.pause.by_sleep() {
+            return not("it has slept, and asks the other masters whether it was replaced");
+        }
         let health = cluster.health();
         if health.master {
             if health.own_slots == 0 {

@@ -89,6 +89,8 @@ impl Engine {
             "replication" => {
                 self.info_replication(now, &mut fields.0);
                 fields.field("slotkeeper_withholding", u8::from(self.is_withholding()));
+                fields.field("slotkeeper_holding", u8::from(self.pause.by_sleep()));
+                fields.field("slotkeeper_sleeps", self.sleep.count);
             }
             "cpu" => self.info_cpu(fields),
             "commandstats" => self.info_commands(fields),

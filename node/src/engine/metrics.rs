@@ -70,6 +70,16 @@ impl Engine {
             "The data file or a full sync is loaded.",
             flag(self.is_loading()),
         );
+        text.gauge(
+            "holding",
+            "Whether it has slept and holds commands until it knows whether it was replaced.",
+            flag(self.pause.by_sleep()),
+        );
+        text.counter(
+            "sleeps_total",
+            "How often it has slept for more than half of the node timeout.",
+            self.sleep.count,
+        );
         let withholding = flag(self.is_withholding());
         text.gauge(
             "withholding",

@@ -123,7 +123,8 @@ impl Parking {
     }
 }
 
-/// CLIENT PAUSE and the pause of a planned take-over, whichever lasts longer.
+/// CLIENT PAUSE, the pause of a planned take-over, and the hold of a master that has slept:
+/// whichever lasts longer.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Pause {
     /// By CLIENT PAUSE: until when (monotonic milliseconds) and whether writes only.
@@ -131,6 +132,7 @@ pub(super) struct Pause {
     /// By the cluster or a shutdown, writes only: until when.
     by_cluster: Option<u64>,
     by_shutdown: bool,
+    by_sleep: bool,
 }
 
 impl Pause {
@@ -157,13 +159,31 @@ impl Pause {
         self.by_shutdown = paused;
     }
 
+    /// A master that has slept holds what touches keys; the cluster ends it.
+    pub(super) fn set_by_sleep(&mut self, held: bool) {
+        self.by_sleep = held;
+    }
+
+    pub(super) fn by_sleep(&self) -> bool {
+        self.by_sleep
+    }
+
     /// Whether anything is paused; the way of every request pays only for this.
     pub(super) fn any(&self) -> bool {
+        self.writes() || self.by_sleep
+    }
+
+    fn writes(&self) -> bool {
         self.by_client.is_some() || self.by_cluster.is_some() || self.by_shutdown
     }
 
+    /// Whether a request is paused, a write or another one, by all that asks for no more than that.
+    pub(super) fn holds(&self, write: bool) -> bool {
+        write && self.writes() || self.everything()
+    }
+
     /// Whether all requests are paused, not only writes.
-    pub(super) fn everything(&self) -> bool {
+    fn everything(&self) -> bool {
         matches!(self.by_client, Some((_, false)))
     }
 

@@ -42,6 +42,7 @@ impl Engine {
         reply: &mut Reply,
     ) -> Progress {
         let replied = reply.len();
+        self.look_at_clock(now);
         reply.set_resp3(session.resp3);
         if let Some(progress) = self.held_back(session, reply) {
             return progress;

@@ -377,7 +377,7 @@ impl Engine {
     /// The end of a turn: sends the turn's part of the stream to every replica, and drops those
     /// that take too little.
     pub(super) fn feed_replicas(&mut self, now: Now) {
-        if self.replication.acks_wanted && !self.hand_over_in_progress() {
+        if self.replication.acks_wanted && !self.stream_rests() {
             self.replication.acks_wanted = false;
             if self.replication.replicas.count() > 0 && !self.is_replica {
                 self.replication
@@ -445,6 +445,12 @@ impl Engine {
             .is_some_and(Cluster::hand_over_in_progress)
     }
 
+    /// Whether the node adds nothing to the stream by itself: a replica takes over by plan, or may
+    /// have taken over while this node slept.
+    fn stream_rests(&self) -> bool {
+        self.hand_over_in_progress() || self.pause.by_sleep()
+    }
+
     /// Ten times a second.
     pub(super) fn replication_cron(&mut self, now: Now) {
         self.upstream_cron(now);
@@ -452,7 +458,7 @@ impl Engine {
         if self.replication.replicas.count() == 0 {
             return;
         }
-        if now_ms >= self.replication.ping_at && !self.hand_over_in_progress() {
+        if now_ms >= self.replication.ping_at && !self.stream_rests() {
             self.replication.ping_at = now_ms + self.config.repl_ping_replica_period * 1000;
             if !self.is_replica {
                 self.replication.stream.control(&["PING"]);

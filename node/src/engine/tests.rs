@@ -6,6 +6,7 @@ mod keys;
 mod memory;
 mod pauses;
 mod protocol;
+mod sleep;
 mod stream;
 mod timers;
 mod transactions;

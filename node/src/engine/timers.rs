@@ -37,6 +37,7 @@ impl Timers {
 impl Engine {
     /// The time of `next_timer` has come (or later).
     pub fn on_timer(&mut self, now: Now) {
+        self.look_at_clock(now);
         self.cluster_timer(now);
         if self.pause.expire(now.mono_ms()) {
             self.resume_paused();
@@ -64,6 +65,8 @@ impl Engine {
     /// The end of a turn: feeds the replicas, steps the walk. True when there is more to do at
     /// once: call again soon, with other work in between.
     pub fn on_turn(&mut self, now: Now) -> bool {
+        self.look_at_clock(now);
+        self.stay_awake(now);
         let walks = self.step_walk(now);
         self.resume_walked(now);
         self.feed_replicas(now);

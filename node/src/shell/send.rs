@@ -2,25 +2,54 @@
 
 use super::turn::{Shell, TURN_REPLY_BYTES};
 use crate::resp::Reply;
+use crate::session::SessionRole;
 
 impl Shell {
     pub(super) fn send_replies(&mut self) {
-        let turn = &mut self.turn;
-        for place in turn.replied.drain(..) {
+        let mut replied = std::mem::take(&mut self.turn.replied);
+        self.drop_stale_replies();
+        for place in replied.drain(..) {
+            if self.engine.is_late(self.clock.glance()) {
+                // The process was stopped between two of these.
+                self.engine.look_at_clock(self.clock.begin_turn());
+                self.drop_stale_replies();
+            }
             let Some(client) = self.clients.get_mut(place) else {
                 continue;
             };
             if let Some(range) = client.pending.take() {
-                client.socket.send(&turn.reply.bytes()[range]);
+                client.socket.send(&self.turn.reply.bytes()[range]);
             }
             if !client.socket.outbox.is_empty() || client.socket.is_broken() {
-                turn.pushed.push(place);
+                self.turn.pushed.push(place);
             }
         }
+        self.turn.replied = replied;
+        let turn = &mut self.turn;
         if turn.reply.len() > 2 * TURN_REPLY_BYTES {
             turn.reply = Reply::new();
         } else {
             turn.reply.clear();
+        }
+    }
+
+    /// When the engine holds its commands since the node has slept: replies that were written before
+    /// and have not left acknowledge what may be lost. Their clients are closed; so they know that
+    /// they do not know.
+    pub(super) fn drop_stale_replies(&mut self) {
+        if self.turn.holds == self.engine.holds() {
+            return;
+        }
+        self.turn.holds = self.engine.holds();
+        for place in self.clients.used().collect::<Vec<_>>() {
+            let is_stale = self.clients.get_mut(place).is_some_and(|client| {
+                let session = client.session.as_ref();
+                let is_normal = session.is_none_or(|s| s.role == SessionRole::Normal);
+                is_normal && (client.pending.is_some() || !client.socket.outbox.is_empty())
+            });
+            if is_stale {
+                self.remove_client(place);
+            }
         }
     }
 

@@ -94,6 +94,8 @@ pub(super) struct Turn {
     pub(super) reply: Reply,
     /// Clients with a reply in `reply`.
     pub(super) replied: Vec<usize>,
+    /// For how many holds of the engine stale replies were dropped.
+    pub(super) holds: u64,
     /// Clients and links that got something into their outbox.
     pub(super) pushed: Vec<usize>,
     pub(super) sent: Vec<usize>,
@@ -117,6 +119,7 @@ impl Turn {
             gather: Gather::default(),
             reply: Reply::new(),
             replied: Vec::new(),
+            holds: 0,
             pushed: Vec::new(),
             sent: Vec::new(),
             closing: Vec::new(),
@@ -138,6 +141,8 @@ impl Shell {
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<i32> {
         self.queue.set_main(context.waker());
         let now = self.clock.begin_turn();
+        self.engine.look_at_clock(now);
+        self.drop_stale_replies();
         self.serve_ready(now.mono_us + TURN_US);
         let now = self.clock.now();
         if now.mono_ms() >= self.engine.next_timer() {
@@ -145,6 +150,7 @@ impl Shell {
         }
         let more = self.engine.on_turn(now);
         self.carry_out();
+        self.engine.look_at_clock(self.clock.begin_turn());
         self.send_replies();
         let told = self.send_pushes();
         self.close_finished();

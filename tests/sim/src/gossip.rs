@@ -92,7 +92,7 @@ fn run_world(
     })
 }
 
-fn converge(world: &mut World) -> Result<(), String> {
+pub(crate) fn converge(world: &mut World) -> Result<(), String> {
     let deadline = world.now_us + HEALING_US;
     while let Some(why) = world.disagreement() {
         if world.now_us > deadline {
@@ -141,8 +141,8 @@ fn late_comeback(world: &mut World) -> Result<(), String> {
     world.kill(heir);
     run_checked(world, 3 * NODE_TIMEOUT_MS * 1000)?;
     world.start(first);
-    // It may withhold itself for a minute first.
-    run_checked(world, 75_000_000)?;
+    // It withholds itself for a minute, and asks the others at once.
+    run_checked(world, 5_000_000)?;
     if world.owns_slots(first) {
         return Err(format!(
             "node {first} still claims what node {heir} has won"

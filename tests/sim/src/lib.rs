@@ -2,6 +2,7 @@
 //!
 //! One seed is one run: the same faults, the same order of events, the same end.
 
+pub mod asleep;
 pub mod gossip;
 pub mod hard;
 pub mod host;

@@ -1,13 +1,15 @@
 //! What can be played, by name.
 
 use crate::gossip::{self, Summary};
-use crate::{hard, operated, succession, synced};
+use crate::{asleep, hard, operated, succession, synced};
 
 /// A kind of run; the seed does the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scenario {
     /// Nodes alone: faults of processes and of the network.
     Gossip,
+    /// Nodes whose processes stop for a while and go on, and clients that stay connected to them.
+    Asleep,
     /// With the operator, and clients that write.
     Operated,
     /// The same, with worse than one failure at a time.
@@ -20,8 +22,9 @@ pub enum Scenario {
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Scenario; 5] = [
+    pub const ALL: [Scenario; 6] = [
         Scenario::Gossip,
+        Scenario::Asleep,
         Scenario::Operated,
         Scenario::Hard,
         Scenario::Succession,
@@ -33,6 +36,7 @@ impl Scenario {
     pub fn name(self) -> &'static str {
         match self {
             Scenario::Gossip => "gossip",
+            Scenario::Asleep => "asleep",
             Scenario::Operated => "operated",
             Scenario::Hard => "hard",
             Scenario::Succession => "succession",
@@ -55,6 +59,7 @@ impl Scenario {
     pub fn run(self, seed: u64) -> Result<Summary, String> {
         match self {
             Scenario::Gossip => gossip::run(seed),
+            Scenario::Asleep => asleep::run(seed),
             Scenario::Operated => operated::run(seed),
             Scenario::Hard => hard::run(seed),
             Scenario::Succession => succession::run(seed),

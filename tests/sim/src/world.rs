@@ -3,6 +3,7 @@
 
 mod clients;
 mod hosting;
+mod sleeping;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -17,6 +18,7 @@ use crate::net::{ConnId, End, Holder, Net, NodeIx, Parcel};
 use crate::rng::Rng;
 use crate::writer::Writer;
 pub use clients::ClientConn;
+pub use sleeping::First;
 
 #[derive(Debug)]
 enum Event {
@@ -52,6 +54,8 @@ pub struct World {
     next_client: usize,
     queue: BinaryHeap<Reverse<(u64, u64, usize)>>,
     pending: BTreeMap<usize, Event>,
+    /// Machines whose process is stopped, with what waits for it.
+    asleep: BTreeMap<NodeIx, Vec<Event>>,
     next_event: u64,
     moves: usize,
 }
@@ -77,6 +81,7 @@ impl World {
             next_client: 0,
             queue: BinaryHeap::new(),
             pending: BTreeMap::new(),
+            asleep: BTreeMap::new(),
             next_event: 0,
             moves: 0,
         }
@@ -99,6 +104,7 @@ impl World {
         for (conn, end) in self.net.of(Holder::Node(ix)) {
             self.send(conn, end.other(), Parcel::Close);
         }
+        self.asleep.remove(&ix);
         self.hosts[ix].kill();
         self.hosts[ix].ended_us = self.now_us;
     }
@@ -237,6 +243,9 @@ impl World {
     }
 
     fn run(&mut self, event: Event) {
+        let Some(event) = self.unless_asleep(event) else {
+            return;
+        };
         match event {
             Event::Arrive(conn, end) => {
                 while let Some(parcel) = self.net.receive(conn, end, self.now_us) {

@@ -233,7 +233,7 @@ impl World {
     }
 
     /// The value of a key, at the node that owns it.
-    fn read_anywhere(&mut self, key: &str) -> Option<ReplyValue> {
+    pub(crate) fn read_anywhere(&mut self, key: &str) -> Option<ReplyValue> {
         let slot = key_slot(key.as_bytes());
         let owner = (0..self.hosts.len()).find(|&ix| self.owns(ix, slot))?;
         self.call(owner, &["GET", key])

@@ -25,6 +25,11 @@ fn nodes_alone_come_back_to_one_view() {
 }
 
 #[test]
+fn what_is_acknowledged_after_a_sleep_is_kept() {
+    run_all(Scenario::Asleep, 40);
+}
+
+#[test]
 fn the_operator_forms_and_heals_and_keeps_promises() {
     run_all(Scenario::Operated, 150);
 }

@@ -118,6 +118,17 @@ impl Server {
         )
     }
 
+    /// Sends it a signal, such as SIGSTOP and SIGCONT.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn signal(&self, signal: Signal) {
+        send(
+            self.child.as_ref().expect("the story signals what runs"),
+            signal,
+        );
+    }
+
     /// redis-cli at its port, without a password.
     #[must_use]
     pub fn cli(&self) -> Cli {

@@ -2,6 +2,8 @@
 
 #[path = "stories/adopted.rs"]
 mod adopted;
+#[path = "stories/asleep.rs"]
+mod asleep;
 #[path = "stories/bad_manifests.rs"]
 mod bad_manifests;
 #[path = "stories/by_hand.rs"]

@@ -19,9 +19,29 @@ fn withholding() -> World {
 #[test]
 fn a_withholding_node_is_silent_and_found_failed() {
     let mut world = withholding();
-    world.run(TIMEOUT + 300);
-    assert_eq!(sent(&world, 0), (0, 0));
+    world.run(TIMEOUT + 500);
+    assert_eq!(sent(&world, 0), (5, 0), "it asks each of the others once");
     assert!(world.line(1, 0).contains("fail"));
+}
+
+#[test]
+fn a_withholding_node_learns_at_once_that_it_was_replaced_though_its_successor_is_dead() {
+    let mut world = World::formed(3, 3);
+    world.kill(0);
+    world.run(TIMEOUT + 3000);
+    assert!(world.is_master(3));
+    world.kill(3);
+    world.run(TIMEOUT);
+    world.restart(0);
+    world.members[0].cluster.set_withholding(true);
+    world.run(500);
+    assert_eq!(world.members[0].follows, Some(world.id(3)));
+    assert!(!world.members[0].cluster.is_withholding());
+    world.run(TIMEOUT * 10);
+    assert!(
+        !world.is_master(0),
+        "what it holds is older than what was lost"
+    );
 }
 
 #[test]
@@ -71,7 +91,7 @@ fn it_answers_a_meet_and_takes_the_new_address_along() {
         "{}",
         world.line(1, 0)
     );
-    assert_eq!(sent(&world, 0).0, 0);
+    assert_eq!(sent(&world, 0).1, 1, "the PONG to the MEET");
 }
 
 #[test]

@@ -8,10 +8,10 @@ use slotkeeper_stories::place::Place;
 use slotkeeper_stories::server::{Program, Server};
 use slotkeeper_topology::{NodeLine, parse_nodes};
 
-const PASSWORD: &str = "123456";
-const MINUTE: Duration = Duration::from_secs(60);
+pub(super) const PASSWORD: &str = "123456";
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
 
-fn six_nodes(place: &Place, node_timeout_ms: &str) -> Vec<Server> {
+pub(super) fn six_nodes(place: &Place, node_timeout_ms: &str) -> Vec<Server> {
     let directives = [
         ("requirepass", PASSWORD),
         ("masterauth", PASSWORD),
@@ -24,11 +24,11 @@ fn six_nodes(place: &Place, node_timeout_ms: &str) -> Vec<Server> {
     (0..6).map(start).collect()
 }
 
-fn cli(server: &Server) -> Cli {
+pub(super) fn cli(server: &Server) -> Cli {
     server.cli().with_password(PASSWORD)
 }
 
-fn nodes(cli: &Cli) -> Vec<NodeLine> {
+pub(super) fn nodes(cli: &Cli) -> Vec<NodeLine> {
     parse_nodes(&cli.say(&["CLUSTER", "NODES"])).expect("CLUSTER NODES is text of its own form")
 }
 
@@ -38,7 +38,7 @@ fn state(cli: &Cli) -> String {
 }
 
 /// Meets, assigns and replicates as the procedure has it; every refusal on the way is checked.
-fn form(place: &Place, servers: &[Server]) {
+pub(super) fn form(place: &Place, servers: &[Server]) {
     let first = cli(&servers[0]);
     let bare = servers[0].cli().say(&["INFO", "replication"]);
     assert_eq!(bare, "NOAUTH Authentication required.");
@@ -103,7 +103,7 @@ fn my_id(server: &Server) -> String {
     cli(server).say(&["CLUSTER", "MYID"])
 }
 
-fn role(server: &Server) -> String {
+pub(super) fn role(server: &Server) -> String {
     cli(server)
         .field(&["INFO", "replication"], "role")
         .unwrap_or_default()
