@@ -71,7 +71,9 @@ impl Cluster {
     }
 
     /// Gives slots to a node that claims them with a higher epoch than their owner has. If that
-    /// takes the last one of this shard, its nodes become replicas of the new owner.
+    /// takes the last one of this shard by a failover, its nodes become replicas of the new owner;
+    /// if the slots were moved away, they stay what they are (as Redis with
+    /// `cluster-allow-replica-migration no`).
     fn adopt_claims(
         &mut self,
         sender: NodeRef,
@@ -84,7 +86,7 @@ impl Cluster {
             return;
         }
         let my_master = self.nodes.master_of(me);
-        let (mut lost_with_keys, mut taken_from_us) = (SlotSet::new(), false);
+        let (mut lost_with_keys, mut taken_from_us) = (SlotSet::new(), 0);
         for slot in claimed.iter() {
             let owner = self.slots.owner(slot);
             if owner == Some(sender) || self.slots.importing_from(slot).is_some() {
@@ -96,13 +98,13 @@ impl Cluster {
             if owner == Some(me) && (facts.slot_has_keys)(slot) {
                 lost_with_keys.insert(slot);
             }
-            taken_from_us |= owner.is_some() && owner == my_master;
+            taken_from_us += usize::from(owner.is_some() && owner == my_master);
             self.slots.assign(&mut self.nodes, slot, Some(sender));
             self.todo.save = true;
             self.todo.update_state = true;
         }
         let nothing_left = my_master.is_some_and(|master| self.nodes[master].slot_count == 0);
-        if taken_from_us && nothing_left {
+        if taken_from_us > 0 && nothing_left && self.is_failover(sender, taken_from_us, claimed) {
             let text = format!(
                 "Configuration change detected. Reconfiguring myself as a replica of {}",
                 self.nodes[sender].id
@@ -114,6 +116,13 @@ impl Cluster {
                 .push_back(ClusterEvent::SlotsLost(lost_with_keys));
         }
         self.leave_chain();
+    }
+
+    /// Whether the node that has taken the last slots of this shard is its new master: it claims
+    /// what it has taken and no more, or says that it is of this shard.
+    fn is_failover(&self, winner: NodeRef, taken: usize, claimed: &SlotSet) -> bool {
+        let mine = self.shard_of(self.nodes.my_ref());
+        taken == claimed.len() || self.nodes[winner].shard == Some(mine)
     }
 
     /// A replica of a replica follows that one's master instead.

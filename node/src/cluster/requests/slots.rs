@@ -141,14 +141,6 @@ impl Cluster {
             }
             self.broadcast_pong(Audience::All);
         }
-        if was_mine && owner != me && self.nodes.me().slot_count == 0 {
-            let text = format!(
-                "Lost my last slot during slot migration. Reconfiguring myself as a replica of {}",
-                self.nodes[owner].id
-            );
-            self.log(Level::Notice, text);
-            self.become_replica_of(owner);
-        }
         Ok(())
     }
 }

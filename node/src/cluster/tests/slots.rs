@@ -167,6 +167,60 @@ fn an_outdated_claim_is_corrected_by_an_update() {
     assert!(updates > 0);
 }
 
+/// Two masters, the first of which has three slots, and a replica of each.
+fn lopsided() -> World {
+    let mut world = World::new(4);
+    let (few, rest) = Slot::all().partition(|slot| slot.get() < 3);
+    world.ok(0, ClusterRequest::AddSlots(few));
+    world.ok(1, ClusterRequest::AddSlots(rest));
+    world.meet_all();
+    for i in 0..2 {
+        let master = world.id(i).to_string();
+        world.ok(2 + i, ClusterRequest::Replicate(master));
+    }
+    world.run(3000);
+    world
+}
+
+#[test]
+fn a_master_whose_last_slot_was_moved_away_stays_one_with_its_replicas() {
+    for told in [true, false] {
+        let mut world = lopsided();
+        let (from, to) = (world.id(0).to_string(), world.id(1).to_string());
+        for number in 0..3 {
+            let set = |to| ClusterRequest::SetSlot(slot(number), to);
+            world.ok(1, set(SetSlot::Importing(from.clone())));
+            world.ok(0, set(SetSlot::Migrating(to.clone())));
+            world.ok(1, set(SetSlot::Node(to.clone())));
+            if told {
+                world.ok(0, set(SetSlot::Node(to.clone())));
+            }
+        }
+        world.run(3000);
+        for i in 0..4 {
+            assert!(world.line(i, 1).ends_with(" 0-16383"), "node {i}");
+        }
+        assert!(world.is_master(0), "told: {told}");
+        assert_eq!(world.members[2].follows, Some(world.id(0)));
+    }
+}
+
+#[test]
+fn a_master_follows_one_of_its_shard_that_has_its_slots_and_more() {
+    let mut world = World::formed(3, 3);
+    world.kill(0);
+    world.run(TIMEOUT + 3000);
+    assert!(world.is_master(3));
+    let (from, to) = (world.id(1).to_string(), world.id(3).to_string());
+    let set = |to| ClusterRequest::SetSlot(slot(6000), to);
+    world.ok(3, set(SetSlot::Importing(from)));
+    world.ok(3, set(SetSlot::Node(to.clone())));
+    world.ok(1, set(SetSlot::Node(to)));
+    world.restart(0);
+    world.run(3000);
+    assert_eq!(world.members[0].follows, Some(world.id(3)));
+}
+
 #[test]
 fn loaded_keys_make_their_slots_ours_or_importing() {
     let mut world = World::formed(2, 0);
