@@ -7,6 +7,7 @@ mod memory;
 mod pauses;
 mod protocol;
 mod sleep;
+mod snapshots;
 mod stream;
 mod timers;
 mod transactions;

@@ -10,13 +10,17 @@ use kube::{Client, Config};
 use tower::util::MapRequestLayer;
 
 use super::metrics::Metrics;
+use crate::text;
 
 /// A client for the cluster that this process runs in, or that the kubeconfig names.
 ///
 /// # Errors
 /// When there is neither, or its settings cannot work.
 pub async fn client(metrics: Metrics) -> Result<Client, String> {
-    let failed = |error: &dyn std::error::Error| format!("no API server to speak to: {error}");
+    let failed = |error: &dyn std::error::Error| {
+        let error = text::line(&error.to_string());
+        format!("no API server to speak to: {error}")
+    };
     let config = Config::infer().await.map_err(|error| failed(&error))?;
     let builder = ClientBuilder::try_from(config).map_err(|error| failed(&error))?;
     let count = MapRequestLayer::new(move |request: Request<Body>| {

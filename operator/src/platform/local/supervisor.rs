@@ -15,6 +15,7 @@ use super::process::{Process, ProcessId, find};
 use super::state::State;
 use crate::model::{Phase, Place, PodUid, ProcessEnd, Proof};
 use crate::observe::now;
+use crate::text;
 
 /// How long a node may take to end by itself: its `shutdown-timeout` with the hand-over, and some.
 pub const GRACE: Duration = Duration::from_secs(30);
@@ -297,7 +298,7 @@ fn last_line(file: &Path) -> Option<String> {
     let bytes = fs::read(file).ok()?;
     let text = String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(4096)..]).into_owned();
     let line = text.lines().rfind(|line| !line.trim().is_empty())?;
-    Some(line.trim().to_owned())
+    Some(text::line(line.trim()))
 }
 
 fn end_of(uid: &PodUid) -> ProcessEnd {

@@ -266,6 +266,11 @@ fn conditions_that_need_somebody_warn_when_they_begin() {
     assert_eq!(between(Some(&fine), &stuck), warning);
     assert_eq!(between(Some(&stuck), &stuck), [""; 0]);
     assert_eq!(between(Some(&stuck), &fine), [""; 0]);
+    for kind in ["SnapshotsFailing", "MemoryOvercommitted"] {
+        let warned = status("Outage", &[(kind, "True", "So")]);
+        let warning = format!("Warning {kind}: about {kind}");
+        assert_eq!(between(Some(&fine), &warned), [warning]);
+    }
     let progressing = status("Outage", &[("Progressing", "True", "Working")]);
     assert_eq!(between(Some(&fine), &progressing), [""; 0]);
 }
