@@ -10,6 +10,7 @@ mod lists;
 mod load;
 mod password;
 mod rewrite;
+mod secrecy;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ mod value;
 pub use change::Changes;
 pub use load::{ConfigError, Invocation, Source};
 pub use rewrite::transfer;
+pub use secrecy::{REDACTED, Secrecy, exposed_secret};
 
 use crate::io::Level;
 

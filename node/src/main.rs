@@ -3,7 +3,7 @@
 use std::os::unix::ffi::OsStringExt;
 use std::process::ExitCode;
 
-use slotkeeper_node::config::{Invocation, VERSION};
+use slotkeeper_node::config::{Invocation, Secrecy, VERSION, exposed_secret};
 use slotkeeper_node::shell;
 
 const USAGE: &str = "\
@@ -28,10 +28,13 @@ fn main() -> ExitCode {
         Ok(Invocation::Help) => println!("{USAGE}"),
         Ok(Invocation::Check(config)) => {
             for (name, value) in config.get(&["*"]) {
+                let value = Secrecy::shown(name.as_bytes(), value);
                 println!("{name} {}", String::from_utf8_lossy(&value));
             }
         }
-        Ok(Invocation::Run(config, file)) => return shell::run(*config, file.as_deref()),
+        Ok(Invocation::Run(config, file)) => {
+            return shell::run(*config, file.as_deref(), exposed_secret(&args));
+        }
         Err(error) => {
             eprintln!("{error}");
             return ExitCode::FAILURE;

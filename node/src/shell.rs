@@ -31,9 +31,10 @@ use std::process::ExitCode;
 
 use crate::config::{Config, Source};
 
-/// Runs a node until it leaves; the exit code of the process.
+/// Runs a node until it leaves; the exit code of the process. `exposed` is the directive whose
+/// secret stands on the command line, if there is one.
 #[must_use]
-pub fn run(config: Config, config_file: Option<&Path>) -> ExitCode {
+pub fn run(config: Config, config_file: Option<&Path>, exposed: Option<String>) -> ExitCode {
     let pidfile = config.pidfile.clone();
     let prepared = match start::prepare(config, config_file) {
         Ok(prepared) => prepared,
@@ -43,6 +44,12 @@ pub fn run(config: Config, config_file: Option<&Path>) -> ExitCode {
         }
     };
     let log = prepared.log.clone();
+    if let Some(directive) = exposed {
+        log.warning(&format!(
+            "The value of --{directive} can be read by everybody who may list the processes of \
+             this machine: give it in a file (password-file, or a configuration file)"
+        ));
+    }
     let fail = |reason: &str| {
         log.warning(reason);
         ExitCode::FAILURE

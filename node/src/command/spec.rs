@@ -1,8 +1,10 @@
 //! What is known of a command: all that COMMAND, routing, ACL rules and the documentation need.
 
 mod argument;
+mod secret;
 
 pub use argument::{Argument, ArgumentKind};
+pub use secret::Secret;
 
 use super::Run;
 
@@ -18,6 +20,8 @@ pub struct Spec {
     pub flags: Flags,
     /// Where its keys are.
     pub keys: &'static [KeySpec],
+    /// Which arguments are shown nowhere.
+    pub secrets: &'static [Secret],
     /// Its ACL categories beside those that follow from the flags.
     pub categories: &'static [Category],
     /// Hints for clients and proxies.
@@ -60,6 +64,7 @@ impl Spec {
             arity: 1,
             flags: Flags::NONE,
             keys: &[],
+            secrets: &[],
             categories: group.categories(),
             tips: &[],
             group,

@@ -14,6 +14,8 @@ pub(super) struct Fixed {
     pub values: &'static [&'static str],
     /// Why nothing else may.
     pub why: &'static str,
+    /// Whether what is given for it may be a secret.
+    pub is_secret: bool,
 }
 
 const fn of(name: &'static str, values: &'static [&'static str], why: &'static str) -> Fixed {
@@ -22,12 +24,18 @@ const fn of(name: &'static str, values: &'static [&'static str], why: &'static s
         alias: None,
         values,
         why,
+        is_secret: false,
     }
 }
 
 impl Fixed {
     const fn or(mut self, alias: &'static str) -> Fixed {
         self.alias = Some(alias);
+        self
+    }
+
+    const fn secret(mut self) -> Fixed {
+        self.is_secret = true;
         self
     }
 
@@ -253,11 +261,11 @@ pub(super) static FIXED: &[Fixed] = &[
     of("tls-ciphersuites", &[""], TLS),
     of("tls-client-cert-file", &[""], TLS),
     of("tls-client-key-file", &[""], TLS),
-    of("tls-client-key-file-pass", &[""], TLS),
+    of("tls-client-key-file-pass", &[""], TLS).secret(),
     of("tls-cluster", &["no"], TLS),
     of("tls-dh-params-file", &[""], TLS),
     of("tls-key-file", &[""], TLS),
-    of("tls-key-file-pass", &[""], TLS),
+    of("tls-key-file-pass", &[""], TLS).secret(),
     of("tls-port", &["0"], TLS),
     of("tls-prefer-server-ciphers", &["no"], TLS),
     of("tls-protocols", &[""], TLS),
@@ -272,7 +280,7 @@ pub(super) static FIXED: &[Fixed] = &[
     ),
     of("unixsocket", &[""], "there are no Unix sockets yet"),
     of("unixsocketperm", &["0"], "there are no Unix sockets yet"),
-    of("user", &[], ACL),
+    of("user", &[], ACL).secret(),
     of("zset-max-listpack-entries", &["128"], TYPES).or("zset-max-ziplist-entries"),
     of("zset-max-listpack-value", &["64"], TYPES).or("zset-max-ziplist-value"),
 ];

@@ -8,6 +8,7 @@ use thiserror::Error;
 use super::directive::Directive;
 use super::fixed::FIXED;
 use super::password::{SET_BY_FILE, password};
+use super::secrecy::{REDACTED, Secrecy};
 use super::table::DIRECTIVES;
 use super::value::{self, Invalid};
 use super::{Config, VERSION};
@@ -233,7 +234,7 @@ impl Loader<'_> {
             };
             result.map_err(|reason| ConfigError::Line {
                 place: format!("the command line, at argument {}", before + at + 1),
-                line: String::from_utf8_lossy(&args[at..next].join(&b' ')).into_owned(),
+                line: shown(name, &args[at..next].join(&b' ')),
                 reason: reason.to_string(),
             })?;
             at = next;
@@ -268,7 +269,7 @@ impl Loader<'_> {
             };
             result.map_err(|reason| ConfigError::Line {
                 place: format!("{name}, at line {}", index + 1),
-                line: String::from_utf8_lossy(line).into_owned(),
+                line: shown(first_word(line), line),
                 reason: reason.to_string(),
             })?;
         }
@@ -317,6 +318,22 @@ impl Loader<'_> {
         }
         directive.set(&mut self.config, values)
     }
+}
+
+/// A line as it may be shown: without what is a secret, or may be one behind a misspelled name.
+fn shown(name: &[u8], line: &[u8]) -> String {
+    let shown = String::from_utf8_lossy(line);
+    if Secrecy::of(name) == Secrecy::Open {
+        return shown.into_owned();
+    }
+    match shown.split_once(|c: char| c.is_ascii_whitespace()) {
+        Some((name, _)) => format!("{name} {REDACTED}"),
+        None => shown.into_owned(),
+    }
+}
+
+fn first_word(line: &[u8]) -> &[u8] {
+    line.split(u8::is_ascii_whitespace).next().unwrap_or(line)
 }
 
 fn bad_directive() -> Invalid {

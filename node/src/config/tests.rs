@@ -212,7 +212,7 @@ fn errors_name_the_place_and_the_reason() {
     ];
     let error = from_args(&["b.conf"], &files).unwrap_err();
     assert!(
-        error.contains("'a.conf', at line 3\n>>> 'foo bar'\nBad directive or wrong"),
+        error.contains("'a.conf', at line 3\n>>> 'foo (redacted)'\nBad directive or wrong"),
         "{error}"
     );
     let error = from_args(&["nope.conf"], &files).unwrap_err();
@@ -224,7 +224,7 @@ fn errors_name_the_place_and_the_reason() {
     assert!(error.contains("include"), "{error}");
     let error = from_args(&["--port", "1", "--foo", "bar"], &files).unwrap_err();
     assert!(
-        error.contains("argument 3\n>>> '--foo bar'\nBad directive"),
+        error.contains("argument 3\n>>> '--foo (redacted)'\nBad directive"),
         "{error}"
     );
     let cases = [

@@ -84,7 +84,7 @@ impl Engine {
         now: Now,
         reply: &mut Reply,
     ) -> Result<bool, String> {
-        let command = resolve(args).map_err(|refused| refused.0.into_owned())?;
+        let command = resolve(args).map_err(|refused| without_arguments(&refused.0))?;
         if self.data.walking() {
             self.replication.following.held = self.walk_wait(session, command, args);
             if self.replication.following.held.is_some() {
@@ -118,4 +118,10 @@ impl Engine {
         session.role = SessionRole::Master;
         session
     }
+}
+
+/// The refusal of a command, for the log: data do not belong there.
+fn without_arguments(refused: &str) -> String {
+    let command = refused.split(", with args").next().unwrap_or(refused);
+    command.to_owned()
 }

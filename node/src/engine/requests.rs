@@ -382,7 +382,7 @@ impl Engine {
         let flags = command.flags();
         if !flags.has(Flag::SkipSlowLog) && command.id != self.known.exec {
             let max = self.config.slowlog_max_len;
-            (self.slowlog).note(args, session, micros, now.unix_ms(), max);
+            (self.slowlog).note(command.spec, args, session, micros, now.unix_ms(), max);
         }
         let event = if flags.has(Flag::Fast) {
             "fast-command"

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
+use crate::command::Spec;
 use crate::request::SlowLogRequest;
 use crate::resp::{Args, Reply};
 use crate::session::Session;
@@ -34,6 +35,7 @@ impl SlowLog {
     /// Notes a command; keeps `max` entries.
     pub(super) fn note(
         &mut self,
+        spec: &Spec,
         args: &Args<'_>,
         session: &Session,
         micros: u64,
@@ -44,7 +46,7 @@ impl SlowLog {
             id: self.next_id,
             at: unix_ms / 1000,
             micros,
-            args: shortened(args),
+            args: shortened(spec, args),
             client: session.remote,
             name: session.name.clone(),
         });
@@ -83,13 +85,13 @@ impl SlowLog {
     }
 }
 
-fn shortened(args: &Args<'_>) -> Vec<Vec<u8>> {
+fn shortened(spec: &Spec, args: &Args<'_>) -> Vec<Vec<u8>> {
     let shown = if args.len() > MAX_ARGS {
         MAX_ARGS - 1
     } else {
         args.len()
     };
-    let mut kept: Vec<Vec<u8>> = args.iter().take(shown).map(shortened_arg).collect();
+    let mut kept: Vec<Vec<u8>> = spec.shown(args).take(shown).map(shortened_arg).collect();
     if shown < args.len() {
         let more = args.len() - shown;
         kept.push(format!("... ({more} more arguments)").into_bytes());
@@ -113,6 +115,7 @@ fn shortened_arg(arg: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::lookup;
     use crate::io::{Peer, SessionId};
 
     #[test]
@@ -125,9 +128,10 @@ mod tests {
         let session = Session::new(SessionId(1), peer, true);
         let mut log = SlowLog::default();
         let long: Vec<Vec<u8>> = (0..40).map(|_| vec![b'x'; 130]).collect();
-        log.note(&Args::kept(&[b"OLD".to_vec()]), &session, 1, 0, 2);
-        log.note(&Args::kept(&long), &session, 2, 0, 2);
-        log.note(&Args::kept(&[b"NEW".to_vec()]), &session, 3, 5000, 2);
+        let spec = lookup(b"del").unwrap().spec;
+        log.note(spec, &Args::kept(&[b"OLD".to_vec()]), &session, 1, 0, 2);
+        log.note(spec, &Args::kept(&long), &session, 2, 0, 2);
+        log.note(spec, &Args::kept(&[b"NEW".to_vec()]), &session, 3, 5000, 2);
         assert_eq!(log.entries.len(), 2);
         assert_eq!(log.entries[1].args.len(), 32);
         assert_eq!(log.entries[1].args[31], b"... (9 more arguments)");

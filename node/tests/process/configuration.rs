@@ -1,7 +1,9 @@
 use std::fs;
 
+use slotkeeper_node::resp::ReplyValue;
+
 use crate::ports::free_port;
-use crate::support::{Client, Directory, Node};
+use crate::support::{Client, Directory, Node, run_to_end};
 
 #[test]
 fn rewrite_keeps_the_file_and_says_what_is() {
@@ -129,4 +131,117 @@ fn a_password_comes_from_a_file_and_stays_there() {
     assert_eq!(node.client().text(&["AUTH", "passing"]), "OK");
     drop(node);
     assert_eq!(start().client().text(&["AUTH", "s3cret"]), "OK");
+}
+
+/// Where a request, a file or a command line is shown, its secrets are not.
+#[test]
+fn secrets_are_shown_nowhere() {
+    let directory = Directory::new();
+    let file = directory.path().join("redis.conf");
+    fs::write(&file, "requirepass s3cret-1\nmasterauth s3cret-2\n").unwrap();
+    let file = file.to_str().unwrap();
+    let node = Node::start(
+        &directory,
+        &[
+            file,
+            "--slowlog-log-slower-than",
+            "0",
+            "--loglevel",
+            "debug",
+        ],
+    );
+    let mut client = node.client();
+    assert_eq!(client.text(&["AUTH", "s3cret-1"]), "OK");
+    let requests: [&[&str]; 7] = [
+        &["AUTH", "default", "s3cret-3"],
+        &["HELLO", "3", "AUTH", "default", "s3cret-3"],
+        &["HELLO", "3", "AUTH", "s3cret-3"],
+        &["CONFIG", "SET", "masterauth", "s3cret-3"],
+        &["CONFIG", "SET", "tls-key-file-pass", "s3cret-3"],
+        &["CONFIG", "SET", "requirepas", "s3cret-3"],
+        &["AUTHH", "s3cret-3"],
+    ];
+    for request in requests {
+        let reply = client.text(request);
+        let own = reply.starts_with("ERR unknown command 'AUTHH', with args beginning with: 's3");
+        assert!(own || !reply.contains("s3cret"), "{reply}");
+    }
+    client.text(&["MULTI"]);
+    client.text(&["CONFIG", "SET", "masterauth", "s3cret-4"]);
+    client.call(&["EXEC"]);
+    let entries = slow_requests(&mut client);
+    assert!(
+        entries.contains(&"AUTH (redacted)".to_owned()),
+        "{entries:?}"
+    );
+    assert!(
+        entries.contains(&"CONFIG SET masterauth (redacted)".to_owned()),
+        "{entries:?}"
+    );
+    for text in [
+        entries.join("\n"),
+        client.text(&["CLIENT", "LIST"]),
+        directory.read("log"),
+    ] {
+        assert!(!text.contains("s3cret"), "{text}");
+    }
+}
+
+fn slow_requests(client: &mut Client) -> Vec<String> {
+    let text = |value: &ReplyValue| String::from_utf8_lossy(value.text().unwrap()).into_owned();
+    let ReplyValue::Array(entries) = client.call(&["SLOWLOG", "GET", "-1"]) else {
+        panic!("no entries");
+    };
+    let request = |entry: &ReplyValue| match entry {
+        ReplyValue::Array(fields) => match &fields[3] {
+            ReplyValue::Array(words) => words.iter().map(text).collect::<Vec<_>>().join(" "),
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{other:?}"),
+    };
+    entries.iter().map(request).collect()
+}
+
+#[test]
+fn a_checked_or_refused_configuration_shows_no_secret() {
+    let directory = Directory::new();
+    let file = directory.path().join("redis.conf");
+    let path = file.to_str().unwrap();
+    fs::write(&file, "requirepass s3cret\nmasterauth s3cret\n").unwrap();
+    let (status, text) = run_to_end(&["--check-config", path]);
+    assert!(status.success(), "{text}");
+    assert!(text.contains("requirepass (redacted)\n"), "{text}");
+    assert!(
+        text.contains("masteruser \n"),
+        "nothing is no secret: {text}"
+    );
+    assert!(!text.contains("s3cret"), "{text}");
+    for (line, shown) in [
+        ("requirepass s3cret s3cret", "requirepass (redacted)"),
+        ("requirepass \"s3cret", "requirepass (redacted)"),
+        ("requirepas s3cret", "requirepas (redacted)"),
+        ("user worker on >s3cret", "user (redacted)"),
+        ("tls-key-file-pass s3cret", "tls-key-file-pass (redacted)"),
+        ("port much", "port much"),
+    ] {
+        fs::write(&file, format!("{line}\n")).unwrap();
+        let (status, text) = run_to_end(&[path]);
+        assert_eq!(status.code(), Some(1), "{line}: {text}");
+        assert!(text.contains(&format!(">>> '{shown}'")), "{line}: {text}");
+        assert!(!text.contains("s3cret"), "{line}: {text}");
+    }
+    let (_, text) = run_to_end(&["--requirepass", "s3cret", "s3cret"]);
+    assert!(text.contains(">>> '--requirepass (redacted)'"), "{text}");
+}
+
+#[test]
+fn a_secret_on_the_command_line_is_warned_about() {
+    let directory = Directory::new();
+    let _node = Node::start(&directory, &["--requirepass", "s3cret"]);
+    let log = directory.read("log");
+    assert!(
+        log.contains("The value of --requirepass can be read by everybody"),
+        "{log}"
+    );
+    assert!(!log.contains("s3cret"), "{log}");
 }

@@ -2,7 +2,7 @@
 
 use crate::command::parse::{SYNTAX, lossy};
 use crate::command::spec::Flag::{AllowBusy, Fast, Loading, NoAuth, NoScript, Stale};
-use crate::command::spec::{Argument, Flags, Group, Spec};
+use crate::command::spec::{Argument, Flags, Group, Secret, Spec};
 use crate::command::{Effect, Exec, Refused};
 use crate::request::Action;
 use crate::resp::number::parse_integer;
@@ -14,6 +14,7 @@ pub(super) static AUTH: Spec = Spec {
     name: "auth",
     arity: -2,
     flags: FLAGS,
+    secrets: &[Secret::From(1)],
     complexity: "O(N) with N the number of passwords of the user",
     summary: "Authenticates the connection",
     history: &[("6.0.0", "With a user name.")],
@@ -28,6 +29,7 @@ pub(super) static HELLO: Spec = Spec {
     name: "hello",
     arity: -1,
     flags: FLAGS,
+    secrets: &[Secret::Behind("AUTH", 2)],
     since: "6.0.0",
     summary: "Greets the server: chooses the protocol, authenticates, names the connection",
     history: &[("6.2.0", "The version may be left out.")],

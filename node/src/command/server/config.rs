@@ -2,7 +2,7 @@
 
 use crate::command::parse::{SYNTAX, rest};
 use crate::command::spec::Flag::{Admin, Loading, NoScript, Stale};
-use crate::command::spec::{Argument, Flags, Group, Spec};
+use crate::command::spec::{Argument, Flags, Group, Secret, Spec};
 use crate::command::{Effect, Exec, Refused};
 use crate::request::{Action, ConfigRequest};
 use crate::resp::{Args, Reply};
@@ -35,6 +35,7 @@ static SET: Spec = Spec {
     name: "config|set",
     arity: -4,
     flags: FLAGS,
+    secrets: &[Secret::Directives(2)],
     tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
     since: "2.0.0",
     complexity: "O(N) with N the number of directives given",
