@@ -6,6 +6,7 @@ mod directive;
 #[cfg(test)]
 mod docs;
 mod fixed;
+mod include;
 mod lists;
 mod load;
 mod password;

@@ -268,6 +268,9 @@ impl Engine {
             DiskEvent::SnapshotWritten(_)
             | DiskEvent::SnapshotSaved
             | DiskEvent::SnapshotFailed(_) => self.on_snapshot(event, now),
+            DiskEvent::PayloadWritten(_)
+            | DiskEvent::PayloadRead { .. }
+            | DiskEvent::PayloadFailed(_) => self.on_payload_file(event, now),
             DiskEvent::ConfigRewritten { session, result } => {
                 self.config_rewritten(session, result);
             }

@@ -222,6 +222,23 @@ pub enum DiskOp {
     SnapshotCommit,
     /// Remove it.
     SnapshotAbort,
+    /// Open a file for the payload of a full sync, of which nothing stays behind, whatever happens;
+    /// answered by `PayloadWritten(0)` or `PayloadFailed`.
+    PayloadBegin,
+    /// Append to it; answered by `PayloadWritten` or `PayloadFailed`.
+    PayloadWrite(Bytes),
+    /// Read so many bytes of it, which are written already; answered by `PayloadRead` or
+    /// `PayloadFailed`.
+    PayloadRead {
+        /// Who reads them.
+        session: SessionId,
+        /// From where.
+        from: u64,
+        /// How many.
+        len: usize,
+    },
+    /// Close it. What was asked of it before is not answered any more.
+    PayloadEnd,
     /// Rewrite the configuration file; answered by `ConfigRewritten` with the session's id.
     RewriteConfig {
         /// Who waits for the answer.
@@ -234,7 +251,7 @@ pub enum DiskOp {
 /// What became of a [`DiskOp`], and the data file at the start.
 #[derive(Clone, Copy, Debug)]
 pub enum DiskEvent<'a> {
-    /// The next piece of the data file.
+    /// The next piece of the data file. Where there is a file, one comes at least, if an empty one.
     LoadBytes(&'a [u8]),
     /// The whole file was given; or there is none, when no piece came before.
     LoadEnd,
@@ -246,6 +263,17 @@ pub enum DiskEvent<'a> {
     SnapshotSaved,
     /// The snapshot could not be written; it is removed.
     SnapshotFailed(&'a str),
+    /// So many bytes of the payload are written.
+    PayloadWritten(usize),
+    /// What `PayloadRead` asked for.
+    PayloadRead {
+        /// Who reads them.
+        session: SessionId,
+        /// The bytes.
+        bytes: &'a Bytes,
+    },
+    /// The payload could not be written or read; its file is closed.
+    PayloadFailed(&'a str),
     /// The answer to `RewriteConfig`.
     ConfigRewritten {
         /// Who waits for it.

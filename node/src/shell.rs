@@ -14,6 +14,7 @@ mod link;
 mod listen;
 mod log;
 mod outbox;
+mod payload_file;
 mod places;
 mod ready;
 mod send;
@@ -70,7 +71,7 @@ pub fn run(config: Config, config_file: Option<&Path>, exposed: Option<String>) 
         shell.leave();
         Ok(code)
     });
-    if !pidfile.is_empty() && code.is_ok() {
+    if code.is_ok() && is_of_this_process(&pidfile) {
         let _ = fs::remove_file(&pidfile);
     }
     match code {
@@ -82,15 +83,30 @@ pub fn run(config: Config, config_file: Option<&Path>, exposed: Option<String>) 
     }
 }
 
-/// Reads configuration files and standard input for [`crate::config::Invocation::from_args`].
+fn is_of_this_process(pidfile: &str) -> bool {
+    let text = fs::read_to_string(pidfile).unwrap_or_default();
+    text.trim().parse() == Ok(std::process::id())
+}
+
+/// Reads configuration files, the names in directories and standard input for [`crate::config::Invocation::from_args`].
 ///
 /// # Errors
 /// What the system says.
 pub fn read_config(source: Source<'_>) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     match source {
-        Source::File(path) => File::open(path)?.read_to_end(&mut bytes)?,
-        Source::Stdin => io::stdin().lock().read_to_end(&mut bytes)?,
-    };
+        Source::File(path) => {
+            File::open(path)?.read_to_end(&mut bytes)?;
+        }
+        Source::Stdin => {
+            io::stdin().lock().read_to_end(&mut bytes)?;
+        }
+        Source::Directory(path) => {
+            for entry in fs::read_dir(path)? {
+                bytes.extend_from_slice(entry?.file_name().as_encoded_bytes());
+                bytes.push(0);
+            }
+        }
+    }
     Ok(bytes)
 }

@@ -6,6 +6,7 @@ mod debug;
 mod flush;
 mod info;
 mod latency;
+mod module;
 mod replication;
 mod save;
 mod shutdown;
@@ -26,6 +27,7 @@ pub(super) const COMMANDS: &[&Spec] = &[
     &info::ROLE,
     &info::TIME,
     &latency::LATENCY,
+    &module::MODULE,
     &replication::REPLCONF,
     &replication::PSYNC,
     &replication::SYNC,

@@ -7,6 +7,7 @@ pub use argument::{Argument, ArgumentKind};
 pub use secret::Secret;
 
 use super::Run;
+use crate::resp::Args;
 
 /// A command, or a subcommand.
 #[derive(Debug)]
@@ -370,6 +371,8 @@ pub struct KeySpec {
     pub step: u8,
     /// What happens to them, in the words of COMMAND INFO, with spaces between.
     pub flags: &'static str,
+    /// The same for a certain request, where its options make a difference (`variable_flags`).
+    pub by_request: Option<fn(&Args<'_>) -> &'static str>,
     /// A remark for COMMAND INFO; mostly empty.
     pub notes: &'static str,
 }
@@ -395,8 +398,24 @@ impl KeySpec {
             last,
             step,
             flags,
+            by_request: None,
             notes: "",
         }
+    }
+
+    /// With flags that depend on the request.
+    #[must_use]
+    pub const fn by_request(self, flags: fn(&Args<'_>) -> &'static str) -> KeySpec {
+        KeySpec {
+            by_request: Some(flags),
+            ..self
+        }
+    }
+
+    /// What happens to these keys in a request.
+    #[must_use]
+    pub fn flags_of(&self, request: &Args<'_>) -> &'static str {
+        self.by_request.map_or(self.flags, |flags| flags(request))
     }
 
     /// With a remark.

@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::directive::Directive;
 use super::fixed::FIXED;
+use super::include;
 use super::password::{SET_BY_FILE, password};
 use super::secrecy::{REDACTED, Secrecy};
 use super::table::DIRECTIVES;
@@ -16,12 +17,16 @@ use crate::resp::split_words;
 
 /// Files that include files that include files ...
 const INCLUDE_DEPTH_MAX: usize = 16;
+/// So many files are included, all in all.
+const INCLUDED_MAX: usize = 1000;
 
 /// Where a piece of configuration is read from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source<'a> {
     /// A file.
     File(&'a Path),
+    /// The names in a directory, in any order, a byte 0 behind each.
+    Directory(&'a Path),
     /// Standard input.
     Stdin,
 }
@@ -98,6 +103,7 @@ impl Invocation {
             read,
             save_given: false,
             password_given: None,
+            included: 0,
         };
         let file = loader.arguments(args)?;
         loader.check()?;
@@ -121,6 +127,7 @@ impl Config {
             read: &mut read,
             save_given: false,
             password_given: None,
+            included: 0,
         };
         loader.text("the configuration", text.as_bytes(), 0)?;
         loader.check()?;
@@ -136,6 +143,8 @@ struct Loader<'a> {
     save_given: bool,
     /// The last directive given that is `password-file`'s to set.
     password_given: Option<&'static str>,
+    /// How many files were included.
+    included: usize,
 }
 
 impl Loader<'_> {
@@ -287,11 +296,7 @@ impl Loader<'_> {
             let [file] = values else {
                 return Ok(Err(value::wrong_count()));
             };
-            if depth == INCLUDE_DEPTH_MAX {
-                return Ok(Err(Invalid("Too many files that include files".to_owned())));
-            }
-            self.file(&String::from_utf8_lossy(file), depth + 1)?;
-            return Ok(Ok(()));
+            return self.include(&String::from_utf8_lossy(file), depth);
         }
         if let Some(directive) = DIRECTIVES.iter().find(|d| d.is_called(name)) {
             return Ok(self.known(directive, values));
@@ -300,6 +305,28 @@ impl Loader<'_> {
             Some(fixed) => fixed.check(values),
             None => Err(bad_directive()),
         })
+    }
+
+    /// The files that a name with wildcards stands for, of which there may be none, or the one
+    /// file without.
+    fn include(&mut self, file: &str, depth: usize) -> Result<Result<(), Invalid>, ConfigError> {
+        if depth == INCLUDE_DEPTH_MAX {
+            return Ok(Err(Invalid("Too many files that include files".to_owned())));
+        }
+        let files = match include::has_wildcards(file) {
+            true => include::expand(file, self.read),
+            false => vec![file.to_owned()],
+        };
+        self.included = self.included.saturating_add(files.len());
+        if self.included > INCLUDED_MAX {
+            return Ok(Err(Invalid(format!(
+                "More than {INCLUDED_MAX} files are included"
+            ))));
+        }
+        for file in files {
+            self.file(&file, depth + 1)?;
+        }
+        Ok(Ok(()))
     }
 
     fn known(&mut self, directive: &Directive, values: &[Vec<u8>]) -> Result<(), Invalid> {

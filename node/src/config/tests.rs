@@ -15,6 +15,10 @@ fn from_args(args: &[&str], files: &[(&str, &str)]) -> Result<(Config, Option<Pa
         let name = match source {
             Source::Stdin => "-",
             Source::File(path) => path.to_str().unwrap(),
+            Source::Directory(_) => {
+                let names = files.iter().map(|(name, _)| format!("{name}\0"));
+                return Ok(names.collect::<String>().into_bytes());
+            }
         };
         let file = files.iter().find(|(file, _)| *file == name);
         let text = file.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
@@ -139,6 +143,30 @@ fn reads_files_includes_stdin_and_arguments_in_order() {
     assert!(!config.replica_read_only);
     let (config, file) = from_args(&["--port", "3", "-"], &files).unwrap();
     assert_eq!((config.port, config.timeout, file), (3, 8, None));
+}
+
+#[test]
+fn includes_with_wildcards_are_read_in_order_and_may_find_nothing() {
+    let files = [
+        ("main", "port 1\ninclude *.conf\ninclude nope*\ntimeout 9\n"),
+        ("b.conf", "port 3\nmaxclients 7\ntimeout 8\n"),
+        ("a.conf", "port 2\nmaxclients 6\n"),
+    ];
+    let (config, _) = from_args(&["main"], &files).unwrap();
+    assert_eq!((config.port, config.maxclients, config.timeout), (3, 7, 9));
+}
+
+#[test]
+fn files_that_include_each_other_come_to_an_end() {
+    let files: Vec<(String, &str)> = (0..100)
+        .map(|n| (format!("{n}.conf"), "include *.conf"))
+        .collect();
+    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (&**name, *text)).collect();
+    let error = from_args(&["0.conf"], &files).unwrap_err();
+    assert!(
+        error.contains("More than 1000 files are included"),
+        "{error}"
+    );
 }
 
 #[test]

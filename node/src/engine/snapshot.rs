@@ -4,6 +4,7 @@ use super::follow::DataSet;
 use super::follow::Place;
 use super::info::Fields;
 use super::parking::Parked;
+use super::sync::Walk;
 use crate::cluster::Cluster;
 use crate::engine::{Acted, Engine};
 use crate::io::{DiskEvent, DiskOp, Level, Output};
@@ -95,7 +96,8 @@ impl Engine {
     }
 
     fn give_up_loading(&mut self, reason: &str) {
-        let text = format!("Fatal error loading the DB: {reason}. Exiting.");
+        let (dir, file) = (&self.config.dir, &self.config.dbfilename);
+        let text = format!("Fatal error loading the DB from {dir}/{file}: {reason}. Exiting.");
         self.log(Level::Warning, text);
         self.out(Output::Exit(1));
     }
@@ -167,7 +169,7 @@ impl Engine {
         match event {
             DiskEvent::SnapshotWritten(len) => match self.replication.snapshots.stage() {
                 Some(Stage::Opening) => self.replication.snapshots.opened(),
-                _ => self.snapshot_written(len),
+                _ => self.walk_written(Walk::Snapshot, len),
             },
             DiskEvent::SnapshotSaved => {
                 let ended = self.replication.snapshots.saved(now);

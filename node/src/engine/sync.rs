@@ -1,11 +1,13 @@
 //! The node as a master: its stream and its replicas.
 
 mod report;
+mod spool;
 mod walk;
 
 use bytes::Bytes;
 
-use self::walk::Walk;
+use self::spool::Spool;
+pub(super) use self::walk::Walk;
 use super::follow::Following;
 use super::shutdown::Leaving;
 use super::snapshot::Load;
@@ -32,6 +34,7 @@ pub(super) struct Replication {
     pub(super) stream: Stream,
     pub(super) replicas: Replicas,
     walk: Option<Walk>,
+    spool: Option<Spool>,
     pub(super) following: Following,
     pub(super) snapshots: Snapshots,
     pub(super) load: Load,
@@ -53,6 +56,7 @@ impl Replication {
             stream: Stream::new(ReplId::from_bits(random.bytes())),
             replicas: Replicas::default(),
             walk: None,
+            spool: None,
             following: Following::default(),
             snapshots: Snapshots::new(now),
             load: Load::default(),
@@ -278,7 +282,7 @@ impl Engine {
                 self.stats.sync_full += 1;
                 let asked = wanted.is_some_and(|(id, _)| id != b"?");
                 self.stats.sync_partial_err += u64::from(asked);
-                self.queue_full_sync(wanted.is_none(), session, now, reply);
+                self.queue_full_sync(wanted.is_none(), session, now);
             }
         }
     }
@@ -320,22 +324,9 @@ impl Engine {
         );
     }
 
-    fn queue_full_sync(&mut self, plain: bool, session: &mut Session, now: Now, reply: &mut Reply) {
+    fn queue_full_sync(&mut self, plain: bool, session: &mut Session, now: Now) {
         let name = self.replica_name(session, now);
         let replica = self.replica_record(session, now);
-        if !replica.reads_mark {
-            reply.error(
-                "ERR The data set is sent without its length: a replica must announce it can read \
-                 that (REPLCONF capa eof)",
-            );
-            let text = "it does not announce the capability eof";
-            self.log_of(
-                Origin::Replicas,
-                Level::Warning,
-                format!("Replica {name} refused: {text}"),
-            );
-            return;
-        }
         replica.phase = Phase::WaitsForWalk;
         replica.waits_since = now.mono_ms();
         replica.plain_sync = plain;
@@ -466,8 +457,10 @@ impl Engine {
         }
         if now_ms >= self.replication.newline_at {
             self.replication.newline_at = now_ms + 1000;
-            for session in self.replication.replicas.in_phase(Phase::WaitsForWalk) {
-                self.push_to_replica(session, Bytes::from_static(b"\n"));
+            for phase in [Phase::WaitsForWalk, Phase::Spooling] {
+                for session in self.replication.replicas.in_phase(phase) {
+                    self.push_to_replica(session, Bytes::from_static(b"\n"));
+                }
             }
         }
         let timeout_ms = self.config.repl_timeout * 1000;

@@ -79,7 +79,7 @@ impl Engine {
     /// Whether `on_sent` may have let something go on that `on_turn` does: a walk.
     #[must_use]
     pub fn waits_for_sent(&self) -> bool {
-        self.is_walking()
+        self.is_walking() || self.is_spooling()
     }
 
     fn cron(&mut self, now: Now) {

@@ -58,6 +58,8 @@ pub enum Phase {
     Handshake,
     /// It needs a full sync, and the walk has not begun.
     WaitsForWalk,
+    /// Its payload is being written to a file: it is sent with its length in front.
+    Spooling,
     /// The payload is being sent.
     Payload,
     /// The payload is sent; the stream follows its first ACK.
@@ -163,7 +165,7 @@ impl Replica {
     #[must_use]
     pub fn state_name(&self) -> &'static str {
         match self.phase {
-            Phase::Handshake | Phase::WaitsForWalk => "wait_bgsave",
+            Phase::Handshake | Phase::WaitsForWalk | Phase::Spooling => "wait_bgsave",
             Phase::Payload | Phase::AwaitsAck => "send_bulk",
             Phase::Online => "online",
         }
@@ -242,7 +244,7 @@ impl Replicas {
             match replica.phase {
                 Phase::Handshake | Phase::WaitsForWalk => {}
                 _ if replica.payload_only => {}
-                Phase::Payload | Phase::AwaitsAck => {
+                Phase::Spooling | Phase::Payload | Phase::AwaitsAck => {
                     replica.held_len += part.len();
                     replica.held.push(part.clone());
                 }
@@ -255,12 +257,19 @@ impl Replicas {
         online
     }
 
-    /// How long somebody waits for a full sync to begin, in milliseconds.
+    /// Those that wait for a full sync, and for how long the first of them does, in milliseconds:
+    /// those that read a payload up to its mark, or those that want its length in front.
     #[must_use]
-    pub fn longest_wait(&self, now_ms: u64) -> u64 {
-        let waiting = (self.all.values()).filter(|replica| replica.phase == Phase::WaitsForWalk);
-        let since = waiting.map(|replica| replica.waits_since).min();
-        since.map_or(0, |since| now_ms.saturating_sub(since))
+    pub fn waiting(&self, reads_mark: bool, now_ms: u64) -> (Vec<SessionId>, u64) {
+        let waiting = (self.all.iter()).filter(|(_, replica)| {
+            replica.phase == Phase::WaitsForWalk && replica.reads_mark == reads_mark
+        });
+        let mut since = now_ms;
+        let sessions = waiting.map(|(id, replica)| {
+            since = since.min(replica.waits_since);
+            *id
+        });
+        (sessions.collect(), now_ms - since)
     }
 
     /// Those that are beyond the output limit, and how many bytes wait for each.
@@ -278,6 +287,8 @@ impl Replicas {
     #[must_use]
     pub fn silent(&self, timeout_ms: u64, now_ms: u64) -> Vec<SessionId> {
         let silent = |replica: &Replica| match replica.phase {
+            // Who sent SYNC is of a time when replicas said nothing.
+            _ if replica.plain_sync => false,
             Phase::Online | Phase::AwaitsAck => now_ms - replica.heard_at > timeout_ms,
             _ => false,
         };
@@ -307,7 +318,11 @@ impl Replicas {
 
     /// A replica has sent something. Redis sends empty lines while it loads a payload.
     pub fn heard(&mut self, session: SessionId, now_ms: u64) {
-        let loads = |replica: &&mut Replica| replica.phase == Phase::AwaitsAck;
+        let loads = |replica: &&mut Replica| match replica.phase {
+            Phase::AwaitsAck => true,
+            Phase::Online => replica.acked == 0,
+            _ => false,
+        };
         if let Some(replica) = self.all.get_mut(&session).filter(loads) {
             replica.heard_at = now_ms;
         }

@@ -1,8 +1,11 @@
 //! Carries out what the engine wants, in order.
 
+use std::path::Path;
+
 use super::files;
 use super::link::Link;
 use super::listen::listen;
+use super::payload_file::PayloadFile;
 use super::ready::Token;
 use super::system::{reason, reserve_files};
 use super::turn::{Listener, Shell};
@@ -111,6 +114,22 @@ impl Shell {
             DiskOp::SnapshotWrite(bytes) => self.files.snapshot.write(bytes),
             DiskOp::SnapshotCommit => self.files.snapshot.commit(self.files.data.clone()),
             DiskOp::SnapshotAbort => self.files.snapshot.abort(),
+            DiskOp::PayloadBegin => {
+                let directory = self.files.data.parent().unwrap_or(Path::new("."));
+                let waker = self.queue.waker(Token::Files);
+                self.files.payload = Some(PayloadFile::begin(directory, waker));
+            }
+            DiskOp::PayloadWrite(bytes) => {
+                if let Some(payload) = &self.files.payload {
+                    payload.write(bytes);
+                }
+            }
+            DiskOp::PayloadRead { session, from, len } => {
+                if let Some(payload) = &self.files.payload {
+                    payload.read(session, from, len);
+                }
+            }
+            DiskOp::PayloadEnd => self.files.payload = None,
             DiskOp::RewriteConfig { session, text } => {
                 let written = match &self.files.config {
                     None => Err("The server is running without a config file".to_owned()),
@@ -139,7 +158,7 @@ impl Shell {
         match change {
             Reconfigure::LogLevel(level) => self.log.set_level(level),
             Reconfigure::DataFile { dir, file } => {
-                self.files.data = std::path::Path::new(&dir).join(file);
+                self.files.data = Path::new(&dir).join(file);
             }
             Reconfigure::KeepAlive(seconds) => self.keepalive_secs = seconds,
         }

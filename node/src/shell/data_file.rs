@@ -18,7 +18,7 @@ const LOAD_BYTES: usize = 64 << 10;
 /// So many pieces are read ahead.
 const LOAD_AHEAD: usize = 8;
 
-/// A piece of the data file at the start.
+/// A piece of the data file at the start. The first one is empty.
 pub(super) enum Piece {
     Bytes(Vec<u8>),
     End,
@@ -33,7 +33,7 @@ pub(super) fn load(path: PathBuf, waker: Waker) -> io::Result<Receiver<Piece>> {
         .spawn(move || {
             let last = match read_all(&path, &sender, &waker) {
                 Ok(()) => Piece::End,
-                Err(error) => Piece::Failed(format!("{}: {}", path.display(), reason(&error))),
+                Err(error) => Piece::Failed(reason(&error)),
             };
             // A receiver that is gone means that the node is leaving.
             let _ = sender.send(last);
@@ -47,6 +47,10 @@ fn read_all(path: &Path, sender: &SyncSender<Piece>, waker: &Waker) -> io::Resul
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         result => result?,
     };
+    // That there is a file is said first: one without a byte is no data set.
+    if sender.send(Piece::Bytes(Vec::new())).is_err() {
+        return Ok(());
+    }
     loop {
         let mut piece = vec![0; LOAD_BYTES];
         let count = match file.read(&mut piece) {
@@ -233,6 +237,7 @@ mod tests {
         drop(writer);
         assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
         let pieces = load(target, Waker::noop().clone()).unwrap();
+        assert!(matches!(pieces.recv(), Ok(Piece::Bytes(bytes)) if bytes.is_empty()));
         assert!(matches!(pieces.recv(), Ok(Piece::Bytes(bytes)) if bytes == b"abc"));
         assert!(matches!(pieces.recv(), Ok(Piece::End)));
         fs::remove_dir_all(directory).unwrap();

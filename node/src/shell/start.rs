@@ -95,7 +95,9 @@ pub(super) fn start(prepared: Prepared) -> Result<Shell, String> {
     let cannot = |error: std::io::Error| format!("Can't start a thread: {}", reason(&error));
     let loading = load(data.clone(), queue.waker(Token::Files)).map_err(cannot)?;
     let snapshot = SnapshotWriter::start(queue.waker(Token::Files)).map_err(cannot)?;
-    write_pid(&config)?;
+    if let Err(reason) = write_pid(&config) {
+        log.warning(&reason);
+    }
     let turn = Turn::new(&queue);
     log.notice(&format!(
         "Running mode={}, port={}.",
@@ -122,6 +124,7 @@ pub(super) fn start(prepared: Prepared) -> Result<Shell, String> {
             data,
             loading: Some(loading),
             snapshot,
+            payload: None,
         },
         signals: signals(&queue)?,
         board,
@@ -201,6 +204,7 @@ fn boot(config_file: Option<&Path>, nodes_conf: Option<String>) -> Result<Boot, 
     })
 }
 
+/// For whoever looks after the process; it runs without.
 fn write_pid(config: &Config) -> Result<(), String> {
     if config.pidfile.is_empty() {
         return Ok(());

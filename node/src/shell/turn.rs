@@ -22,6 +22,7 @@ use super::group::{Group, READ_BYTES};
 use super::health::Board;
 use super::link::Link;
 use super::log::Log;
+use super::payload_file::PayloadFile;
 use super::places::Places;
 use super::ready::{ReadyQueue, Token};
 use crate::engine::Engine;
@@ -60,6 +61,7 @@ pub(super) struct Files {
     pub(super) data: PathBuf,
     pub(super) loading: Option<Receiver<Piece>>,
     pub(super) snapshot: SnapshotWriter,
+    pub(super) payload: Option<PayloadFile>,
 }
 
 /// The engine with everything around it.
@@ -213,6 +215,9 @@ impl Shell {
                 Answer::Failed(reason) => DiskEvent::SnapshotFailed(reason),
             };
             self.engine.on_disk(event, now);
+        }
+        while let Some(answer) = self.files.payload.as_ref().and_then(PayloadFile::answer) {
+            self.engine.on_disk(answer.event(), now);
         }
         let Some(Ok(piece)) = self.files.loading.as_ref().map(Receiver::try_recv) else {
             return;

@@ -1,12 +1,14 @@
 //! Engines in one process, with a network between them that carries so many bytes a step.
 
+mod disk;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
 use slotkeeper_node::config::Config;
 use slotkeeper_node::engine::{Boot, Engine};
 use slotkeeper_node::io::{
-    DiskEvent, DiskOp, LinkEvent, LinkId, LinkOp, Output, Peer, SessionId, SessionState, Unsent,
+    DiskEvent, LinkEvent, LinkId, LinkOp, Output, Peer, SessionId, SessionState, Unsent,
 };
 use slotkeeper_node::resp::{Reply, encode_command};
 use slotkeeper_node::session::Session;
@@ -38,6 +40,8 @@ pub struct Host {
     /// What the data file holds, and what is being written.
     pub file: Option<Vec<u8>>,
     writing: Vec<u8>,
+    /// The file of a full sync, while there is one.
+    pub payload: Option<Vec<u8>>,
     pub nodes_conf: Option<String>,
     pub log: Vec<String>,
     pub exited: Option<i32>,
@@ -50,6 +54,8 @@ pub struct World {
     pub bandwidth: usize,
     /// A node whose snapshots are never in place.
     pub stuck_disk: Option<usize>,
+    /// A node that has no room for the file of a full sync.
+    pub full_disk: Option<usize>,
     next_port: u32,
     /// The largest amount that a walk serialised in one call of an engine.
     pub most_serialised: u64,
@@ -89,6 +95,7 @@ impl World {
             },
             bandwidth: 1 << 20,
             stuck_disk: None,
+            full_disk: None,
             next_port: 1,
             most_serialised: 0,
             most_unsent: 0,
@@ -118,8 +125,11 @@ impl World {
         let watch = Box::new(NoWatch);
         let mut engine =
             Engine::start(config, boot(n, conf.clone()), watch, self.now).expect("it starts");
-        for piece in file.as_deref().unwrap_or_default().chunks(1000) {
-            engine.on_disk(DiskEvent::LoadBytes(piece), self.now);
+        if let Some(file) = &file {
+            engine.on_disk(DiskEvent::LoadBytes(&[]), self.now);
+            for piece in file.chunks(1000) {
+                engine.on_disk(DiskEvent::LoadBytes(piece), self.now);
+            }
         }
         engine.on_disk(DiskEvent::LoadEnd, self.now);
         let address = SocketAddr::from(([127, 0, 0, 1], port));
@@ -131,6 +141,7 @@ impl World {
             links: BTreeMap::new(),
             file,
             writing: Vec::new(),
+            payload: None,
             nodes_conf: conf,
             log: Vec::new(),
             exited: None,
@@ -398,32 +409,6 @@ impl World {
             && self.hosts[other].links.remove(&link).is_some()
         {
             self.tell(other, link, LinkEvent::Closed { reason: "closed" });
-        }
-    }
-
-    fn on_disk_op(&mut self, host: usize, op: DiskOp) {
-        let now = self.now;
-        let this = &mut self.hosts[host];
-        match op {
-            DiskOp::SaveNodesConf(text) => {
-                this.nodes_conf = Some(String::from_utf8_lossy(&text).into_owned());
-            }
-            DiskOp::SnapshotBegin => {
-                this.writing.clear();
-                this.engine.on_disk(DiskEvent::SnapshotWritten(0), now);
-            }
-            DiskOp::SnapshotWrite(bytes) => {
-                this.writing.extend_from_slice(&bytes);
-                this.engine
-                    .on_disk(DiskEvent::SnapshotWritten(bytes.len()), now);
-            }
-            DiskOp::SnapshotCommit if self.stuck_disk == Some(host) => {}
-            DiskOp::SnapshotCommit => {
-                this.file = Some(std::mem::take(&mut this.writing));
-                this.engine.on_disk(DiskEvent::SnapshotSaved, now);
-            }
-            DiskOp::SnapshotAbort => this.writing.clear(),
-            DiskOp::RewriteConfig { .. } => {}
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use bytes::Bytes;
 use slotkeeper_node::config::Config;
 use slotkeeper_node::engine::{Boot, Engine};
 use slotkeeper_node::io::{
@@ -27,6 +28,8 @@ pub struct Node {
     pub opened: Vec<LinkId>,
     /// What it has written into a snapshot.
     pub written: Vec<u8>,
+    /// What it has written for a full sync.
+    payload: Vec<u8>,
 }
 
 /// A small one, so that no command can be asked to make much.
@@ -76,6 +79,7 @@ impl Node {
             session: None,
             opened: Vec::new(),
             written: Vec::new(),
+            payload: Vec::new(),
         })
     }
 
@@ -115,6 +119,21 @@ impl Node {
                 }
                 Output::Disk(DiskOp::SnapshotCommit) => {
                     self.engine.on_disk(DiskEvent::SnapshotSaved, self.now);
+                }
+                Output::Disk(DiskOp::PayloadBegin) => {
+                    self.payload.clear();
+                    self.engine.on_disk(DiskEvent::PayloadWritten(0), self.now);
+                }
+                Output::Disk(DiskOp::PayloadWrite(bytes)) => {
+                    self.payload.extend_from_slice(&bytes);
+                    let written = DiskEvent::PayloadWritten(bytes.len());
+                    self.engine.on_disk(written, self.now);
+                }
+                Output::Disk(DiskOp::PayloadRead { session, from, len }) => {
+                    let bytes = &self.payload[from as usize..][..len];
+                    let bytes = &Bytes::copy_from_slice(bytes);
+                    let read = DiskEvent::PayloadRead { session, bytes };
+                    self.engine.on_disk(read, self.now);
                 }
                 _ => {}
             }

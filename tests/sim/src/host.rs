@@ -80,6 +80,11 @@ impl Disk {
                 self.snapshot = None;
                 None
             }
+            // Nobody here asks for a payload with its length in front.
+            DiskOp::PayloadBegin
+            | DiskOp::PayloadWrite(_)
+            | DiskOp::PayloadRead { .. }
+            | DiskOp::PayloadEnd => None,
             DiskOp::RewriteConfig { session, .. } => Some(DiskAnswer::Rewritten(session)),
         }
     }

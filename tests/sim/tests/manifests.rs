@@ -69,7 +69,7 @@ fn configuration(pod: &Pod) -> Config {
             let file = pod.files.get(path).cloned();
             file.ok_or_else(|| std::io::ErrorKind::NotFound.into())
         }
-        Source::Stdin => panic!("a pod has no input"),
+        Source::Stdin | Source::Directory(_) => panic!("a pod has neither"),
     };
     match Invocation::from_args(&pod.args, &mut read) {
         Ok(Invocation::Run(config, _)) => *config,

@@ -67,7 +67,7 @@ impl Cluster {
         facts: &Facts<'_>,
     ) -> Outcome {
         if self.nodes.me().is_replica() {
-            return Err("ERR You can use SETSLOT only with masters.".to_owned());
+            return Err("ERR Please use SETSLOT only with masters.".to_owned());
         }
         let me = self.nodes.my_ref();
         let mine = self.slots.owner(slot) == Some(me);

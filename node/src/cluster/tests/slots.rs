@@ -117,7 +117,7 @@ fn the_refusals_of_setslot_are_those_of_redis() {
         (
             2,
             SetSlot::Stable,
-            "You can use SETSLOT only with masters.".to_owned(),
+            "Please use SETSLOT only with masters.".to_owned(),
         ),
     ];
     for (i, to, text) in cases {

@@ -197,7 +197,7 @@ fn ranges(args: &Args<'_>, name: &str) -> Result<Vec<Slot>, Refused> {
 fn set_slot(exec: &mut Exec<'_>, args: &Args<'_>, _: &mut Reply) -> Result<Effect, Refused> {
     ask(exec, || {
         if exec.node.is_replica {
-            return refused("ERR You can use SETSLOT only with masters.");
+            return refused("ERR Please use SETSLOT only with masters.");
         }
         let slot = slot(args.get(2))?;
         let named = args.len() == 5;
@@ -294,7 +294,7 @@ mod tests {
         bench.is_replica = true;
         assert_eq!(
             bench.reply("cluster setslot 1 stable"),
-            "-ERR You can use SETSLOT only with masters."
+            "-ERR Please use SETSLOT only with masters."
         );
     }
 }

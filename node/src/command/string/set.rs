@@ -14,7 +14,8 @@ pub(super) static SET: Spec = Spec {
     arity: -3,
     flags: Flags::of(&[Write, DenyOom]),
     keys: &[KeySpec::one(1, "RW access update variable_flags")
-        .note("It reads only with the `GET` option")],
+        .note("It reads only with the `GET` option")
+        .by_request(key_flags)],
     summary: "Sets a key to a string",
     history: &[
         ("2.6.12", "With `EX`, `PX`, `NX` and `XX`."),
@@ -52,6 +53,14 @@ pub(super) static SET: Spec = Spec {
     ],
     ..Spec::new(Group::String, set)
 };
+
+/// With GET the old value is read.
+fn key_flags(args: &Args<'_>) -> &'static str {
+    match (3..args.len()).any(|at| args.is(at, "get")) {
+        true => "RW access update",
+        false => "OW update",
+    }
+}
 
 pub(super) static SETNX: Spec = Spec {
     name: "setnx",

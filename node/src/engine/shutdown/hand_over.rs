@@ -9,7 +9,7 @@ use super::Stage;
 use crate::engine::Engine;
 use crate::io::{Level, LinkEvent, LinkId, LinkOp, SessionId};
 use crate::replication::master::{Phase, Replica};
-use crate::resp::encode_command;
+use crate::resp::{ReplyParser, ReplyValue, encode_command};
 use crate::time::Now;
 
 /// How long one replica has to take over, in milliseconds, before the next request.
@@ -19,6 +19,9 @@ const PAUSE_MS: u64 = 1000;
 /// A replica that takes over ends its connection a moment before it says so on the bus: for so
 /// long, in milliseconds, its end is not taken for the end of the hand-over.
 const GRACE_MS: u64 = 1000;
+
+/// The longest answer that is read, in bytes.
+const ANSWER_MAX: usize = 4096;
 
 /// What a node answers that leaves itself.
 const LEAVES_TOO: &str = "ERR This node is shutting down, it does not take over";
@@ -40,6 +43,62 @@ struct Asked {
     /// None once it has ended.
     link: Option<LinkId>,
     again_at: u64,
+    /// Its answers, as they arrive.
+    answers: ReplyParser,
+    /// How many come before the one that counts: that to AUTH tells nothing that the last does not.
+    before: usize,
+}
+
+/// What a replica has made of the request.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    /// It takes over, or has not said everything yet.
+    Waits,
+    /// It leaves, too.
+    LeavesToo,
+    /// It does not now.
+    Refuses,
+}
+
+impl Asked {
+    /// Takes what arrived; what it amounts to, and a line for the log for each whole answer.
+    fn take(&mut self, bytes: &[u8]) -> (Verdict, Vec<String>) {
+        self.answers.feed(bytes);
+        let mut said = Vec::new();
+        loop {
+            match self.answers.next() {
+                Ok(None) => return (Verdict::Waits, said),
+                Ok(Some(answer)) => {
+                    said.push(format!("The replica answers: {}", text(&answer)));
+                    if self.before > 0 {
+                        self.before -= 1;
+                        continue;
+                    }
+                    let verdict = match &answer {
+                        ReplyValue::Error(why) if why == LEAVES_TOO.as_bytes() => {
+                            Verdict::LeavesToo
+                        }
+                        ReplyValue::Error(_) => Verdict::Refuses,
+                        _ => Verdict::Waits,
+                    };
+                    return (verdict, said);
+                }
+                Err(error) => {
+                    said.push(format!("The answer of the replica is none: {error}"));
+                    return (Verdict::Refuses, said);
+                }
+            }
+        }
+    }
+}
+
+/// As it came.
+fn text(answer: &ReplyValue) -> String {
+    match answer {
+        ReplyValue::Simple(text) => format!("+{}", text.escape_ascii()),
+        ReplyValue::Error(text) => format!("-{}", text.escape_ascii()),
+        other => format!("{other:?}"),
+    }
 }
 
 impl Engine {
@@ -139,6 +198,8 @@ impl Engine {
                 replica,
                 link: Some(link),
                 again_at: now.mono_ms() + PATIENCE_MS,
+                answers: ReplyParser::new(ANSWER_MAX),
+                before: usize::from(self.config.masterauth.is_some()),
             });
         }
     }
@@ -178,14 +239,22 @@ impl Engine {
                 self.link(link, LinkOp::Send(request));
             }
             LinkEvent::Bytes(bytes) => {
-                let text = bytes.escape_ascii().to_string();
-                if text.contains(LEAVES_TOO) {
-                    leaving.push(asked.replica);
-                    asked.again_at = now.mono_ms();
-                } else if text.contains("-ERR") {
-                    asked.again_at = now.mono_ms() + PAUSE_MS;
+                let (verdict, said) = asked.take(bytes);
+                match verdict {
+                    Verdict::Waits => {}
+                    Verdict::LeavesToo => {
+                        leaving.push(asked.replica);
+                        asked.again_at = now.mono_ms();
+                    }
+                    Verdict::Refuses => asked.again_at = now.mono_ms() + PAUSE_MS,
                 }
-                self.log(Level::Notice, format!("The replica answers: {text}"));
+                if verdict != Verdict::Waits {
+                    asked.link = None;
+                    self.link(link, LinkOp::Close);
+                }
+                for line in said {
+                    self.log(Level::Notice, line);
+                }
             }
             LinkEvent::Closed { reason } => {
                 asked.link = None;
@@ -214,5 +283,70 @@ impl Engine {
         }
         encode_command(&mut out, &["CLUSTER", "FAILOVER"]);
         Bytes::from(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(before: usize) -> Asked {
+        Asked {
+            replica: SessionId(1),
+            link: Some(LinkId(1)),
+            again_at: 0,
+            answers: ReplyParser::new(ANSWER_MAX),
+            before,
+        }
+    }
+
+    /// What comes of an answer that arrives in two pieces.
+    fn split(before: usize, answer: &[u8], at: usize) -> (Verdict, Vec<String>) {
+        let mut asked = asked(before);
+        let (first, mut said) = asked.take(&answer[..at]);
+        let (second, more) = asked.take(&answer[at..]);
+        said.extend(more);
+        match first {
+            Verdict::Waits => (second, said),
+            verdict => (verdict, said),
+        }
+    }
+
+    #[test]
+    fn an_answer_is_understood_wherever_it_is_split() {
+        let leaves = format!("-{LEAVES_TOO}\r\n");
+        let no_auth = "-ERR AUTH <password> called without any password configured\r\n+OK\r\n";
+        let cases = [
+            (0, leaves.clone(), Verdict::LeavesToo),
+            (1, format!("+OK\r\n{leaves}"), Verdict::LeavesToo),
+            (
+                0,
+                "-ERR You should send".to_owned() + " it to a replica\r\n",
+                Verdict::Refuses,
+            ),
+            (0, "-CLUSTERDOWN no\r\n".to_owned(), Verdict::Refuses),
+            (
+                1,
+                "-WRONGPASS no\r\n-NOAUTH no\r\n".to_owned(),
+                Verdict::Refuses,
+            ),
+            (1, no_auth.to_owned(), Verdict::Waits),
+            (0, "+OK\r\n".to_owned(), Verdict::Waits),
+            (0, "HTTP/1.1 400\r\n".to_owned(), Verdict::Refuses),
+        ];
+        for (before, answer, wanted) in cases {
+            for at in 0..=answer.len() {
+                let (verdict, said) = split(before, answer.as_bytes(), at);
+                assert_eq!(verdict, wanted, "{answer:?} at {at}");
+                assert!(!said.is_empty(), "{answer:?} at {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_answer_without_an_end_is_none() {
+        let mut asked = asked(0);
+        let refused = (0..).find(|_| asked.take(&[b'-'; 100]).0 == Verdict::Refuses);
+        assert_eq!(refused, Some(ANSWER_MAX / 100));
     }
 }

@@ -10,6 +10,7 @@ use crate::engine::Engine;
 use crate::io::{DiskOp, Level, Origin, Output, SessionId};
 use crate::persistence::rdb::{History, RdbWriter};
 use crate::persistence::snapshot::Stage;
+use crate::replication::ReplId;
 use crate::replication::master::Phase;
 use crate::time::Now;
 
@@ -20,12 +21,15 @@ const STEP_BYTES: usize = 64 * 1024;
 const UNSENT_BOUND: usize = 1 << 20;
 
 /// Who reads the walk that is under way.
-pub(super) enum Walk {
+#[derive(PartialEq, Eq)]
+pub(in crate::engine) enum Walk {
     /// Replicas, which shall find this mark behind the payload.
     Sync {
         sessions: Vec<SessionId>,
         mark: [u8; 40],
     },
+    /// A file, whose readers want the length in front.
+    Spool,
     /// The data file.
     Snapshot,
 }
@@ -33,6 +37,7 @@ pub(super) enum Walk {
 impl Engine {
     /// Goes on with the walk, bounded; true when it wants to go on at once.
     pub(in crate::engine) fn step_walk(&mut self, now: Now) -> bool {
+        self.step_spool(now);
         if self.replication.walk.is_none() {
             self.start_wanted_walk(now);
         }
@@ -76,37 +81,49 @@ impl Engine {
     }
 
     fn start_wanted_walk(&mut self, now: Now) {
-        let Config {
-            repl_diskless_sync_delay: delay,
-            repl_diskless_sync_max_replicas: enough,
-            ..
-        } = self.config;
-        let sessions = self.replication.replicas.in_phase(Phase::WaitsForWalk);
-        let waited = self.replication.replicas.longest_wait(now.mono_ms());
-        // Who comes within the delay shares the walk of the first.
-        let late = waited >= delay * 1000 || (enough > 0 && sessions.len() >= enough);
-        if !sessions.is_empty() && late {
+        let sessions = self.due_for_sync(true, now);
+        if !sessions.is_empty() {
             self.start_sync(sessions, now);
+        } else if self.spool_is_open() {
+            self.start_spooling(now);
         } else if self.replication.snapshots.stage() == Some(Stage::Open) {
             self.replication.snapshots.walking();
             self.start_walk(Walk::Snapshot, now);
         }
     }
 
-    /// The state of this moment goes to these replicas, and the stream after it.
-    fn start_sync(&mut self, sessions: Vec<SessionId>, now: Now) {
+    /// The replicas whose full sync is to begin. Who comes within the delay shares the walk of the
+    /// first.
+    pub(super) fn due_for_sync(&self, reads_mark: bool, now: Now) -> Vec<SessionId> {
+        let Config {
+            repl_diskless_sync_delay: delay,
+            repl_diskless_sync_max_replicas: enough,
+            ..
+        } = self.config;
+        let replicas = &self.replication.replicas;
+        let (mut sessions, waited) = replicas.waiting(reads_mark, now.mono_ms());
+        let late = waited >= delay * 1000 || (enough > 0 && sessions.len() >= enough);
+        sessions.truncate(if late { usize::MAX } else { 0 });
+        sessions
+    }
+
+    /// The state of this moment goes to replicas, and the stream after it: its id and offset.
+    pub(super) fn fix_state(&mut self, now: Now) -> (ReplId, u64) {
         // What this turn has added belongs to the state, not to the stream after it.
         self.feed_replicas(now);
-        self.replication.stream.keep(self.config.repl_backlog_size);
-        self.replication.stream.forget_db();
+        let stream = &mut self.replication.stream;
+        stream.keep(self.config.repl_backlog_size);
+        stream.forget_db();
+        (stream.id(), stream.offset())
+    }
+
+    /// The state of this moment goes to these replicas.
+    fn start_sync(&mut self, sessions: Vec<SessionId>, now: Now) {
+        let (id, offset) = self.fix_state(now);
         let mut mark = [0; 40];
         for byte in &mut mark {
             *byte = b"0123456789abcdef"[self.random.below(16) as usize];
         }
-        let (id, offset) = (
-            self.replication.stream.id(),
-            self.replication.stream.offset(),
-        );
         let mark_text = String::from_utf8_lossy(&mark);
         for session in &sessions {
             let Some(replica) = self.replication.replicas.of_mut(*session) else {
@@ -129,7 +146,7 @@ impl Engine {
         self.start_walk(Walk::Sync { sessions, mark }, now);
     }
 
-    fn start_walk(&mut self, walk: Walk, now: Now) {
+    pub(super) fn start_walk(&mut self, walk: Walk, now: Now) {
         let stream = &self.replication.stream;
         let history = History {
             id: stream.id().to_string(),
@@ -158,6 +175,7 @@ impl Engine {
                 );
             }
         }
+        self.forget_lost_spool();
     }
 
     /// The slowest reader sets the pace.
@@ -183,6 +201,7 @@ impl Engine {
                     self.push_to_replica(session, bytes.clone());
                 }
             }
+            Some(Walk::Spool) => self.out(Output::Disk(DiskOp::PayloadWrite(bytes))),
             Some(Walk::Snapshot) => self.out(Output::Disk(DiskOp::SnapshotWrite(bytes))),
             None => {}
         }
@@ -211,6 +230,10 @@ impl Engine {
                     format!("The data set is sent: {keys} keys, {len} bytes"),
                 );
             }
+            Some(Walk::Spool) => {
+                self.out(Output::Disk(DiskOp::PayloadWrite(rest)));
+                self.send_spool(keys, len);
+            }
             Some(Walk::Snapshot) => {
                 for op in self.replication.snapshots.walked(rest) {
                     self.out(Output::Disk(op));
@@ -235,9 +258,9 @@ impl Engine {
         }
     }
 
-    /// So many bytes of the snapshot are written.
-    pub(in crate::engine) fn snapshot_written(&mut self, len: usize) {
-        if matches!(self.replication.walk, Some(Walk::Snapshot))
+    /// So many bytes of the snapshot, or of the payload's file, are written.
+    pub(in crate::engine) fn walk_written(&mut self, walk: Walk, len: usize) {
+        if self.replication.walk == Some(walk)
             && let Some(writer) = self.writer()
         {
             writer.sent(len);
@@ -254,7 +277,7 @@ impl Engine {
 
     /// Replicas that have not got the whole payload must come again; their walk ends.
     pub(in crate::engine) fn stop_syncs(&mut self, why: &str) {
-        for phase in [Phase::WaitsForWalk, Phase::Payload] {
+        for phase in [Phase::WaitsForWalk, Phase::Spooling, Phase::Payload] {
             for session in self.replication.replicas.in_phase(phase) {
                 self.drop_replica(session, why);
             }

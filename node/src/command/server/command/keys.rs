@@ -31,7 +31,9 @@ pub(super) fn get_keys_and_flags(
     for at in keys {
         reply.array(2);
         reply.bulk(request.get(at));
-        let flags: Vec<&str> = flags_of(command.spec.keys, at).split(' ').collect();
+        let flags: Vec<&str> = flags_of(command.spec.keys, at, &request)
+            .split(' ')
+            .collect();
         reply.set(flags.len());
         flags.iter().for_each(|flag| reply.simple(flag));
     }
@@ -44,10 +46,10 @@ fn inner(args: &Args<'_>) -> Vec<Vec<u8>> {
 }
 
 /// What happens to the key at an index, in the words of its spec.
-fn flags_of(specs: &[KeySpec], index: usize) -> &'static str {
+fn flags_of(specs: &[KeySpec], index: usize, request: &Args<'_>) -> &'static str {
     let mut before = specs.iter().rev();
     let spec = before.find(|spec| usize::from(spec.first) <= index);
-    spec.map_or("", |spec| spec.flags)
+    spec.map_or("", |spec| spec.flags_of(request))
 }
 
 /// The command of a request, which has keys.

@@ -91,5 +91,13 @@ fn finds_keys() {
         bench.reply("command getkeysandflags copy a b"),
         "*2|*2|$1|a|*2|+RO|+access|*2|$1|b|*2|+OW|+update"
     );
+    let set = |bench: &mut Bench, rest: &str| {
+        bench.reply(&format!("command getkeysandflags set a get{rest}"))
+    };
+    assert_eq!(set(&mut bench, ""), "*1|*2|$1|a|*2|+OW|+update");
+    assert_eq!(
+        set(&mut bench, " nx Get"),
+        "*1|*2|$1|a|*3|+RW|+access|+update"
+    );
     assert!(bench.reply("command count").starts_with(':'));
 }

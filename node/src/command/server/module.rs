@@ -1,0 +1,95 @@
+//! MODULE and its subcommands: there are no modules, and none can be loaded.
+
+use crate::command::Effect;
+use crate::command::Refused;
+use crate::command::spec::Flag::{Admin, NoAsyncLoading, NoScript};
+use crate::command::spec::{Argument, Flags, Group, Spec};
+
+/// Begins as Redis's refusal does where `enable-module-command` is `no`.
+const NONE: Refused = Refused::new("ERR MODULE command not allowed. This server loads no modules.");
+
+pub(super) static MODULE: Spec = Spec {
+    name: "module",
+    since: "4.0.0",
+    summary: "Commands about modules, of which there are none",
+    subcommands: &[&HELP, &LIST, &LOAD, &LOADEX, &UNLOAD],
+    ..Spec::container(Group::Server)
+};
+
+static HELP: Spec = Spec::help("module|help", Group::Server);
+
+static LIST: Spec = Spec {
+    name: "module|list",
+    arity: 2,
+    flags: Flags::of(&[Admin, NoScript]),
+    tips: &["nondeterministic_output_order"],
+    since: "4.0.0",
+    summary: "The modules that are loaded: none",
+    ..Spec::new(Group::Server, |_, _, reply| {
+        reply.array(0);
+        Ok(Effect::None)
+    })
+};
+
+static LOAD: Spec = Spec {
+    name: "module|load",
+    arity: -3,
+    since: "4.0.0",
+    summary: "Refused: this server loads no modules",
+    arguments: &[
+        Argument::string("path"),
+        Argument::string("arg").optional().multiple(),
+    ],
+    ..REFUSED
+};
+
+static LOADEX: Spec = Spec {
+    name: "module|loadex",
+    arity: -3,
+    since: "7.0.0",
+    summary: "Refused: this server loads no modules",
+    arguments: &[
+        Argument::string("path"),
+        Argument::block(
+            "configs",
+            &[Argument::string("name"), Argument::string("value")],
+        )
+        .token("CONFIG")
+        .optional()
+        .multiple(),
+        Argument::string("args").token("ARGS").optional().multiple(),
+    ],
+    ..REFUSED
+};
+
+static UNLOAD: Spec = Spec {
+    name: "module|unload",
+    arity: 3,
+    since: "4.0.0",
+    summary: "Refused: there is no module to unload",
+    arguments: &[Argument::string("name")],
+    ..REFUSED
+};
+
+const REFUSED: Spec = Spec {
+    flags: Flags::of(&[Admin, NoScript, NoAsyncLoading]),
+    ..Spec::new(Group::Server, |_, _, _| Err(NONE))
+};
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::Bench;
+
+    #[test]
+    fn there_are_none() {
+        let mut bench = Bench::new();
+        assert_eq!(bench.reply("module list"), "*0");
+        assert!(bench.reply("module help").starts_with("*11|+MODULE"));
+        for line in ["load /x.so", "loadex /x.so", "unload x"] {
+            assert_eq!(
+                bench.reply(&format!("module {line}")),
+                "-ERR MODULE command not allowed. This server loads no modules."
+            );
+        }
+    }
+}
