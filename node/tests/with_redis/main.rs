@@ -1,8 +1,10 @@
 //! Our node and Debian's redis-server as each other's master and replica, as processes.
 
+mod commands;
 #[path = "../common/ports.rs"]
 mod ports;
 mod process;
+mod tools;
 
 use process::{Client, Server};
 use slotkeeper_node::resp::{ReplyValue, encode_command};

@@ -1,7 +1,7 @@
 //! COMMAND GETKEYS and GETKEYSANDFLAGS.
 
 use crate::command::spec::KeySpec;
-use crate::command::table::{Command, resolve};
+use crate::command::table::Command;
 use crate::command::{Effect, Exec, Refused, lookup};
 use crate::resp::{Args, Reply};
 
@@ -54,19 +54,18 @@ fn flags_of(specs: &[KeySpec], index: usize, request: &Args<'_>) -> &'static str
 
 /// The command of a request, which has keys.
 fn keyed(request: &Args<'_>) -> Result<&'static Command, Refused> {
-    let container = lookup(request.get(0));
-    if container.is_none() {
-        return Err(Refused::new("ERR Invalid command specified"));
+    const INVALID: Refused = Refused::new("ERR Invalid command specified");
+    let mut command = lookup(request.get(0)).ok_or(INVALID)?;
+    if !command.spec.subcommands.is_empty() && request.len() > 1 {
+        command = command.subcommand(request.get(1)).ok_or(INVALID)?;
     }
-    let command = resolve(request).map_err(|Refused(text)| {
-        if text.starts_with("ERR wrong") {
-            Refused::new("ERR Invalid number of arguments specified for command")
-        } else {
-            Refused::new("ERR Invalid command specified")
-        }
-    })?;
     if command.spec.keys.is_empty() {
         return Err(Refused::new("ERR The command has no key arguments"));
+    }
+    if !command.spec.accepts(request.len()) {
+        return Err(Refused::new(
+            "ERR Invalid number of arguments specified for command",
+        ));
     }
     Ok(command)
 }

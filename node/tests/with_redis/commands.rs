@@ -1,0 +1,140 @@
+//! What COMMAND says of our commands, beside what redis-server 7.0 says of its own.
+
+use slotkeeper_node::resp::{ReplyValue, encode_command};
+
+use crate::process::{Client, Server};
+
+/// What we have that Redis 7.0 has not.
+const OURS: [(&str, &str); 5] = [
+    ("client|no-touch", "of 7.2"),
+    ("client|setinfo", "of 7.2: clients of today send it"),
+    ("cluster|myshardid", "of 7.2"),
+    ("slotkeeper", "our own: what the operator asks of a node"),
+    (
+        "slotkeeper|serve",
+        "our own: what the operator asks of a node",
+    ),
+];
+
+fn text(value: &ReplyValue) -> String {
+    match value {
+        ReplyValue::Integer(number) => number.to_string(),
+        ReplyValue::Error(text) => format!("-{}", String::from_utf8_lossy(text)),
+        other => String::from_utf8_lossy(other.text().unwrap_or_default()).into_owned(),
+    }
+}
+
+fn list(value: &ReplyValue) -> &[ReplyValue] {
+    match value {
+        ReplyValue::Array(values) => values,
+        _ => &[],
+    }
+}
+
+fn sorted(value: &ReplyValue) -> Vec<String> {
+    let mut texts: Vec<String> = list(value).iter().map(text).collect();
+    texts.sort();
+    texts
+}
+
+/// A key spec without its remark, which is for people and has words of its own.
+fn key_spec(value: &ReplyValue) -> Vec<String> {
+    let pairs = list(value).chunks_exact(2);
+    let shown = pairs.filter_map(|pair| match text(&pair[0]).as_str() {
+        "notes" => None,
+        "flags" => Some(format!("flags {:?}", sorted(&pair[1]))),
+        name => Some(format!("{name} {:?}", pair[1])),
+    });
+    shown.collect()
+}
+
+/// What COMMAND INFO says of a command, a line a field; none if there is no such command.
+fn described(client: &mut Client, name: &str) -> Option<Vec<String>> {
+    let reply = client.call(&["COMMAND", "INFO", name]);
+    let fields = list(&list(&reply)[0]);
+    if fields.is_empty() {
+        return None;
+    }
+    let mut lines: Vec<String> = fields[..2].iter().map(text).collect();
+    lines.push(format!("flags {:?}", sorted(&fields[2])));
+    lines.extend(fields[3..6].iter().map(text));
+    lines.push(format!("categories {:?}", sorted(&fields[6])));
+    lines.push(format!("tips {:?}", sorted(&fields[7])));
+    lines.extend(list(&fields[8]).iter().flat_map(key_spec));
+    Some(lines)
+}
+
+/// All commands and subcommands of a server.
+fn names(client: &mut Client) -> Vec<String> {
+    let reply = client.call(&["COMMAND", "LIST"]);
+    sorted(&reply)
+}
+
+#[test]
+fn commands_are_described_as_redis_describes_them() {
+    let (node, redis) = (Server::node(&[]), Server::redis(&[]));
+    let (mut ours, mut theirs) = (node.client(), redis.client());
+    let mut only_ours = Vec::new();
+    for name in names(&mut ours) {
+        let described_here = described(&mut ours, &name).expect("it is listed");
+        match described(&mut theirs, &name) {
+            None if name.ends_with("|help") && name.starts_with("slotkeeper") => {}
+            None => only_ours.push(name),
+            Some(there) => assert_eq!(described_here, there, "{name}"),
+        }
+    }
+    assert_eq!(only_ours, OURS.map(|(name, _)| name));
+}
+
+#[test]
+fn keys_and_their_flags_are_found_as_redis_finds_them() {
+    let (node, redis) = (Server::node(&[]), Server::redis(&[]));
+    let (mut ours, mut theirs) = (node.client(), redis.client());
+    let mut compared = 0;
+    let mut compare = |request: &[&str]| {
+        for ask in ["GETKEYS", "GETKEYSANDFLAGS"] {
+            let mut bytes = Vec::new();
+            encode_command(&mut bytes, &[&["COMMAND", ask], request].concat());
+            let (here, there) = (ours.calls(&bytes, 1), theirs.calls(&bytes, 1));
+            let flags = |replies: &[ReplyValue]| match &replies[0] {
+                ReplyValue::Array(keys) if ask == "GETKEYSANDFLAGS" => {
+                    let key = |key: &ReplyValue| (text(&list(key)[0]), sorted(&list(key)[1]));
+                    format!("{:?}", keys.iter().map(key).collect::<Vec<_>>())
+                }
+                other => format!("{other:?}"),
+            };
+            assert_eq!(flags(&here), flags(&there), "{ask} {request:?}");
+            compared += 1;
+        }
+    };
+    let known = names(&mut node.client());
+    for name in known
+        .iter()
+        .filter(|name| !OURS.iter().any(|(ours, _)| ours == name))
+    {
+        if name.starts_with("slotkeeper") {
+            continue;
+        }
+        let words: Vec<&str> = name.split('|').collect();
+        // From the name alone to more than it takes, in words that no option is.
+        let more = ["k1", "k2", "k3", "k4", "k5", "k6"];
+        for count in 1..=more.len() {
+            compare(&[&words, &more[..count]].concat());
+        }
+    }
+    for request in [
+        &["SET", "a", "b"][..],
+        &["SET", "a", "b", "GET"],
+        &["set", "a", "get"],
+        &["set", "a", "b", "EX", "5", "gEt"],
+        &["SET", "a", "b", "KEEPTTL", "NX"],
+        &["GETEX", "a", "PERSIST"],
+        &["COPY", "a", "b", "DB", "1", "REPLACE"],
+        &["LCS", "a", "b", "IDX"],
+        &["MSET", "a", "1", "b", "2", "c"],
+        &["NOSUCH", "a"],
+    ] {
+        compare(request);
+    }
+    assert!(compared > 500, "{compared}");
+}
