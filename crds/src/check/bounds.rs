@@ -48,7 +48,8 @@ fn walk(schema: &Value, value: &Value, path: &str, violations: &mut Vec<Violatio
         return;
     }
     if let Some(wanted) = type_mismatch(schema, value) {
-        return refuse(format!("must be {wanted}, not {}", kind(value)));
+        let hint = hint(wanted, value);
+        return refuse(format!("must be {wanted}, not {}{hint}", kind(value)));
     }
     if let Some(message) = out_of_bounds(schema, value) {
         return refuse(message);
@@ -116,6 +117,19 @@ fn type_mismatch(schema: &Value, value: &Value) -> Option<&'static str> {
         _ => return None,
     };
     (!fits).then_some(wanted)
+}
+
+/// What to write, where a value is no text for want of quotes: `yes` is a boolean to YAML.
+fn hint(wanted: &str, value: &Value) -> String {
+    match value {
+        Value::Bool(_) if wanted == "a string" => {
+            ": put it in quotes, such as \"yes\" or \"no\"".to_owned()
+        }
+        Value::Number(number) if wanted == "a string" => {
+            format!(": put it in quotes, \"{number}\"")
+        }
+        _ => String::new(),
+    }
 }
 
 fn kind(value: &Value) -> &'static str {

@@ -95,7 +95,7 @@ fn names_the_field_that_is_out_of_bounds_or_misspelt() {
         (
             "/spec/config/maxmemory",
             json!(5),
-            "spec.config.maxmemory: must be a string, not an integer",
+            "spec.config.maxmemory: must be a string, not an integer: put it in quotes, \"5\"",
         ),
         (
             "/spec/scheduling",
@@ -105,7 +105,7 @@ fn names_the_field_that_is_out_of_bounds_or_misspelt() {
         (
             "/spec/scheduling",
             json!({ "tolerations": [{ "key": 1 }] }),
-            "spec.scheduling.tolerations[0].key: must be a string, not an integer",
+            "spec.scheduling.tolerations[0].key: must be a string, not an integer: put it in quotes, \"1\"",
         ),
         ("/spec", Value::Null, "spec: is required"),
     ];

@@ -70,7 +70,7 @@ mod tests {
                 panic!("{source:?}");
             };
             let names: &[u8] = match path.to_str().unwrap() {
-                "conf.d" => b"20.conf\0.hidden.conf\010.conf\0readme\0\xff.conf\0",
+                "conf.d" => b"20.conf\0.hidden.conf\x0010.conf\0readme\0\xff.conf\0",
                 "." => b"a.conf\0b.conf\0conf.d\0",
                 "/etc" => b"x\0y\0",
                 "/etc/x" | "/etc/y" => b"redis.conf\0",

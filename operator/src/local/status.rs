@@ -10,7 +10,9 @@ use crate::model::{Desired, Outcome, Phase, Place, PodView, Seen};
 use crate::observe::{now, observe};
 use crate::planner::plan;
 use crate::platform::Survey;
-use crate::platform::local::{Files, Layout, ProcessId, State, load_cluster, load_memory};
+use crate::platform::local::{
+    Files, Layout, ProcessId, State, load_cluster, load_manifest, load_memory,
+};
 use crate::report::report;
 
 /// Looks at the cluster of a directory once and prints it.
@@ -49,6 +51,10 @@ pub async fn run(dir: &Path) -> Result<(), String> {
     let status = report.status(cluster.status.as_ref(), None, now());
     println!("{}: {}", desired.name, table::summary(&status));
     println!("{}\n", report.message);
+    if let Some(manifest) = load_manifest(dir).filter(|manifest| !manifest.exists()) {
+        let manifest = manifest.display();
+        println!("The manifest {manifest} is gone: the cluster is what it said last.\n");
+    }
     println!("{}", table::shards(&status));
     print!("{}", table::conditions(&status));
     Ok(())

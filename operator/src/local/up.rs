@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use clap::Args;
 use slotkeeper_crds::RedisCluster;
@@ -13,6 +13,7 @@ use crate::interrupts::Interrupts;
 use crate::model::Memory;
 use crate::platform::local::{
     Layout, LocalPlatform, State, default_dir, load_cluster, load_memory, save_cluster,
+    save_manifest,
 };
 use crate::platform::manifest::{Manifest, read};
 use crate::platform::{check_config, node_program};
@@ -40,10 +41,15 @@ pub struct Up {
     detach: bool,
 }
 
+/// A file that is gone for less is being replaced.
+const REPLACING: Duration = Duration::from_secs(2);
+
 /// A manifest file that may be edited at any time.
 struct Watched {
     path: PathBuf,
     stamp: Option<(SystemTime, u64)>,
+    /// Since when it is gone, and whether that was said.
+    gone: Option<(Instant, bool)>,
     manifest: Manifest,
     /// What the node's program says of its directives.
     values: BTreeMap<String, String>,
@@ -78,6 +84,7 @@ impl Up {
         let mut watched = Watched {
             path: self.file.clone(),
             stamp,
+            gone: None,
             manifest: self.continued(manifest, &dir)?,
             values,
             binary: binary.clone(),
@@ -94,6 +101,10 @@ impl Up {
         let opened = LocalPlatform::open(layout, binary, manifest, values, wake.clone(), tell);
         let platform = opened.inspect_err(|_| remove_unused(&dir))?;
         save_cluster(&platform.layout().dir, &manifest.cluster)
+            .and_then(|()| {
+                let path = std::path::absolute(&self.file)?;
+                save_manifest(&platform.layout().dir, &path)
+            })
             .map_err(|error| format!("cannot write to the directory: {error}"))?;
         let mut reconciler =
             Reconciler::new(platform, manifest.cluster.status.clone(), memory, wake);
@@ -115,6 +126,9 @@ impl Up {
     ) {
         let mut trouble = String::new();
         loop {
+            if let Some(news) = watched.missed(Instant::now()) {
+                printer.say(&news);
+            }
             if let Some(edited) = watched.edited() {
                 match edited {
                     Ok(()) => {
@@ -243,10 +257,26 @@ fn succeed(path: &Path, old: &RedisCluster, dir: &Path) -> Result<Manifest, Stri
 }
 
 impl Watched {
+    /// What there is to say of a file that is gone, or has come back.
+    fn missed(&mut self, now: Instant) -> Option<String> {
+        let path = self.path.display();
+        if stamp(&self.path).is_some() {
+            let (_, said) = self.gone.take()?;
+            return said.then(|| format!("the manifest {path} is back"));
+        }
+        let (since, said) = self.gone.get_or_insert((now, false));
+        if *said || now.duration_since(*since) < REPLACING {
+            return None;
+        }
+        *said = true;
+        Some(format!(
+            "the manifest {path} is gone: the cluster goes on as what it said last"
+        ))
+    }
+
     /// None while the file is as it was; else whether its new text was taken.
     fn edited(&mut self) -> Option<Result<(), String>> {
         let stamp = stamp(&self.path);
-        // A file that is gone for a moment is being replaced.
         if stamp == self.stamp || stamp.is_none() {
             return None;
         }

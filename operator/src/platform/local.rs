@@ -22,7 +22,10 @@ use tokio::sync::Notify;
 pub use layout::Layout;
 pub use objects::Files;
 pub use process::{Process, ProcessId};
-pub use state::{PodState, State, load_cluster, load_memory, save_cluster, save_memory};
+pub use state::{
+    PodState, State, load_cluster, load_manifest, load_memory, save_cluster, save_manifest,
+    save_memory,
+};
 use supervisor::Life;
 pub use supervisor::{GRACE, Supervisor, Tell};
 

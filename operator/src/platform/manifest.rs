@@ -1,7 +1,11 @@
 //! Manifest files: a RedisCluster, and the Secrets beside it.
 
+mod yaml;
+
+use std::io::Read;
 use std::path::Path;
 
+use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use serde::Deserialize;
 use serde_json::Value;
@@ -34,9 +38,18 @@ pub fn read_part(path: &Path, old: Option<&RedisCluster>) -> Result<Manifest, St
     parse_part(&text(path)?, old).map_err(|error| format!("{}: {error}", path.display()))
 }
 
+/// The longest file, in bytes; an API server takes no longer object either.
+const FILE_MAX: u64 = 4 << 20;
+
 fn text(path: &Path) -> Result<String, String> {
-    std::fs::read_to_string(path)
-        .map_err(|error| format!("cannot read {}: {error}", path.display()))
+    let failed = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let mut bytes = Vec::new();
+    (file.take(FILE_MAX + 1).read_to_end(&mut bytes)).map_err(failed)?;
+    if bytes.len() as u64 > FILE_MAX {
+        return Err(format!("{} has more than {FILE_MAX} bytes", path.display()));
+    }
+    String::from_utf8(bytes).map_err(|_| format!("{} is no text in UTF-8", path.display()))
 }
 
 fn parse(text: &str, old: Option<&RedisCluster>) -> Result<Manifest, String> {
@@ -45,7 +58,8 @@ fn parse(text: &str, old: Option<&RedisCluster>) -> Result<Manifest, String> {
         (Some(auth), None) => {
             let name = &auth.password_secret_ref.name;
             Err(format!(
-                "spec.auth.passwordSecretRef: no Secret {name} in the file"
+                "spec.auth.passwordSecretRef: no Secret {name} in the file, only {}",
+                there(&yaml::objects(text)?)
             ))
         }
         _ => Ok(manifest),
@@ -53,7 +67,7 @@ fn parse(text: &str, old: Option<&RedisCluster>) -> Result<Manifest, String> {
 }
 
 fn parse_part(text: &str, old: Option<&RedisCluster>) -> Result<Manifest, String> {
-    let documents = documents(text)?;
+    let documents = yaml::objects(text)?;
     let cluster = the_cluster(&documents, old)?;
     let password = match &cluster.spec.auth {
         Some(auth) => password(&documents, &auth.password_secret_ref)?,
@@ -66,18 +80,26 @@ fn of_kind<'a>(documents: &'a [Value], kind: &'a str) -> impl Iterator<Item = &'
     documents.iter().filter(move |d| d["kind"] == kind)
 }
 
-fn documents(text: &str) -> Result<Vec<Value>, String> {
-    let documents = serde_norway::Deserializer::from_str(text).map(Value::deserialize);
-    let documents: Result<Vec<Value>, _> = documents.collect();
-    let documents = documents.map_err(|error| format!("not YAML: {error}"))?;
-    Ok(documents.into_iter().filter(|d| !d.is_null()).collect())
+/// What there is instead of what is missing: a name may be misspelled.
+fn there(documents: &[Value]) -> String {
+    let named = |document: &Value| {
+        let name = document["metadata"]["name"].as_str();
+        let kind = document["kind"].as_str().unwrap_or_default();
+        format!("{kind} {}", name.unwrap_or("without a name"))
+    };
+    let names: Vec<String> = documents.iter().map(named).collect();
+    names.join(", ")
 }
 
 fn the_cluster(documents: &[Value], old: Option<&RedisCluster>) -> Result<RedisCluster, String> {
     let mut clusters = of_kind(documents, "RedisCluster");
     match (clusters.next(), clusters.next()) {
         (Some(cluster), None) => checked(cluster, old),
-        (None, _) => Err("there is no RedisCluster in it".to_owned()),
+        (None, _) if documents.is_empty() => Err("there is nothing in it".to_owned()),
+        (None, _) => Err(format!(
+            "there is no RedisCluster in it, only {}",
+            there(documents)
+        )),
         (Some(_), Some(_)) => Err("there is more than one RedisCluster in it".to_owned()),
     }
 }
@@ -104,12 +126,41 @@ fn checked(object: &Value, old: Option<&RedisCluster>) -> Result<RedisCluster, S
 }
 
 fn password(documents: &[Value], key: &SecretKey) -> Result<Option<String>, String> {
-    let secrets = of_kind(documents, "Secret")
-        .map(|secret| Secret::deserialize(secret).map_err(|error| format!("Secret: {error}")));
-    let secrets: Vec<Secret> = secrets.collect::<Result<_, _>>()?;
-    let mut secrets = secrets.iter();
-    let secret = secrets.find(|secret| secret.metadata.name.as_ref() == Some(&key.name));
-    secret.map(|secret| read_password(secret, key)).transpose()
+    let mut secrets = of_kind(documents, "Secret");
+    let secret = secrets.find(|secret| secret["metadata"]["name"] == *key.name);
+    let Some(secret) = secret else {
+        return Ok(None);
+    };
+    let secret = well_formed(secret, &key.name)?;
+    let secret = Secret::deserialize(secret);
+    let secret = secret.map_err(|error| format!("Secret {}: {error}", key.name))?;
+    read_password(&secret, key).map(Some)
+}
+
+/// The Secret, if its values are what they must be. An error names the key and no value.
+fn well_formed(secret: &Value, name: &str) -> Result<Value, String> {
+    let mut secret = secret.clone();
+    for field in ["data", "stringData"] {
+        let entries = secret.get_mut(field).and_then(Value::as_object_mut);
+        for (key, value) in entries.into_iter().flatten() {
+            let Value::String(text) = value else {
+                return Err(format!(
+                    "Secret {name}: {field}.{key} must be a string: put it in quotes"
+                ));
+            };
+            if field == "data" {
+                // base64(1) breaks its lines.
+                text.retain(|c| !matches!(c, '\n' | '\r'));
+                if ByteString::deserialize(&*value).is_err() {
+                    return Err(format!(
+                        "Secret {name}: data.{key} is not base64: plain text belongs under \
+                         stringData"
+                    ));
+                }
+            }
+        }
+    }
+    Ok(secret)
 }
 
 #[cfg(test)]
@@ -131,6 +182,17 @@ mod tests {
         assert_eq!(manifest.cluster.spec.shards, 3);
         let coded = TEXT.replace("stringData: {password: '123456'}", "data: {password: aGk=}");
         assert_eq!(parse(&coded, None).unwrap().password.as_deref(), Some("hi"));
+        let broken = TEXT.replace(
+            "stringData: {password: '123456'}",
+            "data:\n  password: |\n    aG\n    k=\n  other: aGk=",
+        );
+        assert_eq!(
+            parse(&broken, None).unwrap().password.as_deref(),
+            Some("hi")
+        );
+        // Another Secret is none of ours.
+        let more = format!("{TEXT}kind: Secret\nmetadata: {{name: x}}\ndata: {{a: '?'}}\n");
+        assert!(parse(&more, None).is_ok());
     }
 
     #[test]
@@ -145,7 +207,8 @@ mod tests {
             (
                 "name: pw,",
                 "name: other,",
-                "spec.auth.passwordSecretRef: no Secret other in the file",
+                "spec.auth.passwordSecretRef: no Secret other in the file, only Secret pw, \
+                 RedisCluster tour",
             ),
             ("key: password", "key: word", "Secret pw has no key word"),
             (
@@ -156,7 +219,7 @@ mod tests {
             (
                 "kind: RedisCluster",
                 "kind: Redis",
-                "there is no RedisCluster in it",
+                "there is no RedisCluster in it, only Secret pw, Redis tour",
             ),
             (
                 "v1alpha1",
@@ -171,6 +234,43 @@ mod tests {
         ];
         for (from, to, message) in cases {
             assert_eq!(wrong(from, to), message);
+        }
+        let plain = "stringData: {password: '123456'}";
+        for (secret, message) in [
+            (
+                "data: {password: not so secret}",
+                "Secret pw: data.password is not base64: plain text belongs under stringData",
+            ),
+            (
+                "data: {password: password}",
+                "Secret pw: password is not text: what stands under data is base64, plain text \
+                 belongs under stringData",
+            ),
+            (
+                "stringData: {password: 123456}",
+                "Secret pw: stringData.password must be a string: put it in quotes",
+            ),
+            (
+                "stringData: {password: yes}",
+                "Secret pw: stringData.password must be a string: put it in quotes",
+            ),
+        ] {
+            assert_eq!(wrong(plain, secret), message);
+        }
+        let config = |directive: &str| wrong("spec:", &format!("spec:\n  config: {{{directive}}}"));
+        for (directive, message) in [
+            (
+                "cluster-require-full-coverage: yes",
+                "RedisCluster tour: spec.config.cluster-require-full-coverage: must be a string, \
+                 not true or false: put it in quotes, such as \"yes\" or \"no\"",
+            ),
+            (
+                "maxclients: 100",
+                "RedisCluster tour: spec.config.maxclients: must be a string, not an integer: put \
+                 it in quotes, \"100\"",
+            ),
+        ] {
+            assert_eq!(config(directive), message);
         }
         assert!(wrong("spec:", "spec: [").starts_with("not YAML"));
         assert!(wrong("---\napi", "---\n- api").starts_with("not YAML"));
@@ -190,6 +290,25 @@ mod tests {
             edit("name: tour", "name: fair").unwrap_err(),
             "the cluster here is tour, not fair"
         );
+    }
+
+    /// What kubectl takes.
+    #[test]
+    fn a_list_and_a_byte_order_mark_are_taken() {
+        let (secret, cluster) = TEXT.trim_end_matches("---\n").split_once("---\n").unwrap();
+        let item = |text: &str| {
+            let lines: Vec<String> = text.lines().map(|line| format!("  {line}")).collect();
+            format!("- {}\n", lines.join("\n").trim_start())
+        };
+        let list = format!(
+            "apiVersion: v1\nkind: List\nitems:\n{}{}",
+            item(secret),
+            item(cluster)
+        );
+        let wanted = parse(TEXT, None).unwrap();
+        for text in [list, format!("\u{feff}{TEXT}"), TEXT.replace('\n', "\r\n")] {
+            assert_eq!(parse(&text, None).as_ref(), Ok(&wanted), "{text}");
+        }
     }
 
     proptest! {

@@ -14,8 +14,12 @@ pub fn read_password(secret: &Secret, key: &SecretKey) -> Result<String, String>
     let coded = secret.data.as_ref().and_then(|data| data.get(key));
     let mut password = match (plain, coded) {
         (Some(text), _) => text.clone(),
-        (None, Some(bytes)) => String::from_utf8(bytes.0.clone())
-            .map_err(|_| format!("Secret {name}: {key} is not text"))?,
+        (None, Some(bytes)) => String::from_utf8(bytes.0.clone()).map_err(|_| {
+            format!(
+                "Secret {name}: {key} is not text: what stands under data is base64, plain \
+                     text belongs under stringData"
+            )
+        })?,
         (None, None) => return Err(format!("Secret {name} has no key {key}")),
     };
     if password.ends_with('\n') {

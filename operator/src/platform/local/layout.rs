@@ -101,6 +101,12 @@ impl Layout {
         dir.join("memory.json")
     }
 
+    /// The file that names the manifest.
+    #[must_use]
+    pub fn manifest_file(dir: &Path) -> PathBuf {
+        dir.join("manifest")
+    }
+
     /// The file with the password.
     #[must_use]
     pub fn password_file(dir: &Path) -> PathBuf {

@@ -1,8 +1,10 @@
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use slotkeeper_crds::RedisCluster;
@@ -92,7 +94,7 @@ impl State {
     /// # Errors
     /// When the disk refuses it.
     pub fn save(&self, dir: &Path) -> io::Result<()> {
-        save(&Layout::state_file(dir), &to_json(self))
+        save(&Layout::state_file(dir), to_json(self))
     }
 }
 
@@ -109,7 +111,22 @@ pub fn load_cluster(dir: &Path) -> Result<Option<RedisCluster>, String> {
 /// # Errors
 /// When the disk refuses it.
 pub fn save_cluster(dir: &Path, cluster: &RedisCluster) -> io::Result<()> {
-    save(&Layout::cluster_file(dir), &to_json(cluster))
+    save(&Layout::cluster_file(dir), to_json(cluster))
+}
+
+/// The manifest of the cluster of a directory, if it is known.
+#[must_use]
+pub fn load_manifest(dir: &Path) -> Option<PathBuf> {
+    let name = fs::read(Layout::manifest_file(dir)).ok()?;
+    Some(PathBuf::from(OsString::from_vec(name)))
+}
+
+/// Notes it; absolute.
+///
+/// # Errors
+/// When the disk refuses it.
+pub fn save_manifest(dir: &Path, manifest: &Path) -> io::Result<()> {
+    save(&Layout::manifest_file(dir), manifest.as_os_str().as_bytes())
 }
 
 /// Reads what an earlier run has left to be remembered in a directory.
@@ -125,14 +142,14 @@ pub fn load_memory(dir: &Path) -> Result<Option<Memory>, String> {
 /// # Errors
 /// When the disk refuses it.
 pub fn save_memory(dir: &Path, memory: &Memory) -> io::Result<()> {
-    save(&Layout::memory_file(dir), &to_json(memory))
+    save(&Layout::memory_file(dir), to_json(memory))
 }
 
 /// Replaces a file as a whole, readable for its owner only: a password may be in it.
 ///
 /// # Errors
 /// When the disk refuses it.
-pub fn save(path: &Path, text: &str) -> io::Result<()> {
+pub fn save(path: &Path, text: impl AsRef<[u8]>) -> io::Result<()> {
     let new = path.with_extension("new");
     let mut options = fs::OpenOptions::new();
     let mut file = options
@@ -141,7 +158,7 @@ pub fn save(path: &Path, text: &str) -> io::Result<()> {
         .truncate(true)
         .mode(0o600)
         .open(&new)?;
-    file.write_all(text.as_bytes())?;
+    file.write_all(text.as_ref())?;
     fs::rename(&new, path)
 }
 

@@ -102,6 +102,11 @@ impl<'de> Visitor<'de> for Any<'_> {
         Ok(Value::Null)
     }
 
+    /// A document with nothing in it.
+    fn visit_none<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
     fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
         Ok(Value::Bool(value))
     }
@@ -227,15 +232,15 @@ mod tests {
 
     #[test]
     fn files_come_in_many_forms() {
-        let one_and_two = json!([{"kind": "X", "a": 1}, {"kind": "Y", "b": {"c": "d"}}]);
+        let one_and_two = json!([{"kind": "X", "a": 1}, {"kind": "Z", "b": {"c": "d"}}]);
         for text in [
-            "kind: X\na: 1\n---\nkind: Y\nb: {c: d}\n",
-            "\u{feff}kind: X\na: 1\n---\nkind: Y\nb:\n  c: d\n",
-            "\u{feff}---\r\nkind: X\r\na: 1\r\n---\r\n---\r\n# nothing\r\n---\r\nkind: Y\r\nb:\r\n  c: d\r\n",
-            "---\n\n---\nkind: X\na: 1\n...\n---\nkind: Y\nb: {c: d}\n---\n",
-            "apiVersion: v1\nkind: List\nitems:\n- {kind: X, a: 1}\n- kind: List\n  items:\n  - {kind: Y, b: {c: d}}\n",
-            "{\"kind\": \"List\", \"items\": [{\"kind\": \"X\", \"a\": 1},\n\t{\"kind\": \"Y\", \"b\": {\"c\": \"d\"}}]}",
-            "kind: X\na: 1\n---\nkind: Y\nx: &x {c: d}\nb: {<<: *x}\n",
+            "kind: X\na: 1\n---\nkind: Z\nb: {c: d}\n",
+            "\u{feff}kind: X\na: 1\n---\nkind: Z\nb:\n  c: d\n",
+            "\u{feff}---\r\nkind: X\r\na: 1\r\n---\r\n---\r\n# nothing\r\n---\r\nkind: Z\r\nb:\r\n  c: d\r\n",
+            "---\n\n---\nkind: X\na: 1\n...\n---\nkind: Z\nb: {c: d}\n---\n",
+            "apiVersion: v1\nkind: List\nitems:\n- {kind: X, a: 1}\n- kind: List\n  items:\n  - {kind: Z, b: {c: d}}\n",
+            "{\"kind\": \"List\", \"items\": [{\"kind\": \"X\", \"a\": 1},\n\t{\"kind\": \"Z\", \"b\": {\"c\": \"d\"}}]}",
+            "kind: X\na: 1\n---\nkind: Z\nx: &x {c: d}\nb: {<<: *x}\n",
         ] {
             let mut found = objects(text).unwrap_or_else(|error| panic!("{text:?}: {error}"));
             for object in &mut found {

@@ -23,7 +23,7 @@ fn refused(local: &Local, output: &Output, wanted: &[&str]) {
 
 #[test]
 fn a_manifest_out_of_bounds_is_refused() {
-    let cases: [(&str, &str, &[&str]); 6] = [
+    let cases: [(&str, &str, &[&str]); 8] = [
         ("shards: 3", "shards: 0", &["spec.shards"]),
         (
             "replicasPerShard: 1",
@@ -42,6 +42,22 @@ fn a_manifest_out_of_bounds_is_refused() {
             &["spec.config", "maxmemory much", "must be a memory value"],
         ),
         ("key: password", "key: passwort", &["passwort"]),
+        (
+            "stringData:",
+            "data:",
+            &[
+                "Secret tour-password: data.password is not base64",
+                "stringData",
+            ],
+        ),
+        (
+            "maxmemory: 256mb",
+            "cluster-require-full-coverage: yes",
+            &[
+                "spec.config.cluster-require-full-coverage",
+                "put it in quotes",
+            ],
+        ),
     ];
     for (old, new, wanted) in cases {
         let local = Local::new("bad", &[(old, new)]);

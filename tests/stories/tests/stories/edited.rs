@@ -100,6 +100,34 @@ fn changed_directives_reach_running_nodes_and_the_status_names_what_waits() {
 }
 
 #[test]
+fn a_deleted_manifest_is_told_and_the_cluster_goes_on() {
+    let mut local = Local::new("deleted", &[]);
+    local.up();
+    local.wait_until_ready();
+    assert!(!local.status().contains("is gone"), "{}", local.status());
+    let kept = local.manifest().with_extension("kept");
+    fs::rename(local.manifest(), &kept).expect("it is there");
+    wait_for_log(&local, "is gone: the cluster goes on as what it said last");
+    wait_for_status(
+        &local,
+        "rediscluster.yaml is gone: the cluster is what it said last",
+    );
+    local.kill_node(1);
+    until(MINUTE, "the killed node is started again", || {
+        local
+            .node(1)
+            .run(&["PING"])
+            .is_ok_and(|reply| reply.contains("PONG"))
+    });
+    fs::rename(&kept, local.manifest()).expect("it is there");
+    wait_for_log(&local, "rediscluster.yaml is back");
+    edit(&local, "maxmemory: 256mb", "maxmemory: 300mb");
+    wait_for_values(&local, "maxmemory", "314572800");
+    assert!(!local.status().contains("is gone"), "{}", local.status());
+    assert_eq!(local.interrupt(), Some(0));
+}
+
+#[test]
 fn another_password_waits_until_the_nodes_are_stopped() {
     let mut local = Local::new("password", &[]);
     local.up();
