@@ -45,16 +45,22 @@ fn strike(stage: &mut Stage) -> Result<(), String> {
         stage.operator.storing
     ));
     masters.iter().for_each(|ix| stage.world.kill(*ix));
-    // Now and then a node talks to the operator and to nobody else, and so nobody votes for it.
-    if stage.world.rng.one_in(3) {
-        let ix = stage.world.rng.index(stage.world.hosts.len());
-        stage.note(&format!("node {ix} is cut off from the other nodes"));
-        stage.world.partition(&[ix]);
-        // It is out of sight of its clients' promises as well.
-        release(stage);
+    // More fails than a replica's confirmation stands for.
+    for writer in stage.world.writers.iter_mut().flatten() {
+        writer.release();
     }
-    if masters.len() > 1 {
-        release(stage);
+    let heirs = heirs(stage, masters[0]);
+    match stage.world.rng.below(3) {
+        // They stand for election, and nobody hears of it before all is well again.
+        0 | 1 => {
+            stage.note(&format!("{heirs:?} are cut off from the other nodes"));
+            stage.world.partition(&heirs);
+        }
+        _ => {
+            let heir = stage.world.rng.index(heirs.len());
+            stage.note(&format!("{} is out of sight", heirs[heir]));
+            stage.operator.cut = Some(heirs[heir]);
+        }
     }
     for _ in 0..1 + stage.world.rng.below(2) {
         let pause = 100_000 + stage.up_to(2);
@@ -69,6 +75,13 @@ fn strike(stage: &mut Stage) -> Result<(), String> {
     stage.operator.storing = Storing::Works;
     masters.iter().for_each(|ix| stage.world.start(*ix));
     Ok(())
+}
+
+/// The other nodes of a master's shard.
+fn heirs(stage: &Stage, master: NodeIx) -> Vec<NodeIx> {
+    let pods = stage.operator.desired.pods_per_shard() as usize;
+    let first = master / pods * pods;
+    (first..first + pods).filter(|ix| *ix != master).collect()
 }
 
 fn storing(stage: &mut Stage) -> Storing {
@@ -89,11 +102,4 @@ fn succeed(stage: &mut Stage) {
     };
     stage.note(&format!("another operator takes over and reads: {reads:?}"));
     stage.operator.succeed(reads);
-}
-
-/// More fails than a replica's confirmation stands for.
-fn release(stage: &mut Stage) {
-    for writer in stage.world.writers.iter_mut().flatten() {
-        writer.release();
-    }
 }
