@@ -30,51 +30,62 @@ fn story(stage: &mut Stage) -> Result<(), String> {
     stage.wrote()
 }
 
-/// One or two masters die; one operator after the other sees to it.
+/// A master fails, and one operator after the other sees to it.
 fn strike(stage: &mut Stage) -> Result<(), String> {
+    // More fails than a replica's confirmation stands for.
+    for writer in stage.world.writers.iter_mut().flatten() {
+        writer.release();
+    }
     let mut masters: Vec<NodeIx> = (0..stage.world.hosts.len())
         .filter(|ix| stage.world.owns_slots(*ix))
         .collect();
     let first = stage.world.rng.index(masters.len());
     masters.rotate_left(first);
-    let dead = 1 + usize::from(stage.world.rng.one_in(4));
-    masters.truncate(dead);
     stage.operator.storing = storing(stage);
     stage.note(&format!(
-        "masters {masters:?} are killed; what is to be stored: {:?}",
+        "what is to be stored: {:?}",
         stage.operator.storing
     ));
-    masters.iter().for_each(|ix| stage.world.kill(*ix));
-    // More fails than a replica's confirmation stands for.
-    for writer in stage.world.writers.iter_mut().flatten() {
-        writer.release();
-    }
     let heirs = heirs(stage, masters[0]);
-    match stage.world.rng.below(3) {
-        // They stand for election, and nobody hears of it before all is well again.
-        0 | 1 => {
-            stage.note(&format!("{heirs:?} are cut off from the other nodes"));
-            stage.world.partition(&heirs);
-        }
-        _ => {
-            let heir = stage.world.rng.index(heirs.len());
-            stage.note(&format!("{} is out of sight", heirs[heir]));
-            stage.operator.cut = Some(heirs[heir]);
-        }
+    fail(stage, masters[0]);
+    stage.world.run_for(300_000);
+    if stage.world.rng.one_in(3) {
+        let heir = heirs[stage.world.rng.index(heirs.len())];
+        stage.note(&format!("node {heir} is out of sight"));
+        stage.operator.cut = Some(heir);
+    } else {
+        // Who stands for election there is not elected before all is well again.
+        stage.note(&format!("nodes {heirs:?} are cut off from the others"));
+        stage.world.partition(&heirs);
     }
     for _ in 0..1 + stage.world.rng.below(2) {
-        let pause = 100_000 + stage.up_to(2);
+        let pause = 100_000 + stage.up_to(1);
         stage.operate(pause)?;
         succeed(stage);
     }
-    let pause = stage.up_to(4);
+    let pause = stage.up_to(3);
     stage.operate(pause)?;
-    stage.note(&format!("all is well again, and {masters:?} start"));
+    stage.note("all is well again");
     stage.world.heal();
     stage.operator.cut = None;
     stage.operator.storing = Storing::Works;
-    masters.iter().for_each(|ix| stage.world.start(*ix));
+    (0..stage.world.hosts.len()).for_each(|ix| {
+        if !stage.world.is_up(ix) {
+            stage.world.start(ix);
+        }
+    });
     Ok(())
+}
+
+/// A master dies; mostly it starts again at once, empty, and withholds itself.
+fn fail(stage: &mut Stage, ix: NodeIx) {
+    stage.world.kill(ix);
+    if stage.world.rng.one_in(3) {
+        stage.note(&format!("node {ix} is killed"));
+    } else {
+        stage.note(&format!("node {ix} starts again, empty"));
+        stage.world.start(ix);
+    }
 }
 
 /// The other nodes of a master's shard.
