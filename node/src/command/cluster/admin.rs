@@ -59,8 +59,7 @@ pub(super) static FAILOVER: Spec = Spec {
     arity: -2,
     flags: FLAGS,
     since: "3.0.0",
-    summary: "Makes this replica take the place of its master; FORCE not within two node timeouts of an \
-              election for that",
+    summary: "Makes this replica take its master's place; FORCE at most once in two node timeouts",
     arguments: &[Argument::one_of(
         "options",
         &[
