@@ -43,7 +43,7 @@ impl Cluster {
             && let Some((candidacy, age, pause)) = self.election_under_way(master)
         {
             return Err(format!(
-                "INPROG {} stands for election in place of this master since {age} milliseconds; \
+                "INPROG {} has stood for election in place of this master for {age} milliseconds; \
                  another one may begin after {} milliseconds",
                 candidacy.candidate,
                 pause - age
