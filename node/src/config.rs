@@ -91,6 +91,8 @@ pub struct Config {
     pub maxmemory_clients: ClientMemory,
     /// What the requests of one client may take before they are executed, in bytes.
     pub client_query_buffer_limit: usize,
+    /// What a replica does when a command of its master fails.
+    pub propagation_error_behavior: PropagationErrors,
     /// When a snapshot is made by itself.
     pub save: Vec<SavePoint>,
     /// Whether keys and values are packed in snapshots and full syncs.
@@ -179,6 +181,18 @@ impl Gate {
             Gate::Local => local,
         }
     }
+}
+
+/// `propagation-error-behavior`. Only replicas repeat what others have executed, so the last two are
+/// the same here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PropagationErrors {
+    /// It counts the error, says so, and goes on.
+    Ignore,
+    /// It ends.
+    Panic,
+    /// It ends.
+    PanicOnReplicas,
 }
 
 /// `maxmemory-clients`.
@@ -295,6 +309,7 @@ impl Default for Config {
             maxmemory: 0,
             maxmemory_clients: ClientMemory::Unlimited,
             client_query_buffer_limit: 1 << 30,
+            propagation_error_behavior: PropagationErrors::Ignore,
             save: vec![point(3600, 1), point(300, 100), point(60, 10_000)],
             rdbcompression: true,
             dbfilename: "dump.rdb".to_owned(),

@@ -4,6 +4,7 @@
 //! has not saved yet, bumps the versions of watched keys and keeps the counts.
 
 mod database;
+mod dropping;
 mod entry;
 pub mod hash;
 mod partition;

@@ -13,6 +13,8 @@ mod clients;
 mod commit;
 mod configure;
 mod debug;
+mod divergence;
+mod dropping;
 mod follow;
 mod health;
 mod info;
@@ -111,6 +113,7 @@ pub struct Engine {
     sleep: sleep::Sleep,
     stats: stats::Stats,
     memory: memory::Memory,
+    divergence: divergence::Divergence,
     slowlog: slowlog::SlowLog,
     latency: latency::Latency,
     known: admit::Known,
@@ -182,6 +185,7 @@ impl Engine {
             sleep: sleep::Sleep::default(),
             stats: stats::Stats::new(COMMAND_COUNT),
             memory: memory::Memory::default(),
+            divergence: divergence::Divergence::default(),
             slowlog: slowlog::SlowLog::default(),
             latency: latency::Latency::default(),
             known: admit::Known::new(),

@@ -3,6 +3,7 @@
 use std::fmt;
 
 pub mod master;
+pub mod slow;
 pub mod stream;
 pub mod upstream;
 pub mod withhold;

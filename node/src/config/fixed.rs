@@ -184,7 +184,6 @@ pub(super) static FIXED: &[Fixed] = &[
         &["{title} {listen-addr} {server-mode}"],
         SYSTEM,
     ),
-    of("propagation-error-behavior", &["ignore"], REPLICATION),
     of("rdb-del-sync-files", &["no"], DISKLESS),
     of("rdb-save-incremental-fsync", &["yes"], TIMING),
     of("rdbchecksum", &["yes"], "snapshots always have a checksum"),
@@ -200,7 +199,11 @@ pub(super) static FIXED: &[Fixed] = &[
     of("replica-announce-ip", &[""], REPLICATION).or("slave-announce-ip"),
     of("replica-announce-port", &["0"], REPLICATION).or("slave-announce-port"),
     of("replica-announced", &["yes"], REPLICATION),
-    of("replica-ignore-disk-write-errors", &["no"], REPLICATION),
+    of(
+        "replica-ignore-disk-write-errors",
+        &["yes"],
+        "a replica that cannot save says so and goes on",
+    ),
     of("replica-ignore-maxmemory", &["yes"], REPLICATION).or("slave-ignore-maxmemory"),
     of("replica-lazy-flush", &["no"], FREEING).or("slave-lazy-flush"),
     of(

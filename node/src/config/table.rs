@@ -1,16 +1,22 @@
 //! The directives that this node carries out, each with its field.
 
-use super::Gate;
 use super::directive::Change::{self, Always, AtStart, Protected};
 use super::directive::{Directive, Kind};
 use super::lists;
 use super::value::Invalid;
+use super::{Gate, PropagationErrors};
 use crate::io::Level;
 
 const LEVELS: &[&str] = &["debug", "verbose", "notice", "warning"];
 const LEVEL_VALUES: [Level; 4] = [Level::Debug, Level::Verbose, Level::Notice, Level::Warning];
 const GATES: &[&str] = &["no", "yes", "local"];
 const GATE_VALUES: [Gate; 3] = [Gate::No, Gate::Yes, Gate::Local];
+const ERRORS: &[&str] = &["ignore", "panic", "panic-on-replicas"];
+const ERROR_VALUES: [PropagationErrors; 3] = [
+    PropagationErrors::Ignore,
+    PropagationErrors::Panic,
+    PropagationErrors::PanicOnReplicas,
+];
 const INT_MAX: i64 = i32::MAX as i64;
 
 const fn of(name: &'static str, change: Change, kind: Kind) -> Directive {
@@ -226,6 +232,15 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     of("password-file", AtStart, text!(password_file)),
     of("pidfile", AtStart, text!(pidfile)),
     of("port", Always, number!(port: u16, 0, 65535)),
+    of(
+        "propagation-error-behavior",
+        Always,
+        Kind::Word(
+            ERRORS,
+            |c| place(&ERROR_VALUES, c.propagation_error_behavior),
+            |c, i| c.propagation_error_behavior = ERROR_VALUES[i],
+        ),
+    ),
     of("protected-mode", Always, yes_no!(protected_mode)),
     of("proto-max-bulk-len", Always, lists::BULK_LENGTH),
     of("rdbcompression", Always, yes_no!(rdbcompression)),

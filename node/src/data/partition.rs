@@ -258,13 +258,21 @@ impl Partition {
         self.store.is_walking()
     }
 
+    /// Whether somebody who writes may have to wait, see [`Self::walk_wait`].
+    #[must_use]
+    #[inline]
+    pub fn may_hold(&self) -> bool {
+        self.store.is_walking() | !self.store.dropping().is_empty()
+    }
+
     /// The saver of the walk that is under way.
     pub fn saver_mut(&mut self) -> Option<&mut (dyn Saver + 'static)> {
         self.store.walk_mut().map(|walk| &mut *walk.saver)
     }
 
     /// Whether a command that writes this key must wait: a walk is sending its large value in
-    /// pieces, or has reached its saver's bound and has not saved the key.
+    /// pieces, or has reached its saver's bound and has not saved the key; or what the key's slot
+    /// had before is not named yet.
     #[must_use]
     pub fn must_wait(&self, db: usize, key: &Key<'_>) -> bool {
         self.store.must_wait(db, key)

@@ -6,9 +6,10 @@
 
 use std::collections::VecDeque;
 
-use slotkeeper_topology::{SLOT_COUNT, Slot, key_slot};
+use slotkeeper_topology::{SLOT_COUNT, Slot, SlotSet, key_slot};
 
 use super::database::{Database, Garbage, Shelf};
+use super::dropping::Dropping;
 use super::entry::{Entry, EntryBox, EntryMut, EntryRef, GENERATIONS, Heap, LARGE, Meta};
 use super::hash::HashKey;
 use super::walk::{Cursor, Saver, Walk, WalkState, WalkWait};
@@ -35,6 +36,7 @@ pub(super) struct Store {
     /// Where the pass is that gives all entries the last number after such a stop.
     settled: Option<Cursor>,
     garbage: VecDeque<Garbage>,
+    dropping: Dropping,
 }
 
 impl Store {
@@ -55,6 +57,7 @@ impl Store {
             stale: 0,
             settled: None,
             garbage: VecDeque::new(),
+            dropping: Dropping::default(),
         };
         store.dbs = (0..count).map(|_| store.new_database()).collect();
         store
@@ -278,7 +281,8 @@ impl Store {
 
     /// Removes all keys of a database. Returns how many there were.
     pub fn flush(&mut self, db: usize, now_ms: i64) -> usize {
-        self.change_watched(db, None, now_ms);
+        self.change_watched(db, |_| true, now_ms);
+        self.forget_dropped();
         if self.dbs[db].len() == 0 {
             return 0;
         }
@@ -289,18 +293,56 @@ impl Store {
         count
     }
 
-    /// Removes all keys of a slot. Returns how many there were.
-    pub fn flush_slot(&mut self, slot: Slot, now_ms: i64) -> usize {
-        if slot.index() >= self.dbs[0].shelves() {
-            return 0;
-        }
-        self.change_watched(0, Some(slot), now_ms);
-        let count = self.dbs[0].table(slot.index()).len();
-        if count > 0 {
-            let shelf = self.dbs[0].take(slot.index());
-            self.discard(0, slot.index(), [shelf].into());
+    /// Takes the keys of these slots out of sight. Returns how many. They are to be named by
+    /// [`Self::name_dropped`] or to be forgotten by [`Self::forget_dropped`].
+    pub fn drop_slots(&mut self, slots: &SlotSet, now_ms: i64) -> usize {
+        self.change_watched(0, |slot| slots.contains(slot), now_ms);
+        let mut count = 0;
+        let shelves = self.dbs[0].shelves();
+        for slot in slots.iter().take_while(|slot| slot.index() < shelves) {
+            let keys = self.dbs[0].table(slot.index()).len();
+            if keys > 0 {
+                count += keys;
+                let mut shelf = [self.dbs[0].take(slot.index())];
+                let walk = self.walk.as_mut();
+                let loose = walk
+                    .and_then(|walk| walk.own_large(&mut self.heap, 0, slot.index(), &mut shelf));
+                let [shelf] = shelf;
+                self.dropping.push(slot, shelf, loose);
+            }
         }
         count
+    }
+
+    pub fn dropping(&self) -> &Dropping {
+        &self.dropping
+    }
+
+    /// The next keys of dropped slots, for about `budget` bytes of names. Those of a slot are freed
+    /// when all of them are named.
+    pub fn name_dropped(&mut self, budget: usize) -> Vec<Vec<u8>> {
+        let mut names = Vec::new();
+        let named = self.dropping.step(&self.hasher, budget, &mut names);
+        self.free_later(named);
+        names
+    }
+
+    /// Nobody wants the names of what was dropped.
+    pub fn forget_dropped(&mut self) {
+        let mut shelves = Vec::new();
+        while let Some(shelf) = self.dropping.pop() {
+            shelves.push(shelf);
+        }
+        self.free_later(shelves);
+    }
+
+    /// A walk that is under way saves them first.
+    fn free_later(&mut self, shelves: Vec<Shelf>) {
+        match &mut self.walk {
+            _ if shelves.is_empty() => {}
+            Some(walk) if !walk.done => walk.take_over(0, shelves.into()),
+            _ => self.garbage.push_back(Garbage::new(shelves)),
+        }
     }
 
     fn discard(&mut self, db: usize, first: usize, shelves: Box<[Shelf]>) {
@@ -314,13 +356,13 @@ impl Store {
     }
 
     /// A flush changes those watched keys that are there.
-    fn change_watched(&mut self, db: usize, slot: Option<Slot>, now_ms: i64) {
+    fn change_watched(&mut self, db: usize, goes: impl Fn(Slot) -> bool, now_ms: i64) {
         if self.watches.is_empty() {
             return;
         }
         for name in self.watches.names(db) {
             let key = self.key(&name);
-            if slot.is_none_or(|slot| slot == key.slot)
+            if goes(key.slot)
                 && let Some(entry) = self.get(db, &key)
             {
                 let expired = entry.expire_at().is_some_and(|at| at <= now_ms);
@@ -345,7 +387,8 @@ impl Store {
             return WalkState::Done;
         };
         let mut garbage = Vec::new();
-        let state = walk.step(&mut self.dbs, &mut self.heap, budget, &mut garbage);
+        let open = !self.dropping.is_empty();
+        let state = walk.step(&mut self.dbs, &mut self.heap, budget, open, &mut garbage);
         self.garbage.extend(garbage.into_iter().map(Garbage::new));
         state
     }
@@ -377,6 +420,9 @@ impl Store {
     }
 
     pub fn walk_wait(&self, db: usize, key: &Key<'_>) -> Option<WalkWait> {
+        if self.dropping.has(key.slot) {
+            return Some(WalkWait::Slot(key.slot));
+        }
         self.walk.as_ref()?.wait(&self.dbs, db, key)
     }
 
@@ -433,6 +479,7 @@ impl Store {
 impl Drop for Store {
     fn drop(&mut self) {
         self.stop_walk();
+        self.forget_dropped();
         for db in std::mem::take(&mut self.dbs) {
             self.garbage.push_back(Garbage::new(db.into_shelves()));
         }

@@ -1,12 +1,15 @@
 //! Tests of the whole: a model under random traffic, and one test for each promise.
 
 mod access;
+mod dropping;
 mod model;
 mod scan;
 mod walk;
 
 use std::any::Any;
 use std::collections::BTreeMap;
+
+use slotkeeper_topology::SlotSet;
 
 use super::entry::Heap;
 use super::*;
@@ -136,4 +139,13 @@ fn fill(data: &mut Partition, db: usize, count: usize) {
         let key = data.key(&name);
         data.set(db, &key, &name, Expire::Never);
     }
+}
+
+/// Removes all keys of a slot, with nobody to hear of it.
+fn flush_slot(data: &mut Partition, slot: Slot) -> usize {
+    let mut slots = SlotSet::new();
+    slots.insert(slot);
+    let count = data.drop_slots(&slots);
+    data.forget_dropped();
+    count
 }

@@ -54,6 +54,9 @@ pub enum WalkWait {
     Value(u64),
     /// Room at the saver, since the key is not saved yet.
     Room,
+    /// That the keys which its slot had before are all named, see
+    /// [`Partition::drop_slots`](super::Partition::drop_slots).
+    Slot(Slot),
 }
 
 /// What a step of a walk came to.
@@ -61,7 +64,8 @@ pub enum WalkWait {
 pub enum WalkState {
     /// There is more to hand out.
     More,
-    /// The saver holds as much as it may: go on when some of it has left.
+    /// The saver holds as much as it may: go on when some of it has left. Or the keys of dropped
+    /// slots are still to come.
     PausedAtBound,
     /// Everything was handed out; or there is no walk.
     Done,
@@ -224,18 +228,31 @@ impl Walk {
         (self.saver.holds_writers() && unsaved()).then_some(WalkWait::Room)
     }
 
+    /// Takes over the large value that is being sent, if it is in one of these tables, which are
+    /// taken out of database `db`. Returns its key.
+    pub fn own_large(
+        &mut self,
+        heap: &mut Heap,
+        db: usize,
+        first: usize,
+        shelves: &mut [Shelf],
+    ) -> Option<Vec<u8>> {
+        let large = (self.large.as_mut()).filter(|l| l.db == db && l.owned.is_none())?;
+        let at = large.slot.index().checked_sub(first)?;
+        let table = shelves.get_mut(at)?.table_mut();
+        large.owned = table.remove(heap, large.hash, &large.key);
+        Some(large.key.clone())
+    }
+
     /// Takes over tables that a flush has taken out of database `db`.
     pub fn hand_over(&mut self, heap: &mut Heap, db: usize, first: usize, shelves: Box<[Shelf]>) {
         let mut shelves = shelves;
-        if let Some(large) = self
-            .large
-            .as_mut()
-            .filter(|l| l.db == db && l.owned.is_none())
-            && let Some(at) = large.slot.index().checked_sub(first)
-            && let Some(shelf) = shelves.get_mut(at)
-        {
-            large.owned = shelf.table_mut().remove(heap, large.hash, &large.key);
-        }
+        self.own_large(heap, db, first, &mut shelves);
+        self.take_over(db, shelves);
+    }
+
+    /// Takes over tables of database `db` in which there is no value that is being sent.
+    pub fn take_over(&mut self, db: usize, shelves: Box<[Shelf]>) {
         self.handed.push_back(Handed {
             db,
             shelves,
@@ -245,12 +262,13 @@ impl Walk {
     }
 
     /// Hands out about `budget` bytes more. Tables that were handed over and are saved now come
-    /// back in `garbage`.
+    /// back in `garbage`. It does not end while more may be handed over (`open`).
     pub fn step(
         &mut self,
         dbs: &mut [Database],
         heap: &mut Heap,
         budget: usize,
+        open: bool,
         garbage: &mut Vec<Box<[Shelf]>>,
     ) -> WalkState {
         let mut left = budget;
@@ -275,6 +293,8 @@ impl Walk {
                 garbage.extend(self.look_at_handed(heap, &mut left));
             } else if self.cursor.db < dbs.len() {
                 self.look_at_live(dbs, &mut left);
+            } else if open {
+                return WalkState::PausedAtBound;
             } else {
                 self.done = true;
             }

@@ -231,13 +231,15 @@ impl Engine {
         let is_over = |wait: WalkWait| match wait {
             WalkWait::Value(number) => value != Some(number),
             WalkWait::Room => room,
+            WalkWait::Slot(slot) => !self.data.is_dropping_slot(slot),
         };
         let released =
             (self.parking).release(|parked| matches!(parked, Parked::Walk(wait) if is_over(wait)));
+        let stream_goes_on = self.replication.following.held.is_some_and(is_over);
         for session in released {
             self.resume(session);
         }
-        if self.replication.following.held.is_some_and(is_over) {
+        if stream_goes_on {
             self.resume_stream(now);
         }
     }

@@ -152,7 +152,7 @@ impl Engine {
             {
                 return Ok(Admission::Park(Parked::Pause));
             }
-            if self.data.walking()
+            if self.data.may_hold()
                 && traits.write
                 && let Some(wait) = self.walk_wait(session, command, args)
             {

@@ -1,6 +1,7 @@
 //! Our master's stream, executed.
 
 use crate::command::resolve;
+use crate::command::spec::Flag;
 use crate::data::Expiry;
 use crate::engine::Engine;
 use crate::io::{Peer, SessionId};
@@ -14,8 +15,8 @@ impl Engine {
     /// behind it; also once a walk that holds a command's key lets it go.
     ///
     /// # Errors
-    /// When the stream cannot be followed (a protocol error, an unknown command, a command that
-    /// fails): the text says why, and the link must not be used any longer.
+    /// When the stream cannot be followed (a protocol error, an unknown command): the text says
+    /// why, and the link must not be used any longer.
     pub(super) fn apply_stream(&mut self, input: &[u8], now: Now) -> Result<usize, String> {
         let mut batch = std::mem::take(&mut self.batch);
         let mut session = std::mem::replace(&mut self.master_session, Engine::stream_session());
@@ -85,7 +86,7 @@ impl Engine {
         reply: &mut Reply,
     ) -> Result<bool, String> {
         let command = resolve(args).map_err(|refused| without_arguments(&refused.0))?;
-        if self.data.walking() {
+        if self.data.may_hold() {
             self.replication.following.held = self.walk_wait(session, command, args);
             if self.replication.following.held.is_some() {
                 return Ok(false);
@@ -93,18 +94,18 @@ impl Engine {
         }
         reply.clear();
         if session.multi.is_some() && !self.known.is_immediate(command.id) {
-            Engine::queue(session, args, reply);
-            return Ok(true);
+            return match Engine::queue(session, args, reply) {
+                true => Ok(true),
+                false => Err("a transaction is too long".to_owned()),
+            };
         }
+        if command.flags().has(Flag::Write) && self.snapshots_fail() {
+            self.say_disk_is_ignored(now);
+        }
+        // An error is noted where it is counted, those within an EXEC too, and then passed over: the
+        // same commands would only come again.
         self.run(session, command, args, now, reply);
-        match reply.bytes() {
-            [b'-', text @ ..] => {
-                let name = command.spec.name;
-                let text = String::from_utf8_lossy(text);
-                Err(format!("{name} failed: {}", text.trim_end()))
-            }
-            _ => Ok(true),
-        }
+        Ok(true)
     }
 
     /// The session in which our master's stream is executed.

@@ -1,11 +1,11 @@
 //! The wires between the cluster machine and the rest of the node.
 
-use slotkeeper_topology::{Slot, SlotSet};
+use slotkeeper_topology::Slot;
 
 use crate::cluster::{Cluster, ClusterEvent, Facts};
 use crate::engine::Engine;
 use crate::engine::commit::Change;
-use crate::io::{DiskOp, Level, LinkEvent, LinkId, LinkOp, Output, Peer};
+use crate::io::{DiskOp, LinkEvent, LinkId, LinkOp, Output, Peer};
 use crate::request::ClusterRequest;
 use crate::resp::Reply;
 use crate::time::Now;
@@ -155,29 +155,5 @@ impl Engine {
             .as_ref()
             .map_or(self.is_replica, |cluster| !cluster.is_master());
         self.release_held();
-    }
-
-    /// Deletes the keys of slots that another node owns now; replicas of ours delete them, too.
-    fn drop_slots(&mut self, slots: &SlotSet) {
-        let mut dropped = 0;
-        for slot in slots
-            .iter()
-            .filter(|&slot| self.data.slot_len(slot) > 0)
-            .collect::<Vec<_>>()
-        {
-            let mut keys = Vec::new();
-            self.data.keys_in_slot(slot, usize::MAX, &mut keys);
-            for key in &keys {
-                self.commit_removal(0, key);
-            }
-            dropped += self.data.flush_slot(slot);
-        }
-        if dropped > 0 {
-            self.stats.slots_lost_keys += dropped as u64;
-            self.log(
-                Level::Notice,
-                format!("Deleted {dropped} keys of slots that another node owns now: {slots}"),
-            );
-        }
     }
 }

@@ -108,6 +108,16 @@ impl Engine {
             "Refused connections.",
             rejected,
         );
+        text.counter(
+            "evicted_clients_total",
+            "Clients closed for maxmemory-clients.",
+            stats.evicted_clients,
+        );
+        text.counter(
+            "clients_beyond_limit_total",
+            "Clients closed for client-query-buffer-limit or client-output-buffer-limit.",
+            stats.query_limit_closed + stats.output_limit_closed,
+        );
         text.counter("commands_total", "Executed commands.", stats.commands);
         text.counter("error_replies_total", "Error replies.", stats.errors);
         text.counter("input_bytes_total", "Bytes of requests.", stats.input_bytes);
@@ -121,6 +131,22 @@ impl Engine {
     fn data_metrics(&self, text: &mut Text) {
         let stats = self.data.stats();
         text.gauge("memory_bytes", "Bytes that the data take.", stats.memory);
+        let memory = self.memory();
+        text.gauge(
+            "memory_used_bytes",
+            "Bytes that the node uses, as INFO's used_memory.",
+            memory.total(),
+        );
+        text.gauge(
+            "memory_clients_bytes",
+            "Bytes that clients make the node hold.",
+            memory.clients,
+        );
+        text.gauge(
+            "memory_replication_bytes",
+            "Bytes of the backlog and of what waits for replicas.",
+            memory.backlog + memory.replicas,
+        );
         text.gauge(
             "memory_limit_bytes",
             "maxmemory; 0: none.",
@@ -166,6 +192,21 @@ impl Engine {
                 flag(link.up),
             );
         }
+        text.counter(
+            "sync_held_seconds_total",
+            "For how long full syncs have held writers.",
+            self.replication.holding.total as f64 / 1000.0,
+        );
+        text.counter(
+            "sync_slow_replicas_total",
+            "Replicas dropped since their full sync held writers for too long.",
+            self.stats.sync_slow_replicas,
+        );
+        text.counter(
+            "unexpected_error_replies_total",
+            "Errors in the stream of the master, or in answers to replicas.",
+            self.stats.unexpected_errors,
+        );
         let replicas = &self.replication.replicas;
         text.gauge(
             "connected_replicas",

@@ -28,10 +28,19 @@ pub(super) enum Parked {
     Reply,
 }
 
+impl Parked {
+    /// Whether it is the reader of a walk that sets the time.
+    fn is_for_walk(self) -> bool {
+        matches!(self, Parked::Walk(WalkWait::Room | WalkWait::Value(_)))
+    }
+}
+
 /// All parked sessions.
 #[derive(Debug, Default)]
 pub(super) struct Parking {
     parked: BTreeMap<SessionId, Parked>,
+    /// How many of them wait for the walk.
+    for_walk: usize,
     /// Replies for sessions that were named for resumption and have not come yet.
     replies: BTreeMap<SessionId, Vec<u8>>,
 }
@@ -47,7 +56,21 @@ impl Parking {
     }
 
     pub(super) fn park(&mut self, session: SessionId, why: Parked) {
+        self.remove(session);
+        self.for_walk += usize::from(why.is_for_walk());
         self.parked.insert(session, why);
+    }
+
+    /// Whether it waited.
+    fn remove(&mut self, session: SessionId) -> bool {
+        let parked = self.parked.remove(&session);
+        self.for_walk -= usize::from(parked.is_some_and(Parked::is_for_walk));
+        parked.is_some()
+    }
+
+    /// Whether a full sync or a snapshot holds anybody.
+    pub(super) fn waits_for_walk(&self) -> bool {
+        self.for_walk > 0
     }
 
     pub(super) fn is_parked(&self, session: SessionId) -> bool {
@@ -61,13 +84,13 @@ impl Parking {
 
     /// Forgets a session that was closed.
     pub(super) fn forget(&mut self, session: SessionId) {
-        self.parked.remove(&session);
+        self.remove(session);
         self.replies.remove(&session);
     }
 
     /// Ends the wait of one session with its reply; false when it does not wait.
     pub(super) fn answer(&mut self, session: SessionId, reply: Vec<u8>) -> bool {
-        let waited = self.parked.remove(&session).is_some();
+        let waited = self.remove(session);
         if waited && !reply.is_empty() {
             self.replies.insert(session, reply);
         }
@@ -81,7 +104,7 @@ impl Parking {
             .map(|(&session, _)| session)
             .collect();
         for session in &released {
-            self.parked.remove(session);
+            self.remove(*session);
         }
         released
     }
@@ -180,6 +203,11 @@ impl Pause {
     /// Whether a request is paused, a write or another one, by all that asks for no more than that.
     pub(super) fn holds(&self, write: bool) -> bool {
         write && self.writes() || self.everything()
+    }
+
+    /// Whether nothing but a shutdown is the reason.
+    pub(super) fn only_by_shutdown(&self) -> bool {
+        self.by_shutdown && self.by_client.is_none() && self.by_cluster.is_none() && !self.by_sleep
     }
 
     /// Whether all requests are paused, not only writes.

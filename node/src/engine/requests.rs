@@ -362,6 +362,9 @@ impl Engine {
         if let [b'-', text @ ..] = replied {
             counts.failed += 1;
             self.stats.count_error(text);
+            if session.role != SessionRole::Normal {
+                self.note_unexpected_error(session.role, command, text);
+            }
         }
         let slow = self.config.slowlog_log_slower_than;
         if slow >= 0 && micros >= slow as u64 {

@@ -119,9 +119,10 @@ impl Engine {
         match leaving.stage {
             Stage::Replicas => {
                 let behind = self.replicas_behind();
-                if behind > 0 && !late {
+                if (behind > 0 || self.data.is_dropping()) && !late {
                     return;
                 }
+                self.give_up_dropping();
                 if behind > 0 {
                     let text = format!("{behind} replicas do not have everything at shutdown");
                     self.log(Level::Warning, text);
@@ -141,6 +142,12 @@ impl Engine {
             }
             Stage::Saving => {}
         }
+    }
+
+    /// Whether a shutdown waits until the replicas have everything.
+    pub(super) fn waits_for_replicas(&self) -> bool {
+        let leaving = self.replication.leaving.as_ref();
+        leaving.is_some_and(|leaving| leaving.stage == Stage::Replicas)
     }
 
     /// How many replicas that follow the stream have not confirmed all of it.

@@ -30,6 +30,10 @@ pub(super) struct Stats {
     pub(super) sync_full: u64,
     pub(super) sync_partial_ok: u64,
     pub(super) sync_partial_err: u64,
+    /// Replicas whose full sync has held writers for too long.
+    pub(super) sync_slow_replicas: u64,
+    /// What our master's stream, or a replica of ours, was answered with an error.
+    pub(super) unexpected_errors: u64,
     /// Changes since the start, for `rdb_changes_since_last_save` and tests.
     pub(super) changes: u64,
     /// Keys removed because their slot went elsewhere.

@@ -1,11 +1,13 @@
 //! The node as a master: its stream and its replicas.
 
+mod hold;
 mod report;
 mod spool;
 mod walk;
 
 use bytes::Bytes;
 
+use self::hold::Holding;
 use self::spool::Spool;
 pub(super) use self::walk::Walk;
 use super::follow::Following;
@@ -19,6 +21,7 @@ use crate::persistence::snapshot::Snapshots;
 use crate::random::Random;
 use crate::replication::ReplId;
 use crate::replication::master::{Decision, Phase, Replica, Replicas, decide};
+use crate::replication::slow::Resting;
 use crate::replication::stream::Stream;
 use crate::replication::withhold::{Held, Withholding};
 use crate::request::ReplicationRequest;
@@ -35,6 +38,8 @@ pub(super) struct Replication {
     pub(super) replicas: Replicas,
     walk: Option<Walk>,
     spool: Option<Spool>,
+    pub(super) holding: Holding,
+    resting: Resting,
     pub(super) following: Following,
     pub(super) snapshots: Snapshots,
     pub(super) load: Load,
@@ -57,6 +62,8 @@ impl Replication {
             replicas: Replicas::default(),
             walk: None,
             spool: None,
+            holding: Holding::default(),
+            resting: Resting::default(),
             following: Following::default(),
             snapshots: Snapshots::new(now),
             load: Load::default(),
@@ -230,6 +237,8 @@ impl Engine {
         let awaited = self.replication.replicas.of_mut(id);
         if let Some(replica) = awaited.filter(|replica| replica.phase == Phase::AwaitsAck) {
             let held = replica.release();
+            let name = replica.name();
+            self.replication.resting.forgive(&name);
             self.log_of(
                 Origin::Replicas,
                 Level::Notice,
@@ -288,8 +297,7 @@ impl Engine {
     }
 
     fn replica_name(&mut self, session: &Session, now: Now) -> String {
-        let replica = self.replica_record(session, now);
-        format!("{}:{}", replica.ip, replica.port)
+        self.replica_record(session, now).name()
     }
 
     fn continue_replica(
@@ -326,9 +334,11 @@ impl Engine {
 
     fn queue_full_sync(&mut self, plain: bool, session: &mut Session, now: Now) {
         let name = self.replica_name(session, now);
+        let rests_until = self.replication.resting.until(&name);
         let replica = self.replica_record(session, now);
         replica.phase = Phase::WaitsForWalk;
         replica.waits_since = now.mono_ms();
+        replica.rests_until = rests_until;
         replica.plain_sync = plain;
         session.role = SessionRole::Replica;
         self.log_of(
@@ -342,7 +352,7 @@ impl Engine {
     pub(super) fn replica_closed(&mut self, session: SessionId, _now: Now) {
         let gone = self.replication.replicas.remove(session);
         if let Some(replica) = gone.filter(|replica| replica.phase != Phase::Handshake) {
-            let name = format!("{}:{}", replica.ip, replica.port);
+            let name = replica.name();
             self.log_of(
                 Origin::Replicas,
                 Level::Notice,
@@ -403,7 +413,7 @@ impl Engine {
 
     pub(super) fn drop_replica(&mut self, session: SessionId, why: &str) {
         if let Some(replica) = self.replication.replicas.remove(session) {
-            let name = format!("{}:{}", replica.ip, replica.port);
+            let name = replica.name();
             self.log_of(
                 Origin::Replicas,
                 Level::Warning,
@@ -465,10 +475,7 @@ impl Engine {
         }
         let timeout_ms = self.config.repl_timeout * 1000;
         for session in self.replication.replicas.stuck(timeout_ms, now_ms) {
-            self.drop_replica(
-                session,
-                "it took too little of the data set within repl-timeout",
-            );
+            self.drop_stuck_replica(session, now);
         }
         for session in self.replication.replicas.silent(timeout_ms, now_ms) {
             self.drop_replica(session, "it was silent for longer than repl-timeout");

@@ -2,6 +2,7 @@
 
 mod clients;
 mod cluster;
+mod dropping;
 mod keys;
 mod memory;
 mod pauses;

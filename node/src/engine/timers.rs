@@ -68,22 +68,26 @@ impl Engine {
         self.look_at_clock(now);
         self.stay_awake(now);
         let walks = self.step_walk(now);
+        let drops = self.step_drop();
         self.resume_walked(now);
+        self.note_holding(now);
         self.feed_replicas(now);
         self.resume_acked(now);
         let frees = self.data.reclaim_step(RECLAIM_LIMIT);
         self.evict_clients(now);
-        walks || frees
+        walks || drops || frees
     }
 
-    /// Whether `on_sent` may have let something go on that `on_turn` does: a walk.
+    /// Whether `on_sent` may have let something go on that `on_turn` does: a walk, or what replicas
+    /// hear of dropped slots.
     #[must_use]
     pub fn waits_for_sent(&self) -> bool {
-        self.is_walking() || self.is_spooling()
+        self.is_walking() || self.is_spooling() || self.data.is_dropping()
     }
 
     fn cron(&mut self, now: Now) {
         self.replication_cron(now);
+        self.note_holding(now);
         self.snapshot_cron(now);
         self.withhold_cron(now);
         self.shutdown_cron(now);

@@ -32,6 +32,8 @@ pub struct Replica {
     pub heard_at: u64,
     /// When it asked for a full sync, in milliseconds of the monotonic scale.
     pub waits_since: u64,
+    /// It gets none before, since its last one was too slow.
+    pub rests_until: u64,
     /// Bytes that were pushed and have not left yet.
     pub unsent: usize,
     /// The memory of those of them that no other replica shares.
@@ -108,6 +110,7 @@ impl Replica {
             acked: 0,
             heard_at: now_ms,
             waits_since: now_ms,
+            rests_until: 0,
             unsent: 0,
             own: 0,
             held: Vec::new(),
@@ -146,6 +149,12 @@ impl Replica {
             since: now_ms,
         });
         now_ms - slow.since > timeout_ms
+    }
+
+    /// Its address and port, as the log names it.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}:{}", self.ip, self.port)
     }
 
     /// Bytes that wait for it: pushed and not gone, or held until its payload is through.
@@ -257,19 +266,28 @@ impl Replicas {
         online
     }
 
-    /// Those that wait for a full sync, and for how long the first of them does, in milliseconds:
-    /// those that read a payload up to its mark, or those that want its length in front.
+    /// Those that wait for a full sync and may have one, and for how long the first of them does, in
+    /// milliseconds: those that read a payload up to its mark, or those that want its length in
+    /// front.
     #[must_use]
     pub fn waiting(&self, reads_mark: bool, now_ms: u64) -> (Vec<SessionId>, u64) {
         let waiting = (self.all.iter()).filter(|(_, replica)| {
-            replica.phase == Phase::WaitsForWalk && replica.reads_mark == reads_mark
+            replica.phase == Phase::WaitsForWalk
+                && replica.reads_mark == reads_mark
+                && replica.rests_until <= now_ms
         });
         let mut since = now_ms;
         let sessions = waiting.map(|(id, replica)| {
-            since = since.min(replica.waits_since);
+            since = since.min(replica.waits_since.max(replica.rests_until));
             *id
         });
         (sessions.collect(), now_ms - since)
+    }
+
+    /// How many bytes are on their way to the slowest of those that follow the stream.
+    #[must_use]
+    pub fn slowest_online(&self) -> usize {
+        self.online().map(|r| r.unsent).max().unwrap_or(0)
     }
 
     /// Those that are beyond the output limit, and how many bytes wait for each.

@@ -1,6 +1,6 @@
 //! Changes. An expired key counts as missing, and makes way.
 
-use slotkeeper_topology::Slot;
+use slotkeeper_topology::{Slot, SlotSet};
 
 use super::Partition;
 use crate::data::entry::clock_of;
@@ -68,9 +68,37 @@ impl Partition {
             .copy((from_db, from), (to_db, to), clock_of(self.now))
     }
 
-    /// Removes all keys of a hash slot. Returns how many.
-    pub fn flush_slot(&mut self, slot: Slot) -> usize {
-        self.store.flush_slot(slot, self.now.unix_ms())
+    /// Removes all keys of these hash slots, however many they are: they are out of sight at once,
+    /// and freed in steps. Returns how many. Their names come from [`Self::name_dropped`]; until all
+    /// those of a slot have come, writers of that slot wait ([`WalkWait::Slot`]), and a walk does
+    /// not end. If nobody wants to hear of them: [`Self::forget_dropped`].
+    ///
+    /// [`WalkWait::Slot`]: crate::data::WalkWait::Slot
+    pub fn drop_slots(&mut self, slots: &SlotSet) -> usize {
+        self.store.drop_slots(slots, self.now.unix_ms())
+    }
+
+    /// The next names of keys that were dropped, about `budget` bytes of them; none when all have
+    /// come.
+    pub fn name_dropped(&mut self, budget: usize) -> Vec<Vec<u8>> {
+        self.store.name_dropped(budget)
+    }
+
+    /// Nobody wants the names of keys that were dropped.
+    pub fn forget_dropped(&mut self) {
+        self.store.forget_dropped();
+    }
+
+    /// Whether keys that were dropped are not named yet.
+    #[must_use]
+    pub fn is_dropping(&self) -> bool {
+        !self.store.dropping().is_empty()
+    }
+
+    /// Whether keys of that slot are not named yet.
+    #[must_use]
+    pub fn is_dropping_slot(&self, slot: Slot) -> bool {
+        self.store.dropping().has(slot)
     }
 
     /// Removes all keys of a database, or of all. Returns how many.

@@ -211,7 +211,7 @@ impl World {
         if self.data.databases() == 1 && self.below(3) == 0 {
             let slot = self.data.key(name).slot;
             let before = self.model.len();
-            let count = self.data.flush_slot(slot);
+            let count = flush_slot(&mut self.data, slot);
             self.model.retain(|(_, name), _| key_slot(name) != slot);
             assert_eq!(count, before - self.model.len());
         }

@@ -82,7 +82,7 @@ fn a_flush_hands_over_all_tables_even_the_value_that_is_being_sent() {
         assert!(!data.must_wait(0, &data.key(b"big")) && !data.must_wait(0, &data.key(b"bigger")));
         fill(&mut data, 0, 100);
         let slot = data.key(b"key:5").slot;
-        assert!(data.flush_slot(slot) > 0);
+        assert!(flush_slot(&mut data, slot) > 0);
         assert!(finish(&mut data, 5000).contents == expected);
         while data.reclaim_step(1000) {}
     }

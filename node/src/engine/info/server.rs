@@ -86,6 +86,12 @@ impl Engine {
         fields.field("total_forks", 0);
         fields.field("migrate_cached_sockets", 0);
         fields.field("slotkeeper_slots_lost_keys", stats.slots_lost_keys);
+        fields.field(
+            "slotkeeper_sync_held_ms_total",
+            self.replication.holding.total,
+        );
+        fields.field("slotkeeper_sync_slow_replicas", stats.sync_slow_replicas);
+        fields.field("unexpected_error_replies", stats.unexpected_errors);
         fields.field("total_error_replies", stats.errors);
         fields.field(
             "client_query_buffer_limit_disconnections",

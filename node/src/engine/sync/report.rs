@@ -101,6 +101,12 @@ impl Engine {
         line("repl_backlog_histlen", &kept.map_or(0, |kept| kept.len));
         let complete = !self.is_replica || self.replication.following.data_set().is_complete();
         line("slotkeeper_dataset_complete", &i32::from(complete));
+        let holding = if self.is_syncing() {
+            self.replication.holding.sync
+        } else {
+            0
+        };
+        line("slotkeeper_sync_held_ms", &holding);
     }
 
     /// ROLE.

@@ -64,7 +64,7 @@ impl Engine {
 
     /// What the walk holds: for replicas it waits with what else does.
     fn count_walk_memory(&mut self) {
-        let waits = matches!(self.replication.walk, Some(Walk::Snapshot));
+        let waits = matches!(self.replication.walk, Some(Walk::Snapshot | Walk::Spool));
         let held = |writer: &mut RdbWriter| writer.memory(waits);
         self.memory.walk = self.writer().map_or(0, held);
     }
@@ -81,6 +81,10 @@ impl Engine {
     }
 
     fn start_wanted_walk(&mut self, now: Now) {
+        // The state of one moment has none of the keys that the stream is still about to delete.
+        if self.data.is_dropping() {
+            return;
+        }
         let sessions = self.due_for_sync(true, now);
         if !sessions.is_empty() {
             self.start_sync(sessions, now);
@@ -143,6 +147,7 @@ impl Engine {
             Level::Notice,
             format!("Sending the data set at {id}:{offset} to {count} replicas"),
         );
+        self.begin_holding();
         self.start_walk(Walk::Sync { sessions, mark }, now);
     }
 
@@ -288,6 +293,11 @@ impl Engine {
     /// Whether writers that the walk held for want of room go on.
     pub(in crate::engine) fn walk_has_room(&mut self) -> bool {
         self.writer().is_none_or(|writer| writer.has_room())
+    }
+
+    /// Whether replicas get the data set.
+    pub(super) fn is_syncing(&self) -> bool {
+        matches!(self.replication.walk, Some(Walk::Sync { .. }))
     }
 
     /// Whether a walk is under way.

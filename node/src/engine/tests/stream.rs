@@ -1,4 +1,5 @@
 use super::{Client, Node};
+use crate::io::{Level, Output};
 
 /// What the commands add to the replication stream: each a line, its words apart by blanks.
 fn streamed(node: &mut Node, client: &mut Client, lines: &str) -> Vec<String> {
@@ -113,13 +114,59 @@ fn a_stream_that_cannot_be_followed_says_why() {
     let mut node = Node::standalone();
     let unknown = applied(&mut node, "SET a 1\r\nLPUSH l 1\r\n").unwrap_err();
     assert!(unknown.contains("unknown command 'LPUSH'"), "{unknown}");
-    let failed = applied(&mut node, "SET a x\r\nINCR a\r\n").unwrap_err();
-    assert!(
-        failed.starts_with("incr failed: ERR value is not an integer"),
-        "{failed}"
-    );
     let garbled = applied(&mut node, "*1\r\n!x\r\n").unwrap_err();
     assert!(garbled.contains("expected '$', got '!'"), "{garbled}");
+}
+
+fn critical(node: &mut Node) -> Vec<String> {
+    node.drain();
+    let line = |output: &Output| match output {
+        Output::Log(_, Level::Warning, line) if line.starts_with("== CRITICAL ==") => {
+            Some(line.clone())
+        }
+        _ => None,
+    };
+    node.outputs.iter().filter_map(line).collect()
+}
+
+#[test]
+fn errors_of_replicated_commands_are_counted_and_told_even_within_exec() {
+    let mut node = Node::standalone();
+    let mut client = node.client();
+    let stream = "SET a x\r\nMULTI\r\nINCR a\r\nSET b 1\r\nEXEC\r\nINCR a\r\n";
+    assert_eq!(applied(&mut node, stream), Ok(stream.len()));
+    assert_eq!(node.ask(&mut client, "GET b"), "$1\r\n1\r\n", "it goes on");
+    let info = node.ask(&mut client, "INFO stats");
+    assert!(
+        info.contains("\r\nunexpected_error_replies:2\r\n"),
+        "{info}"
+    );
+    let lines = critical(&mut node);
+    let told = "== CRITICAL == This replica is sending an error to its master: 'ERR value is not \
+                an integer or out of range' after processing the command 'incr'";
+    assert_eq!(lines, [told, told]);
+    let exits = |output: &Output| matches!(output, Output::Exit(_));
+    assert!(!node.outputs.iter().any(exits));
+}
+
+#[test]
+fn an_error_of_a_replicated_command_ends_the_node_if_that_is_wanted() {
+    for behavior in ["panic", "panic-on-replicas"] {
+        let mut node = Node::standalone();
+        let mut client = node.client();
+        let set = format!("CONFIG SET propagation-error-behavior {behavior}");
+        assert_eq!(node.ask(&mut client, &set), "+OK\r\n");
+        node.ask(&mut client, "SET a x\nINCR a");
+        let exits = |node: &mut Node| {
+            node.drain();
+            node.outputs
+                .iter()
+                .any(|output| matches!(output, Output::Exit(1)))
+        };
+        assert!(!exits(&mut node), "a client may err");
+        assert_eq!(applied(&mut node, "INCR a\r\n"), Ok(8));
+        assert!(exits(&mut node), "{behavior}");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::{Client, Node};
 use crate::config::Config;
 use crate::data::WalkWait;
-use crate::io::{Output, SessionId, SessionState, Unsent};
+use crate::io::{Level, Output, SessionId, SessionState, Unsent};
 
 /// Far more than may be unsent.
 const KEYS: usize = 20_000;
@@ -42,6 +42,17 @@ fn listen(node: &mut Node) -> Client {
 struct Way {
     replica: SessionId,
     unsent: usize,
+    warnings: Vec<String>,
+}
+
+impl Way {
+    fn to(replica: &Client) -> Way {
+        Way {
+            replica: replica.session.id,
+            unsent: 0,
+            warnings: Vec::new(),
+        }
+    }
 }
 
 impl Way {
@@ -54,6 +65,7 @@ impl Way {
             match output {
                 Output::Push(to, bytes) if to == self.replica => self.unsent += bytes.len(),
                 Output::Resume(session) => resumed.push(session),
+                Output::Log(_, Level::Warning, line) => self.warnings.push(line),
                 _ => {}
             }
         }
@@ -98,10 +110,7 @@ fn write_until_parked(node: &mut Node, client: &mut Client, from: usize) -> usiz
 fn start() -> (Node, Client, Way) {
     let mut node = filled();
     let replica = listen(&mut node);
-    let mut way = Way {
-        replica: replica.session.id,
-        unsent: 0,
-    };
+    let mut way = Way::to(&replica);
     way.fill(&mut node);
     (node, replica, way)
 }
@@ -212,4 +221,142 @@ fn a_replica_may_load_for_long_if_it_says_that_it_lives() {
     assert_eq!(node.engine.replication.replicas.count(), 1);
     node.pass(timeout + 1000);
     assert_eq!(node.engine.replication.replicas.count(), 0);
+}
+
+fn closed(node: &mut Node, session: SessionId) -> bool {
+    node.drain();
+    let of =
+        |output: &Output| matches!(output, Output::Close { session: id, .. } if *id == session);
+    node.outputs.iter().any(of)
+}
+
+/// Seconds pass in which so much leaves, until the replica is dropped or the time is over; and
+/// whenever a writer goes on, it writes until it is held again. For how many of them it was held.
+fn seconds_held(node: &mut Node, way: &mut Way, writer: &mut Client, a_second: usize) -> usize {
+    let (mut next, mut held) = (write_until_parked(node, writer, 0), 0);
+    for _ in 0..1000 {
+        node.pass(1000);
+        if closed(node, way.replica) {
+            return held;
+        }
+        held += usize::from(writer.state == SessionState::Parked);
+        if way.turn(node, a_second).contains(&writer.session.id) {
+            node.send(writer, b"");
+            next = write_until_parked(node, writer, next);
+        }
+    }
+    held
+}
+
+#[test]
+fn a_replica_that_trickles_holds_writers_no_longer_than_repl_timeout() {
+    for a_second in [10, 20_000] {
+        let (mut node, replica, mut way) = start();
+        let mut writer = node.client();
+        let timeout = node.engine.config.repl_timeout as usize;
+        let held = seconds_held(&mut node, &mut way, &mut writer, a_second);
+        // The writer hears a second late that it may go on.
+        assert!(
+            held <= timeout * 11 / 10,
+            "{a_second} a second: {held} seconds"
+        );
+        assert!(
+            held >= timeout * 9 / 10,
+            "{a_second} a second: {held} seconds"
+        );
+        node.engine.close(replica.session, node.now);
+        way.turn(&mut node, 0);
+        assert!(!node.engine.is_walking());
+        node.send(&mut writer, b"");
+        assert_eq!(writer.state, SessionState::NeedInput);
+    }
+}
+
+#[test]
+fn the_log_and_info_tell_who_held_writers_and_for_how_long() {
+    let (mut node, _replica, mut way) = start();
+    let (mut writer, mut other) = (node.client(), node.client());
+    write_until_parked(&mut node, &mut writer, 0);
+    node.pass(5000);
+    let info = node.ask(&mut other, "INFO replication");
+    assert!(info.contains("\r\nslotkeeper_sync_held_ms:5"), "{info}");
+    seconds_held(&mut node, &mut way, &mut writer, 25_000);
+    way.turn(&mut node, 0);
+    let line = (way.warnings.iter()).find(|line| line.contains("has held writers for 60."));
+    let line = line.unwrap_or_else(|| panic!("{:?}", way.warnings));
+    assert!(
+        line.starts_with("Replica 127.0.0.1:1 disconnected: "),
+        "{line}"
+    );
+    assert!(line.contains(" bytes still wait for it."), "{line}");
+    let info = node.ask(&mut other, "INFO everything");
+    assert!(
+        info.contains("\r\nslotkeeper_sync_slow_replicas:1\r\n"),
+        "{info}"
+    );
+    assert!(
+        info.contains("\r\nslotkeeper_sync_held_ms_total:60"),
+        "{info}"
+    );
+}
+
+#[test]
+fn who_was_too_slow_rests_before_its_next_full_sync() {
+    let (mut node, replica, mut way) = start();
+    let mut writer = node.client();
+    seconds_held(&mut node, &mut way, &mut writer, 20_000);
+    node.engine.close(replica.session, node.now);
+    node.engine.on_turn(node.now);
+    let timeout = node.engine.config.repl_timeout * 1000;
+    let _again = listen(&mut node);
+    node.pass(timeout - 1000);
+    assert!(!node.engine.is_walking(), "it asks, and has to wait");
+    node.pass(2000);
+    assert!(node.engine.is_walking());
+}
+
+#[test]
+fn the_others_go_on_without_the_slow_one() {
+    let mut node = filled();
+    node.engine.config.repl_diskless_sync_delay = 1;
+    let (slow, fast) = (listen(&mut node), listen(&mut node));
+    node.pass(1000);
+    assert!(node.engine.is_walking());
+    let mut ways = [&slow, &fast].map(Way::to);
+    let mut writer = node.client();
+    let mut next = 0;
+    for _ in 0..100_000 {
+        node.pass(50);
+        let outputs = std::mem::take(&mut node.outputs);
+        for output in &outputs {
+            match output {
+                Output::Push(to, bytes) => {
+                    let way = ways.iter_mut().find(|way| way.replica == *to);
+                    way.expect("a replica").unsent += bytes.len();
+                }
+                Output::Resume(_) => {
+                    node.send(&mut writer, b"");
+                }
+                Output::Close { session, .. } => {
+                    assert_eq!(*session, slow.session.id, "the fast one stays");
+                }
+                _ => {}
+            }
+        }
+        ways[0].unsent -= ways[0].unsent.min(1000);
+        ways[1].unsent = 0;
+        for way in &ways {
+            node.engine
+                .on_sent(way.replica, Unsent::of(way.unsent), node.now);
+        }
+        if writer.state == SessionState::NeedInput && next < KEYS {
+            next = write_until_parked(&mut node, &mut writer, next);
+        }
+        if !node.engine.is_walking() {
+            break;
+        }
+    }
+    assert!(!node.engine.is_walking(), "the walk has come to its end");
+    assert_eq!(node.engine.stats.sync_slow_replicas, 1);
+    assert_eq!(node.engine.replication.replicas.count(), 1);
 }
