@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 use slotkeeper_node::config::Config;
 use slotkeeper_node::engine::{Boot, Engine};
-use slotkeeper_node::io::{DiskEvent, Peer};
+use slotkeeper_node::io::{DiskEvent, DiskOp, Output, Peer};
 use slotkeeper_node::resp::Reply;
 use slotkeeper_node::time::{Now, Stopwatch};
 
@@ -81,8 +81,14 @@ fn grow(shape: Shape, best: &mut [Duration]) -> Result<(), String> {
         now.mono_us += 100_000;
         now.unix_us += 100_000;
         engine.on_timer(now);
-        while engine.poll_output().is_some() {}
+        while let Some(output) = engine.poll_output() {
+            if matches!(output, Output::Disk(DiskOp::SaveNodesConf(_))) {
+                engine.on_disk(DiskEvent::NodesConfSaved, now);
+            }
+        }
     }
+    // What it has replied so far.
+    engine.on_bytes(&mut session, b"", now, &mut reply);
     let value = "x".repeat(crate::load::VALUE_BYTES);
     for (number, best) in (0..).zip(best) {
         let key = shape.key(number);

@@ -24,6 +24,7 @@ mod requests;
 mod send;
 mod slots;
 mod state;
+mod store;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -42,11 +43,12 @@ use nodes::Nodes;
 use slotkeeper_topology::{Epoch, NodeId, Slot, SlotSet};
 use slots::Slots;
 use state::State;
+use store::{Act, Store};
 pub use view::{ClusterHealth, MessageCount};
 use waking::Waking;
 
 use crate::config::Config;
-use crate::io::{Level, LinkEvent, LinkId, Origin, Peer};
+use crate::io::{Level, LinkEvent, LinkId, Origin, Peer, SessionId};
 pub use crate::random::Random;
 use crate::request::ClusterRequest;
 use crate::resp::Reply;
@@ -67,6 +69,7 @@ pub struct Cluster {
     links: Links,
     /// Who brings about what is logged in the current call.
     origin: Origin,
+    store: Store,
     current_epoch: Epoch,
     last_vote_epoch: Epoch,
     state: State,
@@ -92,7 +95,7 @@ pub struct Cluster {
     gossip_round: u64,
     todo: Todo,
     events: VecDeque<ClusterEvent>,
-    /// What the current call sends; it leaves after nodes.conf is saved.
+    /// What the current call sends.
     sends: Vec<ClusterEvent>,
 }
 
@@ -136,6 +139,7 @@ impl Cluster {
             slots: remembered.slots,
             links: Links::new(),
             origin: Origin::Node,
+            store: Store::new(nodes_conf),
             current_epoch: remembered.current_epoch,
             last_vote_epoch: remembered.last_vote_epoch,
             state: State::default(),
@@ -206,26 +210,28 @@ impl Cluster {
     /// When [`Cluster::on_timer`] is due next, in monotonic milliseconds.
     #[must_use]
     pub fn next_timer(&self) -> u64 {
-        let election = self
-            .election
-            .due()
+        let stores = self.store.error().is_none();
+        let election = (self.election.due().filter(|_| stores))
             .map_or(u64::MAX, |at| at.max(0).cast_unsigned());
         let now = self.now.mono_ms();
         self.next_tick.min(election.max(now + 1))
     }
 
-    /// Carries out a CLUSTER request and writes the reply. COUNTKEYSINSLOT and GETKEYSINSLOT are
-    /// the engine's.
+    /// Carries out a CLUSTER request and writes the reply; true when the reply comes later instead,
+    /// as a [`ClusterEvent::Answer`], since nodes.conf is to be stored first. COUNTKEYSINSLOT and
+    /// GETKEYSINSLOT are the engine's.
     pub fn request(
         &mut self,
         request: ClusterRequest,
+        session: SessionId,
         facts: &Facts<'_>,
         now: Now,
         reply: &mut Reply,
-    ) {
+    ) -> bool {
         self.begin(facts, now);
-        self.dispatch(request, facts, reply);
+        let waits = self.take_request(request, session, facts, reply);
         self.finish(facts);
+        waits
     }
 
     /// What the engine must do next, in order; drain it after every call.
@@ -247,36 +253,13 @@ impl Cluster {
     /// After the data file was loaded: the slots that hold keys. A key in a slot that nobody owns
     /// makes this master its owner; one in a slot of somebody else marks it as importing, so that
     /// no key is lost unseen.
-    pub fn adopt_loaded_slots(&mut self, with_keys: &SlotSet, now: Now) {
-        self.now = now;
-        if self.nodes.me().is_replica() {
-            return;
-        }
-        let me = self.nodes.my_ref();
-        for slot in with_keys.iter() {
-            match self.slots.owner(slot) {
-                Some(owner) if owner == me => {}
-                Some(owner) if self.slots.importing_from(slot).is_none() => {
-                    self.slots.set_importing(me, slot, Some(owner));
-                    let text = format!(
-                        "I have keys for slot {slot}, but the slot is assigned to another node. \
-                         Setting it to importing state."
-                    );
-                    self.log(Level::Warning, text);
-                }
-                Some(_) => continue,
-                None => {
-                    self.slots.assign(&mut self.nodes, slot, Some(me));
-                    let text = format!(
-                        "I have keys for unassigned slot {slot}. Taking responsibility for it."
-                    );
-                    self.log(Level::Warning, text);
-                }
-            }
-            self.todo.save = true;
+    pub fn adopt_loaded_slots(&mut self, with_keys: &SlotSet, facts: &Facts<'_>, now: Now) {
+        self.begin(facts, now);
+        if self.nodes.me().is_master() && !with_keys.is_empty() {
+            self.propose(Act::Adopt(with_keys.clone()));
         }
         self.todo.update_state = true;
-        self.flush();
+        self.finish(facts);
     }
 
     fn begin(&mut self, facts: &Facts<'_>, now: Now) {
@@ -300,18 +283,18 @@ impl Cluster {
         }
         self.judge_waking();
         self.origin = origin;
-        self.flush();
+        self.flush_with(Some(facts));
     }
 
     fn flush(&mut self) {
+        self.flush_with(None);
+    }
+
+    fn flush_with(&mut self, facts: Option<&Facts<'_>>) {
         if std::mem::take(&mut self.todo.update_state) {
             self.update_state();
         }
-        if std::mem::take(&mut self.todo.save) {
-            let text = self.nodes_conf();
-            self.events
-                .push_back(ClusterEvent::SaveNodesConf(text.into()));
-        }
+        self.store_next(facts);
         self.events.extend(self.sends.drain(..));
     }
 

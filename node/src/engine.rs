@@ -275,6 +275,8 @@ impl Engine {
             DiskEvent::PayloadWritten(_)
             | DiskEvent::PayloadRead { .. }
             | DiskEvent::PayloadFailed(_) => self.on_payload_file(event, now),
+            DiskEvent::NodesConfSaved => self.nodes_conf_stored(Ok(()), now),
+            DiskEvent::NodesConfFailed(reason) => self.nodes_conf_stored(Err(reason), now),
             DiskEvent::ConfigRewritten { session, result } => {
                 self.config_rewritten(session, result);
             }
@@ -283,12 +285,13 @@ impl Engine {
 
     /// The data file is loaded: its keys must be in slots that this node serves.
     fn loaded(&mut self, now: Now) {
-        if let Some(cluster) = &mut self.cluster {
+        if self.cluster.is_some() {
             let with_keys = slotkeeper_topology::Slot::all()
                 .filter(|&slot| self.data.slot_len(slot) > 0)
                 .collect();
-            cluster.adopt_loaded_slots(&with_keys, now);
-            self.cluster_events(now);
+            self.with_cluster(now, |cluster, facts| {
+                cluster.adopt_loaded_slots(&with_keys, facts, now);
+            });
         }
     }
 

@@ -210,8 +210,8 @@ pub enum Output {
 /// An operation on one of the node's files. Only operations that say so are answered.
 #[derive(Debug)]
 pub enum DiskOp {
-    /// Replace nodes.conf atomically and durably before the next output is carried out. Failing,
-    /// the node exits, as Redis does: it must not vote from a state that it may forget.
+    /// Replace nodes.conf atomically and durably; answered by `NodesConfSaved` or `NodesConfFailed`
+    /// before the next output is carried out.
     SaveNodesConf(Bytes),
     /// Open a temporary file for a snapshot; answered by `SnapshotWritten(0)` or `SnapshotFailed`.
     SnapshotBegin,
@@ -257,6 +257,10 @@ pub enum DiskEvent<'a> {
     LoadEnd,
     /// The file cannot be read.
     LoadFailed(&'a str),
+    /// nodes.conf is in place.
+    NodesConfSaved,
+    /// It could not be stored; what was there before is there still.
+    NodesConfFailed(&'a str),
     /// So many bytes of the snapshot are written.
     SnapshotWritten(usize),
     /// The snapshot is in place.

@@ -142,6 +142,32 @@ pub enum ClusterRequest {
     },
 }
 
+impl ClusterRequest {
+    /// Whether it may change what nodes.conf holds, now or by what it begins.
+    #[must_use]
+    pub fn changes(&self) -> bool {
+        matches!(
+            self,
+            ClusterRequest::Meet { .. }
+                | ClusterRequest::Forget(_)
+                | ClusterRequest::Replicate(_)
+                | ClusterRequest::SaveConfig
+                | ClusterRequest::AddSlots(_)
+                | ClusterRequest::DelSlots(_)
+                | ClusterRequest::FlushSlots
+                | ClusterRequest::SetSlot(..)
+                | ClusterRequest::BumpEpoch
+                | ClusterRequest::SetConfigEpoch(_)
+                | ClusterRequest::Failover(Failover::Takeover)
+                | ClusterRequest::FailoverFrom {
+                    how: Failover::Takeover,
+                    ..
+                }
+                | ClusterRequest::Reset { .. }
+        )
+    }
+}
+
 /// What CLUSTER SETSLOT does to the slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SetSlot {

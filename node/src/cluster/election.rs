@@ -2,11 +2,12 @@ use slotkeeper_topology::{Epoch, NodeId};
 
 use super::bus::Header;
 use super::send::Audience;
+use super::store::Act;
 use super::{Cluster, Facts, NodeRef};
 use crate::io::Level;
 
 /// The election that this replica runs, or ran last.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Election {
     /// When votes are, or were, asked for (monotonic milliseconds).
     at: Option<i64>,
@@ -53,10 +54,12 @@ impl Cluster {
             self.tell_once("Currently unable to failover: Waiting the delay before I can start a new failover.");
         } else if age > timeout {
             self.tell_once("Currently unable to failover: Failover attempt expired.");
+        } else if self.store.error().is_some() {
+            self.tell_once("Currently unable to failover: nodes.conf cannot be stored.");
         } else if !self.election.requested {
-            self.ask_for_votes(master);
+            self.propose(Act::AskForVotes);
         } else if self.election.votes.len() >= self.nodes.quorum() {
-            self.win(master);
+            self.propose(Act::Claim);
         } else {
             self.tell_once(
                 "Currently unable to failover: Waiting for votes, but majority still not reached.",
@@ -156,7 +159,12 @@ impl Cluster {
         self.log(Level::Notice, text);
     }
 
-    fn ask_for_votes(&mut self, master: NodeRef) {
+    /// Asks for votes in a new epoch, if it is still time for that.
+    pub(super) fn ask_for_votes(&mut self) {
+        let open = self.election.at.is_some() && !self.election.requested;
+        let Some(master) = self.nodes.me().master.filter(|_| open) else {
+            return;
+        };
         self.current_epoch = self.current_epoch.next();
         self.election.epoch = self.current_epoch;
         self.election.requested = true;
@@ -178,6 +186,15 @@ impl Cluster {
         if counts && self.election.requested && !self.election.votes.contains(&id) {
             self.election.votes.push(id);
             self.todo.failover = true;
+        }
+    }
+
+    /// Takes the place of the master, if this replica is still the one that was elected.
+    pub(super) fn claim(&mut self) {
+        let elected = self.election.requested && self.election.votes.len() >= self.nodes.quorum();
+        let master = self.nodes.me().master.filter(|_| elected);
+        if let Some(master) = master {
+            self.win(master);
         }
     }
 

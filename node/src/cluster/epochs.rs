@@ -1,5 +1,6 @@
-use slotkeeper_topology::Epoch;
+use slotkeeper_topology::{Epoch, NodeId};
 
+use super::store::Act;
 use super::{Cluster, NodeRef};
 use crate::io::Level;
 
@@ -40,7 +41,7 @@ impl Cluster {
         self.todo.save = true;
     }
 
-    /// Two masters with one epoch: the one with the smaller id takes a new one.
+    /// Two masters with one epoch: the one with the smaller id takes a new one, once it is stored.
     pub(super) fn resolve_collision(&mut self, sender: NodeRef, its_epoch: Epoch) {
         let me = self.nodes.me();
         let other = &self.nodes[sender];
@@ -49,6 +50,17 @@ impl Cluster {
             return;
         }
         let other = other.id;
+        self.propose(Act::ResolveCollision(other));
+    }
+
+    /// Takes a new epoch if that node has ours.
+    pub(super) fn take_another_epoch(&mut self, other: &NodeId) {
+        let mine = self.nodes.me().config_epoch;
+        let other = self.nodes.find(other);
+        let Some(other) = other.filter(|&other| self.nodes[other].config_epoch == mine) else {
+            return;
+        };
+        let other = self.nodes[other].id;
         self.current_epoch = self.current_epoch.next();
         self.take_epoch(self.current_epoch);
         let text = format!(

@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use slotkeeper_topology::{NodeId, Slot, SlotSet};
 
-use crate::io::{Level, LinkId, LinkOp, Origin};
+use crate::io::{Level, LinkId, LinkOp, Origin, SessionId};
 
 /// What the cluster machine must know of the rest of the node, at the moment of a call.
 pub struct Facts<'a> {
@@ -31,8 +31,13 @@ pub struct Facts<'a> {
 pub enum ClusterEvent {
     /// An operation on a bus link.
     Link(LinkId, LinkOp),
-    /// Replace nodes.conf, durably, before what follows.
+    /// Replace nodes.conf, durably; answered by `Cluster::on_stored`.
     SaveNodesConf(Bytes),
+    /// The reply to a request that waited for nodes.conf.
+    Answer(SessionId, Vec<u8>),
+    /// nodes.conf cannot be stored on the first start, so this node has no identity to keep: it must
+    /// end. The reason.
+    CannotStart(String),
     /// A line for the log.
     Log(Origin, Level, String),
     /// Become the replica of this node, or stay it at a new address.

@@ -10,7 +10,7 @@ const TIMEOUT_MS: i64 = 5000;
 const PAUSE_TIMEOUTS: i64 = 2;
 
 /// A planned hand-over: CLUSTER FAILOVER.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Manual {
     /// When it is given up (monotonic milliseconds); none when there is none.
     pub ends: Option<i64>,
@@ -39,6 +39,7 @@ impl Cluster {
             let text = "ERR Master is down or failed, please use CLUSTER FAILOVER FORCE";
             return Err(text.to_owned());
         }
+        self.may_change()?;
         if how == Failover::Force
             && let Some((candidacy, age, pause)) = self.election_under_way(master)
         {

@@ -93,7 +93,7 @@ pub(super) struct Candidacy {
 }
 
 /// What this node knows of a node.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Node {
     pub id: NodeId,
     /// The shard that it belongs to, as it announced it; none from nodes before Redis 7.2.

@@ -10,7 +10,7 @@ use super::{NodeRef, Random};
 const MOST_NODES: usize = 60_000;
 
 /// All nodes that this one knows, itself among them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Nodes {
     slab: Vec<Option<Node>>,
     by_id: BTreeMap<NodeId, NodeRef>,

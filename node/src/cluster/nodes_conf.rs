@@ -186,6 +186,8 @@ impl Cluster {
         let mut text = String::new();
         for (r, node) in self.nodes.iter().filter(|(_, n)| !n.in_handshake()) {
             let mut line = self.line_of(r);
+            // A link is of the moment; it is no reason to write.
+            line.connected = true;
             if let Some(shard) = node.shard {
                 line.address
                     .aux

@@ -125,6 +125,37 @@ impl Cluster {
         taken == claimed.len() || self.nodes[winner].shard == Some(mine)
     }
 
+    /// Owns the slots among these that nobody owns, and imports the others: there are keys in them.
+    pub(super) fn adopt_slots(&mut self, with_keys: &SlotSet) {
+        if self.nodes.me().is_replica() {
+            return;
+        }
+        let me = self.nodes.my_ref();
+        for slot in with_keys.iter() {
+            match self.slots.owner(slot) {
+                Some(owner) if owner == me => continue,
+                Some(owner) if self.slots.importing_from(slot).is_none() => {
+                    self.slots.set_importing(me, slot, Some(owner));
+                    let text = format!(
+                        "I have keys for slot {slot}, but the slot is assigned to another node. \
+                         Setting it to importing state."
+                    );
+                    self.log(Level::Warning, text);
+                }
+                Some(_) => continue,
+                None => {
+                    self.slots.assign(&mut self.nodes, slot, Some(me));
+                    let text = format!(
+                        "I have keys for unassigned slot {slot}. Taking responsibility for it."
+                    );
+                    self.log(Level::Warning, text);
+                }
+            }
+            self.todo.save = true;
+        }
+        self.todo.update_state = true;
+    }
+
     /// A replica of a replica follows that one's master instead.
     fn leave_chain(&mut self) {
         let me = self.nodes.my_ref();

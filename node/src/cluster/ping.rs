@@ -12,6 +12,7 @@ impl Cluster {
     pub(super) fn tick(&mut self) {
         self.ticks += 1;
         self.expire_handshakes();
+        self.retry_store();
         self.close_overdue_links();
         self.reconnect();
         self.ask_again();

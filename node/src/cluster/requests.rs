@@ -3,7 +3,9 @@
 mod members;
 mod slots;
 
+use super::store::Act;
 use super::{Cluster, Facts, NodeRef};
+use crate::io::SessionId;
 use crate::request::ClusterRequest;
 use crate::resp::Reply;
 
@@ -11,6 +13,36 @@ use crate::resp::Reply;
 type Outcome = Result<(), String>;
 
 impl Cluster {
+    /// Answers at once what changes nothing or is refused; what changes something is done once
+    /// nodes.conf says it. True for that.
+    pub(super) fn take_request(
+        &mut self,
+        request: ClusterRequest,
+        session: SessionId,
+        facts: &Facts<'_>,
+        reply: &mut Reply,
+    ) -> bool {
+        if request.changes() {
+            let mut copy = self.copy();
+            let mut tried = Reply::new();
+            copy.dispatch(request.clone(), facts, &mut tried);
+            if tried.bytes().starts_with(b"-") {
+                reply.raw(tried.bytes());
+                return false;
+            }
+            if let Err(why) = self.may_change() {
+                reply.error(&why);
+                return false;
+            }
+            if copy.todo.save {
+                self.propose(Act::Request(session, request));
+                return true;
+            }
+        }
+        self.dispatch(request, facts, reply);
+        false
+    }
+
     pub(super) fn dispatch(
         &mut self,
         request: ClusterRequest,

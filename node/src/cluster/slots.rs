@@ -6,7 +6,7 @@ use super::nodes::Nodes;
 use super::{NodeRef, Route};
 
 /// Who owns which slot, and which are on their way. One array answers the hot question.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Slots {
     owner: Box<[Option<NodeRef>]>,
     route: Box<[Route]>,

@@ -11,7 +11,7 @@ const START_DELAY_MS: i64 = 2000;
 const REJOIN_DELAY_MS: std::ops::RangeInclusive<i64> = 500..=5000;
 
 /// Whether the cluster serves, as this node sees it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct State {
     pub ok: bool,
     /// The first judgement of this process.

@@ -7,6 +7,7 @@ mod links;
 mod replies;
 mod restart;
 mod slots;
+mod store;
 mod votes;
 mod waking;
 mod withhold;
@@ -19,7 +20,7 @@ use slotkeeper_topology::{NodeId, Slot, SlotSet, even_split};
 
 use super::{Cluster, ClusterEvent, Facts, Random};
 use crate::config::Config;
-use crate::io::{LinkEvent, LinkId, LinkOp, Peer};
+use crate::io::{LinkEvent, LinkId, LinkOp, Peer, SessionId};
 use crate::request::{ClusterRequest, Failover};
 use crate::resp::Reply;
 use crate::time::Now;
@@ -39,6 +40,10 @@ struct Member {
     complete: bool,
     started: u64,
     saved: String,
+    /// nodes.conf cannot be stored.
+    full: bool,
+    /// The reply that came later.
+    answer: Option<Vec<u8>>,
     follows: Option<NodeId>,
     /// Everything in words, so that tests can look at the order: `save`, `follow`, `master`,
     /// `pause`, `resume`, `hold`, `release`, `lost`, `vote` for a vote and `send` for any other
@@ -89,6 +94,8 @@ fn member(i: usize, saved: Option<&str>, now: Now) -> Member {
         complete: true,
         started: now.mono_ms(),
         saved: String::new(),
+        full: false,
+        answer: None,
         follows: None,
         trace: Vec::new(),
         log: Vec::new(),
@@ -163,6 +170,12 @@ impl World {
         i: usize,
         call: impl FnOnce(&mut Cluster, &Facts<'_>, Now) -> T,
     ) -> T {
+        let result = self.call(i, call);
+        self.drain(i);
+        result
+    }
+
+    fn call<T>(&mut self, i: usize, call: impl FnOnce(&mut Cluster, &Facts<'_>, Now) -> T) -> T {
         let now = self.now;
         let master = self.members[i].follows;
         let up = |id| self.members.iter().any(|m| m.up && m.cluster.my_id() == id);
@@ -178,18 +191,18 @@ impl World {
             slot_has_keys: &|slot| keys.contains(&slot),
             started: m.started,
         };
-        let result = call(&mut m.cluster, &facts, now);
-        self.drain(i);
-        result
+        call(&mut m.cluster, &facts, now)
     }
 
     fn request(&mut self, i: usize, request: ClusterRequest) -> String {
         let mut reply = Reply::new();
-        self.with_facts(i, |cluster, facts, now| {
-            cluster.request(request, facts, now, &mut reply);
+        let waits = self.with_facts(i, |cluster, facts, now| {
+            cluster.request(request, SessionId(1), facts, now, &mut reply)
         });
         self.deliver();
-        String::from_utf8(reply.take()).unwrap()
+        let answer = self.members[i].answer.take();
+        assert_eq!(answer.is_some(), waits);
+        String::from_utf8(answer.unwrap_or_else(|| reply.take())).unwrap()
     }
 
     fn ok(&mut self, i: usize, request: ClusterRequest) {
@@ -217,9 +230,14 @@ impl World {
                     continue;
                 }
                 ClusterEvent::SaveNodesConf(text) => {
-                    m.saved = String::from_utf8(text.to_vec()).unwrap();
-                    "save"
+                    self.save(i, &text);
+                    continue;
                 }
+                ClusterEvent::Answer(_, reply) => {
+                    m.answer = Some(reply);
+                    continue;
+                }
+                ClusterEvent::CannotStart(_) => "end",
                 ClusterEvent::FollowMaster { id, .. } => {
                     m.follows = Some(id);
                     "follow"
@@ -242,6 +260,22 @@ impl World {
             };
             m.trace.push(word);
         }
+    }
+
+    /// Stores nodes.conf, if the disk has room, and says so before anything else is done.
+    fn save(&mut self, i: usize, text: &[u8]) {
+        let m = &mut self.members[i];
+        let result = match m.full {
+            true => Err("No space left on device"),
+            false => Ok(()),
+        };
+        m.trace.push(if m.full { "full" } else { "save" });
+        if result.is_ok() {
+            m.saved = String::from_utf8(text.to_vec()).unwrap();
+        }
+        self.call(i, |cluster, facts, now| {
+            cluster.on_stored(result, facts, now);
+        });
     }
 
     fn link_op(&mut self, i: usize, link: LinkId, op: LinkOp) {

@@ -2,12 +2,12 @@ use slotkeeper_topology::{Epoch, NodeId, SlotSet};
 
 use super::bus::{FLAG_FORCE_ACK, Header};
 use super::node::{Candidacy, Moment};
+use super::store::Act;
 use super::{Cluster, NodeRef};
 use crate::io::Level;
 
 impl Cluster {
-    /// A replica asks for our vote. It is on disk before the answer leaves: `finish` puts the save
-    /// in front of every message of the call.
+    /// A replica asks for our vote. It is given once nodes.conf says so.
     pub(super) fn on_vote_request(&mut self, candidate: NodeRef, header: &Header<'_>) {
         if let Some(master) = self.nodes[candidate].master {
             self.note_candidacy(master, self.nodes[candidate].id, header.current_epoch);
@@ -16,17 +16,10 @@ impl Cluster {
             return;
         }
         match self.judge_candidate(candidate, header) {
-            Ok(master) => {
-                self.nodes[master].voted = Some(Moment::of(self.now));
-                self.last_vote_epoch = self.current_epoch;
-                self.todo.save = true;
-                self.send_vote(candidate);
-                let text = format!(
-                    "Failover auth granted to {} for epoch {}",
-                    self.nodes[candidate].id, self.current_epoch
-                );
-                self.log(Level::Warning, text);
-            }
+            Ok(()) => self.propose(Act::Vote {
+                candidate: self.nodes[candidate].id,
+                epoch: self.current_epoch,
+            }),
             Err(why) => {
                 let text = format!(
                     "Failover auth denied to {}: {why}",
@@ -60,8 +53,32 @@ impl Cluster {
         (age < pause).then_some((candidacy, age, pause))
     }
 
-    /// The master that the candidate may replace, or why it may not.
-    fn judge_candidate(&self, candidate: NodeRef, header: &Header<'_>) -> Result<NodeRef, String> {
+    /// Gives the vote, unless another one was given since.
+    pub(super) fn vote(&mut self, candidate: &NodeId, epoch: Epoch) {
+        let Some(candidate) = self.nodes.find(candidate) else {
+            return;
+        };
+        if self.current_epoch != epoch || self.last_vote_epoch >= epoch {
+            return;
+        }
+        self.last_vote_epoch = epoch;
+        if let Some(master) = self.nodes[candidate].master {
+            self.nodes[master].voted = Some(Moment::of(self.now));
+        }
+        self.todo.save = true;
+        self.send_vote(candidate);
+        let text = format!(
+            "Failover auth granted to {} for epoch {epoch}",
+            self.nodes[candidate].id
+        );
+        self.log(Level::Warning, text);
+    }
+
+    /// Whether the candidate may replace its master, or why not.
+    fn judge_candidate(&self, candidate: NodeRef, header: &Header<'_>) -> Result<(), String> {
+        if let Some(reason) = self.store.error() {
+            return Err(format!("a vote cannot be stored: {reason}"));
+        }
         let asked = header.current_epoch;
         if asked < self.current_epoch {
             return Err(format!(
@@ -101,7 +118,7 @@ impl Cluster {
                 "slot {slot} epoch ({epoch}) > reqEpoch ({})",
                 header.config_epoch
             )),
-            None => Ok(master),
+            None => Ok(()),
         }
     }
 }

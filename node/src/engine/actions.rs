@@ -36,7 +36,9 @@ impl Engine {
                 reply.ok();
                 return Acted::Close;
             }
-            Action::Cluster(request) => self.cluster_request(request, now, reply),
+            Action::Cluster(request) => {
+                return self.cluster_request(request, session.id, now, reply);
+            }
             Action::Client(request) => return self.client_request(request, session, now, reply),
             Action::Config(request) => return self.config_request(request, session, now, reply),
             Action::Replication(ReplicationRequest::Wait { replicas, millis }) => {

@@ -3,9 +3,10 @@
 use slotkeeper_topology::Slot;
 
 use crate::cluster::{Cluster, ClusterEvent, Facts};
-use crate::engine::Engine;
 use crate::engine::commit::Change;
-use crate::io::{DiskOp, LinkEvent, LinkId, LinkOp, Output, Peer};
+use crate::engine::parking::Parked;
+use crate::engine::{Acted, Engine};
+use crate::io::{DiskOp, Level, LinkEvent, LinkId, LinkOp, Output, Peer, SessionId};
 use crate::request::ClusterRequest;
 use crate::resp::Reply;
 use crate::time::Now;
@@ -36,10 +37,16 @@ impl Engine {
     }
 
     /// CLUSTER.
-    pub(super) fn cluster_request(&mut self, request: ClusterRequest, now: Now, reply: &mut Reply) {
+    pub(super) fn cluster_request(
+        &mut self,
+        request: ClusterRequest,
+        session: SessionId,
+        now: Now,
+        reply: &mut Reply,
+    ) -> Acted {
         if self.cluster.is_none() {
             reply.error("ERR This instance has cluster support disabled");
-            return;
+            return Acted::Replied;
         }
         let takes_over = matches!(
             request,
@@ -47,7 +54,7 @@ impl Engine {
         );
         if takes_over && let Some(why) = self.refuses_take_over() {
             reply.error(why);
-            return;
+            return Acted::Replied;
         }
         match request {
             ClusterRequest::CountKeysInSlot(slot) => {
@@ -61,10 +68,26 @@ impl Engine {
                     reply.bulk(&key);
                 }
             }
-            request => self.with_cluster(now, |cluster, facts| {
-                cluster.request(request, facts, now, reply);
-            }),
+            request if request.changes() && self.in_exec() => {
+                reply.error("ERR CLUSTER waits for nodes.conf here: not inside a transaction");
+            }
+            request => {
+                let mut waits = false;
+                self.with_cluster(now, |cluster, facts| {
+                    waits = cluster.request(request, session, facts, now, reply);
+                });
+                if waits {
+                    self.park(session, Parked::Reply);
+                    return Acted::Waiting;
+                }
+            }
         }
+        Acted::Replied
+    }
+
+    /// The answer to `SaveNodesConf`.
+    pub(super) fn nodes_conf_stored(&mut self, result: Result<(), &str>, now: Now) {
+        self.with_cluster(now, |cluster, facts| cluster.on_stored(result, facts, now));
     }
 
     /// The regular work of the cluster.
@@ -118,6 +141,11 @@ impl Engine {
                 ClusterEvent::Link(link, op) => self.link(link, op),
                 ClusterEvent::SaveNodesConf(text) => {
                     self.out(Output::Disk(DiskOp::SaveNodesConf(text)));
+                }
+                ClusterEvent::Answer(session, reply) => self.resume_with(session, reply),
+                ClusterEvent::CannotStart(reason) => {
+                    self.log(Level::Warning, format!("Can't store nodes.conf: {reason}"));
+                    self.out(Output::Exit(1));
                 }
                 ClusterEvent::Log(origin, level, text) => self.log_of(origin, level, text),
                 ClusterEvent::FollowMaster { address, .. } => {

@@ -95,7 +95,7 @@ impl Engine {
             "cpu" => self.info_cpu(fields),
             "commandstats" => self.info_commands(fields),
             "errorstats" => self.info_errors(fields),
-            "cluster" => fields.field("cluster_enabled", u8::from(self.config.cluster_enabled)),
+            "cluster" => self.info_cluster(fields),
             "keyspace" => self.info_keyspace(fields),
             _ => {}
         }

@@ -308,6 +308,16 @@ impl Engine {
             "The current epoch.",
             cluster.current_epoch(),
         );
+        text.gauge(
+            "nodes_conf_stored",
+            "Whether nodes.conf could be stored when that was last tried; else the node does not vote.",
+            flag(cluster.store_error().is_none()),
+        );
+        text.counter(
+            "nodes_conf_failures_total",
+            "How often nodes.conf could not be stored.",
+            cluster.store_failures(),
+        );
         text.family(
             "cluster_messages_total",
             "counter",

@@ -16,7 +16,7 @@ mod walk;
 
 use super::{Boot, Engine};
 use crate::config::Config;
-use crate::io::{DiskEvent, Output, Peer, SessionId, SessionState};
+use crate::io::{DiskEvent, DiskOp, Output, Peer, SessionId, SessionState};
 use crate::resp::Reply;
 use crate::session::Session;
 use crate::time::{Now, Stopwatch};
@@ -35,6 +35,8 @@ struct Node {
     engine: Engine,
     now: Now,
     outputs: Vec<Output>,
+    /// nodes.conf was stored since this was last reset.
+    stored: bool,
 }
 
 /// A client connection.
@@ -103,6 +105,7 @@ impl Node {
             engine,
             now,
             outputs: Vec::new(),
+            stored: false,
         };
         node.drain();
         node
@@ -132,18 +135,28 @@ impl Node {
         client.unread.extend_from_slice(bytes);
         let mut reply = Reply::new();
         loop {
+            self.execute(client, &mut reply);
+            self.engine.on_turn(self.now);
+            self.stored = false;
+            self.drain();
+            // A request that waited for nodes.conf goes on at once.
+            if !(self.stored && self.resumed(client.session.id)) {
+                break;
+            }
+        }
+        String::from_utf8_lossy(reply.bytes()).into_owned()
+    }
+
+    fn execute(&mut self, client: &mut Client, reply: &mut Reply) {
+        loop {
             let unread = std::mem::take(&mut client.unread);
-            let progress =
-                (self.engine).on_bytes(&mut client.session, &unread, self.now, &mut reply);
+            let progress = (self.engine).on_bytes(&mut client.session, &unread, self.now, reply);
             client.unread = unread[progress.consumed..].to_vec();
             client.state = progress.state;
             if progress.state != SessionState::MoreToDo {
                 break;
             }
         }
-        self.engine.on_turn(self.now);
-        self.drain();
-        String::from_utf8_lossy(reply.bytes()).into_owned()
     }
 
     /// Sends one line, or several, and returns what is replied at once.
@@ -166,6 +179,10 @@ impl Node {
 
     fn drain(&mut self) {
         while let Some(output) = self.engine.poll_output() {
+            if matches!(output, Output::Disk(DiskOp::SaveNodesConf(_))) {
+                self.engine.on_disk(DiskEvent::NodesConfSaved, self.now);
+                self.stored = true;
+            }
             self.outputs.push(output);
         }
     }

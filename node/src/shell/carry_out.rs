@@ -146,12 +146,12 @@ impl Shell {
         let Some(nodes) = &mut self.files.nodes else {
             return;
         };
-        if let Err(error) = nodes.save(text) {
-            let reason = reason(&error);
-            let text = format!("Fatal: can't update cluster config file: {reason}");
-            self.log.warning(&text);
-            self.turn.exit = Some(1);
-        }
+        let saved = nodes.save(text).map_err(|error| reason(&error));
+        let event = match &saved {
+            Ok(()) => DiskEvent::NodesConfSaved,
+            Err(reason) => DiskEvent::NodesConfFailed(reason),
+        };
+        self.engine.on_disk(event, self.clock.now());
     }
 
     fn reconfigure(&mut self, change: Reconfigure) {

@@ -109,6 +109,9 @@ impl Node {
                         self.close(own);
                     }
                 }
+                Output::Disk(DiskOp::SaveNodesConf(_)) => {
+                    self.engine.on_disk(DiskEvent::NodesConfSaved, self.now);
+                }
                 Output::Disk(DiskOp::SnapshotBegin) => {
                     self.engine.on_disk(DiskEvent::SnapshotWritten(0), self.now);
                 }

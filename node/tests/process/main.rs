@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod configuration;
+mod full_disk;
 mod health;
 mod leaving;
 mod memory;

@@ -135,6 +135,10 @@ impl Node {
         Pid::from_child(&self.child)
     }
 
+    pub fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits for its end.
     pub fn exit_code(&mut self) -> Option<i32> {
         let deadline = Instant::now() + PATIENCE;

@@ -4,6 +4,7 @@ use slotkeeper_node::config::Config;
 use slotkeeper_node::resp::{ReplyValue, encode_command};
 
 use crate::net::NodeIx;
+use crate::rng::Rng;
 use crate::world::World;
 
 /// Node timeout of the simulated clusters, in milliseconds.
@@ -28,6 +29,10 @@ pub enum Fault {
     Reset(NodeIx),
     /// A replica is told to take over by hand.
     Failover(NodeIx),
+    /// A disk takes no nodes.conf any more.
+    DiskFull(NodeIx),
+    /// It does again.
+    DiskRoom(NodeIx),
 }
 
 /// Runs a seed.
@@ -70,7 +75,9 @@ fn run_world(
     *world = World::new(seed, (0..count).map(|_| config()).collect());
     world.form(masters);
     let strikes = 3 + world.rng.below(6);
+    let mut disks = Rng::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     for _ in 0..strikes {
+        strike_disk(world, faults, &mut disks);
         strike(world, faults, masters, replicas);
         let pause = 200_000 + world.rng.below(4 * NODE_TIMEOUT_MS * 1000);
         run_checked(world, pause)?;
@@ -83,6 +90,7 @@ fn run_world(
         1 => two_at_once(world)?,
         2 => unready_heir(world)?,
         4 => late_comeback(world)?,
+        5 => full_voters(world)?,
         7 => lonely(world)?,
         _ => {}
     }
@@ -174,6 +182,42 @@ fn unready_heir(world: &mut World) -> Result<(), String> {
     converge(world)
 }
 
+/// The masters' disks fill up when one of them has been found failed: nobody is elected, until there
+/// is room again.
+fn full_voters(world: &mut World) -> Result<(), String> {
+    let owners: Vec<NodeIx> = (0..world.hosts.len())
+        .filter(|&ix| world.owns_slots(ix))
+        .collect();
+    let (first, rest) = (owners[0], &owners[1..]);
+    // A vote about this master may have been given in the last two node timeouts.
+    run_checked(world, 3 * NODE_TIMEOUT_MS * 1000)?;
+    world.kill(first);
+    let found = |world: &mut World, ix: NodeIx| {
+        let view = world.view(ix).unwrap_or_default();
+        view.iter().any(|node| node.flags.fail)
+    };
+    for _ in 0..10 * NODE_TIMEOUT_MS / 20 {
+        if rest.iter().all(|&ix| found(world, ix)) {
+            break;
+        }
+        run_checked(world, 20_000)?;
+    }
+    for &ix in rest {
+        world.hosts[ix].disk.full = true;
+    }
+    run_checked(world, 5 * NODE_TIMEOUT_MS * 1000)?;
+    let elected = (0..world.hosts.len()).find(|&ix| world.owns_slots(ix) && !owners.contains(&ix));
+    for &ix in rest {
+        world.hosts[ix].disk.full = false;
+    }
+    if let Some(heir) = elected {
+        return Err(format!("node {heir} was elected by full disks"));
+    }
+    run_checked(world, 10 * NODE_TIMEOUT_MS * 1000)?;
+    world.start(first);
+    converge(world)
+}
+
 /// A node on its own suspects everybody, and may call nobody failed.
 fn lonely(world: &mut World) -> Result<(), String> {
     let ix = world.rng.index(world.hosts.len());
@@ -229,6 +273,18 @@ fn strike(world: &mut World, faults: &mut Vec<(f64, Fault)>, masters: usize, rep
     apply(world, &fault);
 }
 
+/// Disks fill up and are cleared, whatever else strikes.
+fn strike_disk(world: &mut World, faults: &mut Vec<(f64, Fault)>, disks: &mut Rng) {
+    let ix = disks.index(world.hosts.len());
+    let fault = match (disks.below(3), world.hosts[ix].disk.full) {
+        (_, true) => Fault::DiskRoom(ix),
+        (0, false) => Fault::DiskFull(ix),
+        _ => return,
+    };
+    faults.push((world.now_us as f64 / 1e6, fault.clone()));
+    apply(world, &fault);
+}
+
 fn minority(world: &mut World, count: usize) -> Vec<NodeIx> {
     let size = 1 + world.rng.index((count / 3).max(1));
     let first = world.rng.index(count);
@@ -252,6 +308,8 @@ fn apply(world: &mut World, fault: &Fault) {
             // Refused where it makes no sense, as it would be to a person.
             let _ = world.call(*ix, &["CLUSTER", "FAILOVER"]);
         }
+        Fault::DiskFull(ix) => world.hosts[*ix].disk.full = true,
+        Fault::DiskRoom(ix) => world.hosts[*ix].disk.full = false,
     }
 }
 
@@ -297,6 +355,7 @@ fn check_minority(
 fn mend(world: &mut World, faults: &mut Vec<(f64, Fault)>) {
     world.heal();
     for ix in 0..world.hosts.len() {
+        world.hosts[ix].disk.full = false;
         if !world.is_up(ix) {
             faults.push((world.now_us as f64 / 1e6, Fault::Restart(ix)));
             world.start(ix);

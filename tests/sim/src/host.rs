@@ -8,6 +8,7 @@ use slotkeeper_node::engine::{Boot, Engine};
 use slotkeeper_node::io::{DiskEvent, DiskOp, LinkId, SessionId};
 use slotkeeper_node::session::Session;
 use slotkeeper_node::time::{Now, Stopwatch};
+use slotkeeper_topology::{Epoch, NodeLine, SlotSet};
 
 use crate::net::{ConnId, End, NodeIx};
 use crate::rng::Rng;
@@ -26,11 +27,15 @@ pub struct Disk {
     /// The data file, as last put in place.
     pub data: Option<Vec<u8>>,
     snapshot: Option<Vec<u8>>,
+    /// Nothing more can be written to it: nodes.conf cannot be replaced.
+    pub full: bool,
 }
 
 /// What an operation on the disk answers, and when it is due the host is told.
 #[derive(Clone, Debug)]
 pub enum DiskAnswer {
+    /// nodes.conf is stored, or there is no room for it; the only one that is told at once.
+    NodesConf(bool),
     /// A piece of the snapshot is written.
     Written(usize),
     /// The snapshot is in place.
@@ -44,6 +49,8 @@ impl DiskAnswer {
     #[must_use]
     pub fn as_event(&self) -> DiskEvent<'static> {
         match *self {
+            DiskAnswer::NodesConf(true) => DiskEvent::NodesConfSaved,
+            DiskAnswer::NodesConf(false) => DiskEvent::NodesConfFailed("No space left on device"),
             DiskAnswer::Written(bytes) => DiskEvent::SnapshotWritten(bytes),
             DiskAnswer::Saved => DiskEvent::SnapshotSaved,
             DiskAnswer::Rewritten(session) => DiskEvent::ConfigRewritten {
@@ -55,12 +62,30 @@ impl DiskAnswer {
 }
 
 impl Disk {
+    /// The last epoch in which nodes.conf says that the node has voted.
+    fn last_vote(&self) -> u64 {
+        let text = String::from_utf8_lossy(self.nodes_conf.as_deref().unwrap_or_default());
+        let vote = text.rsplit("lastVoteEpoch ").next();
+        vote.and_then(|word| word.trim().parse().ok()).unwrap_or(0)
+    }
+
+    /// The epoch and the slots that nodes.conf gives the node itself.
+    #[must_use]
+    pub fn claim(&self) -> Option<(Epoch, SlotSet)> {
+        let text = String::from_utf8_lossy(self.nodes_conf.as_deref()?);
+        let own = text.lines().find(|line| line.contains("myself"))?;
+        let own = NodeLine::parse(own).ok()?;
+        Some((own.config_epoch, own.slots))
+    }
+
     /// Carries an operation out.
     pub fn perform(&mut self, op: DiskOp) -> Option<DiskAnswer> {
         match op {
             DiskOp::SaveNodesConf(text) => {
-                self.nodes_conf = Some(text.to_vec());
-                None
+                if !self.full {
+                    self.nodes_conf = Some(text.to_vec());
+                }
+                Some(DiskAnswer::NodesConf(!self.full))
             }
             DiskOp::SnapshotBegin => {
                 self.snapshot = Some(Vec::new());
@@ -102,6 +127,8 @@ pub struct Line {
     pub parked: bool,
     /// Bytes sent and not yet arrived.
     pub unsent: usize,
+    /// The reply that is sent once what came of the requests is carried out.
+    pub reply: Vec<u8>,
 }
 
 /// What a connection is to the host.
@@ -145,6 +172,10 @@ pub struct Host {
     voted_in: u64,
     /// The epoch in which it voted twice, or after a later one.
     pub voted_again: Option<u64>,
+    /// The epoch in which it voted although its disk does not say so.
+    pub unstored_vote: Option<u64>,
+    /// The claim that was last held against the disk: epoch and how many slots.
+    pub checked: Option<(Epoch, usize)>,
     skew_us: i64,
 }
 
@@ -174,6 +205,8 @@ impl Host {
             log: Vec::new(),
             voted_in: 0,
             voted_again: None,
+            unstored_vote: None,
+            checked: None,
             skew_us,
         }
     }
@@ -210,6 +243,9 @@ impl Host {
         let granted = logged.strip_prefix("Failover auth granted to ");
         let epoch = granted.and_then(|text| text.rsplit(' ').next()?.parse().ok());
         let Some(epoch) = epoch else { return };
+        if self.disk.last_vote() < epoch {
+            self.unstored_vote = Some(epoch);
+        }
         if epoch <= self.voted_in {
             self.voted_again = Some(epoch);
         }

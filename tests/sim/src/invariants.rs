@@ -9,7 +9,7 @@ use crate::world::World;
 
 impl World {
     /// Checked after every event: no two masters own one slot in the same epoch, and nobody votes twice
-    /// in one.
+    /// in one; and no vote and no claim is out that the disk does not say.
     ///
     /// Only epochs that were won count: masters that were never told an epoch share 0, and two
     /// that took the same one resolve it between themselves (Redis Cluster specification,
@@ -17,8 +17,9 @@ impl World {
     ///
     /// # Errors
     /// Names the epoch, the nodes and the slots.
-    pub fn check_owners(&self) -> Result<(), String> {
+    pub fn check_owners(&mut self) -> Result<(), String> {
         let mut owners: BTreeMap<Epoch, Vec<(usize, &SlotSet)>> = BTreeMap::new();
+        self.check_stored()?;
         for host in &self.hosts {
             if let Some(epoch) = host.voted_again {
                 return Err(format!("node {} voted twice in epoch {epoch}", host.ix));
@@ -44,6 +45,36 @@ impl World {
                     }
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// What others rely on after a crash is on the disk.
+    fn check_stored(&mut self) -> Result<(), String> {
+        for host in &mut self.hosts {
+            let ix = host.ix;
+            if let Some(epoch) = host.unstored_vote {
+                return Err(format!(
+                    "node {ix} voted in epoch {epoch}, which its disk does not say"
+                ));
+            }
+            let cluster = host.engine.as_ref().and_then(|engine| engine.cluster());
+            let Some(cluster) = cluster.filter(|cluster| cluster.is_master()) else {
+                host.checked = None;
+                continue;
+            };
+            let (epoch, slots) = (cluster.my_config_epoch(), cluster.my_slots());
+            if slots.is_empty() || host.checked == Some((epoch, slots.len())) {
+                continue;
+            }
+            let stored = (host.disk.claim())
+                .is_some_and(|(e, s)| e == epoch && s.intersection(slots) == *slots);
+            if !stored {
+                return Err(format!(
+                    "node {ix} claims {slots} in epoch {epoch}, which its disk does not say"
+                ));
+            }
+            host.checked = Some((epoch, slots.len()));
         }
         Ok(())
     }

@@ -17,6 +17,8 @@ impl Cluster {
         let bus_port = bus_port.filter(|&bus_port| port != 0 && bus_port != 0);
         // A handshake with that address that is under way already is as good.
         self.start_handshake(address, port, bus_port.ok_or_else(invalid)?);
+        // Whom it leads to must be remembered: nothing is begun that could not be.
+        self.todo.save = true;
         // The link is opened at once, not at the next tick.
         self.next_tick = self.now.mono_ms();
         Ok(())

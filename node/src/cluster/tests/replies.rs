@@ -177,7 +177,7 @@ fn reset_forgets_everything_and_hard_even_who_one_is() {
     assert!(
         world.members[2]
             .trace
-            .ends_with(&["master", "flush", "save"])
+            .ends_with(&["save", "master", "flush"])
     );
     assert_eq!(
         (world.id(2), world.members[2].cluster.known_nodes()),

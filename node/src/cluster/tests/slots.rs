@@ -228,7 +228,9 @@ fn loaded_keys_make_their_slots_ours_or_importing() {
     world.restart(0);
     let slots = "0-3 16383".parse().unwrap();
     world.ok(0, ClusterRequest::DelSlots(vec![slot(2)]));
-    world.with_facts(0, |cluster, _, now| cluster.adopt_loaded_slots(&slots, now));
+    world.with_facts(0, |cluster, facts, now| {
+        cluster.adopt_loaded_slots(&slots, facts, now);
+    });
     assert_eq!(world.members[0].cluster.route(slot(2)), Route::Mine);
     assert!(matches!(
         world.members[0].cluster.route(slot(16383)),

@@ -103,6 +103,16 @@ impl Engine {
         );
     }
 
+    pub(super) fn info_cluster(&self, fields: &mut Fields) {
+        fields.field("cluster_enabled", u8::from(self.config.cluster_enabled));
+        if let Some(cluster) = &self.cluster {
+            let error = cluster.store_error();
+            let status = if error.is_none() { "ok" } else { "err" };
+            fields.field("slotkeeper_nodes_conf_status", status);
+            fields.field("slotkeeper_nodes_conf_error", error.unwrap_or_default());
+        }
+    }
+
     pub(super) fn info_cpu(&self, fields: &mut Fields) {
         let usage = self.stopwatch.usage();
         let seconds = |micros: u64| format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000);

@@ -33,6 +33,7 @@ fn one_of_three() -> Node {
         engine,
         now,
         outputs: Vec::new(),
+        stored: false,
     };
     node.pass(2500);
     node

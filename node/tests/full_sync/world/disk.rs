@@ -12,6 +12,7 @@ impl World {
         match op {
             DiskOp::SaveNodesConf(text) => {
                 this.nodes_conf = Some(String::from_utf8_lossy(&text).into_owned());
+                this.engine.on_disk(DiskEvent::NodesConfSaved, now);
             }
             DiskOp::SnapshotBegin => {
                 this.writing.clear();

@@ -10,7 +10,7 @@ use slotkeeper_node::io::{
 use slotkeeper_node::resp::Reply;
 
 use super::{Event, World};
-use crate::host::{Line, PORT, Use};
+use crate::host::{DiskAnswer, Line, PORT, Use};
 use crate::net::{ConnId, End, Holder, NodeIx, Parcel};
 
 /// How long the disk takes, in microseconds.
@@ -96,8 +96,9 @@ impl World {
                 SessionState::Close => close = true,
             }
         }
+        line.reply.extend_from_slice(reply.bytes());
         self.outputs(ix);
-        self.push(ix, id, reply.bytes());
+        self.push(ix, id, &[]);
         if close {
             self.close_session(ix, id);
         }
@@ -107,10 +108,13 @@ impl World {
         let Some(line) = self.hosts[ix].lines.get_mut(&id) else {
             return;
         };
-        if !bytes.is_empty() {
+        let mut reply = std::mem::take(&mut line.reply);
+        reply.extend_from_slice(bytes);
+        if !reply.is_empty() {
+            let bytes = reply;
             line.unsent += bytes.len();
             let (conn, end) = line.conn;
-            self.send(conn, end.other(), Parcel::Bytes(bytes.to_vec()));
+            self.send(conn, end.other(), Parcel::Bytes(bytes));
         }
     }
 
@@ -166,7 +170,13 @@ impl World {
             Output::Close { session, .. } => self.close_session(ix, session),
             Output::Link(link, op) => self.link_op(ix, link, op),
             Output::Disk(op) => {
-                if let Some(answer) = self.hosts[ix].disk.perform(op) {
+                let answer = self.hosts[ix].disk.perform(op);
+                if let Some(answer @ DiskAnswer::NodesConf(_)) = answer {
+                    let now = self.hosts[ix].now(self.now_us);
+                    if let Some(engine) = &mut self.hosts[ix].engine {
+                        engine.on_disk(answer.as_event(), now);
+                    }
+                } else if let Some(answer) = answer {
                     self.schedule(self.now_us + DISK_US, Event::Disk(ix, incarnation, answer));
                 }
             }
@@ -278,6 +288,7 @@ impl World {
                     input: Vec::new(),
                     parked: false,
                     unsent: 0,
+                    reply: Vec::new(),
                 };
                 host.lines.insert(id, line);
                 host.uses.insert(conn, Use::Session(id));
