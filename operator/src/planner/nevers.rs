@@ -4,6 +4,8 @@
 //! pass. The checker shares no code with the rules and keeps a record of its own; it outlives
 //! restarts of the planner.
 
+mod voters;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -14,6 +16,7 @@ use crate::model::{
     Step, Target,
 };
 use crate::report::Report;
+use voters::voters;
 
 /// The world at the moment of an observation.
 #[derive(Clone, Debug, Default)]
@@ -476,34 +479,6 @@ fn remove(truth: &Truth, shard: u32) -> Verdict {
     let mut nodes = truth.nodes.iter().filter(|n| n.place.shard == shard);
     let holds = nodes.any(|n| !n.slots.is_empty() || !n.keys.is_empty());
     broken(6, holds, "the shard still owns a slot or a key")
-}
-
-/// The masters that own slots, by what anybody who answers knows.
-fn voters(observation: &Observation) -> Vec<NodeId> {
-    let mut owners: BTreeMap<NodeId, (u64, SlotSet)> = BTreeMap::new();
-    let answers = |id: NodeId| observation.answered().any(|(_, facts)| facts.id == id);
-    for (_, facts) in observation.answered() {
-        for line in facts.lines.iter().filter(|line| line.flags.master) {
-            let known = owners.entry(line.id).or_default();
-            // Gossip names nodes without their slots: such a line says nothing about them.
-            let own_word = line.flags.myself || !answers(line.id) && !line.slots.is_empty();
-            if own_word && line.config_epoch.0 >= known.0 {
-                *known = (line.config_epoch.0, line.slots.clone());
-            }
-        }
-    }
-    // Only the latest owner of a slot votes.
-    let best = |id: &NodeId, slots: &SlotSet, epoch: u64| {
-        let beaten = owners
-            .iter()
-            .filter(|(other, (e, _))| *other != id && *e > epoch);
-        let taken = beaten.fold(SlotSet::new(), |all, (_, (_, slots))| all.union(slots));
-        !slots.difference(&taken).is_empty()
-    };
-    (owners.iter())
-        .filter(|(id, (epoch, slots))| best(id, slots, *epoch))
-        .map(|(id, _)| *id)
-        .collect()
 }
 
 #[cfg(test)]
