@@ -9,8 +9,6 @@
 //! J.-P. Aumasson, D. J. Bernstein, "SipHash: a fast short-input PRF", 2012; with one round a word
 //! and three at the end it is what Rust's own maps use.
 
-use std::hash::Hasher;
-
 /// The seed of the hash: from entropy in production, fixed in tests and in the simulator.
 #[derive(Clone, Copy, Debug)]
 pub struct HashKey(State);
@@ -99,59 +97,10 @@ fn last_word(bytes: &[u8], rest: &[u8]) -> u64 {
     byte(0) | byte(1) | byte(2)
 }
 
-/// Builds hashers for std's maps and sets, in place of its random state.
-#[derive(Clone, Copy, Debug)]
-pub struct BuildHasher(HashKey);
-
-impl BuildHasher {
-    /// Hashers of that seed.
-    #[must_use]
-    pub fn new(seed: [u64; 2]) -> BuildHasher {
-        BuildHasher(HashKey::new(seed))
-    }
-}
-
-impl std::hash::BuildHasher for BuildHasher {
-    type Hasher = KeyedHasher;
-
-    fn build_hasher(&self) -> KeyedHasher {
-        KeyedHasher {
-            key: self.0,
-            state: 0,
-        }
-    }
-}
-
-/// A hasher for std's maps; see [`BuildHasher`].
-#[derive(Clone, Debug)]
-pub struct KeyedHasher {
-    key: HashKey,
-    state: u64,
-}
-
-impl Hasher for KeyedHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        let mut state = self.key.0;
-        state.take(self.state);
-        self.state = HashKey(state).hash(bytes);
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        self.write(&word.to_le_bytes());
-    }
-
-    fn write_usize(&mut self, word: usize) {
-        self.write_u64(word as u64);
-    }
-
-    fn finish(&self) -> u64 {
-        self.state
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeSet, HashMap};
+    use std::collections::BTreeSet;
+    use std::hash::Hasher;
 
     use super::*;
 
@@ -202,16 +151,5 @@ mod tests {
             counts.iter().all(|&c| (800..1200).contains(&c)),
             "{counts:?}"
         );
-    }
-
-    #[test]
-    fn maps_of_the_same_seed_iterate_alike() {
-        let order = |seed| {
-            let mut map = HashMap::with_hasher(BuildHasher::new([seed, 2]));
-            map.extend((0..100u64).map(|n| (n, ())));
-            map.into_keys().collect::<Vec<_>>()
-        };
-        assert_eq!(order(1), order(1));
-        assert_ne!(order(1), order(2));
     }
 }
