@@ -34,7 +34,7 @@ pub struct RedisClusterStatus {
     pub selector: Option<String>,
     /// For machines: Ready, MembersJoined, SlotsCovered, ReplicasAttached, Progressing, DataLost,
     /// and the warnings: SharedMachine, NoQuorum, NoSafeReplica, SnapshotsFailing,
-    /// MemoryOvercommitted.
+    /// NodesConfFailing, MemoryOvercommitted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,

@@ -84,7 +84,7 @@ async fn read(mut connection: MultiplexedConnection) -> Result<NodeFacts, Silenc
     questions.cmd("CLUSTER").arg("NODES");
     questions.cmd("CLUSTER").arg("INFO");
     let info = questions.cmd("INFO");
-    for section in ["server", "persistence", "replication", "keyspace"] {
+    for section in NodeFacts::INFO_SECTIONS {
         info.arg(section);
     }
     let answer = questions.query_async(&mut connection).await;

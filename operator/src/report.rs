@@ -67,6 +67,14 @@ struct Subject<'a> {
     wanted_nodes: usize,
 }
 
+impl Subject<'_> {
+    /// The name of the pod at a place, or the place where there is none.
+    fn pod_name(&self, place: Place) -> String {
+        let pod = self.view.pod(place);
+        pod.map_or_else(|| place.to_string(), |pod| pod.name.clone())
+    }
+}
+
 /// The report of a pass.
 #[must_use]
 pub fn report(

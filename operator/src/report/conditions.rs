@@ -5,6 +5,7 @@ mod members_joined;
 mod memory_overcommitted;
 mod no_quorum;
 mod no_safe_replica;
+mod nodes_conf_failing;
 mod progressing;
 mod ready;
 mod replicas_attached;
@@ -67,6 +68,7 @@ pub(super) fn all(subject: &Subject<'_>) -> Vec<Condition> {
         no_quorum::of(subject),
         no_safe_replica::of(subject),
         snapshots_failing::of(subject),
+        nodes_conf_failing::of(subject),
         memory_overcommitted::of(subject),
     ]
 }

@@ -148,6 +148,7 @@ impl World {
             keys: node.data.key_count(),
             loading: false,
             snapshots: Snapshots::default(),
+            nodes_conf_error: None,
             withholding: node.withholding,
             // As Redis, which tells nothing of them.
             candidacies: None,

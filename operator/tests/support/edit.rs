@@ -57,6 +57,9 @@ pub fn fact(facts: &mut NodeFacts, name: &str, value: &str) {
             facts.snapshots.failing = value != "ok";
             facts.snapshots.error = (value != "ok").then(|| value.replace('-', " "));
         }
+        "nodes-conf" => {
+            facts.nodes_conf_error = (value != "ok").then(|| value.replace('-', " "));
+        }
         "epoch" => facts.cluster.current_epoch = Epoch(number()),
         "link" => {
             facts.replication.role = Role::Replica;

@@ -126,6 +126,7 @@ pub fn lone(place: Place, id: NodeId) -> NodeFacts {
         keys: 0,
         loading: false,
         snapshots: Snapshots::default(),
+        nodes_conf_error: None,
         withholding: false,
         candidacies: None,
     }

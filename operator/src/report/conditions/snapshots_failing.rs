@@ -22,8 +22,7 @@ pub(super) fn of(subject: &Subject<'_>) -> Condition {
 
 /// It says nothing that moves while the failure lasts.
 fn failure(subject: &Subject<'_>, place: Place, facts: &NodeFacts) -> String {
-    let pod = subject.view.pod(place);
-    let name = pod.map_or_else(|| place.to_string(), |pod| pod.name.clone());
+    let name = subject.pod_name(place);
     let why = facts.snapshots.error.as_deref();
     let why = why.unwrap_or("the log of the node says why");
     let since = Timestamp::from_second(facts.snapshots.last_saved_unix);

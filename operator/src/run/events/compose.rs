@@ -11,11 +11,12 @@ use crate::text;
 const NOTE_BYTES: usize = 1024;
 
 /// Conditions that warn of something while they are True.
-const WARNINGS: [&str; 5] = [
+const WARNINGS: [&str; 6] = [
     "NoSafeReplica",
     "NoQuorum",
     "SharedMachine",
     "SnapshotsFailing",
+    "NodesConfFailing",
     "MemoryOvercommitted",
 ];
 

@@ -16,10 +16,8 @@ pub(super) fn ask_all(world: &mut World, cut: Option<NodeIx>, mute: bool) -> Vec
     let mut questions = Vec::new();
     encode_command(&mut questions, &["CLUSTER", "NODES"]);
     encode_command(&mut questions, &["CLUSTER", "INFO"]);
-    encode_command(
-        &mut questions,
-        &["INFO", "server", "persistence", "replication", "keyspace"],
-    );
+    let info: Vec<&str> = [&["INFO"], &NodeFacts::INFO_SECTIONS[..]].concat();
+    encode_command(&mut questions, &info);
     let mut asked: Vec<(Option<usize>, ReplyParser, Vec<String>)> = (0..world.hosts.len())
         .map(|ix| {
             (
