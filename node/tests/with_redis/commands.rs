@@ -5,11 +5,15 @@ use slotkeeper_node::resp::{ReplyValue, encode_command};
 use crate::process::{Client, Server};
 
 /// What we have that Redis 7.0 has not.
-const OURS: [(&str, &str); 5] = [
+const OURS: [(&str, &str); 6] = [
     ("client|no-touch", "of 7.2"),
     ("client|setinfo", "of 7.2: clients of today send it"),
     ("cluster|myshardid", "of 7.2"),
     ("slotkeeper", "our own: what the operator asks of a node"),
+    (
+        "slotkeeper|failover",
+        "our own: what the operator asks of a node",
+    ),
     (
         "slotkeeper|serve",
         "our own: what the operator asks of a node",
