@@ -117,7 +117,8 @@ fn render() -> String {
          and then ignored. `slotkeeper-node --check-config FILE` says what is wrong with a file and\n\
          starts nothing.\n\n\
          `include` takes `*`, `?` and `[...]`: the files are read in the order of their names, and there\n\
-         may be none. Passwords belong into a file (`password-file`, or `requirepass` in a redis.conf):\n\
+         may be none. A relative path starts at the working directory, as in Redis.\n\
+         Passwords belong into a file (`password-file`, or `requirepass` in a redis.conf):\n\
          what stands on the command line can be read by whoever may list the processes.\n\n\
          ## Lines of a stock file that are refused\n\n\
          Of the redis.conf that Redis 7.0 and 7.2 come with, and of Debian's, these have to be changed\n\

@@ -29,7 +29,10 @@ pub(super) static HELLO: Spec = Spec {
     name: "hello",
     arity: -1,
     flags: FLAGS,
-    secrets: &[Secret::Behind("AUTH", 2)],
+    secrets: &[
+        Secret::Behind("AUTH", 2),
+        Secret::Unknown(2, &[("AUTH", 2), ("SETNAME", 1)]),
+    ],
     since: "6.0.0",
     summary: "Greets the server: chooses the protocol, authenticates, names the connection",
     history: &[("6.2.0", "The version may be left out.")],

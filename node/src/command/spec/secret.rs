@@ -11,6 +11,9 @@ pub enum Secret {
     From(u8),
     /// In so many arguments behind this word, wherever it stands.
     Behind(&'static str, u8),
+    /// From the first argument on, of this one and those behind it, that is none of these options with
+    /// their numbers of values: it may be a misspelt one.
+    Unknown(u8, &'static [(&'static str, u8)]),
     /// Among the directives and their values that follow in turn from this argument on.
     Directives(u8),
 }
@@ -22,6 +25,17 @@ impl Secret {
             Secret::Behind(word, count) => {
                 let first = index.saturating_sub(usize::from(count)).max(1);
                 (first..index).any(|at| args.is(at, word))
+            }
+            Secret::Unknown(first, options) => {
+                let mut at = usize::from(first);
+                while at <= index {
+                    let known = options.iter().find(|(word, _)| args.is(at, word));
+                    let Some((_, values)) = known else {
+                        return true;
+                    };
+                    at += 1 + usize::from(*values);
+                }
+                false
             }
             Secret::Directives(first) => {
                 let Some(behind) = index.checked_sub(usize::from(first)) else {
@@ -87,6 +101,14 @@ mod tests {
                 "HELLO AUTH (redacted) (redacted)",
             ),
             ("HELLO 3 SETNAME me", "HELLO 3 SETNAME me"),
+            (
+                "HELLO 3 ATUH default s3cret",
+                "HELLO 3 (redacted) (redacted) (redacted)",
+            ),
+            (
+                "HELLO 3 SETNAME me default s3cret",
+                "HELLO 3 SETNAME me (redacted) (redacted)",
+            ),
             (
                 "CONFIG SET timeout 5 RequirePass s3cret masterauth x masteruser u",
                 "CONFIG SET timeout 5 RequirePass (redacted) masterauth (redacted) masteruser \
