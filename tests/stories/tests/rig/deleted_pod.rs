@@ -27,10 +27,12 @@ fn no_acknowledged_write_is_lost() {
         "promoted {} ms after the deletion",
         deleted.elapsed().as_millis()
     );
-    until(MINUTE, "there is another pod", || {
-        cluster
-            .find_pod(&master)
-            .is_some_and(|pod| pod.metadata.uid != uid)
+    // With an address: until it has one, the status may still be the one from before.
+    until(MINUTE, "there is another pod with an address", || {
+        cluster.find_pod(&master).is_some_and(|pod| {
+            let address = pod.status.and_then(|status| status.pod_ip);
+            pod.metadata.uid != uid && address.is_some()
+        })
     });
     cluster.wait_until_ready();
     assert_eq!(cluster.role(&master), "slave");
