@@ -10,14 +10,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use slotkeeper::act::Actor;
 use slotkeeper::links::Links;
 use slotkeeper::model::{
-    Address, FailoverMode, Memory, NodeView, Phase, Place, PodUid, PodView, Seen, Step,
-    StepOutcome, Target,
+    Address, FailoverMode, NodeView, Phase, Place, PodUid, PodView, Seen, Step, StepOutcome, Target,
 };
 use slotkeeper::observe::observe;
-use slotkeeper::platform::{Platform, PlatformError, Survey};
-use slotkeeper_crds::{RedisCluster, RedisClusterSpec, RedisClusterStatus};
+use slotkeeper::platform::Survey;
+use slotkeeper_crds::{RedisCluster, RedisClusterSpec};
 use slotkeeper_topology::NodeId;
 use tokio::sync::Notify;
+
+#[path = "support/still.rs"]
+mod still;
+
+use still::Still;
 
 const PLACE: Place = Place {
     shard: 0,
@@ -92,50 +96,13 @@ async fn a_node_that_answers_without_end_is_not_listened_to() {
     assert!(most < 32 << 20, "{most} bytes were taken of one answer");
 }
 
-/// A platform whose pods never change.
-struct Still;
-
-impl Platform for Still {
-    async fn survey(&self, _: &RedisCluster) -> Result<Survey, PlatformError> {
-        unreachable!("the tests make their own surveys")
-    }
-
-    async fn life(&self, _: Place) -> Option<PodUid> {
-        Some(PodUid("1".to_owned()))
-    }
-
-    async fn ensure_common(&self, _: &RedisCluster) -> Result<(), PlatformError> {
-        Ok(())
-    }
-
-    async fn ensure_shard(&self, _: &RedisCluster, _: u32, _: u32) -> Result<(), PlatformError> {
-        Ok(())
-    }
-
-    async fn remove_shard(&self, _: u32) -> Result<(), PlatformError> {
-        Ok(())
-    }
-
-    async fn remember(&self, _: &Memory) -> Result<(), PlatformError> {
-        Ok(())
-    }
-
-    fn selector(&self) -> Option<String> {
-        None
-    }
-
-    async fn publish(&self, _: &RedisClusterStatus) -> Result<(), PlatformError> {
-        Ok(())
-    }
-}
-
 async fn act(survey: &Survey, step: Step) -> StepOutcome {
     let (links, cluster) = (
         links(),
         RedisCluster::new("it", RedisClusterSpec::default()),
     );
     let actor = Actor {
-        platform: &Still,
+        platform: &Still::default(),
         links: &links,
         cluster: &cluster,
         survey,

@@ -3,63 +3,28 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use slotkeeper::act::Actor;
 use slotkeeper::links::{DEADLINE, Links};
 use slotkeeper::model::{
-    Address, FailoverMode, Memory, NodeFacts, NodeView, Objects, Observation, Phase, Place, PodUid,
+    Address, FailoverMode, NodeFacts, NodeView, Objects, Observation, Phase, Place, PodUid,
     PodView, Seen, Silence, Step, StepOutcome, Target,
 };
 use slotkeeper::observe::observe;
-use slotkeeper::platform::{Platform, PlatformError, Survey};
-use slotkeeper_crds::{RedisCluster, RedisClusterSpec, RedisClusterStatus};
+use slotkeeper::platform::Survey;
+use slotkeeper_crds::{RedisCluster, RedisClusterSpec};
 use slotkeeper_topology::{Epoch, NodeId};
 use tokio::sync::Notify;
 
 #[path = "support/server.rs"]
 mod server;
+#[path = "support/still.rs"]
+mod still;
 
 use server::{PASSWORD, Server};
-
-/// A platform whose pods never change.
-struct Still;
-
-impl Platform for Still {
-    async fn survey(&self, _: &RedisCluster) -> Result<Survey, PlatformError> {
-        unreachable!("the tests make their own surveys")
-    }
-
-    fn life(&self, _: Place) -> impl Future<Output = Option<PodUid>> + Send {
-        std::future::ready(Some(PodUid("1".to_owned())))
-    }
-
-    async fn ensure_common(&self, _: &RedisCluster) -> Result<(), PlatformError> {
-        Err(PlatformError::Refused("no quota".to_owned()))
-    }
-
-    async fn ensure_shard(&self, _: &RedisCluster, _: u32, _: u32) -> Result<(), PlatformError> {
-        Ok(())
-    }
-
-    async fn remove_shard(&self, _: u32) -> Result<(), PlatformError> {
-        Err(PlatformError::Unknown("timed out".to_owned()))
-    }
-
-    async fn remember(&self, _: &Memory) -> Result<(), PlatformError> {
-        Ok(())
-    }
-
-    fn selector(&self) -> Option<String> {
-        None
-    }
-
-    async fn publish(&self, _: &RedisClusterStatus) -> Result<(), PlatformError> {
-        Ok(())
-    }
-}
+use still::Still;
 
 /// The servers as the pods of one cluster: one a shard.
 struct World {
@@ -135,7 +100,7 @@ impl World {
 
     async fn act(&self, step: Step) -> StepOutcome {
         let actor = Actor {
-            platform: &Still,
+            platform: &Still::default(),
             links: &self.links,
             cluster: &self.cluster,
             survey: &self.survey,

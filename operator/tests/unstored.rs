@@ -7,67 +7,27 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use slotkeeper::model::{
-    FailoverMode, Memory, ObjectState, Objects, Phase, Place, PlannedStep, PodUid, PodView,
-    ProcessEnd, Proof, ShardObject, Step, StepOutcome,
+    FailoverMode, ObjectState, Objects, Phase, Place, PlannedStep, PodUid, PodView, ProcessEnd,
+    Proof, ShardObject, Step, StepOutcome,
 };
 use slotkeeper::observe::now;
-use slotkeeper::platform::{Platform, PlatformError, Survey};
+use slotkeeper::platform::Survey;
 use slotkeeper::reconcile::{Progress, Reconciler, is_ready};
 use slotkeeper_crds::{RedisCluster, RedisClusterSpec, RedisClusterStatus};
 use tokio::sync::Notify;
 
 #[path = "support/server.rs"]
 mod server;
+#[path = "support/still.rs"]
+mod still;
 
 use server::{PASSWORD, Server};
+use still::Still;
 
 const MASTER: Place = Place {
     shard: 0,
     ordinal: 0,
 };
-
-/// A platform that may have no room for what has to be remembered.
-struct Full {
-    survey: Arc<Mutex<Survey>>,
-    full: Arc<AtomicBool>,
-}
-
-impl Platform for Full {
-    async fn survey(&self, _: &RedisCluster) -> Result<Survey, PlatformError> {
-        Ok(self.survey.lock().unwrap().clone())
-    }
-
-    async fn life(&self, _: Place) -> Option<PodUid> {
-        Some(PodUid("1".to_owned()))
-    }
-
-    async fn ensure_common(&self, _: &RedisCluster) -> Result<(), PlatformError> {
-        Ok(())
-    }
-
-    async fn ensure_shard(&self, _: &RedisCluster, _: u32, _: u32) -> Result<(), PlatformError> {
-        Ok(())
-    }
-
-    async fn remove_shard(&self, _: u32) -> Result<(), PlatformError> {
-        Ok(())
-    }
-
-    async fn remember(&self, _: &Memory) -> Result<(), PlatformError> {
-        match self.full.load(Ordering::Relaxed) {
-            true => Err(PlatformError::Refused("no quota".to_owned())),
-            false => Ok(()),
-        }
-    }
-
-    fn selector(&self) -> Option<String> {
-        None
-    }
-
-    async fn publish(&self, _: &RedisClusterStatus) -> Result<(), PlatformError> {
-        Ok(())
-    }
-}
 
 /// Counts the votes asked for.
 #[derive(Default)]
@@ -89,7 +49,7 @@ struct World {
     servers: Vec<Server>,
     survey: Arc<Mutex<Survey>>,
     full: Arc<AtomicBool>,
-    reconciler: Reconciler<Full>,
+    reconciler: Reconciler<Still>,
     cluster: RedisCluster,
     votes: Votes,
 }
@@ -119,14 +79,15 @@ impl World {
         };
         let survey = Arc::new(Mutex::new(Survey {
             objects: Objects {
+                common: ObjectState::Current,
                 shards: [(0, object)].into(),
-                ..Objects::default()
+                refused: None,
             },
             pods: pods.collect(),
             password: Some(PASSWORD.to_owned()),
         }));
         let full = Arc::new(AtomicBool::new(false));
-        let platform = Full {
+        let platform = Still {
             survey: survey.clone(),
             full: full.clone(),
         };

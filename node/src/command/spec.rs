@@ -4,7 +4,7 @@ mod argument;
 mod secret;
 
 pub use argument::{Argument, ArgumentKind};
-pub use secret::Secret;
+pub use secret::{OptionValues, Secret};
 
 use super::Run;
 use crate::resp::Args;

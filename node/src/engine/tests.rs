@@ -94,21 +94,25 @@ impl Node {
     }
 
     fn with(config: Config) -> Node {
+        let mut node = Node::started(config, boot());
+        node.drain();
+        node
+    }
+
+    /// What it has to say at its start is in its outputs.
+    fn started(config: Config, boot: Boot) -> Node {
         let now = Now {
             unix_us: 1_700_000_000_000_000,
             mono_us: 1_000_000,
         };
-        let mut engine =
-            Engine::start(config, boot(), Box::new(Still), now).expect("a fresh node starts");
+        let mut engine = Engine::start(config, boot, Box::new(Still), now).expect("it starts");
         engine.on_disk(DiskEvent::LoadEnd, now);
-        let mut node = Node {
+        Node {
             engine,
             now,
             outputs: Vec::new(),
             stored: false,
-        };
-        node.drain();
-        node
+        }
     }
 
     fn client(&mut self) -> Client {

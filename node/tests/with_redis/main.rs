@@ -150,6 +150,15 @@ fn redis_loads_what_our_node_packs() {
     );
 }
 
+/// Makes it the master of all slots.
+fn serve_all(master: &Server) {
+    let mut client = master.client();
+    client.call(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+    master.until("it serves", || {
+        client.call(&["SET", "{s}a", "1"]) == ReplyValue::Simple(b"OK".to_vec())
+    });
+}
+
 /// A master of all slots and a replica of it, as two processes of one cluster.
 fn join(master: &Server, replica: &Server) {
     let (mut first, mut second) = (master.client(), replica.client());
@@ -167,12 +176,7 @@ const CLUSTER: [&str; 4] = ["--cluster-enabled", "yes", "--cluster-node-timeout"
 #[test]
 fn our_node_follows_redis_in_a_cluster() {
     let (master, replica) = (Server::redis(&CLUSTER), Server::node(&CLUSTER));
-    master
-        .client()
-        .call(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
-    master.until("it serves", || {
-        master.client().call(&["SET", "{s}a", "1"]) == ReplyValue::Simple(b"OK".to_vec())
-    });
+    serve_all(&master);
     fill(&master);
     join(&master, &replica);
     change(&master);
@@ -182,12 +186,7 @@ fn our_node_follows_redis_in_a_cluster() {
 #[test]
 fn redis_follows_our_node_in_a_cluster_and_continues_after_a_cut() {
     let (master, replica) = (Server::node(&CLUSTER), Server::redis(&CLUSTER));
-    master
-        .client()
-        .call(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
-    master.until("it serves", || {
-        master.client().call(&["SET", "{s}a", "1"]) == ReplyValue::Simple(b"OK".to_vec())
-    });
+    serve_all(&master);
     join(&master, &replica);
     let up = || replica.info("master_link_status") == "up";
     replica.until("the replica is in sync", up);

@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 use slotkeeper_node::resp::ReplyValue;
 
 use crate::process::Server;
-use crate::{CLUSTER, KEYS, change, compare, fill};
+use crate::{CLUSTER, KEYS, change, compare, fill, serve_all};
 
 /// Runs a program to its end.
 fn run(program: &str, args: &[&str]) -> Output {
@@ -47,12 +47,7 @@ fn holds(file: &Path, keys: usize) {
 /// A master of all slots with all keys.
 fn master() -> Server {
     let master = Server::node(&CLUSTER);
-    master
-        .client()
-        .call(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
-    master.until("it serves", || {
-        master.client().call(&["SET", "{s}a", "1"]) == ReplyValue::Simple(b"OK".to_vec())
-    });
+    serve_all(&master);
     fill(&master);
     master
 }

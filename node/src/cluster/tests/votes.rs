@@ -11,8 +11,8 @@ struct Request {
     force: bool,
 }
 
-/// Three shards with two replicas each; the first master is dead, and found failed.
-fn world() -> World {
+/// Three shards with two replicas each where no election comes by itself.
+fn without_elections() -> World {
     let mut world = World::formed(3, 6);
     for i in 3..9 {
         world.members[i].config.cluster_replica_no_failover = true;
@@ -20,6 +20,12 @@ fn world() -> World {
         world.with_facts(i, |cluster, _, now| cluster.config_changed(&config, now));
     }
     world.run(1000);
+    world
+}
+
+/// The same; the first master is dead, and found failed.
+fn world() -> World {
+    let mut world = without_elections();
     world.kill(0);
     world.run(TIMEOUT + 1000);
     assert!(world.line(1, 0).contains(" master,fail "));
@@ -144,16 +150,9 @@ fn no_vote_against_a_living_master_unless_forced() {
     assert!(ask(&mut world, &request));
 }
 
-/// Three shards with two replicas each where no election comes by itself and none can be won: only
-/// one master is left.
+/// The same, where none can be won either: only one master is left.
 fn leaderless() -> World {
-    let mut world = World::formed(3, 6);
-    for i in 3..9 {
-        world.members[i].config.cluster_replica_no_failover = true;
-        let config = world.members[i].config.clone();
-        world.with_facts(i, |cluster, _, now| cluster.config_changed(&config, now));
-    }
-    world.run(1000);
+    let mut world = without_elections();
     world.kill(0);
     world.kill(1);
     world

@@ -2,7 +2,7 @@
 
 use crate::command::parse::{SYNTAX, lossy};
 use crate::command::spec::Flag::{AllowBusy, Fast, Loading, NoAuth, NoScript, Stale};
-use crate::command::spec::{Argument, Flags, Group, Secret, Spec};
+use crate::command::spec::{Argument, Flags, Group, OptionValues, Secret, Spec};
 use crate::command::{Effect, Exec, Refused};
 use crate::request::Action;
 use crate::resp::number::parse_integer;
@@ -29,10 +29,21 @@ pub(super) static HELLO: Spec = Spec {
     name: "hello",
     arity: -1,
     flags: FLAGS,
-    secrets: &[
-        Secret::Behind("AUTH", 2),
-        Secret::Unknown(2, &[("AUTH", 2), ("SETNAME", 1)]),
-    ],
+    secrets: &[Secret::Options(
+        2,
+        &[
+            OptionValues {
+                word: "AUTH",
+                count: 2,
+                secret: true,
+            },
+            OptionValues {
+                word: "SETNAME",
+                count: 1,
+                secret: false,
+            },
+        ],
+    )],
     since: "6.0.0",
     summary: "Greets the server: chooses the protocol, authenticates, names the connection",
     history: &[("6.2.0", "The version may be left out.")],

@@ -9,31 +9,40 @@ use crate::resp::Args;
 pub enum Secret {
     /// In this argument and all behind it.
     From(u8),
-    /// In so many arguments behind this word, wherever it stands.
-    Behind(&'static str, u8),
-    /// From the first argument on, of this one and those behind it, that is none of these options with
-    /// their numbers of values: it may be a misspelt one.
-    Unknown(u8, &'static [(&'static str, u8)]),
+    /// Among the options that follow each other from this argument on. What is none of them may be a
+    /// misspelt one: it is a secret, and all behind it.
+    Options(u8, &'static [OptionValues]),
     /// Among the directives and their values that follow in turn from this argument on.
     Directives(u8),
+}
+
+/// An option and what follows it.
+#[derive(Debug)]
+pub struct OptionValues {
+    /// Its word.
+    pub word: &'static str,
+    /// How many values follow.
+    pub count: u8,
+    /// Whether they are secrets.
+    pub secret: bool,
 }
 
 impl Secret {
     fn covers(&self, args: &Args<'_>, index: usize) -> bool {
         match *self {
             Secret::From(first) => index >= usize::from(first),
-            Secret::Behind(word, count) => {
-                let first = index.saturating_sub(usize::from(count)).max(1);
-                (first..index).any(|at| args.is(at, word))
-            }
-            Secret::Unknown(first, options) => {
+            Secret::Options(first, options) => {
                 let mut at = usize::from(first);
                 while at <= index {
-                    let known = options.iter().find(|(word, _)| args.is(at, word));
-                    let Some((_, values)) = known else {
+                    let known = options.iter().find(|option| args.is(at, option.word));
+                    let Some(option) = known else {
                         return true;
                     };
-                    at += 1 + usize::from(*values);
+                    let next = at + 1 + usize::from(option.count);
+                    if option.secret && (at + 1..next).contains(&index) {
+                        return true;
+                    }
+                    at = next;
                 }
                 false
             }

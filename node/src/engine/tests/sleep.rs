@@ -23,18 +23,7 @@ fn one_of_three() -> Node {
         nodes_conf: Some(nodes_conf.concat()),
         ..boot()
     };
-    let now = Now {
-        unix_us: 1_700_000_000_000_000,
-        mono_us: 1_000_000,
-    };
-    let mut engine = Engine::start(config, boot, Box::new(Still), now).expect("it starts");
-    engine.on_disk(DiskEvent::LoadEnd, now);
-    let mut node = Node {
-        engine,
-        now,
-        outputs: Vec::new(),
-        stored: false,
-    };
+    let mut node = Node::started(config, boot);
     node.pass(2500);
     node
 }

@@ -1,0 +1,54 @@
+//! A platform that makes nothing.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use slotkeeper::model::{Memory, Place, PodUid};
+use slotkeeper::platform::{Platform, PlatformError, Survey};
+use slotkeeper_crds::{RedisCluster, RedisClusterStatus};
+
+/// Its pods never change; what is asked of it beside them fails in one way or the other.
+#[derive(Clone, Debug, Default)]
+pub struct Still {
+    /// What there is.
+    pub survey: Arc<Mutex<Survey>>,
+    /// It has no room for what has to be remembered.
+    pub full: Arc<AtomicBool>,
+}
+
+impl Platform for Still {
+    async fn survey(&self, _: &RedisCluster) -> Result<Survey, PlatformError> {
+        Ok(self.survey.lock().unwrap().clone())
+    }
+
+    async fn life(&self, _: Place) -> Option<PodUid> {
+        Some(PodUid("1".to_owned()))
+    }
+
+    async fn ensure_common(&self, _: &RedisCluster) -> Result<(), PlatformError> {
+        Err(PlatformError::Refused("no quota".to_owned()))
+    }
+
+    async fn ensure_shard(&self, _: &RedisCluster, _: u32, _: u32) -> Result<(), PlatformError> {
+        Ok(())
+    }
+
+    async fn remove_shard(&self, _: u32) -> Result<(), PlatformError> {
+        Err(PlatformError::Unknown("timed out".to_owned()))
+    }
+
+    async fn remember(&self, _: &Memory) -> Result<(), PlatformError> {
+        match self.full.load(Ordering::Relaxed) {
+            true => Err(PlatformError::Refused("no quota".to_owned())),
+            false => Ok(()),
+        }
+    }
+
+    fn selector(&self) -> Option<String> {
+        None
+    }
+
+    async fn publish(&self, _: &RedisClusterStatus) -> Result<(), PlatformError> {
+        Ok(())
+    }
+}
