@@ -69,11 +69,11 @@ fn grow(shape: Shape, best: &mut [Duration]) -> Result<(), String> {
         remote: loopback,
         local: loopback,
     };
-    let mut session = engine.open(peer, Now::default()).map_err(|_| "refused")?;
+    let session = engine.open(peer, Now::default()).map_err(|_| "refused")?;
     let mut reply = Reply::new();
     if !matches!(shape, Shape::Standalone) {
         let assign = b"CLUSTER ADDSLOTSRANGE 0 16383\r\n";
-        engine.on_bytes(&mut session, assign, Now::default(), &mut reply);
+        engine.on_bytes(session, assign, Now::default(), &mut reply);
     }
     let mut now = Now::default();
     // A master waits a moment before it calls the cluster well.
@@ -88,7 +88,7 @@ fn grow(shape: Shape, best: &mut [Duration]) -> Result<(), String> {
         }
     }
     // What it has replied so far.
-    engine.on_bytes(&mut session, b"", now, &mut reply);
+    engine.on_bytes(session, b"", now, &mut reply);
     let value = "x".repeat(crate::load::VALUE_BYTES);
     for (number, best) in (0..).zip(best) {
         let key = shape.key(number);
@@ -99,7 +99,7 @@ fn grow(shape: Shape, best: &mut [Duration]) -> Result<(), String> {
         );
         reply.clear();
         let before = thread_cpu_time();
-        engine.on_bytes(&mut session, request.as_bytes(), now, &mut reply);
+        engine.on_bytes(session, request.as_bytes(), now, &mut reply);
         *best = (*best).min(thread_cpu_time() - before);
         if reply.bytes() != b"+OK\r\n" {
             return Err(format!(

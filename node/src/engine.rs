@@ -9,7 +9,6 @@ mod ahead;
 mod apply;
 mod auth;
 mod bus;
-mod clients;
 mod commit;
 mod configure;
 mod debug;
@@ -24,6 +23,7 @@ mod metrics;
 mod parking;
 mod requests;
 mod route;
+mod sessions;
 mod shutdown;
 mod sleep;
 mod slowlog;
@@ -45,7 +45,7 @@ use crate::data::{Layout, Partition};
 use crate::io::{DiskEvent, Level, LinkId, LinkOp, Origin, Output, SessionId, Unsent};
 use crate::random::Random;
 use crate::resp::Batch;
-use crate::session::Session;
+use crate::session::SessionRole;
 use crate::time::{Now, Stopwatch};
 
 /// What the shell knows at the start beside the configuration.
@@ -101,9 +101,7 @@ pub struct Engine {
     /// The node follows a master. Kept here since every request asks for it.
     is_replica: bool,
     replication: sync::Replication,
-    /// The session in which our master's stream is executed.
-    master_session: Session,
-    clients: clients::Clients,
+    sessions: sessions::Sessions,
     parking: parking::Parking,
     /// CONFIG SETs that wait for the machine.
     wanted: std::collections::BTreeMap<SessionId, configure::Wanted>,
@@ -175,8 +173,7 @@ impl Engine {
             is_replica: cluster.as_ref().is_some_and(|cluster| !cluster.is_master()),
             cluster,
             replication,
-            master_session: Engine::stream_session(),
-            clients: clients::Clients::default(),
+            sessions: sessions::Sessions::new(),
             parking: parking::Parking::default(),
             wanted: Default::default(),
             pause: parking::Pause::default(),
@@ -227,19 +224,29 @@ impl Engine {
     }
 
     /// A client connection has ended.
-    pub fn close(&mut self, mut session: Session, now: Now) {
-        self.unwatch_all(&mut session);
-        self.parking.forget(session.id);
-        self.replica_closed(session.id, now);
-        self.clients.close(session.id);
+    pub fn close(&mut self, session: SessionId, now: Now) {
+        if self.sessions.get(session).is_none() {
+            return;
+        }
+        self.unwatch_all(session);
+        self.parking.forget(session);
+        self.replica_closed(session, now);
+        self.sessions.close(session);
+    }
+
+    /// Whether a session serves a replica of ours: what it is sent acknowledges nothing.
+    #[must_use]
+    pub fn serves_replica(&self, session: SessionId) -> bool {
+        let session = self.sessions.get(session);
+        session.is_some_and(|session| session.role == SessionRole::Replica)
     }
 
     /// What of a session's replies and pushes has not left yet; called when that has changed, for
     /// sessions that get pushes or have a backlog.
     pub fn on_sent(&mut self, session: SessionId, unsent: Unsent, now: Now) {
         let limit = self.config.client_output_buffer_limit.normal;
-        if let Some(record) = self.clients.sent(session, unsent)
-            && record.is_beyond(limit, now.mono_ms())
+        if let Some(known) = self.sessions.sent(session, unsent)
+            && known.is_beyond(limit, now.mono_ms())
         {
             self.drop_slow_client(session);
         }
@@ -249,7 +256,7 @@ impl Engine {
     /// How much of a session's input is kept until it is executed, and how much memory holds it, in
     /// bytes; called when that memory has changed.
     pub fn on_received(&mut self, session: SessionId, unread: usize, allocated: usize) {
-        self.clients.received(session, unread, allocated);
+        self.sessions.received(session, unread, allocated);
     }
 
     /// How much waits to be sent on a link, and how much memory holds it, in bytes; called when

@@ -1,12 +1,43 @@
 //! What crosses the border between the engine and whoever runs it: the shell, or the simulator.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 
-/// A client connection; what CLIENT ID answers. Never used twice by one process.
+/// A client connection. Its number is never used twice by one process; its slot, where the engine
+/// keeps the session, is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SessionId(pub u64);
+pub struct SessionId {
+    number: u64,
+    slot: u32,
+}
+
+impl SessionId {
+    /// The connection of that number, whose session is in that slot.
+    #[must_use]
+    pub const fn new(number: u64, slot: u32) -> SessionId {
+        SessionId { number, slot }
+    }
+
+    /// What CLIENT ID answers.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        self.number
+    }
+
+    /// Where the engine keeps the session.
+    #[must_use]
+    pub const fn slot(self) -> u32 {
+        self.slot
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.number.fmt(f)
+    }
+}
 
 /// A connection to another node: the cluster bus (in or out), a replica's link to its master, or
 /// an enquiry at a data port. The engine gives the numbers; none is used twice by one process.

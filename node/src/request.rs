@@ -3,8 +3,6 @@
 
 use slotkeeper_topology::{Epoch, Slot};
 
-use crate::io::SessionId;
-
 /// A request to the engine. Whoever carries it out writes the reply.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
@@ -200,7 +198,7 @@ pub enum ClientRequest {
         /// TYPE normal | master | replica | pubsub.
         kind: Option<ClientKind>,
         /// ID id ...
-        ids: Option<Vec<SessionId>>,
+        ids: Option<Vec<u64>>,
     },
     /// INFO.
     Info,
@@ -236,7 +234,7 @@ pub struct KillFilter {
     /// The old form, `CLIENT KILL ip:port`, which replies OK or an error instead of a count.
     pub old_form: bool,
     /// ID.
-    pub id: Option<SessionId>,
+    pub id: Option<u64>,
     /// TYPE.
     pub kind: Option<ClientKind>,
     /// USER.

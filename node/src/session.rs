@@ -1,14 +1,14 @@
-//! What the node remembers of one client connection. The connection owns it and hands it in.
+//! What the node remembers of one client connection: all of it, in one place.
 
 use std::net::SocketAddr;
 
-use crate::io::{Peer, SessionId};
-use crate::resp::{Decoder, KeptRequests};
+use crate::io::{Peer, SessionId, Unsent};
+use crate::resp::{Args, Decoder, KeptRequests};
 
 /// A client connection's state.
 #[derive(Debug)]
 pub struct Session {
-    /// What CLIENT ID answers.
+    /// Which connection it is.
     pub id: SessionId,
     /// The other side.
     pub remote: SocketAddr,
@@ -46,6 +46,26 @@ pub struct Session {
     pub last_write_offset: u64,
     /// What is known of a long request that has not arrived in full.
     pub decoder: Decoder,
+    /// It waits for something, and executes nothing meanwhile.
+    pub parked: bool,
+    /// It is about to be closed, and executes nothing more.
+    pub killed: bool,
+    /// When it was opened, in monotonic milliseconds.
+    pub created_ms: u64,
+    /// When it last sent something, in monotonic milliseconds.
+    pub active_ms: u64,
+    /// The last command's full name, `client|list`.
+    pub command: &'static str,
+    /// The bytes of its input that were left after its last batch ...
+    pub unread: usize,
+    /// ... and the memory that holds its input, as the shell has reported it.
+    pub input: usize,
+    /// Unsent replies and pushes, as the shell has reported them.
+    pub unsent: Unsent,
+    /// Since when more is unsent than the soft limit allows, in monotonic milliseconds.
+    pub over_soft_since: Option<u64>,
+    /// So much of its memory is in the account of all sessions, in bytes.
+    pub counted: usize,
 }
 
 /// What kind of client a session is.
@@ -132,6 +152,19 @@ impl WatchList {
 }
 
 impl Session {
+    /// What MULTI has queued.
+    pub fn queue(&self) -> impl Iterator<Item = Args<'_>> {
+        self.multi.iter().flat_map(|multi| multi.queue.iter())
+    }
+
+    /// A request was refused: a transaction that it was meant for will not be executed.
+    pub fn spoil_transaction(&mut self) {
+        if let Some(multi) = &mut self.multi {
+            multi.failed = true;
+            multi.queue = KeptRequests::default();
+        }
+    }
+
     /// What MULTI and WATCH keep, in bytes.
     #[must_use]
     pub fn transaction_memory(&self) -> usize {
@@ -162,6 +195,16 @@ impl Session {
             watched: WatchList::default(),
             last_write_offset: 0,
             decoder: Decoder::new(),
+            parked: false,
+            killed: false,
+            created_ms: 0,
+            active_ms: 0,
+            command: "NULL",
+            unread: 0,
+            input: 0,
+            unsent: Unsent::default(),
+            over_soft_since: None,
+            counted: 0,
         }
     }
 }

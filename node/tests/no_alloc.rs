@@ -5,9 +5,8 @@ use std::cell::Cell;
 
 use slotkeeper_node::config::Config;
 use slotkeeper_node::engine::{Boot, Engine};
-use slotkeeper_node::io::{DiskEvent, DiskOp, Output, Peer, SessionState};
+use slotkeeper_node::io::{DiskEvent, DiskOp, Output, Peer, SessionId, SessionState};
 use slotkeeper_node::resp::Reply;
-use slotkeeper_node::session::Session;
 use slotkeeper_node::time::{Now, Stopwatch};
 
 struct Counting;
@@ -54,7 +53,7 @@ impl Stopwatch for Still {
     }
 }
 
-fn node(cluster_enabled: bool) -> (Engine, Session, Now) {
+fn node(cluster_enabled: bool) -> (Engine, SessionId, Now) {
     let now = Now {
         unix_us: 1_700_000_000_000_000,
         mono_us: 1,
@@ -85,21 +84,21 @@ fn node(cluster_enabled: bool) -> (Engine, Session, Now) {
     (engine, session, now)
 }
 
-fn run(engine: &mut Engine, session: &mut Session, now: Now, input: &[u8], reply: &mut Reply) {
+fn run(engine: &mut Engine, session: SessionId, now: Now, input: &[u8], reply: &mut Reply) {
     reply.clear();
-    engine.look_ahead([(&*session, input); 2].into_iter());
+    engine.look_ahead([(session, input); 2].into_iter());
     let progress = engine.on_bytes(session, input, now, reply);
     assert_eq!(progress.state, SessionState::NeedInput);
     assert_eq!(progress.consumed, input.len());
 }
 
 fn get_allocates_nothing(cluster_enabled: bool) {
-    let (mut engine, mut session, mut now) = node(cluster_enabled);
+    let (mut engine, session, mut now) = node(cluster_enabled);
     let mut reply = Reply::new();
     if cluster_enabled {
         let all = b"CLUSTER ADDSLOTSRANGE 0 16383\r\n";
         // It waits for nodes.conf; its reply comes with that of the next request.
-        engine.on_bytes(&mut session, all, now, &mut reply);
+        engine.on_bytes(session, all, now, &mut reply);
         while let Some(output) = engine.poll_output() {
             if matches!(output, Output::Disk(DiskOp::SaveNodesConf(_))) {
                 engine.on_disk(DiskEvent::NodesConfSaved, now);
@@ -111,15 +110,15 @@ fn get_allocates_nothing(cluster_enabled: bool) {
         }
     }
     let set = b"SET key 0123456789012345678901234567890123456789\r\n";
-    run(&mut engine, &mut session, now, set, &mut reply);
+    run(&mut engine, session, now, set, &mut reply);
     while engine.poll_output().is_some() {}
     let gets = b"*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n*2\r\n$3\r\nGET\r\n$2\r\nno\r\n".repeat(40);
-    run(&mut engine, &mut session, now, &gets, &mut reply);
+    run(&mut engine, session, now, &gets, &mut reply);
     let expected = "$40\r\n0123456789012345678901234567890123456789\r\n$-1\r\n".repeat(40);
     assert_eq!(String::from_utf8_lossy(reply.bytes()), expected);
     let before = ALLOCATIONS.get();
     for _ in 0..100 {
-        run(&mut engine, &mut session, now, &gets, &mut reply);
+        run(&mut engine, session, now, &gets, &mut reply);
         engine.on_turn(now);
     }
     let after = ALLOCATIONS.get();

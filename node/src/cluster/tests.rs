@@ -197,7 +197,7 @@ impl World {
     fn request(&mut self, i: usize, request: ClusterRequest) -> String {
         let mut reply = Reply::new();
         let waits = self.with_facts(i, |cluster, facts, now| {
-            cluster.request(request, SessionId(1), facts, now, &mut reply)
+            cluster.request(request, SessionId::new(1, 0), facts, now, &mut reply)
         });
         self.deliver();
         let answer = self.members[i].answer.take();

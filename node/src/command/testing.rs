@@ -33,7 +33,7 @@ impl Bench {
         Bench {
             config: Config::default(),
             data: Partition::new(Layout::Databases(16), [1, 2]),
-            session: Session::new(SessionId(1), peer, true),
+            session: Session::new(SessionId::new(1, 0), peer, true),
             now: Now {
                 unix_us: START_MS * 1000,
                 mono_us: 5_000_000,

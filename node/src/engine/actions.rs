@@ -1,12 +1,13 @@
 //! What commands ask of the engine.
 
 use crate::data::WalkWait;
+use crate::engine::commit::Change;
 use crate::engine::parking::Parked;
+use crate::engine::sessions::STREAM;
 use crate::engine::{Acted, Engine};
 use crate::io::{Output, SessionId};
 use crate::request::{Action, ClientRequest, KillFilter, ReplicationRequest};
 use crate::resp::{Args, Reply};
-use crate::session::Session;
 use crate::time::Now;
 
 impl Engine {
@@ -14,75 +15,68 @@ impl Engine {
     pub(super) fn act(
         &mut self,
         action: Action,
-        session: &mut Session,
+        id: SessionId,
         args: &Args<'_>,
         now: Now,
         reply: &mut Reply,
     ) -> Acted {
         match action {
-            Action::Multi => Engine::multi(session, reply),
-            Action::Exec => return self.exec(session, now, reply),
-            Action::Discard => self.discard(session, reply),
+            Action::Multi => self.multi(id, reply),
+            Action::Exec => return self.exec(id, now, reply),
+            Action::Discard => self.discard(id, reply),
             Action::Auth { user, password } => {
-                self.auth(session, user.as_deref(), &password, reply);
+                self.auth(id, user.as_deref(), &password, reply);
             }
             Action::Hello {
                 protocol,
                 auth,
                 name,
-            } => self.hello(session, protocol, auth, name, reply),
-            Action::Reset => return self.reset_session(session, reply),
+            } => self.hello(id, protocol, auth, name, reply),
+            Action::Reset => return self.reset_session(id, reply),
             Action::Quit => {
                 reply.ok();
                 return Acted::Close;
             }
             Action::Cluster(request) => {
-                return self.cluster_request(request, session.id, now, reply);
+                return self.cluster_request(request, id, now, reply);
             }
-            Action::Client(request) => return self.client_request(request, session, now, reply),
-            Action::Config(request) => return self.config_request(request, session, now, reply),
+            Action::Client(request) => return self.client_request(request, id, now, reply),
+            Action::Config(request) => return self.config_request(request, id, now, reply),
             Action::Replication(ReplicationRequest::Wait { replicas, millis }) => {
-                return self.wait(session, replicas, millis, now, reply);
+                return self.wait(id, replicas, millis, now, reply);
             }
             Action::Replication(request) => {
-                return self.on_replication_request(&request, session, now, reply);
+                return self.on_replication_request(&request, id, now, reply);
             }
             Action::Info(sections) => {
                 let text = self.info(&sections, now);
                 reply.verbatim(&text);
             }
             Action::Role => self.role(now, reply),
-            Action::Flush(db) => self.flush(db, session, args, reply),
-            Action::Save => return self.save(session, now, reply),
+            Action::Flush(db) => self.flush(db, id, args, reply),
+            Action::Save => return self.save(id, now, reply),
             Action::BackgroundSave { schedule } => self.background_save(schedule, now, reply),
             Action::LastSave => self.last_save(reply),
-            Action::Shutdown(request) => return self.shutdown(request, session, now, reply),
+            Action::Shutdown(request) => return self.shutdown(request, id, now, reply),
             Action::SlowLog(request) => self.slowlog.request(request, reply),
             Action::Latency(request) => self.latency.request(&request, reply),
             Action::EndWithholding { run_id } => self.end_withholding(&run_id, now, reply),
-            Action::Debug(args) => return self.debug(&args, session, now, reply),
+            Action::Debug(args) => return self.debug(&args, id, now, reply),
         }
         Acted::Replied
     }
 
     /// FLUSHALL, FLUSHDB.
-    fn flush(
-        &mut self,
-        db: Option<usize>,
-        session: &mut Session,
-        args: &Args<'_>,
-        reply: &mut Reply,
-    ) {
+    fn flush(&mut self, db: Option<usize>, id: SessionId, args: &Args<'_>, reply: &mut Reply) {
         self.data.flush(db);
-        self.commit(session.db, crate::engine::commit::Change::Request(*args));
-        session.last_write_offset = self.replication.offset();
+        self.wrote(id, Change::Request(*args));
         reply.ok();
     }
 
     /// WAIT: how many replicas have confirmed the session's last write.
     fn wait(
         &mut self,
-        session: &Session,
+        id: SessionId,
         replicas: u64,
         millis: u64,
         now: Now,
@@ -95,7 +89,7 @@ impl Engine {
             );
             return Acted::Replied;
         }
-        let offset = session.last_write_offset;
+        let offset = self.sessions.at(id).last_write_offset;
         let acked = self.replication.acked(offset);
         if acked as u64 >= replicas || self.in_exec() {
             reply.integer(acked as i64);
@@ -103,7 +97,7 @@ impl Engine {
         }
         let deadline = (millis > 0).then(|| now.mono_ms().saturating_add(millis));
         self.park(
-            session.id,
+            id,
             Parked::Acks {
                 offset,
                 replicas,
@@ -117,23 +111,23 @@ impl Engine {
     fn client_request(
         &mut self,
         request: ClientRequest,
-        session: &mut Session,
+        id: SessionId,
         now: Now,
         reply: &mut Reply,
     ) -> Acted {
         match request {
             ClientRequest::List { kind, ids } => {
-                self.note_session(session, 0, now);
+                self.note_session(id, 0, now);
                 self.note_master();
-                let text = self.clients.list(kind, ids.as_deref(), now);
+                let text = self.sessions.list(kind, ids.as_deref(), now);
                 reply.verbatim(&text);
             }
             ClientRequest::Info => {
-                self.note_session(session, 0, now);
-                reply.verbatim(&self.clients.line(session.id, now));
+                self.note_session(id, 0, now);
+                reply.verbatim(&self.sessions.line(id, now));
             }
             ClientRequest::Kill(filter) => {
-                return self.kill(&filter, session.id, now, reply);
+                return self.kill(&filter, id, now, reply);
             }
             ClientRequest::Pause {
                 millis,
@@ -154,19 +148,18 @@ impl Engine {
 
     fn note_master(&mut self) {
         let following = &self.replication.following;
-        let (upstream, held) = (following.upstream(), following.memory());
-        (self.clients).note_master(upstream, &self.master_session, held);
+        (self.sessions).note_master(following.upstream(), following.memory());
     }
 
     fn kill(&mut self, filter: &KillFilter, own: SessionId, now: Now, reply: &mut Reply) -> Acted {
         self.note_master();
         let mut acted = Acted::Replied;
         let mut killed = 0;
-        for session in self.clients.matching(filter, own) {
+        for session in self.sessions.matching(filter, own) {
             killed += 1;
             if session == own {
                 acted = Acted::Close;
-            } else if self.clients.is_master(session) {
+            } else if session == STREAM {
                 self.kill_upstream(now);
             } else {
                 self.kill_session(session);
@@ -182,7 +175,7 @@ impl Engine {
 
     /// Ends a connection at once: it executes nothing any more.
     pub(super) fn kill_session(&mut self, session: SessionId) {
-        if self.clients.kill(session) {
+        if self.sessions.kill(session) {
             self.parking.forget(session);
             self.out(Output::Close {
                 session,
@@ -194,15 +187,15 @@ impl Engine {
     /// Lets a session wait.
     pub(super) fn park(&mut self, session: SessionId, why: Parked) {
         self.parking.park(session, why);
-        if let Some(record) = self.clients.get_mut(session) {
-            record.parked = true;
+        if let Some(session) = self.sessions.get_mut(session) {
+            session.parked = true;
         }
     }
 
     /// Lets a session that waits go on.
     pub(super) fn resume(&mut self, session: SessionId) {
-        if let Some(record) = self.clients.get_mut(session) {
-            record.parked = false;
+        if let Some(session) = self.sessions.get_mut(session) {
+            session.parked = false;
         }
         self.out(Output::Resume(session));
     }
@@ -259,6 +252,6 @@ impl Engine {
 }
 
 /// Whether a client is on this machine.
-pub(super) fn is_local(session: &Session) -> bool {
+pub(super) fn is_local(session: &crate::session::Session) -> bool {
     session.remote.ip().to_canonical().is_loopback()
 }

@@ -6,6 +6,7 @@ use crate::command::{Command, lookup, resolve};
 use crate::data::WalkWait;
 use crate::engine::Engine;
 use crate::engine::parking::Parked;
+use crate::io::SessionId;
 use crate::resp::Args;
 use crate::session::{Session, SessionRole};
 use crate::time::Now;
@@ -89,7 +90,7 @@ impl Traits {
     #[cold]
     fn of_queue(session: &Session, exec: Flags) -> Traits {
         let mut all = Traits::of(exec);
-        for args in session.multi.iter().flat_map(|multi| multi.queue.iter()) {
+        for args in session.queue() {
             if let Ok(command) = resolve(&args) {
                 let one = Traits::of(command.flags());
                 all.write |= one.write;
@@ -107,12 +108,13 @@ impl Engine {
     #[inline]
     pub(super) fn admit(
         &mut self,
-        session: &mut Session,
+        id: SessionId,
         command: &'static Command,
         args: &Args<'_>,
         now: Now,
     ) -> Result<Admission, Refused> {
         let flags = command.flags();
+        let session = self.sessions.at(id);
         if !session.authenticated && !flags.has(Flag::NoAuth) {
             return Err(Refused::new("NOAUTH Authentication required."));
         }
@@ -124,8 +126,10 @@ impl Engine {
                 "LOADING Redis is loading the dataset in memory",
             ));
         }
-        self.route(session, command, args)?;
+        self.route(id, command, args)?;
+        let session = self.sessions.at(id);
         let queues = session.multi.is_some() && !self.known.is_immediate(command.id);
+        let is_normal = session.role == SessionRole::Normal;
         let traits = if command.id == self.known.exec {
             Traits::of_queue(session, flags)
         } else {
@@ -146,15 +150,15 @@ impl Engine {
                 "LOADING Redis is loading the dataset in memory",
             ));
         }
-        if session.role == SessionRole::Normal {
+        if is_normal {
             if self.pause.any()
-                && (self.pause.holds(traits.write) || self.is_held(session, command, args))
+                && (self.pause.holds(traits.write) || self.is_held(id, command, args))
             {
                 return Ok(Admission::Park(Parked::Pause));
             }
             if self.data.may_hold()
                 && traits.write
-                && let Some(wait) = self.walk_wait(session, command, args)
+                && let Some(wait) = self.walk_wait(id, command, args)
             {
                 return Ok(Admission::Park(Parked::Walk(wait)));
             }
@@ -222,10 +226,11 @@ impl Engine {
     #[cold]
     pub(super) fn walk_wait(
         &self,
-        session: &Session,
+        id: SessionId,
         command: &'static Command,
         args: &Args<'_>,
     ) -> Option<WalkWait> {
+        let session = self.sessions.at(id);
         let wait = |command: &Command, args: &Args<'_>| {
             (command.keys(args)).find_map(|index| {
                 self.data
@@ -235,8 +240,7 @@ impl Engine {
         if command.id != self.known.exec {
             return wait(command, args);
         }
-        let mut queued = session.multi.iter().flat_map(|multi| multi.queue.iter());
-        queued.find_map(|args| wait(resolve(&args).ok()?, &args))
+        (session.queue()).find_map(|args| wait(resolve(&args).ok()?, &args))
     }
 }
 

@@ -4,8 +4,8 @@
 use crate::command::lookup;
 use crate::data::Key;
 use crate::engine::Engine;
+use crate::io::SessionId;
 use crate::resp::{BATCH_MAX, Batch, first_arguments};
-use crate::session::Session;
 
 /// The first key of each request of a batch, and which argument it is.
 pub(super) type FirstKeys<'a> = [Option<(usize, Key<'a>)>; BATCH_MAX];
@@ -14,10 +14,11 @@ impl Engine {
     /// To be called with inputs of several sessions, before [`Engine::on_bytes`] gets them one
     /// after the other. Of each the first request counts, since a batch looks ahead by itself,
     /// and of the inputs the first [`BATCH_MAX`].
-    pub fn look_ahead<'a>(&self, inputs: impl Iterator<Item = (&'a Session, &'a [u8])>) {
+    pub fn look_ahead<'a>(&self, inputs: impl Iterator<Item = (SessionId, &'a [u8])>) {
         let mut keys: [Option<(usize, Key<'a>)>; BATCH_MAX] = [None; BATCH_MAX];
-        for (place, (session, input)) in keys.iter_mut().zip(inputs) {
-            if let Some([name, argument]) = first_arguments(input)
+        for (place, (id, input)) in keys.iter_mut().zip(inputs) {
+            if let Some(session) = self.sessions.get(id)
+                && let Some([name, argument]) = first_arguments(input)
                 && lookup(name).is_some_and(|command| command.first_key(2) == Some(1))
             {
                 let key = self.data.key(argument);

@@ -4,9 +4,8 @@ use crate::command::resolve;
 use crate::command::spec::Flag;
 use crate::data::Expiry;
 use crate::engine::Engine;
-use crate::io::{Peer, SessionId};
+use crate::engine::sessions::STREAM;
 use crate::resp::{Args, BATCH_MAX, Batch, Decoder, Limits, Reply};
-use crate::session::{Session, SessionRole};
 use crate::time::Now;
 
 impl Engine {
@@ -19,18 +18,15 @@ impl Engine {
     /// why, and the link must not be used any longer.
     pub(super) fn apply_stream(&mut self, input: &[u8], now: Now) -> Result<usize, String> {
         let mut batch = std::mem::take(&mut self.batch);
-        let mut session = std::mem::replace(&mut self.master_session, Engine::stream_session());
-        session.multi = None;
-        let result = self.apply_batches(&mut session, input, now, &mut batch);
-        session.multi = None;
-        self.master_session = session;
+        self.sessions.at_mut(STREAM).multi = None;
+        let result = self.apply_batches(input, now, &mut batch);
+        self.sessions.at_mut(STREAM).multi = None;
         self.batch = batch;
         result
     }
 
     fn apply_batches(
         &mut self,
-        session: &mut Session,
         input: &[u8],
         now: Now,
         batch: &mut Batch,
@@ -43,21 +39,20 @@ impl Engine {
         };
         let mut reply = Reply::new();
         let (mut read, mut done) = (0, 0);
-        let db = session.db;
+        let db = self.sessions.at(STREAM).db;
         self.stamp = self.stopwatch.micros();
         loop {
             let rest = &input[read..];
             // The rest of an unfinished transaction is read again: nothing may be kept of it.
-            session.decoder = Decoder::new();
-            session.decoder.decode(rest, &limits, batch);
+            Decoder::new().decode(rest, &limits, batch);
             self.data.set_expiry(Expiry::Keep);
             self.data.begin(now, true);
             for request in 0..batch.len() {
                 let args = batch.args(rest, request);
-                if !self.apply(session, &args, now, &mut reply)? {
+                if !self.apply(&args, now, &mut reply)? {
                     return Ok(done);
                 }
-                if session.multi.is_none() {
+                if self.sessions.at(STREAM).multi.is_none() {
                     done = read + batch.end(request);
                 }
             }
@@ -65,6 +60,7 @@ impl Engine {
                 return Err(error.to_string());
             }
             read += batch.tail();
+            let session = self.sessions.at_mut(STREAM);
             if session.multi.is_none() {
                 done = read;
             }
@@ -78,23 +74,17 @@ impl Engine {
     }
 
     /// Executes one command of the stream; false when it must wait for the walk.
-    fn apply(
-        &mut self,
-        session: &mut Session,
-        args: &Args<'_>,
-        now: Now,
-        reply: &mut Reply,
-    ) -> Result<bool, String> {
+    fn apply(&mut self, args: &Args<'_>, now: Now, reply: &mut Reply) -> Result<bool, String> {
         let command = resolve(args).map_err(|refused| without_arguments(&refused.0))?;
         if self.data.may_hold() {
-            self.replication.following.held = self.walk_wait(session, command, args);
+            self.replication.following.held = self.walk_wait(STREAM, command, args);
             if self.replication.following.held.is_some() {
                 return Ok(false);
             }
         }
         reply.clear();
-        if session.multi.is_some() && !self.known.is_immediate(command.id) {
-            return match Engine::queue(session, args, reply) {
+        if self.sessions.at(STREAM).multi.is_some() && !self.known.is_immediate(command.id) {
+            return match self.queue(STREAM, args, reply) {
                 true => Ok(true),
                 false => Err("a transaction is too long".to_owned()),
             };
@@ -104,20 +94,8 @@ impl Engine {
         }
         // An error is noted where it is counted, those within an EXEC too, and then passed over: the
         // same commands would only come again.
-        self.run(session, command, args, now, reply);
+        self.run(STREAM, command, args, now, reply);
         Ok(true)
-    }
-
-    /// The session in which our master's stream is executed.
-    pub(super) fn stream_session() -> Session {
-        let nowhere = std::net::SocketAddr::from(([0, 0, 0, 0], 0));
-        let peer = Peer {
-            remote: nowhere,
-            local: nowhere,
-        };
-        let mut session = Session::new(SessionId(0), peer, true);
-        session.role = SessionRole::Master;
-        session
     }
 }
 

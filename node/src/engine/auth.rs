@@ -1,9 +1,9 @@
 //! Who may connect, and as whom: connections, AUTH, HELLO, RESET.
 
 use crate::engine::{Acted, Engine};
-use crate::io::Peer;
+use crate::io::{Peer, SessionId};
 use crate::resp::Reply;
-use crate::session::{ReplyMode, Session, SessionRole};
+use crate::session::{ReplyMode, SessionRole};
 use crate::time::Now;
 
 /// The version of Redis whose behaviour this node has; clients ask for it to know what they may
@@ -15,8 +15,8 @@ impl Engine {
     ///
     /// # Errors
     /// The refusal to send before it is closed (maxclients, protected mode).
-    pub fn open(&mut self, peer: Peer, now: Now) -> Result<Session, Vec<u8>> {
-        if self.clients.len() >= self.config.maxclients {
+    pub fn open(&mut self, peer: Peer, now: Now) -> Result<SessionId, Vec<u8>> {
+        if self.sessions.len() >= self.config.maxclients {
             self.stats.rejected_connections += 1;
             return Err(b"-ERR max number of clients reached\r\n".to_vec());
         }
@@ -26,13 +26,13 @@ impl Engine {
             return Err(PROTECTED.as_bytes().to_vec());
         }
         self.stats.connections += 1;
-        Ok(self.clients.open(now, |id| Session::new(id, peer, open)))
+        Ok(self.sessions.open(peer, open, now))
     }
 
     /// AUTH.
     pub(super) fn auth(
         &mut self,
-        session: &mut Session,
+        id: SessionId,
         user: Option<&[u8]>,
         password: &[u8],
         reply: &mut Reply,
@@ -42,38 +42,39 @@ impl Engine {
                 "ERR AUTH <password> called without any password configured for the default \
                  user. Are you sure your configuration is correct?",
             );
-        } else if self.authenticate(session, user, password) {
+        } else if self.authenticate(id, user, password) {
             reply.ok();
         } else {
             reply.error(WRONG_PASSWORD);
         }
     }
 
-    fn authenticate(&self, session: &mut Session, user: Option<&[u8]>, password: &[u8]) -> bool {
+    fn authenticate(&mut self, id: SessionId, user: Option<&[u8]>, password: &[u8]) -> bool {
         let known = user.is_none_or(|user| user == b"default");
         let right = match &self.config.requirepass {
             Some(wanted) => same_secret(wanted, password),
             None => true,
         };
-        session.authenticated |= known && right;
+        self.sessions.at_mut(id).authenticated |= known && right;
         known && right
     }
 
     /// HELLO: everything that it asks for takes effect, or nothing.
     pub(super) fn hello(
         &mut self,
-        session: &mut Session,
+        id: SessionId,
         protocol: Option<u8>,
         auth: Option<(Vec<u8>, Vec<u8>)>,
         name: Option<Vec<u8>>,
         reply: &mut Reply,
     ) {
         if let Some((user, password)) = auth
-            && !self.authenticate(session, Some(&user), &password)
+            && !self.authenticate(id, Some(&user), &password)
         {
             reply.error(WRONG_PASSWORD);
             return;
         }
+        let session = self.sessions.at_mut(id);
         if !session.authenticated {
             reply.error(
                 "NOAUTH HELLO must be called with the client already authenticated, otherwise \
@@ -89,10 +90,10 @@ impl Engine {
             session.resp3 = protocol == 3;
             reply.set_resp3(session.resp3);
         }
-        self.write_hello(session, reply);
+        self.write_hello(id, reply);
     }
 
-    fn write_hello(&self, session: &Session, reply: &mut Reply) {
+    fn write_hello(&self, id: SessionId, reply: &mut Reply) {
         let text = |reply: &mut Reply, name: &str, value: &str| {
             reply.bulk(name.as_bytes());
             reply.bulk(value.as_bytes());
@@ -101,9 +102,9 @@ impl Engine {
         text(reply, "server", "redis");
         text(reply, "version", REDIS_VERSION);
         reply.bulk(b"proto");
-        reply.integer(if session.resp3 { 3 } else { 2 });
+        reply.integer(if self.sessions.at(id).resp3 { 3 } else { 2 });
         reply.bulk(b"id");
-        reply.integer(session.id.0.cast_signed());
+        reply.integer(id.number().cast_signed());
         text(reply, "mode", self.mode_name());
         let role = if self.is_replica { "replica" } else { "master" };
         text(reply, "role", role);
@@ -121,12 +122,13 @@ impl Engine {
     }
 
     /// RESET: as if the connection were new, but for its id.
-    pub(super) fn reset_session(&mut self, session: &mut Session, reply: &mut Reply) -> Acted {
-        if session.role != SessionRole::Normal {
+    pub(super) fn reset_session(&mut self, id: SessionId, reply: &mut Reply) -> Acted {
+        if self.sessions.at(id).role != SessionRole::Normal {
             reply.error("ERR can only reset normal client connections");
             return Acted::Replied;
         }
-        self.end_transaction(session);
+        self.end_transaction(id);
+        let session = self.sessions.at_mut(id);
         session.db = 0;
         session.resp3 = false;
         session.asking = false;

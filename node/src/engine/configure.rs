@@ -7,7 +7,6 @@ use crate::engine::{Acted, Engine};
 use crate::io::{Denied, DiskOp, Level, Output, SessionId};
 use crate::request::ConfigRequest;
 use crate::resp::Reply;
-use crate::session::Session;
 use crate::time::Now;
 
 /// A CONFIG SET that waits for what it needs of the machine.
@@ -21,7 +20,7 @@ impl Engine {
     pub(super) fn config_request(
         &mut self,
         request: ConfigRequest,
-        session: &Session,
+        id: SessionId,
         now: Now,
         reply: &mut Reply,
     ) -> Acted {
@@ -34,13 +33,13 @@ impl Engine {
                     reply.bulk(&value);
                 }
             }
-            ConfigRequest::Set(pairs) => return self.config_set(pairs, session, now, reply),
+            ConfigRequest::Set(pairs) => return self.config_set(pairs, id, now, reply),
             ConfigRequest::ResetStat => {
                 self.stats.reset();
                 self.data.reset_stats();
                 reply.ok();
             }
-            ConfigRequest::Rewrite => return self.config_rewrite(session, reply),
+            ConfigRequest::Rewrite => return self.config_rewrite(id, reply),
         }
         Acted::Replied
     }
@@ -49,11 +48,11 @@ impl Engine {
     fn config_set(
         &mut self,
         pairs: Vec<(Vec<u8>, Vec<u8>)>,
-        session: &Session,
+        id: SessionId,
         now: Now,
         reply: &mut Reply,
     ) -> Acted {
-        let local = is_local(session);
+        let local = is_local(self.sessions.at(id));
         let mut config = self.config.clone();
         let changes = match config.set_all(&pairs, local) {
             Ok(changes) => changes,
@@ -73,12 +72,9 @@ impl Engine {
             return Acted::Replied;
         }
         let wanted = Wanted { pairs, local };
-        self.wanted.insert(session.id, wanted);
-        self.park(session.id, Parked::Reply);
-        self.out(Output::Acquire {
-            session: session.id,
-            needs,
-        });
+        self.wanted.insert(id, wanted);
+        self.park(id, Parked::Reply);
+        self.out(Output::Acquire { session: id, needs });
         Acted::Waiting
     }
 
@@ -112,7 +108,7 @@ impl Engine {
         self.config_changed(now);
     }
 
-    fn config_rewrite(&mut self, session: &Session, reply: &mut Reply) -> Acted {
+    fn config_rewrite(&mut self, id: SessionId, reply: &mut Reply) -> Acted {
         if self.boot.config_file.is_none() {
             reply.error("ERR The server is running without a config file");
             return Acted::Replied;
@@ -122,11 +118,8 @@ impl Engine {
             return Acted::Replied;
         }
         let text = (self.config).rewrite(self.boot.config_text.as_deref().unwrap_or_default());
-        self.out(Output::Disk(DiskOp::RewriteConfig {
-            session: session.id,
-            text,
-        }));
-        self.park(session.id, Parked::Reply);
+        self.out(Output::Disk(DiskOp::RewriteConfig { session: id, text }));
+        self.park(id, Parked::Reply);
         Acted::Waiting
     }
 

@@ -2,9 +2,8 @@
 
 use crate::engine::actions::is_local;
 use crate::engine::{Acted, Engine};
-use crate::io::{Level, Output};
+use crate::io::{Level, Output, SessionId};
 use crate::resp::Reply;
-use crate::session::Session;
 use crate::time::Now;
 
 impl Engine {
@@ -12,11 +11,15 @@ impl Engine {
     pub(super) fn debug(
         &mut self,
         args: &[Vec<u8>],
-        session: &Session,
+        id: SessionId,
         now: Now,
         reply: &mut Reply,
     ) -> Acted {
-        if !self.config.enable_debug_command.admits(is_local(session)) {
+        if !self
+            .config
+            .enable_debug_command
+            .admits(is_local(self.sessions.at(id)))
+        {
             reply.error(
                 "ERR DEBUG command not allowed. If the enable-debug-command option is set to \
                  \"local\", you can run it from a local connection, otherwise you need to set \
@@ -42,7 +45,7 @@ impl Engine {
             ["error", ..] if args.len() == 2 => {
                 reply.error(&String::from_utf8_lossy(&args[1]));
             }
-            ["object", _] => self.debug_object(&args[1], session, now, reply),
+            ["object", _] => self.debug_object(&args[1], id, now, reply),
             ["segfault" | "panic" | "oom"] => {
                 self.log(Level::Warning, "DEBUG asked for the end of the process");
                 self.out(Output::Exit(139));
@@ -59,9 +62,9 @@ impl Engine {
         Acted::Replied
     }
 
-    fn debug_object(&mut self, name: &[u8], session: &Session, now: Now, reply: &mut Reply) {
+    fn debug_object(&mut self, name: &[u8], id: SessionId, now: Now, reply: &mut Reply) {
         let key = self.data.key(name);
-        match self.data.peek(session.db, &key) {
+        match self.data.peek(self.sessions.at(id).db, &key) {
             None => reply.error("ERR no such key"),
             Some(entry) => reply.simple(&format!(
                 "Value at:0x0 refcount:1 encoding:{} serializedlength:{} lru:0 \

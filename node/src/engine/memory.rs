@@ -66,7 +66,7 @@ impl Engine {
         let beyond = backlog.saturating_sub(self.config.repl_backlog_size);
         Use {
             dataset: self.data.stats().memory,
-            clients: self.clients.memory() + self.replication.following.memory(),
+            clients: self.sessions.memory() + self.replication.following.memory(),
             replicas,
             backlog,
             links: self.memory.links,
@@ -80,7 +80,7 @@ impl Engine {
     pub(super) fn memory_counted(&self) -> usize {
         let backlog = self.replication.stream.memory();
         self.data.stats().memory
-            + self.clients.memory()
+            + self.sessions.memory()
             + self.replication.following.memory()
             + backlog.min(self.config.repl_backlog_size)
             + self.memory.links
@@ -109,12 +109,12 @@ impl Engine {
             return;
         };
         let limit = usize::try_from(limit.max(CLIENTS_MIN)).unwrap_or(usize::MAX);
-        let excess = self.clients.ordinary_memory().saturating_sub(limit);
+        let excess = self.sessions.ordinary_memory().saturating_sub(limit);
         if excess == 0 || now.mono_ms() < self.memory.evict_at {
             return;
         }
-        for session in self.clients.largest(excess) {
-            let line = self.clients.short_line(session, now);
+        for session in self.sessions.largest(excess) {
+            let line = self.sessions.short_line(session, now);
             self.log_of(
                 Origin::Clients,
                 Level::Notice,
@@ -123,7 +123,7 @@ impl Engine {
             self.stats.evicted_clients += 1;
             self.kill_session(session);
         }
-        if self.clients.ordinary_memory() > limit {
+        if self.sessions.ordinary_memory() > limit {
             self.memory.evict_at = now.mono_ms() + EVICT_AGAIN_MS;
             if now.mono_ms() >= self.memory.say_at {
                 self.memory.say_at = now.mono_ms() + SAY_AGAIN_MS;
@@ -137,7 +137,7 @@ impl Engine {
     /// has sent is not shown: there may be secrets in it.
     #[cold]
     pub(super) fn drop_greedy_client(&mut self, session: SessionId, now: Now) {
-        let line = self.clients.short_line(session, now);
+        let line = self.sessions.short_line(session, now);
         let text = format!("Closing client that reached max query buffer length: {line}");
         self.log_of(Origin::Clients, Level::Warning, text);
         self.stats.query_limit_closed += 1;

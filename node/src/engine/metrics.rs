@@ -89,7 +89,7 @@ impl Engine {
         text.gauge(
             "connected_clients",
             "Client connections.",
-            self.clients.len(),
+            self.sessions.len(),
         );
         text.gauge(
             "blocked_clients",

@@ -2,13 +2,14 @@
 
 use crate::command::{Command, is_http, resolve};
 use crate::command::{Effect, Exec, NodeView, Refused};
+use crate::config::Config;
 use crate::data::Expiry;
 use crate::engine::admit::Admission;
 use crate::engine::commit::Change;
 use crate::engine::{Acted, Engine};
-use crate::io::{Level, Origin, Progress, SessionState};
+use crate::io::{Level, Origin, Progress, SessionId, SessionState};
 use crate::resp::{Args, BATCH_MAX, Batch, Limits, ProtocolError, Reply};
-use crate::session::{ReplyMode, Session, SessionRole};
+use crate::session::{ReplyMode, SessionRole};
 use crate::time::Now;
 
 /// After so many bytes of input another connection has its turn ...
@@ -33,34 +34,34 @@ enum Next {
 
 impl Engine {
     /// Executes what has arrived, up to 64 KB of it, and appends the replies. Also called, with
-    /// whatever input there is, once `Resume` has named a parked session.
+    /// whatever input there is, once `Resume` has named a parked session. A session that has ended
+    /// executes nothing.
     pub fn on_bytes(
         &mut self,
-        session: &mut Session,
+        id: SessionId,
         input: &[u8],
         now: Now,
         reply: &mut Reply,
     ) -> Progress {
         let replied = reply.len();
         self.look_at_clock(now);
-        reply.set_resp3(session.resp3);
-        if let Some(progress) = self.held_back(session, reply) {
+        if let Some(progress) = self.held_back(id, reply) {
             return progress;
         }
-        self.begin(session, now);
+        self.begin(id, now);
         let mut batch = std::mem::take(&mut self.batch);
-        let progress = self.batches(session, input, now, reply, &mut batch);
+        let progress = self.batches(id, input, now, reply, &mut batch);
         self.batch = batch;
         self.stats.input_bytes += progress.consumed as u64;
         self.stats.output_bytes += (reply.len() - replied) as u64;
-        if session.role == SessionRole::Replica {
-            self.replication.replicas.heard(session.id, now.mono_ms());
+        if self.sessions.at(id).role == SessionRole::Replica {
+            self.replication.replicas.heard(id, now.mono_ms());
         }
         let unread = input.len() - progress.consumed;
-        let greedy = self.note_session(session, unread, now);
+        let greedy = self.note_session(id, unread, now);
         self.last_command = None;
         if greedy && progress.state != SessionState::Close {
-            self.drop_greedy_client(session.id, now);
+            self.drop_greedy_client(id, now);
             return Progress {
                 state: SessionState::Close,
                 ..progress
@@ -69,48 +70,47 @@ impl Engine {
         progress
     }
 
-    /// Takes up what a session looks like. Whether what it keeps has grown beyond
+    /// Takes up what a session has executed. Whether what it keeps has grown beyond
     /// client-query-buffer-limit.
     #[inline]
-    pub(super) fn note_session(&mut self, session: &Session, unread: usize, now: Now) -> bool {
+    pub(super) fn note_session(&mut self, id: SessionId, unread: usize, now: Now) -> bool {
         let limit = self.config.client_query_buffer_limit;
-        (self.clients).note(session, self.last_command, unread, limit, now)
+        (self.sessions).note(id, self.last_command, unread, limit, now)
     }
 
     /// A session that waits executes nothing; one whose wait is over gets its reply first.
-    fn held_back(&mut self, session: &Session, reply: &mut Reply) -> Option<Progress> {
+    fn held_back(&mut self, id: SessionId, reply: &mut Reply) -> Option<Progress> {
         let stop = |state| Some(Progress { consumed: 0, state });
-        if self.clients.any_killed() && self.clients.is_killed(session.id) {
+        let Some(session) = self.sessions.get(id).filter(|session| !session.killed) else {
             return stop(SessionState::Close);
+        };
+        reply.set_resp3(session.resp3);
+        if session.parked {
+            return stop(SessionState::Parked);
         }
-        if self.parking.is_empty() {
-            return None;
-        }
-        if let Some(bytes) = self.parking.take_reply(session.id)
+        if self.parking.has_replies()
+            && let Some(bytes) = self.parking.take_reply(id)
             && session.reply_mode == ReplyMode::On
         {
             reply.raw(&bytes);
-        }
-        if self.parking.is_parked(session.id) {
-            return stop(SessionState::Parked);
         }
         None
     }
 
     /// Fixes the time, and what becomes of expired keys, for what follows.
-    fn begin(&mut self, session: &Session, now: Now) {
+    fn begin(&mut self, id: SessionId, now: Now) {
         let expiry = if self.is_replica || self.pause.any() {
             Expiry::Hide
         } else {
             Expiry::Delete
         };
         self.data.set_expiry(expiry);
-        self.data.begin(now, !session.no_touch);
+        self.data.begin(now, !self.sessions.at(id).no_touch);
     }
 
     fn batches(
         &mut self,
-        session: &mut Session,
+        id: SessionId,
         input: &[u8],
         now: Now,
         reply: &mut Reply,
@@ -121,22 +121,20 @@ impl Engine {
         self.stamp = now.mono_us;
         loop {
             let rest = &input[consumed..];
-            let limits = Limits {
-                bulk_max: self.config.proto_max_bulk_len,
-                request_max: self.request_max(session),
-                authenticated: session.authenticated,
-            };
+            let session = self.sessions.at_mut(id);
+            let authenticated = session.authenticated;
+            let limits = limits(&self.config, authenticated);
             session.decoder.decode(rest, &limits, batch);
-            if let Some((done, state)) = self.batch(session, rest, batch, now, reply) {
+            if let Some((done, state)) = self.batch(id, rest, batch, now, reply) {
                 consumed += done;
                 return Progress { consumed, state };
             }
             consumed += batch.tail();
             if let Some(error) = batch.error() {
-                if session.authenticated && !limits.authenticated {
+                if self.sessions.at(id).authenticated && !authenticated {
                     continue;
                 }
-                return self.protocol_error(session, error, consumed, now, reply);
+                return self.protocol_error(id, error, consumed, now, reply);
             }
             if batch.len() < BATCH_MAX || consumed == input.len() {
                 let state = SessionState::NeedInput;
@@ -149,33 +147,23 @@ impl Engine {
         }
     }
 
-    /// How long a request of this session may be before it is complete, in bytes.
-    fn request_max(&self, session: &Session) -> usize {
-        let limit = self.config.client_query_buffer_limit;
-        if session.authenticated {
-            limit
-        } else {
-            limit.min(UNAUTHENTICATED_MAX)
-        }
-    }
-
     /// Executes a batch. When it stops midway: how many bytes are done with, and why.
     fn batch(
         &mut self,
-        session: &mut Session,
+        id: SessionId,
         input: &[u8],
         batch: &Batch,
         now: Now,
         reply: &mut Reply,
     ) -> Option<(usize, SessionState)> {
-        let keys = self.first_keys(session.db, input, batch);
+        let keys = self.first_keys(self.sessions.at(id).db, input, batch);
         let replied = reply.len();
         for (request, key) in keys.iter().enumerate().take(batch.len()) {
             let mut args = batch.args(input, request);
             if let Some((index, key)) = key {
                 args = args.with_key(*index, key);
             }
-            match self.request(session, &args, now, reply) {
+            match self.request(id, &args, now, reply) {
                 // What one client is given at once stays bounded, but for a single reply.
                 Next::Go if reply.len() - replied >= TURN_REPLY => {
                     return Some((batch.end(request), SessionState::MoreToDo));
@@ -192,21 +180,17 @@ impl Engine {
         None
     }
 
-    fn request(
-        &mut self,
-        session: &mut Session,
-        args: &Args<'_>,
-        now: Now,
-        reply: &mut Reply,
-    ) -> Next {
+    fn request(&mut self, id: SessionId, args: &Args<'_>, now: Now, reply: &mut Reply) -> Next {
         let start = reply.len();
+        let session = self.sessions.at(id);
         let mode = session.reply_mode;
         let was_asking = session.asking;
         let next = match resolve(args) {
             Ok(command) => {
-                let next = self.resolved(session, command, args, now, reply);
-                if was_asking && session.multi.is_none() && command.id != self.known.asking {
-                    session.asking = false;
+                let next = self.resolved(id, command, args, now, reply);
+                if was_asking && command.id != self.known.asking {
+                    let session = self.sessions.at_mut(id);
+                    session.asking &= session.multi.is_some();
                 }
                 next
             }
@@ -216,53 +200,61 @@ impl Engine {
                     Level::Warning,
                     format!(
                         "Possible attack: {} speaks HTTP to this port. It is disconnected.",
-                        session.remote
+                        self.sessions.at(id).remote
                     ),
                 );
                 Next::Close
             }
             Err(refused) => {
-                self.refuse(session, None, &refused, reply);
+                self.refuse(id, None, &refused, reply);
                 Next::Go
             }
         };
-        match mode {
-            ReplyMode::On => {}
-            ReplyMode::Off if session.reply_mode == ReplyMode::On => {}
-            ReplyMode::Off => reply.truncate(start),
-            ReplyMode::SkipNext => {
-                reply.truncate(start);
-                if session.reply_mode == ReplyMode::SkipNext {
-                    session.reply_mode = ReplyMode::On;
-                }
-            }
+        if mode != ReplyMode::On {
+            self.drop_reply(id, mode, start, reply);
         }
         next
     }
 
+    /// CLIENT REPLY had that mode before the request whose reply begins there.
+    fn drop_reply(&mut self, id: SessionId, mode: ReplyMode, start: usize, reply: &mut Reply) {
+        let mode_now = &mut self.sessions.at_mut(id).reply_mode;
+        match mode {
+            ReplyMode::On => {}
+            ReplyMode::Off if *mode_now == ReplyMode::On => {}
+            ReplyMode::Off => reply.truncate(start),
+            ReplyMode::SkipNext => {
+                reply.truncate(start);
+                if *mode_now == ReplyMode::SkipNext {
+                    *mode_now = ReplyMode::On;
+                }
+            }
+        }
+    }
+
     fn resolved(
         &mut self,
-        session: &mut Session,
+        id: SessionId,
         command: &'static Command,
         args: &Args<'_>,
         now: Now,
         reply: &mut Reply,
     ) -> Next {
         self.last_command = Some(command.spec.name);
-        match self.admit(session, command, args, now) {
-            Ok(Admission::Run) => match self.run(session, command, args, now, reply) {
+        match self.admit(id, command, args, now) {
+            Ok(Admission::Run) => match self.run(id, command, args, now, reply) {
                 Acted::Replied => Next::Go,
                 Acted::Waiting => Next::Wait,
                 Acted::Close => Next::Close,
             },
-            Ok(Admission::Queue) if Engine::queue(session, args, reply) => Next::Go,
+            Ok(Admission::Queue) if self.queue(id, args, reply) => Next::Go,
             Ok(Admission::Queue) => Next::Close,
             Ok(Admission::Park(why)) => {
-                self.park(session.id, why);
+                self.park(id, why);
                 Next::Park
             }
             Err(refused) => {
-                self.refuse(session, Some(command), &refused, reply);
+                self.refuse(id, Some(command), &refused, reply);
                 Next::Go
             }
         }
@@ -272,7 +264,7 @@ impl Engine {
     #[cold]
     fn refuse(
         &mut self,
-        session: &mut Session,
+        id: SessionId,
         command: Option<&'static Command>,
         refused: &Refused,
         reply: &mut Reply,
@@ -283,12 +275,13 @@ impl Engine {
         let is_exec = command.is_some_and(|command| command.id == self.known.exec);
         self.stats.count_error(refused.0.as_bytes());
         let redirected = ["MOVED", "ASK", "CLUSTERDOWN", "CROSSSLOT", "TRYAGAIN"];
+        let session = self.sessions.at_mut(id);
         if !is_exec || session.multi.is_none() {
             reply.error(&refused.0);
-            Engine::spoil_transaction(session);
+            session.spoil_transaction();
             return;
         }
-        self.end_transaction(session);
+        self.end_transaction(id);
         if redirected.iter().any(|code| refused.0.starts_with(code)) {
             reply.error(&refused.0);
         } else {
@@ -303,7 +296,7 @@ impl Engine {
     #[inline]
     pub(super) fn run(
         &mut self,
-        session: &mut Session,
+        id: SessionId,
         command: &'static Command,
         args: &Args<'_>,
         now: Now,
@@ -318,35 +311,35 @@ impl Engine {
         let mut exec = Exec {
             node: &view,
             data: &mut self.data,
-            session,
+            session: self.sessions.at_mut(id),
             now,
         };
         let mut acted = Acted::Replied;
         match (command.spec.run)(&mut exec, args, reply) {
             Ok(Effect::None) => self.commit_expired(),
-            Ok(Effect::AsWritten) => self.wrote(session, Change::Request(*args)),
-            Ok(Effect::Rewritten(commands)) => self.wrote(session, Change::Commands(&commands)),
-            Ok(Effect::Ask(action)) => acted = self.act(*action, session, args, now, reply),
+            Ok(Effect::AsWritten) => self.wrote(id, Change::Request(*args)),
+            Ok(Effect::Rewritten(commands)) => self.wrote(id, Change::Commands(&commands)),
+            Ok(Effect::Ask(action)) => acted = self.act(*action, id, args, now, reply),
             Err(refused) => {
                 reply.truncate(start);
                 reply.error(&refused.0);
                 self.commit_expired();
             }
         }
-        self.account(session, command, args, now, &reply.bytes()[start..]);
+        self.account(id, command, args, now, &reply.bytes()[start..]);
         acted
     }
 
-    fn wrote(&mut self, session: &mut Session, change: Change<'_>) {
-        self.commit(session.db, change);
-        session.last_write_offset = self.replication.offset();
+    pub(super) fn wrote(&mut self, id: SessionId, change: Change<'_>) {
+        self.commit(self.sessions.at(id).db, change);
+        self.sessions.at_mut(id).last_write_offset = self.replication.offset();
     }
 
     /// Counts an executed command, and notes it if it was slow.
     #[inline]
     fn account(
         &mut self,
-        session: &Session,
+        id: SessionId,
         command: &'static Command,
         args: &Args<'_>,
         now: Now,
@@ -362,20 +355,21 @@ impl Engine {
         if let [b'-', text @ ..] = replied {
             counts.failed += 1;
             self.stats.count_error(text);
-            if session.role != SessionRole::Normal {
-                self.note_unexpected_error(session.role, command, text);
+            let role = self.sessions.at(id).role;
+            if role != SessionRole::Normal {
+                self.note_unexpected_error(role, command, text);
             }
         }
         let slow = self.config.slowlog_log_slower_than;
         if slow >= 0 && micros >= slow as u64 {
-            self.note_slow(session, command, args, micros, now);
+            self.note_slow(id, command, args, micros, now);
         }
     }
 
     #[cold]
     fn note_slow(
         &mut self,
-        session: &Session,
+        id: SessionId,
         command: &'static Command,
         args: &Args<'_>,
         micros: u64,
@@ -385,6 +379,7 @@ impl Engine {
         let flags = command.flags();
         if !flags.has(Flag::SkipSlowLog) && command.id != self.known.exec {
             let max = self.config.slowlog_max_len;
+            let session = self.sessions.at(id);
             (self.slowlog).note(command.spec, args, session, micros, now.unix_ms(), max);
         }
         let event = if flags.has(Flag::Fast) {
@@ -399,19 +394,20 @@ impl Engine {
     #[cold]
     fn protocol_error(
         &mut self,
-        session: &Session,
+        id: SessionId,
         error: ProtocolError,
         consumed: usize,
         now: Now,
         reply: &mut Reply,
     ) -> Progress {
         if error == ProtocolError::RequestTooBig {
-            self.drop_greedy_client(session.id, now);
+            self.drop_greedy_client(id, now);
         } else {
+            let remote = self.sessions.at(id).remote;
             self.log_of(
                 Origin::Clients,
                 Level::Verbose,
-                format!("{error} from {} (id {})", session.remote, session.id.0),
+                format!("{error} from {remote} (id {id})"),
             );
             let text = format!("ERR {error}");
             self.stats.count_error(text.as_bytes());
@@ -421,5 +417,19 @@ impl Engine {
             consumed,
             state: SessionState::Close,
         }
+    }
+}
+
+/// What a client may send.
+fn limits(config: &Config, authenticated: bool) -> Limits {
+    let limit = config.client_query_buffer_limit;
+    Limits {
+        bulk_max: config.proto_max_bulk_len,
+        request_max: if authenticated {
+            limit
+        } else {
+            limit.min(UNAUTHENTICATED_MAX)
+        },
+        authenticated,
     }
 }

@@ -8,6 +8,7 @@ use crate::command::spec::Flag;
 use crate::command::{Command, resolve};
 use crate::data::Partition;
 use crate::engine::Engine;
+use crate::io::SessionId;
 use crate::resp::Args;
 use crate::session::Session;
 
@@ -31,7 +32,7 @@ impl Engine {
     #[inline]
     pub(super) fn route(
         &mut self,
-        session: &Session,
+        id: SessionId,
         command: &'static Command,
         args: &Args<'_>,
     ) -> Result<(), Refused> {
@@ -39,7 +40,7 @@ impl Engine {
             return Ok(());
         };
         if command.id == self.known.exec {
-            return self.route_exec(session);
+            return self.route_exec(id);
         }
         let Some(first) = command.first_key(args.len()) else {
             return Ok(());
@@ -50,6 +51,7 @@ impl Engine {
         if simple && command.keys(args).nth(1).is_none() {
             return Ok(());
         }
+        let session = self.sessions.at(id);
         let mut wanted = Wanted::new(slot, session.asking || command.flags().has(Flag::Asking));
         wanted.add(command, args, route, &mut self.data, session.db);
         verdict(
@@ -60,12 +62,13 @@ impl Engine {
         )
     }
 
-    fn route_exec(&mut self, session: &Session) -> Result<(), Refused> {
-        let (Some(cluster), Some(multi)) = (&self.cluster, &session.multi) else {
+    fn route_exec(&mut self, id: SessionId) -> Result<(), Refused> {
+        let Some(cluster) = &self.cluster else {
             return Ok(());
         };
+        let session = self.sessions.at(id);
         let mut wanted: Option<Wanted> = None;
-        for args in multi.queue.iter() {
+        for args in session.queue() {
             let Ok(command) = resolve(&args) else {
                 continue;
             };

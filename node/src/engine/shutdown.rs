@@ -9,7 +9,6 @@ use crate::io::{Level, Output, SessionId};
 use crate::replication::master::Phase;
 use crate::request::ShutdownRequest;
 use crate::resp::Reply;
-use crate::session::Session;
 use crate::time::Now;
 
 /// A shutdown in progress.
@@ -38,7 +37,7 @@ impl Engine {
     pub(super) fn shutdown(
         &mut self,
         request: ShutdownRequest,
-        session: &Session,
+        id: SessionId,
         now: Now,
         reply: &mut Reply,
     ) -> Acted {
@@ -51,8 +50,8 @@ impl Engine {
             return Acted::Replied;
         }
         self.log(Level::Warning, "User requested shutdown...");
-        self.park(session.id, Parked::Reply);
-        self.leave(Some(session.id), request, now);
+        self.park(id, Parked::Reply);
+        self.leave(Some(id), request, now);
         Acted::Waiting
     }
 

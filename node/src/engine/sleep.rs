@@ -9,9 +9,8 @@
 
 use crate::command::{Command, resolve};
 use crate::engine::Engine;
-use crate::io::Level;
+use crate::io::{Level, SessionId};
 use crate::resp::Args;
-use crate::session::Session;
 use crate::time::Now;
 
 /// Nodes have turns about this often even when nothing happens, in microseconds; a multiple of
@@ -108,7 +107,7 @@ impl Engine {
     #[cold]
     pub(super) fn is_held(
         &self,
-        session: &Session,
+        id: SessionId,
         command: &'static Command,
         args: &Args<'_>,
     ) -> bool {
@@ -117,7 +116,7 @@ impl Engine {
             .as_ref()
             .is_some_and(|cluster| cluster.state_ok());
         let queued = || {
-            let mut queue = (session.multi.iter()).flat_map(|multi| multi.queue.iter());
+            let mut queue = self.sessions.at(id).queue();
             queue.any(|args| resolve(&args).is_ok_and(|command| command.touches_data(&args)))
         };
         let is_exec = command.id == self.known.exec;

@@ -125,7 +125,7 @@ mod tests {
             remote: address,
             local: address,
         };
-        let session = Session::new(SessionId(1), peer, true);
+        let session = Session::new(SessionId::new(1, 0), peer, true);
         let mut log = SlowLog::default();
         let long: Vec<Vec<u8>> = (0..40).map(|_| vec![b'x'; 130]).collect();
         let spec = lookup(b"del").unwrap().spec;

@@ -7,13 +7,12 @@ use super::parking::Parked;
 use super::sync::Walk;
 use crate::cluster::Cluster;
 use crate::engine::{Acted, Engine};
-use crate::io::{DiskEvent, DiskOp, Level, Output};
+use crate::io::{DiskEvent, DiskOp, Level, Output, SessionId};
 use crate::persistence::rdb::{RdbItem, RdbReader, SECOND_ID};
 use crate::persistence::snapshot::Report;
 use crate::replication::ReplId;
 use crate::replication::withhold::Held;
 use crate::resp::Reply;
-use crate::session::Session;
 use crate::time::Now;
 
 /// The answer to SAVE while there is no whole data set.
@@ -196,7 +195,7 @@ impl Engine {
     }
 
     /// SAVE: `Waiting` until the file is in place.
-    pub(super) fn save(&mut self, session: &Session, now: Now, reply: &mut Reply) -> Acted {
+    pub(super) fn save(&mut self, id: SessionId, now: Now, reply: &mut Reply) -> Acted {
         if self.replication.snapshots.stage().is_some() {
             reply.error("ERR Background save already in progress");
             return Acted::Replied;
@@ -205,8 +204,8 @@ impl Engine {
             reply.error(INCOMPLETE);
             return Acted::Replied;
         }
-        self.park(session.id, Parked::Reply);
-        self.replication.snapshots.schedule(Some(session.id));
+        self.park(id, Parked::Reply);
+        self.replication.snapshots.schedule(Some(id));
         self.begin_due_snapshot(now);
         Acted::Waiting
     }

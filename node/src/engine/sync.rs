@@ -26,7 +26,7 @@ use crate::replication::stream::Stream;
 use crate::replication::withhold::{Held, Withholding};
 use crate::request::ReplicationRequest;
 use crate::resp::Reply;
-use crate::session::{Session, SessionRole};
+use crate::session::SessionRole;
 use crate::time::Now;
 
 /// The answer to PSYNC while there is no data set to give.
@@ -133,28 +133,22 @@ impl Engine {
     pub(super) fn on_replication_request(
         &mut self,
         request: &ReplicationRequest,
-        session: &mut Session,
+        id: SessionId,
         now: Now,
         reply: &mut Reply,
     ) -> Acted {
         match request {
-            ReplicationRequest::ReplConf(args) => self.on_replconf(args, session, now, reply),
+            ReplicationRequest::ReplConf(args) => self.on_replconf(args, id, now, reply),
             ReplicationRequest::Psync { replid, offset } => {
-                self.on_psync(Some((replid, *offset)), session, now, reply);
+                self.on_psync(Some((replid, *offset)), id, now, reply);
             }
-            ReplicationRequest::Sync => self.on_psync(None, session, now, reply),
+            ReplicationRequest::Sync => self.on_psync(None, id, now, reply),
             ReplicationRequest::Wait { .. } => {}
         }
         Acted::Replied
     }
 
-    fn on_replconf(
-        &mut self,
-        args: &[Vec<u8>],
-        session: &mut Session,
-        now: Now,
-        reply: &mut Reply,
-    ) {
+    fn on_replconf(&mut self, args: &[Vec<u8>], id: SessionId, now: Now, reply: &mut Reply) {
         if !args.len().is_multiple_of(2) {
             reply.error("ERR syntax error");
             return;
@@ -163,15 +157,16 @@ impl Engine {
             let option = pair[0].to_ascii_lowercase();
             match (&option[..], text(&pair[1])) {
                 (b"getack", _) => {
-                    self.replication.following.ack_wanted |= session.role == SessionRole::Master;
+                    self.replication.following.ack_wanted |=
+                        self.sessions.at(id).role == SessionRole::Master;
                     return;
                 }
                 (b"ack", value) => {
-                    self.on_ack(session, value, now);
+                    self.on_ack(id, value, now);
                     return;
                 }
                 (_, value) => {
-                    if let Err(text) = self.introduce(session, &option, value, now) {
+                    if let Err(text) = self.introduce(id, &option, value, now) {
                         reply.error(&text);
                         return;
                     }
@@ -184,12 +179,12 @@ impl Engine {
     /// A replica says something about itself.
     fn introduce(
         &mut self,
-        session: &Session,
+        id: SessionId,
         option: &[u8],
         value: &str,
         now: Now,
     ) -> Result<(), String> {
-        let replica = self.replica_record(session, now);
+        let replica = self.replica_record(id, now);
         let not_a_number = || "ERR value is not an integer or out of range".to_owned();
         match option {
             b"listening-port" => replica.port = value.parse().map_err(|_| not_a_number())?,
@@ -221,18 +216,16 @@ impl Engine {
         Ok(())
     }
 
-    fn replica_record(&mut self, session: &Session, now: Now) -> &mut Replica {
-        let ip = session.remote.ip().to_canonical().to_string();
-        self.replication
-            .replicas
-            .entry(session.id, &ip, now.mono_ms())
+    fn replica_record(&mut self, id: SessionId, now: Now) -> &mut Replica {
+        let remote = self.sessions.at(id).remote;
+        let ip = remote.ip().to_canonical().to_string();
+        self.replication.replicas.entry(id, &ip, now.mono_ms())
     }
 
-    fn on_ack(&mut self, session: &Session, value: &str, now: Now) {
+    fn on_ack(&mut self, id: SessionId, value: &str, now: Now) {
         let Ok(offset) = value.parse() else {
             return;
         };
-        let id = session.id;
         self.replication.replicas.ack(id, offset, now.mono_ms());
         let awaited = self.replication.replicas.of_mut(id);
         if let Some(replica) = awaited.filter(|replica| replica.phase == Phase::AwaitsAck) {
@@ -242,7 +235,7 @@ impl Engine {
             self.log_of(
                 Origin::Replicas,
                 Level::Notice,
-                format!("Synchronization with replica {} succeeded", id.0),
+                format!("Synchronization with replica {id} succeeded"),
             );
             for part in held {
                 self.push_to_replica(id, part);
@@ -254,11 +247,11 @@ impl Engine {
     fn on_psync(
         &mut self,
         wanted: Option<(&Vec<u8>, i64)>,
-        session: &mut Session,
+        id: SessionId,
         now: Now,
         reply: &mut Reply,
     ) {
-        if session.role == SessionRole::Replica {
+        if self.sessions.at(id).role == SessionRole::Replica {
             return;
         }
         let leaving = self.replication.leaving.is_some();
@@ -273,10 +266,10 @@ impl Engine {
         // What this turn has added goes to those that are online, not to the one who comes now.
         self.feed_replicas(now);
         let decision = match wanted {
-            Some((id, from)) => decide(&self.replication.stream, id, from),
+            Some((wanted, from)) => decide(&self.replication.stream, wanted, from),
             None => Decision::Full,
         };
-        let name = self.replica_name(session, now);
+        let name = self.replica_name(id, now);
         self.log_of(
             Origin::Replicas,
             Level::Notice,
@@ -285,40 +278,34 @@ impl Engine {
         match decision {
             Decision::Continue(part) => {
                 self.stats.sync_partial_ok += 1;
-                self.continue_replica(&part, session, now, reply);
+                self.continue_replica(&part, id, now, reply);
             }
             Decision::Full => {
                 self.stats.sync_full += 1;
-                let asked = wanted.is_some_and(|(id, _)| id != b"?");
+                let asked = wanted.is_some_and(|(history, _)| history != b"?");
                 self.stats.sync_partial_err += u64::from(asked);
-                self.queue_full_sync(wanted.is_none(), session, now);
+                self.queue_full_sync(wanted.is_none(), id, now);
             }
         }
     }
 
-    fn replica_name(&mut self, session: &Session, now: Now) -> String {
-        self.replica_record(session, now).name()
+    fn replica_name(&mut self, id: SessionId, now: Now) -> String {
+        self.replica_record(id, now).name()
     }
 
-    fn continue_replica(
-        &mut self,
-        part: &Bytes,
-        session: &mut Session,
-        now: Now,
-        reply: &mut Reply,
-    ) {
-        session.role = SessionRole::Replica;
+    fn continue_replica(&mut self, part: &Bytes, id: SessionId, now: Now, reply: &mut Reply) {
+        self.sessions.becomes_replica(id);
         let acked = self.replication.stream.offset() - part.len() as u64;
-        let replica = self.replica_record(session, now);
+        let replica = self.replica_record(id, now);
         replica.phase = Phase::Online;
         replica.acked = acked;
         replica.heard_at = now.mono_ms();
         replica.unsent += part.len();
         let psync2 = replica.psync2;
-        let name = self.replica_name(session, now);
-        let id = self.replication.stream.id();
+        let name = self.replica_name(id, now);
+        let history = self.replication.stream.id();
         if psync2 {
-            reply.simple(&format!("CONTINUE {id}"));
+            reply.simple(&format!("CONTINUE {history}"));
         } else {
             reply.simple("CONTINUE");
         }
@@ -332,15 +319,15 @@ impl Engine {
         );
     }
 
-    fn queue_full_sync(&mut self, plain: bool, session: &mut Session, now: Now) {
-        let name = self.replica_name(session, now);
+    fn queue_full_sync(&mut self, plain: bool, id: SessionId, now: Now) {
+        let name = self.replica_name(id, now);
         let rests_until = self.replication.resting.until(&name);
-        let replica = self.replica_record(session, now);
+        let replica = self.replica_record(id, now);
         replica.phase = Phase::WaitsForWalk;
         replica.waits_since = now.mono_ms();
         replica.rests_until = rests_until;
         replica.plain_sync = plain;
-        session.role = SessionRole::Replica;
+        self.sessions.becomes_replica(id);
         self.log_of(
             Origin::Replicas,
             Level::Notice,

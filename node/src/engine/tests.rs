@@ -18,7 +18,6 @@ use super::{Boot, Engine};
 use crate::config::Config;
 use crate::io::{DiskEvent, DiskOp, Output, Peer, SessionId, SessionState};
 use crate::resp::Reply;
-use crate::session::Session;
 use crate::time::{Now, Stopwatch};
 
 /// A stopwatch that stands still.
@@ -42,7 +41,7 @@ struct Node {
 /// A client connection.
 #[derive(Debug)]
 struct Client {
-    session: Session,
+    session: SessionId,
     unread: Vec<u8>,
     state: SessionState,
 }
@@ -144,7 +143,7 @@ impl Node {
             self.stored = false;
             self.drain();
             // A request that waited for nodes.conf goes on at once.
-            if !(self.stored && self.resumed(client.session.id)) {
+            if !(self.stored && self.resumed(client.session)) {
                 break;
             }
         }
@@ -154,7 +153,7 @@ impl Node {
     fn execute(&mut self, client: &mut Client, reply: &mut Reply) {
         loop {
             let unread = std::mem::take(&mut client.unread);
-            let progress = (self.engine).on_bytes(&mut client.session, &unread, self.now, reply);
+            let progress = (self.engine).on_bytes(client.session, &unread, self.now, reply);
             client.unread = unread[progress.consumed..].to_vec();
             client.state = progress.state;
             if progress.state != SessionState::MoreToDo {

@@ -1,9 +1,8 @@
 //! The regular work.
 
 use crate::engine::Engine;
-use crate::engine::clients::Record;
 use crate::io::{Level, Origin, SessionId};
-use crate::session::SessionRole;
+use crate::session::{Session, SessionRole};
 use crate::time::Now;
 
 /// How often the regular work is done, in milliseconds.
@@ -124,19 +123,20 @@ impl Engine {
     /// little of what they are sent.
     fn close_idle(&mut self, now: Now) {
         let limit = self.config.client_output_buffer_limit.normal;
-        for id in self.clients.beyond(limit, now.mono_ms()) {
+        for id in self.sessions.beyond(limit, now.mono_ms()) {
             self.drop_slow_client(id);
         }
         let timeout = self.config.timeout.saturating_mul(1000);
         if timeout == 0 {
             return;
         }
-        let is_idle = |(_, record): &(SessionId, &Record)| {
-            let idle = now.mono_ms().saturating_sub(record.active);
-            record.role == SessionRole::Normal && !record.killed && !record.parked && idle > timeout
+        let is_idle = |session: &&Session| {
+            let idle = now.mono_ms().saturating_sub(session.active_ms);
+            let waits = session.killed || session.parked;
+            session.role == SessionRole::Normal && !waits && idle > timeout
         };
-        let idle = self.clients.iter().filter(is_idle);
-        for id in idle.map(|(id, _)| id).collect::<Vec<_>>() {
+        let idle = self.sessions.iter().filter(is_idle);
+        for id in idle.map(|session| session.id).collect::<Vec<_>>() {
             let text = format!("Closing idle client {}", self.client_name(id));
             self.log_of(Origin::Clients, Level::Verbose, text);
             self.kill_session(id);
@@ -145,7 +145,7 @@ impl Engine {
 
     /// Closes a client that has passed its output limit.
     pub(super) fn drop_slow_client(&mut self, session: SessionId) {
-        let unsent = (self.clients.get(session)).map_or(0, |record| record.unsent.bytes);
+        let unsent = (self.sessions.get(session)).map_or(0, |session| session.unsent.bytes);
         self.stats.output_limit_closed += 1;
         let text = format!(
             "Client {} is closed: {unsent} bytes wait for it, which is beyond \
@@ -158,9 +158,9 @@ impl Engine {
 
     /// A client's id and address, for the log.
     fn client_name(&self, session: SessionId) -> String {
-        match self.clients.get(session) {
-            Some(record) => format!("{} at {}", session.0, record.remote),
-            None => session.0.to_string(),
+        match self.sessions.get(session) {
+            Some(known) => format!("{session} at {}", known.remote),
+            None => session.to_string(),
         }
     }
 }

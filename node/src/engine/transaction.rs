@@ -2,13 +2,15 @@
 
 use crate::command::{Command, resolve};
 use crate::engine::{Acted, Engine};
+use crate::io::SessionId;
 use crate::resp::{Args, KeptRequests, Reply};
-use crate::session::{Session, Transaction};
+use crate::session::Transaction;
 use crate::time::Now;
 
 impl Engine {
     /// MULTI.
-    pub(super) fn multi(session: &mut Session, reply: &mut Reply) {
+    pub(super) fn multi(&mut self, id: SessionId, reply: &mut Reply) {
+        let session = self.sessions.at_mut(id);
         if session.multi.is_some() {
             reply.error("ERR MULTI calls can not be nested");
         } else {
@@ -18,19 +20,19 @@ impl Engine {
     }
 
     /// DISCARD.
-    pub(super) fn discard(&mut self, session: &mut Session, reply: &mut Reply) {
-        if session.multi.is_none() {
+    pub(super) fn discard(&mut self, id: SessionId, reply: &mut Reply) {
+        if self.sessions.at(id).multi.is_none() {
             reply.error("ERR DISCARD without MULTI");
         } else {
-            self.end_transaction(session);
+            self.end_transaction(id);
             reply.ok();
         }
     }
 
     /// Queues a request that came after MULTI; of a transaction that will not be executed, nothing
     /// is kept. False when the queue takes no more.
-    pub(super) fn queue(session: &mut Session, args: &Args<'_>, reply: &mut Reply) -> bool {
-        let Some(multi) = &mut session.multi else {
+    pub(super) fn queue(&mut self, id: SessionId, args: &Args<'_>, reply: &mut Reply) -> bool {
+        let Some(multi) = &mut self.sessions.at_mut(id).multi else {
             return true;
         };
         if !multi.failed && !multi.queue.push(args) {
@@ -41,14 +43,15 @@ impl Engine {
     }
 
     /// EXEC: executes the queue as one, or nothing of it.
-    pub(super) fn exec(&mut self, session: &mut Session, now: Now, reply: &mut Reply) -> Acted {
+    pub(super) fn exec(&mut self, id: SessionId, now: Now, reply: &mut Reply) -> Acted {
+        let session = self.sessions.at(id);
         let Some(multi) = &session.multi else {
             reply.error("ERR EXEC without MULTI");
             return Acted::Replied;
         };
         if multi.failed {
             reply.error("EXECABORT Transaction discarded because of previous errors.");
-            self.end_transaction(session);
+            self.end_transaction(id);
             return Acted::Replied;
         }
         if session
@@ -57,18 +60,18 @@ impl Engine {
             .any(|key| self.data.watched_changed(key))
         {
             reply.null_array();
-            self.end_transaction(session);
+            self.end_transaction(id);
             return Acted::Replied;
         }
-        let queue = self.end_transaction(session);
+        let written = session.last_write_offset;
+        let queue = self.end_transaction(id);
         reply.array(queue.len());
         let mut acted = Acted::Replied;
-        let written = session.last_write_offset;
         self.begin_exec();
         for args in queue.iter() {
             match self.queued_command(&args) {
                 Ok(command) => {
-                    if self.run(session, command, &args, now, reply) == Acted::Close {
+                    if self.run(id, command, &args, now, reply) == Acted::Close {
                         acted = Acted::Close;
                     }
                 }
@@ -77,6 +80,7 @@ impl Engine {
         }
         self.commit_expired();
         self.end_exec();
+        let session = self.sessions.at_mut(id);
         if session.last_write_offset != written {
             session.last_write_offset = self.replication.offset();
         }
@@ -89,22 +93,15 @@ impl Engine {
     }
 
     /// Ends a transaction and its watches, however it went; gives its queue.
-    pub(super) fn end_transaction(&mut self, session: &mut Session) -> KeptRequests {
-        self.unwatch_all(session);
-        session.multi.take().unwrap_or_default().queue
+    pub(super) fn end_transaction(&mut self, id: SessionId) -> KeptRequests {
+        self.unwatch_all(id);
+        let multi = self.sessions.at_mut(id).multi.take();
+        multi.unwrap_or_default().queue
     }
 
-    pub(super) fn unwatch_all(&mut self, session: &mut Session) {
-        for watched in session.watched.take() {
+    pub(super) fn unwatch_all(&mut self, id: SessionId) {
+        for watched in self.sessions.at_mut(id).watched.take() {
             self.data.unwatch(&watched);
-        }
-    }
-
-    /// A request was refused: a transaction that it was meant for will not be executed.
-    pub(super) fn spoil_transaction(session: &mut Session) {
-        if let Some(multi) = &mut session.multi {
-            multi.failed = true;
-            multi.queue = KeptRequests::default();
         }
     }
 }

@@ -332,14 +332,14 @@ mod tests {
     fn who_asks_during_one_waits_for_the_next() {
         let mut snapshots = Snapshots::new(at(0));
         snapshots.begin(at(1));
-        snapshots.schedule(Some(SessionId(4)));
+        snapshots.schedule(Some(SessionId::new(4, 0)));
         assert_eq!(snapshots.saved(at(2)), Ended { waiting: vec![] });
         assert!(snapshots.is_due(&[], at(2)));
         snapshots.begin(at(2));
         assert_eq!(
             snapshots.saved(at(3)),
             Ended {
-                waiting: vec![SessionId(4)]
+                waiting: vec![SessionId::new(4, 0)]
             }
         );
     }

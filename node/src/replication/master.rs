@@ -376,7 +376,7 @@ mod tests {
     fn with(phases: &[Phase]) -> Replicas {
         let mut replicas = Replicas::default();
         for (number, phase) in phases.iter().enumerate() {
-            let replica = replicas.entry(SessionId(number as u64), "10.0.0.1", 1000);
+            let replica = replicas.entry(SessionId::new(number as u64, 0), "10.0.0.1", 1000);
             replica.phase = *phase;
             replica.port = 6380;
         }
@@ -405,27 +405,33 @@ mod tests {
     fn the_stream_waits_for_the_payload() {
         let mut replicas = with(&[Phase::Online, Phase::Payload, Phase::WaitsForWalk]);
         let part = Bytes::from_static(b"abc");
-        assert_eq!(replicas.feed(&part), [SessionId(0)]);
-        let second = replicas.of_mut(SessionId(1)).expect("there");
+        assert_eq!(replicas.feed(&part), [SessionId::new(0, 0)]);
+        let second = replicas.of_mut(SessionId::new(1, 0)).expect("there");
         assert_eq!(second.waiting(), 3);
         assert_eq!(second.release(), std::slice::from_ref(&part));
         assert_eq!((second.waiting(), second.phase), (0, Phase::Online));
-        assert_eq!(replicas.feed(&part), [SessionId(0), SessionId(1)]);
-        assert_eq!(replicas.of(SessionId(2)).expect("there").waiting(), 0);
+        assert_eq!(
+            replicas.feed(&part),
+            [SessionId::new(0, 0), SessionId::new(1, 0)]
+        );
+        assert_eq!(
+            replicas.of(SessionId::new(2, 0)).expect("there").waiting(),
+            0
+        );
     }
 
     #[test]
     fn counts_what_was_confirmed() {
         let mut replicas = with(&[Phase::Online, Phase::Online, Phase::Payload]);
-        replicas.ack(SessionId(0), 10, 5000);
-        replicas.ack(SessionId(1), 20, 9000);
-        replicas.ack(SessionId(2), 20, 9000);
+        replicas.ack(SessionId::new(0, 0), 10, 5000);
+        replicas.ack(SessionId::new(1, 0), 20, 9000);
+        replicas.ack(SessionId::new(2, 0), 20, 9000);
         assert_eq!(
             (replicas.acked(10), replicas.acked(11), replicas.acked(21)),
             (2, 1, 0)
         );
         assert_eq!((replicas.good(3, 9000), replicas.good(4, 9000)), (1, 2));
-        assert_eq!(replicas.silent(3999, 9000), [SessionId(0)]);
+        assert_eq!(replicas.silent(3999, 9000), [SessionId::new(0, 0)]);
     }
 
     #[test]
@@ -439,18 +445,18 @@ mod tests {
         replicas.feed(&Bytes::from_static(&[0; 11]));
         assert_eq!(replicas.beyond(limit, 1000), []);
         assert_eq!(replicas.beyond(limit, 6000), []);
-        assert_eq!(replicas.beyond(limit, 6001), [(SessionId(0), 11)]);
-        replicas.of_mut(SessionId(0)).expect("there").unsent = 10;
+        assert_eq!(replicas.beyond(limit, 6001), [(SessionId::new(0, 0), 11)]);
+        replicas.of_mut(SessionId::new(0, 0)).expect("there").unsent = 10;
         assert_eq!(replicas.beyond(limit, 6002), []);
         replicas.feed(&Bytes::from_static(&[0; 91]));
-        assert_eq!(replicas.beyond(limit, 6003), [(SessionId(0), 101)]);
+        assert_eq!(replicas.beyond(limit, 6003), [(SessionId::new(0, 0), 101)]);
     }
 
     #[test]
     fn names_a_replica_that_does_not_take_its_payload() {
         let mut replicas = with(&[Phase::Payload, Phase::Payload]);
         let unsent = |replicas: &mut Replicas, number, unsent: usize| {
-            let replica = replicas.of_mut(SessionId(number)).expect("there");
+            let replica = replicas.of_mut(SessionId::new(number, 0)).expect("there");
             replica.sent(Unsent::of(unsent));
             replica.unsent = 100;
         };
@@ -461,12 +467,15 @@ mod tests {
         unsent(&mut replicas, 0, 40);
         unsent(&mut replicas, 1, 1);
         assert_eq!(replicas.stuck(50, 1050), []);
-        assert_eq!(replicas.stuck(50, 1051), [SessionId(1)]);
+        assert_eq!(replicas.stuck(50, 1051), [SessionId::new(1, 0)]);
         assert_eq!(
             replicas.stuck(50, 1100),
-            [SessionId(1)],
+            [SessionId::new(1, 0)],
             "the other took all of it"
         );
-        assert_eq!(replicas.stuck(50, 1102), [SessionId(0), SessionId(1)]);
+        assert_eq!(
+            replicas.stuck(50, 1102),
+            [SessionId::new(0, 0), SessionId::new(1, 0)]
+        );
     }
 }

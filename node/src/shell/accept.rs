@@ -44,7 +44,7 @@ impl Shell {
             Ok(session) => {
                 let place = self.clients.next();
                 let waker = self.queue.waker(Token::Client(place));
-                self.by_session.insert(session.id, place);
+                self.by_session.insert(session, place);
                 self.clients
                     .insert(Client::new(Socket::new(stream, waker), session));
                 self.turn.serve_later(Token::Client(place));

@@ -6,9 +6,8 @@ use super::clock::Clock;
 use super::gather::Tally;
 use super::socket::{Read, Socket};
 use crate::engine::Engine;
-use crate::io::SessionState;
+use crate::io::{SessionId, SessionState};
 use crate::resp::Reply;
-use crate::session::Session;
 use crate::time::Now;
 
 /// A batch of requests may take so long before others have their turn.
@@ -28,7 +27,7 @@ const UNSENT_MAX: usize = 64 << 20;
 pub(super) struct Client {
     pub(super) socket: Socket,
     /// None once the engine was told of its end.
-    pub(super) session: Option<Session>,
+    pub(super) session: Option<SessionId>,
     state: State,
     rest: Vec<u8>,
     /// Where in `rest` the unexecuted input begins.
@@ -81,7 +80,7 @@ pub(super) enum Served {
 }
 
 impl Client {
-    pub(super) fn new(socket: Socket, session: Session) -> Client {
+    pub(super) fn new(socket: Socket, session: SessionId) -> Client {
         Client {
             socket,
             session: Some(session),
@@ -140,12 +139,12 @@ impl Client {
     }
 
     /// What it is likely to execute next; to be told to the engine ahead.
-    pub(super) fn outlook<'a>(&'a self, fresh: &'a [u8]) -> Option<(&'a Session, &'a [u8])> {
+    pub(super) fn outlook<'a>(&'a self, fresh: &'a [u8]) -> Option<(SessionId, &'a [u8])> {
         let input = match self.unexecuted() {
             0 => fresh,
             _ => &self.rest[self.rest_from..],
         };
-        Some((self.session.as_ref()?, input))
+        Some((self.session?, input))
     }
 
     /// It has to wait for another turn, with what was read.
@@ -177,10 +176,10 @@ impl Client {
     pub(super) fn tell_received(&mut self, engine: &mut Engine) {
         let allocated = self.rest.capacity();
         if allocated != self.told
-            && let Some(session) = &self.session
+            && let Some(session) = self.session
         {
             self.told = allocated;
-            engine.on_received(session.id, self.unexecuted(), allocated);
+            engine.on_received(session, self.unexecuted(), allocated);
         }
     }
 
@@ -197,7 +196,7 @@ impl Client {
         if is_rest {
             self.keep(fresh);
         }
-        let Some(session) = &mut self.session else {
+        let Some(session) = self.session else {
             return Served::Gone;
         };
         let input = if is_rest {
@@ -258,7 +257,7 @@ fn execute(
     engine: &mut Engine,
     clock: &Clock,
     mut now: Now,
-    session: &mut Session,
+    session: SessionId,
     input: &[u8],
     reply: &mut Reply,
 ) -> (usize, SessionState) {

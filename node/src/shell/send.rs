@@ -2,7 +2,6 @@
 
 use super::turn::{Shell, TURN_REPLY_BYTES};
 use crate::resp::Reply;
-use crate::session::SessionRole;
 
 impl Shell {
     pub(super) fn send_replies(&mut self) {
@@ -42,9 +41,9 @@ impl Shell {
         }
         self.turn.holds = self.engine.holds();
         for place in self.clients.used().collect::<Vec<_>>() {
-            let is_stale = self.clients.get_mut(place).is_some_and(|client| {
-                let session = client.session.as_ref();
-                let is_normal = session.is_none_or(|s| s.role == SessionRole::Normal);
+            let is_stale = self.clients.get(place).is_some_and(|client| {
+                let session = client.session;
+                let is_normal = !session.is_some_and(|s| self.engine.serves_replica(s));
                 is_normal && (client.pending.is_some() || !client.socket.outbox.is_empty())
             });
             if is_stale {
@@ -75,9 +74,9 @@ impl Shell {
                 self.turn.closing.push(place);
             }
             // The engine counts what it pushes by itself: it is told even when all has left.
-            if let Some(session) = &client.session {
+            if let Some(session) = client.session {
                 client.reported = unsent.bytes;
-                self.engine.on_sent(session.id, unsent, now);
+                self.engine.on_sent(session, unsent, now);
                 told = self.engine.waits_for_sent();
             }
         }
@@ -110,7 +109,7 @@ impl Shell {
             };
             client.closing_since.get_or_insert(now.mono_ms());
             if let Some(session) = client.session.take() {
-                self.by_session.remove(&session.id);
+                self.by_session.remove(&session);
                 self.engine.close(session, now);
             }
             if client.socket.outbox.is_empty() {
@@ -124,7 +123,7 @@ impl Shell {
             return;
         };
         if let Some(session) = client.session {
-            self.by_session.remove(&session.id);
+            self.by_session.remove(&session);
             self.engine.close(session, self.clock.now());
         }
     }

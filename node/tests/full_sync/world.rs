@@ -11,7 +11,6 @@ use slotkeeper_node::io::{
     DiskEvent, LinkEvent, LinkId, LinkOp, Output, Peer, SessionId, SessionState, Unsent,
 };
 use slotkeeper_node::resp::{Reply, encode_command};
-use slotkeeper_node::session::Session;
 use slotkeeper_node::time::{Now, Stopwatch};
 
 /// The other end of a connection.
@@ -23,7 +22,6 @@ enum End {
 }
 
 struct Connection {
-    session: Session,
     input: Vec<u8>,
     output: Vec<u8>,
     other: End,
@@ -170,13 +168,11 @@ impl World {
         let remote = SocketAddr::from(([127, 0, 0, 1], 40_000 + (self.next_port % 20_000) as u16));
         let local = self.hosts[host].address;
         let peer = Peer { remote, local };
-        let session = self.hosts[host]
+        let id = self.hosts[host]
             .engine
             .open(peer, self.now)
             .expect("admitted");
-        let id = session.id;
         let connection = Connection {
-            session,
             input: Vec::new(),
             output: Vec::new(),
             other,
@@ -263,8 +259,7 @@ impl World {
             }
             let before = engine.walk_serialised();
             let mut reply = Reply::new();
-            let progress =
-                engine.on_bytes(&mut connection.session, &connection.input, now, &mut reply);
+            let progress = engine.on_bytes(session, &connection.input, now, &mut reply);
             connection.input.drain(..progress.consumed);
             connection.output.extend_from_slice(reply.bytes());
             let after = engine.walk_serialised();
@@ -323,7 +318,7 @@ impl World {
             return;
         };
         let mut reply = Reply::new();
-        let progress = engine.on_bytes(&mut connection.session, &connection.input, now, &mut reply);
+        let progress = engine.on_bytes(session, &connection.input, now, &mut reply);
         connection.input.drain(..progress.consumed);
         connection.output.extend_from_slice(reply.bytes());
         connection.parked = progress.state == SessionState::Parked;
@@ -404,7 +399,7 @@ impl World {
         let Some(connection) = self.hosts[host].connections.remove(&session) else {
             return;
         };
-        self.hosts[host].engine.close(connection.session, self.now);
+        self.hosts[host].engine.close(session, self.now);
         if let End::Link(other, link) = connection.other
             && self.hosts[other].links.remove(&link).is_some()
         {

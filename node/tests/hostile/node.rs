@@ -6,10 +6,9 @@ use bytes::Bytes;
 use slotkeeper_node::config::Config;
 use slotkeeper_node::engine::{Boot, Engine};
 use slotkeeper_node::io::{
-    DiskEvent, DiskOp, LinkEvent, LinkId, LinkOp, Output, Peer, SessionState,
+    DiskEvent, DiskOp, LinkEvent, LinkId, LinkOp, Output, Peer, SessionId, SessionState,
 };
 use slotkeeper_node::resp::{Reply, ReplyParser};
-use slotkeeper_node::session::Session;
 use slotkeeper_node::time::{Now, Stopwatch};
 
 struct Still;
@@ -23,7 +22,7 @@ impl Stopwatch for Still {
 pub struct Node {
     pub engine: Engine,
     pub now: Now,
-    session: Option<Session>,
+    session: Option<SessionId>,
     /// Links that the engine has asked for, and not closed yet.
     pub opened: Vec<LinkId>,
     /// What it has written into a snapshot.
@@ -105,9 +104,8 @@ impl Node {
                 Output::Link(link, LinkOp::Open { .. }) => self.opened.push(link),
                 Output::Link(link, LinkOp::Close) => self.opened.retain(|open| *open != link),
                 Output::Close { session, .. } => {
-                    if let Some(own) = self.session.take_if(|own| own.id == session) {
-                        self.close(own);
-                    }
+                    self.session.take_if(|own| *own == session);
+                    self.engine.close(session, self.now);
                 }
                 Output::Disk(DiskOp::SaveNodesConf(_)) => {
                     self.engine.on_disk(DiskEvent::NodesConfSaved, self.now);
@@ -143,14 +141,10 @@ impl Node {
         }
     }
 
-    fn close(&mut self, session: Session) {
-        self.engine.close(session, self.now);
-    }
-
     /// Ends the connection that requests are sent on.
     pub fn hang_up(&mut self) {
         if let Some(session) = self.session.take() {
-            self.close(session);
+            self.engine.close(session, self.now);
         }
         self.drain();
     }
@@ -158,7 +152,7 @@ impl Node {
     /// Sends bytes on the connection that there is, or a new one; what comes back at once, which
     /// is whole replies.
     pub fn send(&mut self, bytes: &[u8]) -> Vec<u8> {
-        let mut session = match self.session.take() {
+        let session = match self.session.take() {
             Some(session) => session,
             None => match self.engine.open(Node::peer(), self.now) {
                 Ok(session) => session,
@@ -166,11 +160,11 @@ impl Node {
             },
         };
         let (mut reply, mut at) = (Reply::new(), 0);
-        self.engine.look_ahead([(&session, bytes); 2].into_iter());
+        self.engine.look_ahead([(session, bytes); 2].into_iter());
         let ended = loop {
             let progress = self
                 .engine
-                .on_bytes(&mut session, &bytes[at..], self.now, &mut reply);
+                .on_bytes(session, &bytes[at..], self.now, &mut reply);
             at += progress.consumed;
             assert!(at <= bytes.len());
             match progress.state {
@@ -180,9 +174,9 @@ impl Node {
                 SessionState::Parked | SessionState::Close => break true,
             }
         };
-        let resp3 = session.resp3;
+        let resp3 = reply.resp3();
         if ended {
-            self.close(session);
+            self.engine.close(session, self.now);
         } else {
             self.session = Some(session);
         }

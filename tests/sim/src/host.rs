@@ -6,7 +6,6 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use slotkeeper_node::config::Config;
 use slotkeeper_node::engine::{Boot, Engine};
 use slotkeeper_node::io::{DiskEvent, DiskOp, LinkId, SessionId};
-use slotkeeper_node::session::Session;
 use slotkeeper_node::time::{Now, Stopwatch};
 use slotkeeper_topology::{Epoch, NodeLine, SlotSet};
 
@@ -119,8 +118,6 @@ impl Disk {
 pub struct Line {
     /// The connection, and our end of it.
     pub conn: (ConnId, End),
-    /// Its session.
-    pub session: Session,
     /// Bytes that are not executed yet.
     pub input: Vec<u8>,
     /// Nothing is executed until a resume.

@@ -42,7 +42,7 @@ impl Engine {
             .cluster
             .as_ref()
             .map_or(0, |cluster| cluster.known_nodes().saturating_sub(1) * 2);
-        fields.field("connected_clients", self.clients.len());
+        fields.field("connected_clients", self.sessions.len());
         fields.field("cluster_connections", links);
         fields.field("maxclients", self.config.maxclients);
         fields.field("blocked_clients", self.parking.len());

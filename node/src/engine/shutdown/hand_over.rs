@@ -292,7 +292,7 @@ mod tests {
 
     fn asked(before: usize) -> Asked {
         Asked {
-            replica: SessionId(1),
+            replica: SessionId::new(1, 0),
             link: Some(LinkId(1)),
             again_at: 0,
             answers: ReplyParser::new(ANSWER_MAX),

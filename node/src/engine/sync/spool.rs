@@ -190,7 +190,7 @@ impl Engine {
         for part in held {
             self.push_to_replica(session, part);
         }
-        let text = format!("The data set is sent to replica {}", session.0);
+        let text = format!("The data set is sent to replica {session}");
         self.log_of(Origin::Replicas, Level::Notice, text);
         if payload_only {
             let flush = true;

@@ -25,9 +25,9 @@ fn the_list_shows_everyone() {
 fn a_killed_client_executes_nothing_more() {
     let mut node = Node::standalone();
     let (mut one, mut two) = (node.client(), node.client());
-    let id = two.session.id;
+    let id = two.session;
     assert_eq!(
-        node.ask(&mut one, &format!("CLIENT KILL ID {}", id.0)),
+        node.ask(&mut one, &format!("CLIENT KILL ID {}", id.number())),
         ":1\r\n"
     );
     let closed =
@@ -60,11 +60,11 @@ fn idle_clients_are_closed() {
     }
     let closed: Vec<u64> = (node.outputs.iter())
         .filter_map(|output| match output {
-            Output::Close { session, .. } => Some(session.0),
+            Output::Close { session, .. } => Some(session.number()),
             _ => None,
         })
         .collect();
-    assert_eq!(closed, [idle.session.id.0]);
+    assert_eq!(closed, [idle.session.number()]);
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn a_client_that_takes_too_little_is_closed() {
         node.ask(&mut client, &format!("{set} \"normal 1000 100 5\"")),
         "+OK\r\n"
     );
-    let (slow, slower) = (node.client().session.id, node.client().session.id);
+    let (slow, slower) = (node.client().session, node.client().session);
     node.engine.on_sent(slow, Unsent::of(1000), node.now);
     node.engine.on_sent(slower, Unsent::of(1001), node.now);
     assert!(closed(&mut node, slower) && !closed(&mut node, slow));
@@ -153,12 +153,9 @@ fn a_pipeline_of_large_replies_is_executed_in_portions() {
     node.ask(&mut client, "SETRANGE a 700000 x");
     let requests = "GET a\n".repeat(5);
     let mut reply = crate::resp::Reply::new();
-    let progress = node.engine.on_bytes(
-        &mut client.session,
-        requests.as_bytes(),
-        node.now,
-        &mut reply,
-    );
+    let progress = node
+        .engine
+        .on_bytes(client.session, requests.as_bytes(), node.now, &mut reply);
     assert_eq!(progress.state, SessionState::MoreToDo);
     assert_eq!(progress.consumed, 12);
     let rest = node.send(&mut client, &requests.as_bytes()[12..]);

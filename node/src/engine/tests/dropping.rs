@@ -83,11 +83,11 @@ fn a_slot_that_comes_back_takes_writes_once_its_old_keys_are_told() {
     node.ask(&mut client, "SET {t}7 new");
     assert_eq!(client.state, SessionState::Parked);
     while node.engine.data.is_dropping() {
-        assert!(!node.resumed(client.session.id));
+        assert!(!node.resumed(client.session));
         node.engine.on_turn(node.now);
         node.drain();
     }
-    assert!(node.resumed(client.session.id));
+    assert!(node.resumed(client.session));
     assert_eq!(node.send(&mut client, b""), "+OK\r\n");
     assert_eq!(
         node.ask(&mut client, "GET {t}7\nDBSIZE"),

@@ -80,11 +80,11 @@ fn what_the_shell_allocates_for_input_counts_until_it_is_free() {
     let mut node = limited(0);
     let client = node.client();
     let before = field(&mut node, "mem_clients_normal");
-    node.engine.on_received(client.session.id, 10, 5000);
-    let line = node.engine.clients.line(client.session.id, node.now);
+    node.engine.on_received(client.session, 10, 5000);
+    let line = node.engine.sessions.line(client.session, node.now);
     assert!(line.contains(" qbuf=10 qbuf-free=4990 "), "{line}");
     assert_eq!(field(&mut node, "mem_clients_normal"), before + 5000);
-    node.engine.on_received(client.session.id, 0, 0);
+    node.engine.on_received(client.session, 0, 0);
     assert_eq!(field(&mut node, "mem_clients_normal"), before);
 }
 
@@ -129,7 +129,7 @@ fn small_commands_in_a_queue_count_with_their_overhead() {
     for _ in 0..100 {
         node.ask(&mut client, &"PING\n".repeat(100));
     }
-    let line = node.engine.clients.line(client.session.id, node.now);
+    let line = node.engine.sessions.line(client.session, node.now);
     assert!(line.contains(" multi=10000 "), "{line}");
     let (bytes, spans_and_ends) = (10_000 * 4, 10_000 * (8 + 4));
     assert!(field(&mut node, "used_memory") >= bytes + spans_and_ends);
@@ -157,7 +157,7 @@ fn arguments_of_an_unfinished_request_count() {
     let mut client = node.client();
     let begun = format!("*100000\r\n{}", "$0\r\n\r\n".repeat(50_000));
     node.send(&mut client, begun.as_bytes());
-    let line = node.engine.clients.line(client.session.id, node.now);
+    let line = node.engine.sessions.line(client.session, node.now);
     let argv = line.split(" argv-mem=").nth(1).expect("it is there");
     let argv: usize = argv
         .split(' ')
@@ -227,7 +227,7 @@ fn who_has_not_authenticated_is_held_shorter() {
         reply,
         "-ERR Protocol error: unauthenticated bulk length\r\n"
     );
-    let id = node.client().session.id;
+    let id = node.client().session;
     node.engine.on_sent(id, Unsent::of(1024), node.now);
     assert!(!closed(&mut node, id));
     node.engine.on_sent(id, Unsent::of(1025), node.now);
@@ -238,9 +238,9 @@ fn who_has_not_authenticated_is_held_shorter() {
 fn the_largest_clients_go_first_and_those_who_mind_stay() {
     let mut node = limited(0);
     let mut kept = node.client();
-    let ids: Vec<SessionId> = (0..4).map(|_| node.client().session.id).collect();
+    let ids: Vec<SessionId> = (0..4).map(|_| node.client().session).collect();
     node.ask(&mut kept, "CLIENT NO-EVICT on");
-    node.engine.on_received(kept.session.id, 0, 900_000);
+    node.engine.on_received(kept.session, 0, 900_000);
     for (number, id) in ids.iter().enumerate() {
         node.engine.on_received(*id, 0, 100_000 * (number + 1));
     }
@@ -251,7 +251,7 @@ fn the_largest_clients_go_first_and_those_who_mind_stay() {
     assert_eq!(field(&mut node, "evicted_clients"), 2);
     node.ask(&mut kept, "CONFIG SET maxmemory-clients 200kb");
     assert!(ids.iter().all(|id| closed(&mut node, *id)));
-    assert!(!closed(&mut node, kept.session.id));
+    assert!(!closed(&mut node, kept.session));
     let text = "Over client maxmemory after evicting all evictable clients";
     assert!(logged(&mut node, text));
 }
@@ -264,11 +264,11 @@ fn a_part_of_maxmemory_is_a_limit_for_clients() {
         ..Config::default()
     });
     let (small, large) = (node.client(), node.client());
-    node.engine.on_received(small.session.id, 0, 10_000);
-    node.engine.on_received(large.session.id, 0, 600_000);
+    node.engine.on_received(small.session, 0, 10_000);
+    node.engine.on_received(large.session, 0, 600_000);
     node.engine.on_turn(node.now);
-    assert!(closed(&mut node, large.session.id));
-    assert!(!closed(&mut node, small.session.id));
+    assert!(closed(&mut node, large.session));
+    assert!(!closed(&mut node, small.session));
 }
 
 #[test]
@@ -276,11 +276,11 @@ fn replies_that_wait_count_until_they_have_left() {
     let mut node = limited(2 << 20);
     let (mut one, two) = (node.client(), node.client());
     node.engine
-        .on_sent(two.session.id, Unsent::of(3 << 20), node.now);
+        .on_sent(two.session, Unsent::of(3 << 20), node.now);
     assert!(field(&mut node, "mem_clients_normal") >= 3 << 20);
     assert_eq!(node.ask(&mut one, "SET a 1"), OOM);
     node.engine
-        .on_sent(two.session.id, Unsent::default(), node.now);
+        .on_sent(two.session, Unsent::default(), node.now);
     assert_eq!(node.ask(&mut one, "SET a 1"), "+OK\r\n");
 }
 
@@ -291,7 +291,7 @@ fn what_waits_for_replicas_is_told_and_not_held_against_writers() {
     let lines = "REPLCONF listening-port 1\nREPLCONF capa eof capa psync2\nPSYNC ? -1";
     node.ask(&mut replica, lines);
     node.engine
-        .on_sent(replica.session.id, Unsent::of(3 << 20), node.now);
+        .on_sent(replica.session, Unsent::of(3 << 20), node.now);
     node.pass(200);
     let (slaves, not_counted) = ("mem_clients_slaves", "mem_not_counted_for_evict");
     assert!(field(&mut node, slaves) >= 3 << 20);

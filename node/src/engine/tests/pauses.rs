@@ -15,9 +15,9 @@ fn a_pause_of_writes_parks_writers_only() {
     );
     assert_eq!(node.ask(&mut one, "GET a"), "$-1\r\n");
     node.pass(999);
-    assert!(!node.resumed(two.session.id));
+    assert!(!node.resumed(two.session));
     node.pass(2);
-    assert!(node.resumed(two.session.id));
+    assert!(node.resumed(two.session));
     assert_eq!(node.send(&mut two, b""), "+OK\r\n$1\r\n1\r\n+PONG\r\n");
 }
 
@@ -28,7 +28,7 @@ fn a_pause_of_everything_ends_in_time() {
     assert_eq!(node.ask(&mut client, "CLIENT PAUSE 50\nPING"), "+OK\r\n");
     assert_eq!(client.state, SessionState::Parked);
     node.pass(60);
-    assert!(node.resumed(client.session.id));
+    assert!(node.resumed(client.session));
     assert_eq!(node.send(&mut client, b""), "+PONG\r\n");
 }
 
@@ -45,7 +45,7 @@ fn unpause_resumes_at_once() {
         "an EXEC is parked as a whole"
     );
     assert_eq!(node.ask(&mut one, "CLIENT UNPAUSE"), "+OK\r\n");
-    assert!(node.resumed(two.session.id));
+    assert!(node.resumed(two.session));
     assert_eq!(node.send(&mut two, b""), "*1\r\n+OK\r\n");
 }
 
@@ -70,7 +70,7 @@ fn wait_ends_at_its_deadline() {
     );
     assert_eq!(client.state, SessionState::Parked);
     node.pass(101);
-    assert!(node.resumed(client.session.id));
+    assert!(node.resumed(client.session));
     assert_eq!(node.send(&mut client, b""), ":0\r\n+PONG\r\n");
     assert_eq!(node.ask(&mut client, "WAIT 0 0"), ":0\r\n");
 }

@@ -65,7 +65,7 @@ fn a_master_that_slept_executes_nothing_about_keys_and_answers_all_else() {
     assert!(node.engine.health(node.now).ready.is_err());
     // Nobody answers: the cluster is down, as for everybody without a majority.
     node.pass(16_000);
-    assert!(node.resumed(writer.session.id));
+    assert!(node.resumed(writer.session));
     let down = "-CLUSTERDOWN The cluster is down\r\n";
     assert_eq!(node.send(&mut writer, b""), down);
     assert_eq!(node.ask(&mut other, "GET hello"), down);

@@ -48,7 +48,7 @@ struct Way {
 impl Way {
     fn to(replica: &Client) -> Way {
         Way {
-            replica: replica.session.id,
+            replica: replica.session,
             unsent: 0,
             warnings: Vec::new(),
         }
@@ -131,7 +131,7 @@ fn a_writer_without_room_goes_on_when_there_is_room_and_not_before() {
             break;
         }
     }
-    assert_eq!(resumed, [writer.session.id]);
+    assert_eq!(resumed, [writer.session]);
     let reply = node.send(&mut writer, b"");
     assert!(reply.starts_with(':'), "{reply}");
     assert_eq!(writer.state, SessionState::NeedInput);
@@ -150,7 +150,7 @@ fn all_keys_change_while_a_large_value_is_sent_and_the_sync_ends() {
         }
         held |= writer.state == SessionState::Parked && node.engine.data.walk_value().is_some();
         let resumed = way.turn(&mut node, 30_000);
-        goes_on = resumed.contains(&writer.session.id);
+        goes_on = resumed.contains(&writer.session);
         assert!(
             way.unsent <= (1 << 20) + (1 << 16),
             "{} bytes wait",
@@ -184,7 +184,7 @@ fn a_writer_of_the_value_that_is_being_sent_waits_for_its_end() {
         assert!(resumed.is_empty(), "not before its end");
         resumed = way.turn(&mut node, 30_000);
     }
-    assert_eq!(resumed, [writer.session.id]);
+    assert_eq!(resumed, [writer.session]);
     let reply = node.send(&mut writer, b"");
     assert_eq!(reply, format!(":{}\r\n", LARGE + 1));
 }
@@ -199,7 +199,7 @@ fn a_replica_that_takes_nothing_is_dropped_and_its_writers_go_on() {
     assert!(node.engine.is_walking());
     node.pass(timeout);
     assert!(!node.engine.is_walking());
-    assert!(node.resumed(writer.session.id));
+    assert!(node.resumed(writer.session));
     assert!(way.turn(&mut node, 0).is_empty());
 }
 
@@ -240,7 +240,7 @@ fn seconds_held(node: &mut Node, way: &mut Way, writer: &mut Client, a_second: u
             return held;
         }
         held += usize::from(writer.state == SessionState::Parked);
-        if way.turn(node, a_second).contains(&writer.session.id) {
+        if way.turn(node, a_second).contains(&writer.session) {
             node.send(writer, b"");
             next = write_until_parked(node, writer, next);
         }
@@ -338,7 +338,7 @@ fn the_others_go_on_without_the_slow_one() {
                     node.send(&mut writer, b"");
                 }
                 Output::Close { session, .. } => {
-                    assert_eq!(*session, slow.session.id, "the fast one stays");
+                    assert_eq!(*session, slow.session, "the fast one stays");
                 }
                 _ => {}
             }

@@ -54,8 +54,8 @@ impl World {
     fn end_session(&mut self, ix: NodeIx, session: SessionId) {
         let now = self.hosts[ix].now(self.now_us);
         let host = &mut self.hosts[ix];
-        if let (Some(line), Some(engine)) = (host.lines.remove(&session), &mut host.engine) {
-            engine.close(line.session, now);
+        if let (Some(_), Some(engine)) = (host.lines.remove(&session), &mut host.engine) {
+            engine.close(session, now);
             self.after(ix);
         }
     }
@@ -87,7 +87,7 @@ impl World {
         };
         // Without input, too: what WAIT was parked for is answered now.
         while !line.parked && !close {
-            let progress = engine.on_bytes(&mut line.session, &line.input, now, &mut reply);
+            let progress = engine.on_bytes(id, &line.input, now, &mut reply);
             line.input.drain(..progress.consumed);
             match progress.state {
                 SessionState::NeedInput => break,
@@ -279,12 +279,10 @@ impl World {
             return false;
         };
         match engine.open(peer, now) {
-            Ok(session) => {
-                let id = session.id;
+            Ok(id) => {
                 let conn = (conn, End::Listener);
                 let line = Line {
                     conn,
-                    session,
                     input: Vec::new(),
                     parked: false,
                     unsent: 0,

@@ -4,7 +4,6 @@ use crate::command::parse::{SYNTAX, is, lossy};
 use crate::command::spec::Flag::{Admin, Loading, NoScript, Stale};
 use crate::command::spec::{Argument, Flags, Group, Spec};
 use crate::command::{Effect, Exec, Refused};
-use crate::io::SessionId;
 use crate::request::{Action, ClientRequest, KillFilter};
 use crate::resp::number::parse_integer;
 use crate::resp::{Args, Reply};
@@ -75,10 +74,10 @@ fn filters(args: &Args<'_>) -> Result<KillFilter, Refused> {
     Ok(filter)
 }
 
-fn id(text: &[u8]) -> Result<SessionId, Refused> {
+fn id(text: &[u8]) -> Result<u64, Refused> {
     let id = parse_integer(text).filter(|id| *id > 0);
     let id = id.ok_or(const { Refused::new("ERR client-id should be greater than 0") })?;
-    Ok(SessionId(id.cast_unsigned()))
+    Ok(id.cast_unsigned())
 }
 
 /// There is one user.
@@ -93,7 +92,6 @@ fn user(name: &[u8]) -> Result<Vec<u8>, Refused> {
 #[cfg(test)]
 mod tests {
     use crate::command::testing::Bench;
-    use crate::io::SessionId;
     use crate::request::{Action, ClientKind, ClientRequest, KillFilter};
 
     #[test]
@@ -110,7 +108,7 @@ mod tests {
         assert_eq!(
             bench.ask("client kill id 7 TYPE normal skipme no user default laddr a:1"),
             Action::Client(ClientRequest::Kill(KillFilter {
-                id: Some(SessionId(7)),
+                id: Some(7),
                 kind: Some(ClientKind::Normal),
                 user: Some(b"default".to_vec()),
                 local_addr: Some("a:1".to_owned()),

@@ -4,7 +4,6 @@ use crate::command::parse::SYNTAX;
 use crate::command::spec::Flag::{Admin, Loading, NoScript, Stale};
 use crate::command::spec::{Argument, Flags, Group, Spec};
 use crate::command::{Effect, Exec, Refused};
-use crate::io::SessionId;
 use crate::request::{Action, ClientRequest};
 use crate::resp::number::parse_integer;
 use crate::resp::{Args, Reply};
@@ -57,15 +56,14 @@ fn list(_: &mut Exec<'_>, args: &Args<'_>, _: &mut Reply) -> Result<Effect, Refu
 }
 
 /// A number that no connection has is no error.
-fn id(text: &[u8]) -> Result<SessionId, Refused> {
+fn id(text: &[u8]) -> Result<u64, Refused> {
     let id = parse_integer(text).ok_or(const { Refused::new("ERR Invalid client ID") })?;
-    Ok(SessionId(id.try_into().unwrap_or(0)))
+    Ok(id.try_into().unwrap_or(0))
 }
 
 #[cfg(test)]
 mod tests {
     use crate::command::testing::Bench;
-    use crate::io::SessionId;
     use crate::request::{Action, ClientKind, ClientRequest};
 
     #[test]
@@ -74,11 +72,7 @@ mod tests {
         for (line, kind, ids) in [
             ("client list", None, None),
             ("client list type SLAVE", Some(ClientKind::Replica), None),
-            (
-                "client list id 1 2",
-                None,
-                Some(vec![SessionId(1), SessionId(2)]),
-            ),
+            ("client list id 1 2", None, Some(vec![1, 2])),
         ] {
             let wanted = Action::Client(ClientRequest::List { kind, ids });
             assert_eq!(bench.ask(line), wanted);

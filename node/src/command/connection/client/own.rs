@@ -22,7 +22,7 @@ pub(super) static ID: Spec = Spec {
     since: "5.0.0",
     summary: "The number of this connection",
     ..Spec::new(Group::Connection, |exec, _, reply| {
-        reply.integer(exec.session.id.0.cast_signed());
+        reply.integer(exec.session.id.number().cast_signed());
         Ok(Effect::None)
     })
 };
