@@ -14,6 +14,7 @@ mod failure;
 mod handshake;
 mod links;
 mod manual;
+mod migration;
 mod node;
 mod nodes;
 mod nodes_conf;
@@ -38,6 +39,7 @@ use election::Election;
 pub use event::{ClusterEvent, Facts, NodeRef, Route};
 use links::Links;
 use manual::Manual;
+use migration::Migration;
 use node::Flags;
 use nodes::Nodes;
 use slotkeeper_topology::{Epoch, NodeId, Slot, SlotSet};
@@ -75,6 +77,7 @@ pub struct Cluster {
     state: State,
     election: Election,
     manual: Manual,
+    migration: Migration,
     /// A master that has slept, while it does not know whether it was replaced.
     waking: Option<Waking>,
     withholding: bool,
@@ -82,8 +85,8 @@ pub struct Cluster {
     declared_failed: bool,
     /// While it withholds, others have told it that the majority found it failed: it votes then.
     found_failed: bool,
-    /// A replica that was a master, and has not been in sync with its master since: what it holds
-    /// is another history.
+    /// A replica that was a master or of another shard, and has not been in sync with its master
+    /// since: what it holds is another history.
     unsynced: bool,
     /// The own address comes from nodes.conf; the next message of another node may correct it.
     own_ip_unconfirmed: bool,
@@ -145,6 +148,7 @@ impl Cluster {
             state: State::default(),
             election: Election::default(),
             manual: Manual::default(),
+            migration: Migration::default(),
             waking: None,
             withholding: false,
             declared_failed: false,

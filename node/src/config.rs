@@ -139,6 +139,11 @@ pub struct Config {
     pub cluster_require_full_coverage: bool,
     /// Answer reads even when the cluster is down.
     pub cluster_allow_reads_when_down: bool,
+    /// Let replicas change to masters that have none, and who lost its last slot follow the new
+    /// owner.
+    pub cluster_allow_replica_migration: bool,
+    /// How many replicas in order a master keeps before one of them may leave it for another.
+    pub cluster_migration_barrier: usize,
     /// Never start a failover by itself.
     pub cluster_replica_no_failover: bool,
     /// How old, in node timeouts, a replica's data may be for an election; 0 for any age.
@@ -336,6 +341,8 @@ impl Default for Config {
             cluster_announce_hostname: None,
             cluster_require_full_coverage: true,
             cluster_allow_reads_when_down: false,
+            cluster_allow_replica_migration: true,
+            cluster_migration_barrier: 1,
             cluster_replica_no_failover: false,
             cluster_replica_validity_factor: 10,
             cluster_empty_master_wait: 60,

@@ -43,6 +43,7 @@ impl Flags {
     pub const NO_ADDRESS: Flags = Flags(1 << 6);
     /// The next message to it is a MEET.
     pub const MEET: Flags = Flags(1 << 7);
+    /// A master that is meant to have replicas.
     pub const MIGRATE_TO: Flags = Flags(1 << 8);
     pub const NO_FAILOVER: Flags = Flags(1 << 9);
     /// It sets the extension flag in its own messages.

@@ -116,6 +116,11 @@ impl Nodes {
             .collect()
     }
 
+    /// Whether any master has a replica.
+    pub fn have_replicas(&self) -> bool {
+        self.iter().any(|(_, n)| n.master.is_some())
+    }
+
     /// How many masters own slots: the size of the cluster.
     pub fn size(&self) -> usize {
         self.iter().filter(|(_, n)| n.votes()).count()

@@ -113,6 +113,11 @@ fn build(lines: &[NodeLine], now: Now) -> Result<Remembered, String> {
     for line in lines.iter().filter(|line| !line.flags.handshake) {
         connect_line(&mut nodes, &mut slots, line)?;
     }
+    let have_replicas = nodes.have_replicas();
+    for r in nodes.refs() {
+        let meant_to = nodes[r].votes() && have_replicas || !nodes.replicas_of(r).is_empty();
+        nodes[r].flags.assign(Flags::MIGRATE_TO, meant_to);
+    }
     let (current_epoch, last_vote_epoch) = (Epoch::ZERO, Epoch::ZERO);
     Ok(Remembered {
         nodes,

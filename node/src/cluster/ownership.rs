@@ -72,8 +72,8 @@ impl Cluster {
 
     /// Gives slots to a node that claims them with a higher epoch than their owner has. If that
     /// takes the last one of this shard by a failover, its nodes become replicas of the new owner;
-    /// if the slots were moved away, they stay what they are (as Redis with
-    /// `cluster-allow-replica-migration no`).
+    /// if the slots were moved away, they do so with `cluster-allow-replica-migration yes`, and else
+    /// stay what they are.
     fn adopt_claims(
         &mut self,
         sender: NodeRef,
@@ -104,18 +104,25 @@ impl Cluster {
             self.todo.update_state = true;
         }
         let nothing_left = my_master.is_some_and(|master| self.nodes[master].slot_count == 0);
-        if taken_from_us > 0 && nothing_left && self.is_failover(sender, taken_from_us, claimed) {
-            let text = format!(
-                "Configuration change detected. Reconfiguring myself as a replica of {}",
-                self.nodes[sender].id
-            );
-            self.log(Level::Warning, text);
-            self.become_replica_of(sender);
+        let follows = self.config.cluster_allow_replica_migration
+            || self.is_failover(sender, taken_from_us, claimed);
+        if taken_from_us > 0 && nothing_left && follows {
+            self.follow_new_owner(sender);
         } else if !lost_with_keys.is_empty() {
             self.events
                 .push_back(ClusterEvent::SlotsLost(lost_with_keys));
         }
         self.leave_chain();
+    }
+
+    /// The last slot of this shard has gone to that node: becomes its replica.
+    pub(super) fn follow_new_owner(&mut self, owner: NodeRef) {
+        let text = format!(
+            "Configuration change detected. Reconfiguring myself as a replica of {}",
+            self.nodes[owner].id
+        );
+        self.log(Level::Warning, text);
+        self.become_replica_of(owner);
     }
 
     /// Whether the node that has taken the last slots of this shard is its new master: it claims
@@ -179,6 +186,9 @@ impl Cluster {
     /// seconds away. Valkey does so from 8.1 on after CLUSTER REPLICATE.
     pub(super) fn become_replica_of(&mut self, master: NodeRef) {
         let me = self.nodes.my_ref();
+        let mine = self.shard_of(me);
+        // Nodes before Redis 7.2 do not say of which shard they are.
+        self.unsynced |= self.nodes[master].shard.is_some_and(|shard| shard != mine);
         if self.nodes.me().is_master() {
             let node = self.nodes.me_mut();
             node.flags.clear(Flags::MASTER | Flags::MIGRATE_TO);

@@ -25,6 +25,7 @@ impl Cluster {
                 self.look_after(r);
             }
         }
+        self.consider_migration();
         self.todo.update_state |= !self.state.ok;
     }
 

@@ -197,7 +197,7 @@ impl Cluster {
         }
         node.flags.clear(Flags::REPLICA);
         node.flags.set(Flags::MASTER);
-        if r != me {
+        if r != me && node.master.is_some() {
             node.flags.set(Flags::MIGRATE_TO);
         }
         self.set_replica_of(r, None);
@@ -205,7 +205,8 @@ impl Cluster {
         self.todo.update_state = true;
     }
 
-    /// Notes whose replica a node is. A master that has replicas says so by a flag.
+    /// Notes whose replica a node is. A master keeps the flag that it has replicas when they fail, but
+    /// not when the last one goes elsewhere.
     pub(super) fn set_replica_of(&mut self, r: NodeRef, master: Option<NodeRef>) {
         let former = self.nodes[r].master;
         self.nodes[r].master = master;

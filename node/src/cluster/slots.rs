@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use slotkeeper_topology::{SLOT_COUNT, Slot, SlotSet};
 
+use super::node::Flags;
 use super::nodes::Nodes;
 use super::{NodeRef, Route};
 
@@ -60,6 +61,10 @@ impl Slots {
             && nodes[new].slots.insert(slot)
         {
             nodes[new].slot_count += 1;
+            // With its first slot it becomes one more that is meant to have replicas, if others do.
+            if nodes[new].slot_count == 1 && nodes.have_replicas() {
+                nodes[new].flags.set(Flags::MIGRATE_TO);
+            }
         }
         self.owner[slot.index()] = to;
         if to != Some(nodes.my_ref()) {

@@ -264,6 +264,7 @@ impl Cluster {
             state: self.state.clone(),
             election: self.election.clone(),
             manual: self.manual.clone(),
+            migration: self.migration.clone(),
             withholding: self.withholding,
             waking: None,
             declared_failed: self.declared_failed,

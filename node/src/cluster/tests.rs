@@ -4,6 +4,7 @@ mod chaos;
 mod failover;
 mod join;
 mod links;
+mod migration;
 mod replies;
 mod restart;
 mod slots;
@@ -42,6 +43,8 @@ struct Member {
     saved: String,
     /// nodes.conf cannot be stored.
     full: bool,
+    /// A full sync comes to an end.
+    syncs: bool,
     /// The reply that came later.
     answer: Option<Vec<u8>>,
     follows: Option<NodeId>,
@@ -95,6 +98,7 @@ fn member(i: usize, saved: Option<&str>, now: Now) -> Member {
         started: now.mono_ms(),
         saved: String::new(),
         full: false,
+        syncs: true,
         answer: None,
         follows: None,
         trace: Vec::new(),
@@ -179,7 +183,7 @@ impl World {
         let now = self.now;
         let master = self.members[i].follows;
         let up = |id| self.members.iter().any(|m| m.up && m.cluster.my_id() == id);
-        let master_link_up = master.is_some_and(up);
+        let master_link_up = self.members[i].syncs && master.is_some_and(up);
         let m = &mut self.members[i];
         let keys = &m.keys;
         let facts = Facts {
@@ -207,6 +211,17 @@ impl World {
 
     fn ok(&mut self, i: usize, request: ClusterRequest) {
         assert_eq!(self.request(i, request), "+OK\r\n");
+    }
+
+    /// CONFIG SET on every node.
+    fn configure(&mut self, change: impl Fn(&mut Config)) {
+        let now = self.now;
+        for i in 0..self.members.len() {
+            let member = &mut self.members[i];
+            change(&mut member.config);
+            member.cluster.config_changed(&member.config, now);
+            self.drain(i);
+        }
     }
 
     fn failover(&mut self, i: usize, how: Failover) -> String {

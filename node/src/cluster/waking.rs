@@ -34,6 +34,7 @@ impl Cluster {
     pub fn wake(&mut self, now: Now) {
         self.now = now;
         let moment = Moment::of(now);
+        self.migration.forget();
         for r in self.nodes.refs() {
             if let Some(ping_sent) = &mut self.nodes[r].ping_sent {
                 *ping_sent = moment;

@@ -120,11 +120,9 @@ pub(super) static FIXED: &[Fixed] = &[
     of("bio_cpulist", &[""], SYSTEM).or("bio-cpulist"),
     of("busy-reply-threshold", &["5000"], SCRIPTS).or("lua-time-limit"),
     of("cluster-allow-pubsubshard-when-down", &["yes"], PUBSUB),
-    of("cluster-allow-replica-migration", &["no"], CLUSTER),
     of("cluster-announce-human-name", &[""], CLUSTER),
     of("cluster-announce-tls-port", &["0"], TLS),
     of("cluster-link-sendbuf-limit", &["0"], CLUSTER),
-    of("cluster-migration-barrier", &["1"], CLUSTER),
     of("cluster-preferred-endpoint-type", &["ip"], CLUSTER),
     of(
         "crash-log-enabled",

@@ -124,6 +124,11 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         yes_no!(cluster_allow_reads_when_down),
     ),
     of(
+        "cluster-allow-replica-migration",
+        Always,
+        yes_no!(cluster_allow_replica_migration),
+    ),
+    of(
         "cluster-announce-bus-port",
         Always,
         number!(cluster_announce_bus_port: u16, 0, 65535),
@@ -154,6 +159,11 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         number!(cluster_empty_master_wait: i64, -1, INT_MAX),
     ),
     of("cluster-enabled", AtStart, yes_no!(cluster_enabled)),
+    of(
+        "cluster-migration-barrier",
+        Always,
+        number!(cluster_migration_barrier: usize, 0, INT_MAX),
+    ),
     of(
         "cluster-node-timeout",
         Always,

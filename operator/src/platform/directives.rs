@@ -18,7 +18,7 @@ pub fn render(own: &[(&str, String)], config: &BTreeMap<String, String>) -> Stri
 }
 
 /// What every node is told, and no manifest may say otherwise.
-const EVERYWHERE: [(&str, &str); 5] = [
+const EVERYWHERE: [(&str, &str); 6] = [
     // The platform runs the process.
     ("daemonize", "no"),
     ("cluster-enabled", "yes"),
@@ -28,6 +28,8 @@ const EVERYWHERE: [(&str, &str); 5] = [
     ("cluster-empty-master-wait", "-1"),
     // Whoever is asked to leave lets a replica take over first, so nothing acknowledged is lost.
     ("shutdown-handover", "yes"),
+    // Replicas stay where the operator attaches them.
+    ("cluster-allow-replica-migration", "no"),
 ];
 
 /// The directives of a manifest, with those that the operator sets where it does not.
@@ -98,7 +100,8 @@ mod tests {
         let text = render(&own, &config(&[("save", "3600 1"), ("dbfilename", "")]));
         let expected = "# Written by slotkeeper; the next pass replaces it.\n\
             port 6379\ndaemonize no\ncluster-enabled yes\ncluster-config-file nodes.conf\n\
-            cluster-empty-master-wait -1\nshutdown-handover yes\ncluster-node-timeout 15000\n\
+            cluster-empty-master-wait -1\nshutdown-handover yes\n\
+            cluster-allow-replica-migration no\ncluster-node-timeout 15000\n\
             cluster-require-full-coverage no\ndbfilename \"\"\nsave 3600 1\n";
         assert_eq!(text, expected);
     }

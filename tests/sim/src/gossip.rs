@@ -72,7 +72,11 @@ fn run_world(
         (3, 1)
     };
     let count = masters * (1 + replicas);
-    *world = World::new(seed, (0..count).map(|_| config()).collect());
+    let config = Config {
+        cluster_allow_replica_migration: seed.is_multiple_of(2),
+        ..config()
+    };
+    *world = World::new(seed, vec![config; count]);
     world.form(masters);
     let strikes = 3 + world.rng.below(6);
     let mut disks = Rng::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
@@ -92,6 +96,7 @@ fn run_world(
         4 => late_comeback(world)?,
         5 => full_voters(world)?,
         7 => lonely(world)?,
+        8 => orphan(world, seed.is_multiple_of(2))?,
         _ => {}
     }
     Ok(Summary {
@@ -233,6 +238,33 @@ fn lonely(world: &mut World) -> Result<(), String> {
     converge(world)
 }
 
+/// A master loses its replica while another one has two: one of those goes to it, where that is
+/// allowed.
+fn orphan(world: &mut World, allowed: bool) -> Result<(), String> {
+    let replicas: Vec<NodeIx> = (0..world.hosts.len())
+        .filter(|&ix| !world.owns_slots(ix))
+        .collect();
+    let [lost, moved, stays] = replicas[..] else {
+        return Err(format!("{} replicas of three masters", replicas.len()));
+    };
+    let (lonely, rich) = (world.master_of(lost), world.master_of(stays));
+    let id = rich.map(|rich| world.id_of(rich).to_string());
+    world.must(moved, &["CLUSTER", "REPLICATE", &id.unwrap_or_default()]);
+    converge(world)?;
+    world.kill(lost);
+    // Until it is found failed, and twice as long as a migration waits then.
+    run_checked(world, (3 * NODE_TIMEOUT_MS + 10_000) * 1000)?;
+    let came = [moved, stays].map(|ix| world.master_of(ix) == lonely);
+    let wanted = usize::from(allowed);
+    if came.iter().filter(|came| **came).count() != wanted {
+        return Err(format!(
+            "replicas {replicas:?}: {came:?} went to {lonely:?}"
+        ));
+    }
+    world.start(lost);
+    converge(world)
+}
+
 /// The configuration of a simulated node.
 #[must_use]
 pub fn config() -> Config {
@@ -240,6 +272,8 @@ pub fn config() -> Config {
         cluster_enabled: true,
         cluster_node_timeout: NODE_TIMEOUT_MS,
         protected_mode: false,
+        // As the operator sets it.
+        cluster_allow_replica_migration: false,
         save: Vec::new(),
         ..Config::default()
     }

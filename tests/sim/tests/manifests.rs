@@ -129,6 +129,7 @@ fn a_node_takes_what_its_pod_gives_it() {
             ("dir", "/data"),
             ("shutdown-handover", "yes"),
             ("cluster-empty-master-wait", "-1"),
+            ("cluster-allow-replica-migration", "no"),
         ];
         for (directive, expected) in always.into_iter().chain(own) {
             assert_eq!(value(&config, directive), expected, "{name}: {directive}");

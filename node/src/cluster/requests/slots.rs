@@ -141,6 +141,10 @@ impl Cluster {
             }
             self.broadcast_pong(Audience::All);
         }
+        let gave_the_last = was_mine && self.nodes.me().slot_count == 0;
+        if gave_the_last && self.config.cluster_allow_replica_migration {
+            self.follow_new_owner(owner);
+        }
         Ok(())
     }
 }
