@@ -1,0 +1,187 @@
+//! Elements as bytes: the encoding of Redis's listpack, without the lengths backward.
+//!
+//! ```text
+//! 0xxxxxxx                      integer, 0 to 127
+//! 110xxxxx + 1 byte             integer, 13 bits, big end first
+//! F1, F2, F3, F4                integer of 16, 24, 32, 64 bits, little end first
+//! 10xxxxxx                      string of up to 63 bytes
+//! 1110xxxx + 1 byte             string of up to 4095 bytes, length with the big end first
+//! F0 + 4 bytes                  string, length with the little end first
+//! ```
+//!
+//! A string that is the decimal text of an integer is always stored as that integer, in the
+//! shortest form; so two elements are equal when their bytes are.
+
+mod integer;
+
+pub use integer::{Text, parse_integer};
+
+/// The longest header of an element, in bytes: of a 64-bit integer, which has nothing else.
+pub const MAX_HEADER: usize = 9;
+
+/// A string that is the decimal text of an integer, or any other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Element<'a> {
+    /// The text of this integer.
+    Int(i64),
+    /// Bytes that are not the text of an integer, when the element was encoded here; a list from
+    /// outside may have stored such a text as a string.
+    Str(&'a [u8]),
+}
+
+impl<'a> Element<'a> {
+    /// The element of these bytes.
+    #[must_use]
+    #[inline]
+    pub fn new(bytes: &'a [u8]) -> Element<'a> {
+        parse_integer(bytes).map_or(Element::Str(bytes), Element::Int)
+    }
+
+    /// Its bytes. `text` holds them if they have to be written first.
+    #[must_use]
+    #[inline]
+    pub fn bytes<'b>(self, text: &'b mut Text) -> &'b [u8]
+    where
+        'a: 'b,
+    {
+        match self {
+            Element::Int(value) => text.write(value),
+            Element::Str(bytes) => bytes,
+        }
+    }
+
+    /// How many bytes it has as a string.
+    #[must_use]
+    pub fn text_len(self) -> usize {
+        self.bytes(&mut Text::new()).len()
+    }
+
+    /// Reads the element at the start of `encoded`. Returns it and how many bytes it takes; none
+    /// if there is no whole element. Never reads beyond `encoded`.
+    #[must_use]
+    #[inline]
+    pub fn decode(encoded: &'a [u8]) -> Option<(Element<'a>, usize)> {
+        let (&first, rest) = encoded.split_first()?;
+        let string = |header: usize, len: usize| {
+            let bytes = encoded.get(header..header.checked_add(len)?)?;
+            Some((Element::Str(bytes), header + len))
+        };
+        let integer = |value: i64, len: usize| Some((Element::Int(value), len));
+        match first {
+            0..=0x7F => integer(i64::from(first), 1),
+            0x80..=0xBF => string(1, usize::from(first & 0x3F)),
+            0xC0..=0xDF => {
+                let bits = i64::from(first & 0x1F) << 8 | i64::from(*rest.first()?);
+                integer(bits << 51 >> 51, 2)
+            }
+            0xE0..=0xEF => {
+                let len = usize::from(first & 0x0F) << 8 | usize::from(*rest.first()?);
+                string(2, len)
+            }
+            0xF0 => {
+                let len = u32::from_le_bytes(*rest.first_chunk()?);
+                string(5, usize::try_from(len).ok()?)
+            }
+            0xF1 => integer(i64::from(i16::from_le_bytes(*rest.first_chunk()?)), 3),
+            0xF2 => {
+                let [low, middle, high] = *rest.first_chunk()?;
+                let value = i32::from_le_bytes([0, low, middle, high]) >> 8;
+                integer(i64::from(value), 4)
+            }
+            0xF3 => integer(i64::from(i32::from_le_bytes(*rest.first_chunk()?)), 5),
+            0xF4 => integer(i64::from_le_bytes(*rest.first_chunk()?), 9),
+            0xF5.. => None,
+        }
+    }
+
+    /// How many bytes the element at the start of `encoded` takes.
+    #[must_use]
+    pub fn skip(encoded: &[u8]) -> Option<usize> {
+        Element::decode(encoded).map(|(_, len)| len)
+    }
+}
+
+/// An element in its encoding: a header, and the bytes of a string behind it.
+#[derive(Clone, Copy, Debug)]
+pub struct Encoded<'a> {
+    header: [u8; MAX_HEADER],
+    header_len: u8,
+    body: &'a [u8],
+}
+
+impl<'a> Encoded<'a> {
+    /// The encoding of the element of these bytes.
+    #[must_use]
+    #[inline]
+    pub fn new(bytes: &'a [u8]) -> Encoded<'a> {
+        Element::new(bytes).into()
+    }
+
+    /// How many bytes it takes.
+    #[must_use]
+    #[inline]
+    #[expect(clippy::len_without_is_empty, reason = "no encoding is empty")]
+    pub fn len(&self) -> usize {
+        usize::from(self.header_len) + self.body.len()
+    }
+
+    /// The header.
+    #[must_use]
+    #[inline]
+    pub fn header(&self) -> &[u8] {
+        &self.header[..usize::from(self.header_len)]
+    }
+
+    /// The bytes of a string; empty for an integer.
+    #[must_use]
+    #[inline]
+    pub fn body(&self) -> &'a [u8] {
+        self.body
+    }
+
+    /// Whether `encoded` starts with this element. The header has the length, and is compared
+    /// first.
+    #[must_use]
+    #[inline]
+    pub fn is_at(&self, encoded: &[u8]) -> bool {
+        (encoded.strip_prefix(self.header())).is_some_and(|rest| rest.starts_with(self.body))
+    }
+
+    /// Appends it.
+    pub fn write_to(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.header());
+        out.extend_from_slice(self.body);
+    }
+
+    fn of_header(bytes: &[u8], body: &'a [u8]) -> Encoded<'a> {
+        let mut header = [0; MAX_HEADER];
+        header[..bytes.len()].copy_from_slice(bytes);
+        Encoded {
+            header,
+            header_len: bytes.len() as u8,
+            body,
+        }
+    }
+}
+
+impl<'a> From<Element<'a>> for Encoded<'a> {
+    #[inline]
+    fn from(element: Element<'a>) -> Encoded<'a> {
+        match element {
+            Element::Int(value) => integer::encode(value),
+            Element::Str(body) => match body.len() {
+                len @ 0..=0x3F => Encoded::of_header(&[0x80 | len as u8], body),
+                len @ 0x40..=0xFFF => {
+                    Encoded::of_header(&[0xE0 | (len >> 8) as u8, len as u8], body)
+                }
+                len => {
+                    let [a, b, c, d] = (len as u32).to_le_bytes();
+                    Encoded::of_header(&[0xF0, a, b, c, d], body)
+                }
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
