@@ -27,7 +27,7 @@ pub use table::{
 };
 
 use crate::config::Config;
-use crate::data::Partition;
+use crate::data::{Partition, WrongType};
 use crate::request::Action;
 use crate::resp::{Args, Reply};
 use crate::session::Session;
@@ -98,6 +98,12 @@ impl Refused {
     #[must_use]
     pub fn text(text: String) -> Refused {
         Refused(Cow::Owned(text))
+    }
+}
+
+impl From<WrongType> for Refused {
+    fn from(_: WrongType) -> Refused {
+        Refused::new("WRONGTYPE Operation against a key holding the wrong kind of value")
     }
 }
 

@@ -1,22 +1,30 @@
 //! The keyspace: every key this node holds, found by hash, expired, watched and walked.
 //!
 //! [`Partition`] is the only way in. Every change passes one door, which serialises what a walk
-//! has not saved yet, bumps the versions of watched keys and keeps the counts.
+//! has not saved yet, writes down what somebody is interested in and keeps the counts.
 
+mod changes;
 mod database;
 mod dropping;
 mod entry;
+mod event;
+mod fields;
 pub mod hash;
 mod partition;
 mod store;
 mod table;
+mod value;
 mod walk;
 mod watch;
 
 use slotkeeper_topology::{Slot, key_slot};
 
+pub use changes::{Change, Keys, Scope};
 pub use entry::Entry;
+pub use event::Event;
+pub use fields::{Hash, HashLimits, HashMut};
 pub use partition::Partition;
+pub use value::{Encoding, Type, Value, WrongType};
 pub use walk::{Saver, WalkState, WalkWait};
 
 /// How often a test does something, or less often: Miri takes a thousand times as long.
@@ -66,13 +74,6 @@ pub enum Expiry {
     Hide,
     /// It is found as if it lived: the stream of a master, and loading.
     Keep,
-}
-
-/// A value by its type. Further types will be further variants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Value<'a> {
-    /// A string.
-    Str(&'a [u8]),
 }
 
 /// Counters of INFO. Those of accesses and expiry are reset by [`Partition::reset_stats`].

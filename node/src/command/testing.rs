@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use super::{Effect, Exec, NodeView, Refused, resolve};
 use crate::config::Config;
-use crate::data::{Layout, Partition};
+use crate::data::{Event, HashLimits, Keys, Layout, Partition, Scope};
 use crate::io::{Peer, SessionId};
 use crate::request::Action;
 use crate::resp::{Args, Reply};
@@ -109,6 +109,38 @@ impl Bench {
         }
     }
 
+    /// Puts a hash of one field at a key.
+    pub(super) fn plant_hash(&mut self, name: &str) {
+        let limits = HashLimits {
+            entries: 512,
+            value: 64,
+        };
+        let key = self.data.key(name.as_bytes());
+        let planted = self.data.change_hash(0, &key, limits, |hash| {
+            (hash.set(b"field", b"value"), Some(Event::HSet))
+        });
+        assert_eq!(planted, Ok(true));
+    }
+
+    /// What the command tells of keys: event and key as words, joined by `;`.
+    pub(super) fn events(&mut self, line: &str) -> String {
+        let scopes: Vec<_> = (0..self.data.databases()).map(Scope::Database).collect();
+        self.data.drain_changes();
+        scopes.iter().for_each(|scope| self.data.follow(*scope));
+        self.reply(line);
+        let told = self.data.changes().map(|change| match change.keys {
+            Keys::One(key) => {
+                let name = change.event.name().unwrap_or("-");
+                format!("{name} {}", String::from_utf8_lossy(key))
+            }
+            Keys::OfSlot | Keys::OfDatabase => "all".to_owned(),
+        });
+        let told: Vec<String> = told.collect();
+        self.data.drain_changes();
+        scopes.iter().for_each(|scope| self.data.unfollow(*scope));
+        told.join(";")
+    }
+
     /// What the command asks of the engine.
     pub(super) fn ask(&mut self, line: &str) -> Action {
         match self.try_run(line) {
@@ -167,4 +199,51 @@ fn counts_hits_and_misses_as_redis_does() {
         let counted = (after.hits - before.hits, after.misses - before.misses);
         assert_eq!(counted, (hits, misses), "{line}");
     }
+}
+
+/// Each event by the name that Redis's keyspace notifications have for it, in Redis's order.
+#[test]
+fn tells_what_happened_to_keys() {
+    let mut bench = Bench::new();
+    for (line, events) in [
+        ("set a 1", "set a"),
+        ("get a", ""),
+        ("set a 1 ex 100", "set a;expire a"),
+        ("set a 1 nx", ""),
+        ("setnx n 1", "set n"),
+        ("setex a 100 1", "set a;expire a"),
+        ("getset a 1", "set a"),
+        ("mset a 1 b 2", "set a;set b"),
+        ("msetnx a 1 c 2", ""),
+        ("append a 1", "append a"),
+        ("append new 1", "append new"),
+        ("setrange a 1 x", "setrange a"),
+        ("setrange new2 1 x", "setrange new2"),
+        ("incr b", "incrby b"),
+        ("decrby b 2", "incrby b"),
+        ("incrbyfloat b 1.5", "incrbyfloat b"),
+        ("expire a 100", "expire a"),
+        ("persist a", "persist a"),
+        ("persist a", ""),
+        ("getex a ex 100", "expire a"),
+        ("getex a persist", "persist a"),
+        ("getex a", ""),
+        ("rename a c", "rename_from a;rename_to c"),
+        ("rename c b", "rename_from c;rename_to b"),
+        ("renamenx b n", ""),
+        ("copy b d", "copy_to d"),
+        ("copy b d", ""),
+        ("copy b d replace", "copy_to d"),
+        ("getdel d", "del d"),
+        ("del n x new", "del n;del new"),
+        ("expire b -1", "del b"),
+        ("set t 1 px 5", "set t;expire t"),
+    ] {
+        assert_eq!(bench.events(line), events, "{line}");
+    }
+    bench.advance_ms(10);
+    assert_eq!(bench.events("get t"), "expired t");
+    bench.reply("set t 1 px 5");
+    bench.advance_ms(10);
+    assert_eq!(bench.events("set t 2"), "expired t;set t");
 }

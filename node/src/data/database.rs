@@ -272,6 +272,7 @@ mod tests {
 
     use super::*;
     use crate::data::entry::Meta;
+    use crate::data::value::Kind;
 
     fn key(hasher: &HashKey, bytes: &'static [u8], slot: u16) -> Key<'static> {
         Key {
@@ -284,6 +285,7 @@ mod tests {
     fn entry(heap: &mut Heap, key: &Key<'_>, expire_at: Option<i64>) -> EntryBox {
         let meta = Meta {
             expire_at,
+            kind: Kind::STRING,
             raw: false,
             clock: 0,
             generation: 0,

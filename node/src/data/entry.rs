@@ -1,9 +1,11 @@
 //! One key with its value, in one block of memory.
 //!
 //! ```text
-//! byte 0      flags: 1 has a time to live, 2 raw, 4 large; upper five bits: the walk's generation
+//! byte 0      flags: 1 has a time to live, 2 raw, 4 large, 8 typed; upper four bits: the walk's
+//!             generation
 //! bytes 1-3   access clock, seconds modulo 2^24
-//! 8 bytes     unix time in milliseconds when it expires, only with the flag
+//! 8 bytes     unix time in milliseconds when it expires, only with its flag
+//! 1 byte      type and encoding, only if typed: a string is not
 //! 1-5 bytes   length of the key
 //! 1-5 bytes   length of the value; not if large
 //! key, value  a large value is a pointer to a vector of its own
@@ -22,6 +24,7 @@ mod view;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
+use super::value::Kind;
 pub(super) use change::EntryMut;
 pub(super) use heap::{Heap, rounded};
 pub use view::Entry;
@@ -37,9 +40,10 @@ pub(super) const LARGE: usize = 64 * 1024;
 const HAS_TTL: u8 = 1;
 const RAW: u8 = 2;
 const IS_LARGE: u8 = 4;
-const GENERATION_SHIFT: u8 = 3;
+const TYPED: u8 = 8;
+const GENERATION_SHIFT: u8 = 4;
 /// Walks are counted modulo this.
-pub(super) const GENERATIONS: u8 = 32;
+pub(super) const GENERATIONS: u8 = 16;
 /// The access clock is counted modulo this.
 pub(super) const CLOCK_MODULUS: u64 = 1 << 24;
 
@@ -48,7 +52,9 @@ pub(super) const CLOCK_MODULUS: u64 = 1 << 24;
 pub(super) struct Meta {
     /// Unix time in milliseconds.
     pub expire_at: Option<i64>,
-    /// OBJECT ENCODING says `raw` whatever the value.
+    /// Type and encoding.
+    pub kind: Kind,
+    /// OBJECT ENCODING says `raw` whatever the string.
     pub raw: bool,
     /// Seconds, modulo [`CLOCK_MODULUS`].
     pub clock: u32,
@@ -61,7 +67,17 @@ impl Meta {
         let ttl = if self.expire_at.is_some() { HAS_TTL } else { 0 };
         let raw = if self.raw { RAW } else { 0 };
         let large = if large { IS_LARGE } else { 0 };
-        ttl | raw | large | self.generation << GENERATION_SHIFT
+        let typed = if self.is_typed() { TYPED } else { 0 };
+        ttl | raw | large | typed | self.generation << GENERATION_SHIFT
+    }
+
+    fn is_typed(self) -> bool {
+        self.kind != Kind::STRING
+    }
+
+    /// How many bytes stand before the length of the key.
+    fn head_len(self) -> usize {
+        head_len(self.flags(false))
     }
 
     fn head(self, large: bool) -> u32 {
@@ -144,7 +160,7 @@ unsafe fn parts(start: *const u8) -> Parts {
     // SAFETY: an entry is laid out as the head of this file says.
     unsafe {
         let flags = start.read();
-        let mut at = if flags & HAS_TTL == 0 { 4 } else { 12 };
+        let mut at = head_len(flags);
         let (key_len, width) = read_length(start.add(at));
         at += width;
         let mut value_len = 8;
@@ -163,6 +179,12 @@ unsafe fn parts(start: *const u8) -> Parts {
     }
 }
 
+/// How many bytes stand before the length of the key, by the flags and without a branch.
+#[inline]
+fn head_len(flags: u8) -> usize {
+    4 + usize::from((flags & HAS_TTL) * 8) + usize::from((flags & TYPED) / TYPED)
+}
+
 impl EntryBox {
     /// A new entry whose value is the two pieces together.
     pub fn new(heap: &mut Heap, key: &[u8], value: [&[u8]; 2], meta: Meta) -> EntryBox {
@@ -170,9 +192,8 @@ impl EntryBox {
         if len > LARGE {
             return EntryBox::with_vec(heap, key, value.concat(), meta);
         }
-        let ttl = if meta.expire_at.is_some() { 8 } else { 0 };
         let lengths = length_width(key.len()) + length_width(len);
-        let block = heap.allocate(4 + ttl + lengths + key.len() + len);
+        let block = heap.allocate(meta.head_len() + lengths + key.len() + len);
         // SAFETY: the block is as long as the sum of what is written; nothing else points to it.
         unsafe {
             let mut at = write_head(block.as_ptr(), meta, false, key.len());
@@ -188,8 +209,8 @@ impl EntryBox {
     /// A new entry whose value keeps a vector of its own.
     pub fn with_vec(heap: &mut Heap, key: &[u8], value: Vec<u8>, meta: Meta) -> EntryBox {
         heap.account(0, value.capacity());
-        let ttl = if meta.expire_at.is_some() { 8 } else { 0 };
-        let block = heap.allocate(4 + ttl + length_width(key.len()) + key.len() + 8);
+        let lengths = length_width(key.len());
+        let block = heap.allocate(meta.head_len() + lengths + key.len() + 8);
         let value = Box::into_raw(Box::new(value));
         // SAFETY: as in `new`; `release` takes the vector back.
         unsafe {
@@ -216,7 +237,7 @@ impl EntryBox {
         // SAFETY: the box owns a live entry.
         let parts = unsafe { parts(self.0.as_ptr()) };
         if parts.flags & IS_LARGE == 0 {
-            let made = EntryBox::new(heap, key, [self.view().str(), &[]], meta);
+            let made = EntryBox::new(heap, key, [self.view().bytes(), &[]], meta);
             self.release(heap);
             return made;
         }
@@ -269,6 +290,10 @@ unsafe fn write_head(start: *mut u8, meta: Meta, large: bool, key_len: usize) ->
         if let Some(expire_at) = meta.expire_at {
             at.cast::<i64>().write_unaligned(expire_at);
             at = at.add(8);
+        }
+        if meta.is_typed() {
+            at.write(meta.kind.byte());
+            at = at.add(1);
         }
         write_length(at, key_len);
         at.add(length_width(key_len))
@@ -325,11 +350,17 @@ impl<'a> EntryRef<'a> {
             };
             let expire_at =
                 (parts.flags & HAS_TTL != 0).then(|| start.add(4).cast::<i64>().read_unaligned());
+            let kind = if parts.flags & TYPED == 0 {
+                Kind::STRING
+            } else {
+                Kind::from_byte(start.add(head_len(parts.flags) - 1).read())
+            };
             Entry {
                 key: std::slice::from_raw_parts(start.add(parts.key), parts.key_len),
-                value,
+                bytes: value,
                 meta: Meta {
                     expire_at,
+                    kind,
                     raw: parts.flags & RAW != 0,
                     clock: u32::from_le(start.cast::<u32>().read_unaligned()) >> 8,
                     generation: parts.flags >> GENERATION_SHIFT,

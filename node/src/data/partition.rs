@@ -11,7 +11,9 @@ use slotkeeper_topology::Slot;
 
 use super::entry::{Entry, Heap, clock_of};
 use super::store::Store;
-use super::{DataStats, Expiry, Key, Layout, Saver, WalkState, WalkWait};
+use super::{
+    Change, DataStats, Expiry, Hash, Key, Layout, Saver, Scope, WalkState, WalkWait, WrongType,
+};
 use crate::session::Watched;
 use crate::time::Now;
 
@@ -118,6 +120,24 @@ impl Partition {
         found
     }
 
+    /// The string at a key; counts a hit or a miss, and is an access.
+    ///
+    /// # Errors
+    /// When a value of another type is there.
+    #[inline]
+    pub fn get_str(&mut self, db: usize, key: &Key<'_>) -> Result<Option<&[u8]>, WrongType> {
+        self.get(db, key).map(|entry| entry.as_str()).transpose()
+    }
+
+    /// The hash at a key; counts a hit or a miss, and is an access.
+    ///
+    /// # Errors
+    /// When a value of another type is there.
+    #[inline]
+    pub fn get_hash(&mut self, db: usize, key: &Key<'_>) -> Result<Option<Hash<'_>>, WrongType> {
+        self.get(db, key).map(|entry| entry.as_hash()).transpose()
+    }
+
     /// The entry of a key; counts a hit or a miss, and is no access: for commands that ask about a
     /// key and do not use it.
     pub fn probe(&mut self, db: usize, key: &Key<'_>) -> Option<Entry<'_>> {
@@ -191,14 +211,14 @@ impl Partition {
         Watched {
             db,
             key: key.bytes.to_vec(),
-            version: self.store.watches.add(db, key.bytes),
+            version: self.store.changes.watches.add(db, key.bytes),
             was_expired: self.is_expired(db, key),
         }
     }
 
     /// Ends a watch that [`Self::watch`] began.
     pub fn unwatch(&mut self, watched: &Watched) {
-        self.store.watches.remove(watched.db, &watched.key);
+        self.store.changes.watches.remove(watched.db, &watched.key);
     }
 
     /// Whether a watched key was changed, or has expired, since its watch began.
@@ -210,11 +230,41 @@ impl Partition {
             version,
             was_expired,
         } = watched;
+        debug_assert!(
+            self.store.changes.is_empty(),
+            "whoever changes keys drains the log"
+        );
         let changed = self
             .store
+            .changes
             .watches
             .has_changed(*db, key, *version, *was_expired);
         changed || (!was_expired && self.is_expired(*db, &self.key(key)))
+    }
+
+    /// From now on all changes in this scope are written to the change log, until
+    /// [`Self::unfollow`].
+    pub fn follow(&mut self, scope: Scope) {
+        self.store.changes.follow(scope);
+    }
+
+    /// Ends what [`Self::follow`] began; to be called as often.
+    pub fn unfollow(&mut self, scope: Scope) {
+        self.store.changes.unfollow(scope);
+    }
+
+    /// What somebody is interested in and has changed since [`Self::drain_changes`], in order.
+    pub fn changes(&self) -> impl Iterator<Item = Change<'_>> {
+        self.store.changes.iter()
+    }
+
+    /// Empties the change log. Those who watch a key see its changes from then on. To be called
+    /// after every command, and whatever else changes keys.
+    #[inline]
+    pub fn drain_changes(&mut self) {
+        if !self.store.changes.is_empty() {
+            self.store.changes.drain();
+        }
     }
 
     /// Counters for INFO.

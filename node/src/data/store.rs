@@ -1,23 +1,37 @@
 //! The door: every change of a key goes through here.
 //!
-//! Before an entry changes, a walk that has not saved it does so, and those who watch the key get
-//! a new version of it. Counts, the times of keys and the account of memory follow each change.
+//! Before an entry changes, a walk that has not saved it does so; what happened then goes to the
+//! change log, if anybody is interested. Counts, the times of keys and the account of memory follow
+//! each change.
 //! Nothing here expires keys: [`Partition`](super::Partition) decides what an access finds.
+
+mod flush;
+mod hashes;
+mod strings;
 
 use std::collections::VecDeque;
 
-use slotkeeper_topology::{SLOT_COUNT, Slot, SlotSet, key_slot};
+use slotkeeper_topology::{SLOT_COUNT, key_slot};
 
-use super::database::{Database, Garbage, Shelf};
+use super::changes::Changes;
+use super::database::{Database, Garbage};
 use super::dropping::Dropping;
-use super::entry::{Entry, EntryBox, EntryMut, EntryRef, GENERATIONS, Heap, LARGE, Meta};
+use super::entry::{Entry, EntryBox, EntryMut, EntryRef, GENERATIONS, Heap, Meta};
 use super::hash::HashKey;
+use super::value::Kind;
 use super::walk::{Cursor, Saver, Walk, WalkState, WalkWait};
-use super::watch::Watches;
-use super::{Expire, Key, Layout, only_slot};
+use super::{Event, Key, Layout, only_slot};
 
-/// How many entries a flush frees at once; the rest is freed in steps.
-const FREED_AT_ONCE: usize = 1000;
+/// What a change of a value came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// Nothing.
+    Same,
+    /// The value is another one.
+    Changed(Event),
+    /// Nothing is left of it: the key goes, too.
+    Emptied(Event),
+}
 
 /// All databases, and what must know of their changes.
 pub(super) struct Store {
@@ -25,7 +39,7 @@ pub(super) struct Store {
     layout: Layout,
     dbs: Vec<Database>,
     heap: Heap,
-    pub watches: Watches,
+    pub changes: Changes,
     walk: Option<Walk>,
     /// How many large values the walks so far have begun.
     larges: u64,
@@ -36,6 +50,8 @@ pub(super) struct Store {
     /// Where the pass is that gives all entries the last number after such a stop.
     settled: Option<Cursor>,
     garbage: VecDeque<Garbage>,
+    /// What a small value is put together in.
+    scratch: Vec<u8>,
     dropping: Dropping,
 }
 
@@ -50,13 +66,14 @@ impl Store {
             layout,
             dbs: Vec::new(),
             heap,
-            watches: Watches::new(count),
+            changes: Changes::new(count),
             walk: None,
             larges: 0,
             generation: 0,
             stale: 0,
             settled: None,
             garbage: VecDeque::new(),
+            scratch: Vec::new(),
             dropping: Dropping::default(),
         };
         store.dbs = (0..count).map(|_| store.new_database()).collect();
@@ -108,116 +125,71 @@ impl Store {
         Some(entry.into_view())
     }
 
+    /// Saves the entry for a walk that has not saved it.
     #[inline]
-    fn before_change(&mut self, db: usize, key: &Key<'_>, removal: bool) {
+    fn before_change(&mut self, db: usize, key: &Key<'_>) {
         if let Some(walk) = &mut self.walk {
             walk.save_first(&mut self.dbs, db, key);
         }
-        if !self.watches.is_empty() {
-            self.watches.change(db, key.bytes, removal);
-        }
     }
 
-    /// Sets a key to a string.
-    pub fn set(&mut self, db: usize, key: &Key<'_>, value: &[u8], expire: Expire, clock: u32) {
-        self.before_change(db, key, false);
-        let mut meta = Meta {
-            expire_at: match expire {
-                Expire::At(at) => Some(at),
-                Expire::Keep | Expire::Never => None,
-            },
+    /// What a new string without a time to live has.
+    fn new_meta(&self, clock: u32) -> Meta {
+        Meta {
+            expire_at: None,
+            kind: Kind::STRING,
             raw: false,
             clock,
             generation: self.generation,
-        };
-        let Some(mut entry) = self.dbs[db].get_mut(key) else {
-            let entry = EntryBox::new(&mut self.heap, key.bytes, [value, b""], meta);
-            self.dbs[db].insert(&mut self.heap, &self.hasher, key, entry);
-            return;
-        };
-        let old = entry.view().expire_at();
-        if expire == Expire::Keep {
-            meta.expire_at = old;
         }
-        if !entry.overwrite(value, meta) {
-            let made = EntryBox::new(&mut self.heap, key.bytes, [value, b""], meta);
-            entry.replace(made).release(&mut self.heap);
-        }
-        self.dbs[db].retime(key, old, meta.expire_at);
     }
 
-    /// Appends to a string. Returns its new length.
-    pub fn append(&mut self, db: usize, key: &Key<'_>, tail: &[u8], clock: u32) -> usize {
-        if self.get(db, key).is_none() {
-            self.set(db, key, tail, Expire::Never, clock);
-            return tail.len();
-        }
-        self.change(db, key, clock, |entry, heap, meta| {
-            if let Some(len) = entry.append(heap, tail) {
-                return len;
-            }
-            let made = EntryBox::new(heap, key.bytes, [entry.view().str(), tail], meta);
-            let len = made.view().str().len();
-            entry.replace(made).release(heap);
-            len
-        })
+    /// Adds an entry whose key is not there yet.
+    fn insert(&mut self, db: usize, key: &Key<'_>, value: [&[u8]; 2], meta: Meta) {
+        let entry = EntryBox::new(&mut self.heap, key.bytes, value, meta);
+        self.dbs[db].insert(&mut self.heap, &self.hasher, key, entry);
     }
 
-    /// Writes into a string, filled up with zero bytes. Returns its new length.
-    pub fn set_range(
-        &mut self,
-        db: usize,
-        key: &Key<'_>,
-        offset: usize,
-        bytes: &[u8],
-        clock: u32,
-    ) -> usize {
-        if self.get(db, key).is_none() {
-            self.set(db, key, b"", Expire::Never, clock);
-        }
-        self.change(db, key, clock, |entry, heap, meta| {
-            if let Some(len) = entry.write_at(heap, offset, bytes) {
-                return len;
-            }
-            let mut value = entry.view().str().to_vec();
-            let len = value.len().max(offset + bytes.len());
-            value.resize(len, 0);
-            value[offset..offset + bytes.len()].copy_from_slice(bytes);
-            let made = if len > LARGE {
-                EntryBox::with_vec(heap, key.bytes, value, meta)
-            } else {
-                EntryBox::new(heap, key.bytes, [&value, b""], meta)
-            };
-            entry.replace(made).release(heap);
-            len
-        })
-    }
-
-    /// Changes a string that is there, in place or by an entry of this meta.
-    fn change(
+    /// Changes a value of any type that is there, in place or by an entry of this meta. None if
+    /// it is not there.
+    pub fn change<R>(
         &mut self,
         db: usize,
         key: &Key<'_>,
         clock: u32,
-        change: impl FnOnce(&mut EntryMut<'_>, &mut Heap, Meta) -> usize,
-    ) -> usize {
-        self.before_change(db, key, false);
-        let mut entry = self.dbs[db].get_mut(key).expect("the caller made sure");
+        change: impl FnOnce(&mut EntryMut<'_>, &mut Heap, Meta) -> (R, Outcome),
+    ) -> Option<R> {
+        self.before_change(db, key);
+        let mut entry = self.dbs[db].get_mut(key)?;
         entry.set_clock(clock);
         let meta = Meta {
-            raw: true,
             generation: self.generation,
             ..entry.view().meta()
         };
-        change(&mut entry, &mut self.heap, meta)
+        let (result, outcome) = change(&mut entry, &mut self.heap, meta);
+        match outcome {
+            Outcome::Same => {}
+            Outcome::Changed(event) => self.changes.note(db, key, event, false),
+            Outcome::Emptied(event) => {
+                self.changes.note(db, key, event, false);
+                self.remove(db, key, Event::Del, false);
+            }
+        }
+        Some(result)
     }
 
     /// Sets or removes a key's time to live. Returns whether the key is there.
     pub fn set_expire(&mut self, db: usize, key: &Key<'_>, at: Option<i64>) -> bool {
-        self.before_change(db, key, false);
+        self.before_change(db, key);
         let Some(mut entry) = self.dbs[db].get_mut(key) else {
             return false;
         };
+        let event = if at.is_some() {
+            Event::Expire
+        } else {
+            Event::Persist
+        };
+        self.changes.note(db, key, event, false);
         let old = entry.view().meta();
         if old.expire_at != at && !entry.overwrite_expire(at) {
             let meta = Meta {
@@ -231,9 +203,18 @@ impl Store {
         true
     }
 
-    /// Removes a key. `expired`: those who watched it as an expired one see no change.
-    pub fn remove(&mut self, db: usize, key: &Key<'_>, expired: bool) -> bool {
-        self.before_change(db, key, expired);
+    /// Removes a key. `had_expired`: its time had come, so that those who knew that see no change.
+    pub fn remove(&mut self, db: usize, key: &Key<'_>, event: Event, had_expired: bool) -> bool {
+        let removed = self.discard_key(db, key);
+        if removed {
+            self.changes.note(db, key, event, had_expired);
+        }
+        removed
+    }
+
+    /// Removes a key without a word about it.
+    fn discard_key(&mut self, db: usize, key: &Key<'_>) -> bool {
+        self.before_change(db, key);
         let entry = self.take(db, key);
         entry.map(|entry| entry.release(&mut self.heap)).is_some()
     }
@@ -246,14 +227,16 @@ impl Store {
 
     /// Gives a key another name. Returns whether there was such a key.
     pub fn rename(&mut self, db: usize, from: &Key<'_>, to: &Key<'_>) -> bool {
-        self.before_change(db, from, false);
         if from.bytes == to.bytes {
             return self.get(db, from).is_some();
         }
+        self.before_change(db, from);
         let Some(entry) = self.take(db, from) else {
             return false;
         };
-        self.remove(db, to, false);
+        self.discard_key(db, to);
+        self.changes.note(db, from, Event::RenameFrom, false);
+        self.changes.note(db, to, Event::RenameTo, false);
         let meta = Meta {
             generation: self.generation,
             ..entry.view().meta()
@@ -273,102 +256,11 @@ impl Store {
             generation: self.generation,
             ..source.meta()
         };
-        let made = EntryBox::new(&mut self.heap, to.1.bytes, [source.str(), b""], meta);
-        self.remove(to.0, to.1, false);
+        let made = EntryBox::new(&mut self.heap, to.1.bytes, [source.bytes(), b""], meta);
+        self.discard_key(to.0, to.1);
+        self.changes.note(to.0, to.1, Event::CopyTo, false);
         self.dbs[to.0].insert(&mut self.heap, &self.hasher, to.1, made);
         true
-    }
-
-    /// Removes all keys of a database. Returns how many there were.
-    pub fn flush(&mut self, db: usize, now_ms: i64) -> usize {
-        self.change_watched(db, |_| true, now_ms);
-        self.forget_dropped();
-        if self.dbs[db].len() == 0 {
-            return 0;
-        }
-        let empty = self.new_database();
-        let old = std::mem::replace(&mut self.dbs[db], empty);
-        let count = old.len();
-        self.discard(db, 0, old.into_shelves());
-        count
-    }
-
-    /// Takes the keys of these slots out of sight. Returns how many. They are to be named by
-    /// [`Self::name_dropped`] or to be forgotten by [`Self::forget_dropped`].
-    pub fn drop_slots(&mut self, slots: &SlotSet, now_ms: i64) -> usize {
-        self.change_watched(0, |slot| slots.contains(slot), now_ms);
-        let mut count = 0;
-        let shelves = self.dbs[0].shelves();
-        for slot in slots.iter().take_while(|slot| slot.index() < shelves) {
-            let keys = self.dbs[0].table(slot.index()).len();
-            if keys > 0 {
-                count += keys;
-                let mut shelf = [self.dbs[0].take(slot.index())];
-                let walk = self.walk.as_mut();
-                let loose = walk
-                    .and_then(|walk| walk.own_large(&mut self.heap, 0, slot.index(), &mut shelf));
-                let [shelf] = shelf;
-                self.dropping.push(slot, shelf, loose);
-            }
-        }
-        count
-    }
-
-    pub fn dropping(&self) -> &Dropping {
-        &self.dropping
-    }
-
-    /// The next keys of dropped slots, for about `budget` bytes of names. Those of a slot are freed
-    /// when all of them are named.
-    pub fn name_dropped(&mut self, budget: usize) -> Vec<Vec<u8>> {
-        let mut names = Vec::new();
-        let named = self.dropping.step(&self.hasher, budget, &mut names);
-        self.free_later(named);
-        names
-    }
-
-    /// Nobody wants the names of what was dropped.
-    pub fn forget_dropped(&mut self) {
-        let mut shelves = Vec::new();
-        while let Some(shelf) = self.dropping.pop() {
-            shelves.push(shelf);
-        }
-        self.free_later(shelves);
-    }
-
-    /// A walk that is under way saves them first.
-    fn free_later(&mut self, shelves: Vec<Shelf>) {
-        match &mut self.walk {
-            _ if shelves.is_empty() => {}
-            Some(walk) if !walk.done => walk.take_over(0, shelves.into()),
-            _ => self.garbage.push_back(Garbage::new(shelves)),
-        }
-    }
-
-    fn discard(&mut self, db: usize, first: usize, shelves: Box<[Shelf]>) {
-        match &mut self.walk {
-            Some(walk) if !walk.done => walk.hand_over(&mut self.heap, db, first, shelves),
-            _ => {
-                self.garbage.push_back(Garbage::new(shelves));
-                self.free_some(FREED_AT_ONCE);
-            }
-        }
-    }
-
-    /// A flush changes those watched keys that are there.
-    fn change_watched(&mut self, db: usize, goes: impl Fn(Slot) -> bool, now_ms: i64) {
-        if self.watches.is_empty() {
-            return;
-        }
-        for name in self.watches.names(db) {
-            let key = self.key(&name);
-            if goes(key.slot)
-                && let Some(entry) = self.get(db, &key)
-            {
-                let expired = entry.expire_at().is_some_and(|at| at <= now_ms);
-                self.watches.change(db, &name, expired);
-            }
-        }
     }
 
     pub fn start_walk(&mut self, saver: Box<dyn Saver>) {

@@ -4,6 +4,7 @@ mod access;
 mod dropping;
 mod model;
 mod scan;
+mod types;
 mod walk;
 
 use std::any::Any;
@@ -56,8 +57,8 @@ impl Saver for Recorder {
     }
 
     fn entry(&mut self, db: usize, entry: &Entry<'_>) {
-        self.unsent += entry.key().len() + entry.str().len();
-        self.keep(db, entry.key(), entry.str().to_vec(), entry.expire_at());
+        self.unsent += entry.key().len() + entry.bytes().len();
+        self.keep(db, entry.key(), entry.bytes().to_vec(), entry.expire_at());
     }
 
     fn begin_large(&mut self, db: usize, key: &[u8], expire_at: Option<i64>, len: usize) {
@@ -110,7 +111,7 @@ fn contents(data: &mut Partition) -> Contents {
     data.set_expiry(Expiry::Keep);
     for db in 0..data.databases() {
         data.for_each_key(db, &mut |entry| {
-            let held = (entry.str().to_vec(), entry.expire_at());
+            let held = (entry.bytes().to_vec(), entry.expire_at());
             assert_eq!(all.insert((db, entry.key().to_vec()), held), None);
         });
     }

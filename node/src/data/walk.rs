@@ -351,7 +351,7 @@ impl Walk {
                 if view.is_large() {
                     large = Some(view.key().to_vec());
                 } else {
-                    cost = view.key().len() + view.str().len() + OVERHEAD;
+                    cost = view.key().len() + view.bytes().len() + OVERHEAD;
                     self.saver.entry(db, &view);
                 }
                 entry.set_generation(self.generation);
@@ -365,7 +365,7 @@ impl Walk {
     fn begin_large(&mut self, table: &Table, db: usize, key: Vec<u8>, slot: Slot) {
         let hash = self.hasher.hash(&key);
         let entry = table.get(hash, &key).expect("it was just seen").view();
-        let length = entry.str().len();
+        let length = entry.bytes().len();
         self.saver.begin_large(db, &key, entry.expire_at(), length);
         self.larges += 1;
         self.large = Some(Large {
@@ -394,7 +394,7 @@ impl Walk {
                     .view()
             }
         };
-        let rest = &entry.str()[large.sent..];
+        let rest = &entry.bytes()[large.sent..];
         let piece = &rest[..rest.len().min(max)];
         self.saver.piece(piece);
         large.sent += piece.len();

@@ -31,8 +31,14 @@ impl Watches {
         }
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.watched == 0
+    /// How many watchers of keys there are.
+    pub fn count(&self) -> usize {
+        self.watched
+    }
+
+    /// Whether anybody watches the key.
+    pub fn is_watched(&self, db: usize, key: &[u8]) -> bool {
+        self.watched > 0 && self.keys[db].contains_key(key)
     }
 
     /// One watcher more; returns the key's version.
@@ -108,7 +114,7 @@ mod tests {
         assert_eq!(watches.add(0, b"k"), first + 1);
         watches.remove(0, b"k");
         watches.remove(0, b"k");
-        assert!(watches.is_empty());
+        assert_eq!(watches.count(), 0);
         assert!(
             watches.has_changed(0, b"k", first, false),
             "nobody kept track"

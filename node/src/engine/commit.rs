@@ -1,7 +1,8 @@
 //! The only writer of the replication stream.
 //!
 //! What expired during a command goes first, as DEL, then what the command changed. The commands
-//! of an EXEC stand between MULTI and EXEC; so do several that one command was rewritten as.
+//! of an EXEC stand between MULTI and EXEC; so do several that one command was rewritten as. After
+//! the stream the keyspace's change log is drained: those who are interested in a key learn of it.
 
 use crate::engine::Engine;
 use crate::resp::{Args, encode_command};
@@ -29,6 +30,7 @@ impl Engine {
     /// Commits a change of a database, after what expired meanwhile.
     pub(super) fn commit(&mut self, db: usize, change: Change<'_>) {
         self.commit_expired();
+        self.data.drain_changes();
         self.stats.changes += 1;
         self.count_changes(1);
         if self.is_replica {
@@ -48,9 +50,13 @@ impl Engine {
     /// Commits the removal of keys that have expired. Costs nothing when there are none.
     pub(super) fn commit_expired(&mut self) {
         let expired = self.data.take_expired();
+        if expired.is_empty() {
+            return;
+        }
         for (db, key) in &expired {
             self.commit_removal(*db, key);
         }
+        self.data.drain_changes();
     }
 
     /// Commits the removal of a key that nobody asked for.

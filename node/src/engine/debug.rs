@@ -70,7 +70,7 @@ impl Engine {
                 "Value at:0x0 refcount:1 encoding:{} serializedlength:{} lru:0 \
                  lru_seconds_idle:{}",
                 entry.encoding(),
-                entry.str().len(),
+                entry.value_len(),
                 entry.idle_secs(now),
             )),
         }

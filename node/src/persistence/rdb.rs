@@ -24,6 +24,7 @@ const NEWEST_REDIS: u32 = 12;
 const OLDEST_VALKEY: u32 = 80;
 
 const TYPE_STRING: u8 = 0;
+const TYPE_HASH: u8 = 4;
 
 mod opcode {
     pub const SLOT_INFO: u8 = 244;

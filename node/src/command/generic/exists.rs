@@ -3,7 +3,6 @@
 use crate::command::spec::Flag::{Fast, ReadOnly};
 use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
 use crate::command::{Effect, Exec, Refused};
-use crate::data::Value;
 use crate::resp::{Args, Reply};
 
 const FLAGS: Flags = Flags::of(&[ReadOnly, Fast]);
@@ -57,17 +56,10 @@ pub(super) static TYPE: Spec = Spec {
     ..Spec::new(Group::Generic, |exec, args, reply| {
         let key = args.key(exec.data, 1);
         let entry = exec.data.probe(exec.session.db, &key);
-        reply.simple(entry.map_or("none", |entry| type_name(entry.value())));
+        reply.simple(entry.map_or("none", |entry| entry.kind().name()));
         Ok(Effect::None)
     })
 };
-
-/// What TYPE answers, and SCAN's TYPE takes.
-pub(super) fn type_name(value: Value<'_>) -> &'static str {
-    match value {
-        Value::Str(_) => "string",
-    }
-}
 
 fn count(
     exec: &mut Exec<'_>,

@@ -19,7 +19,7 @@ pub(super) static OBJECT: Spec = Spec {
 static ENCODING: Spec = Spec {
     name: "object|encoding",
     since: "2.2.3",
-    summary: "How a value is held: int, embstr or raw for strings",
+    summary: "How a value is held: int, embstr or raw for strings, listpack or hashtable for hashes",
     ..inspection(|exec, args, reply| {
         inspect(exec, args, reply, |entry, _, reply| {
             reply.bulk(entry.encoding().as_bytes());
@@ -100,7 +100,7 @@ fn inspect(
 fn refcount(entry: &Entry<'_>) -> i64 {
     const SHARED: i64 = i32::MAX as i64;
     let number = (entry.encoding() == "int")
-        .then(|| parse_integer(entry.str()))
+        .then(|| entry.as_str().ok().and_then(parse_integer))
         .flatten();
     match number {
         Some(0..10_000) => SHARED,

@@ -1,6 +1,5 @@
 //! SCAN.
 
-use super::exists::type_name;
 use crate::command::parse::{SYNTAX, integer};
 use crate::command::spec::Flag::ReadOnly;
 use crate::command::spec::{Argument, Flags, Group, Spec};
@@ -82,7 +81,7 @@ fn scan(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effec
                 .is_none_or(|pattern| glob::matches(pattern, entry.key(), false));
             let typed = options
                 .kind
-                .is_none_or(|kind| kind.eq_ignore_ascii_case(type_name(entry.value()).as_bytes()));
+                .is_none_or(|kind| kind.eq_ignore_ascii_case(entry.kind().name().as_bytes()));
             if named && typed {
                 found.bulk(entry.key());
                 count += 1;

@@ -30,10 +30,8 @@ pub(super) static STRLEN: Spec = Spec {
 
 fn append(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
     let (db, key, tail) = (exec.session.db, args.key(exec.data, 1), args.get(2));
-    let length = exec
-        .data
-        .peek(db, &key)
-        .map_or(0, |entry| entry.str().len());
+    let old = exec.data.peek(db, &key).map(|entry| entry.as_str());
+    let length = old.transpose()?.map_or(0, <[u8]>::len);
     check_length(exec, length + tail.len())?;
     let length = exec.data.append(db, &key, tail);
     reply.integer(length as i64);
@@ -42,8 +40,8 @@ fn append(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Eff
 
 fn strlen(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
     let key = args.key(exec.data, 1);
-    let entry = exec.data.get(exec.session.db, &key);
-    reply.integer(entry.map_or(0, |entry| entry.str().len()) as i64);
+    let string = exec.data.get_str(exec.session.db, &key)?;
+    reply.integer(string.map_or(0, <[u8]>::len) as i64);
     Ok(Effect::None)
 }
 

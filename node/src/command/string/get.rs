@@ -16,18 +16,12 @@ pub(super) static GET: Spec = Spec {
 };
 
 fn get(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
-    show(exec, args, 1, reply);
-    Ok(Effect::None)
-}
-
-/// The value of the key that is one of the arguments, or null.
-#[inline]
-pub(super) fn show(exec: &mut Exec<'_>, args: &Args<'_>, index: usize, reply: &mut Reply) {
-    let key = args.key(exec.data, index);
-    match exec.data.get(exec.session.db, &key) {
-        Some(entry) => reply.bulk(entry.str()),
+    let key = args.key(exec.data, 1);
+    match exec.data.get_str(exec.session.db, &key)? {
+        Some(string) => reply.bulk(string),
         None => reply.null(),
     }
+    Ok(Effect::None)
 }
 
 #[cfg(test)]

@@ -18,11 +18,11 @@ pub(super) static GETDEL: Spec = Spec {
 
 fn getdel(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
     let (db, key) = (exec.session.db, args.key(exec.data, 1));
-    let Some(entry) = exec.data.get(db, &key) else {
+    let Some(string) = exec.data.get_str(db, &key)? else {
         reply.null();
         return Ok(Effect::None);
     };
-    reply.bulk(entry.str());
+    reply.bulk(string);
     exec.data.remove(db, &key);
     Ok(Effect::rewritten(&[b"DEL", key.bytes]))
 }

@@ -42,20 +42,19 @@ enum Change<'a> {
 fn getex(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
     let change = parse(args)?;
     let (db, key) = (exec.session.db, args.key(exec.data, 1));
-    if exec.data.peek(db, &key).is_none() {
-        exec.data.get(db, &key); // Counts the miss.
-        reply.null();
-        return Ok(Effect::None);
-    }
     let at = match change {
-        Change::Expire(given) => Some((given.at(exec, "getex")?, given.is_moment())),
+        Change::Expire(given) => Some((given.at(exec, "getex"), given.is_moment())),
         Change::None | Change::Persist => None,
     };
-    let mut had_time = false;
-    if let Some(entry) = exec.data.get(db, &key) {
-        reply.bulk(entry.str());
-        had_time = entry.expire_at().is_some();
-    }
+    let Some(entry) = exec.data.get(db, &key) else {
+        reply.null();
+        return Ok(Effect::None);
+    };
+    let string = entry.as_str()?;
+    let at = at.map(|(at, is_moment)| at.map(|at| (at, is_moment)));
+    let at = at.transpose()?;
+    reply.bulk(string);
+    let had_time = entry.expire_at().is_some();
     Ok(match (at, change) {
         (Some((at, true)), _) => expire_at(exec, key, at),
         (Some((at, false)), _) => {

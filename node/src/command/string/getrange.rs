@@ -42,8 +42,8 @@ const fn family() -> Spec {
 fn getrange(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
     let (start, end) = (integer(args.get(2))?, integer(args.get(3))?);
     let key = args.key(exec.data, 1);
-    let entry = exec.data.get(exec.session.db, &key);
-    reply.bulk(entry.map_or(&[], |entry| part(entry.str(), start, end)));
+    let string = exec.data.get_str(exec.session.db, &key)?;
+    reply.bulk(string.map_or(&[], |string| part(string, start, end)));
     Ok(Effect::None)
 }
 

@@ -4,7 +4,7 @@ use crate::command::parse::{NOT_AN_INTEGER, integer};
 use crate::command::spec::Flag::{DenyOom, Fast, Write};
 use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
 use crate::command::{Effect, Exec, Refused, Run};
-use crate::data::Expire;
+use crate::data::Event;
 use crate::resp::number::{Decimal, parse_integer};
 use crate::resp::{Args, Reply};
 
@@ -64,14 +64,14 @@ fn add(
 ) -> Result<Effect, Refused> {
     let (db, key) = (exec.session.db, args.key(exec.data, 1));
     let old = match exec.data.get_to_change(db, &key) {
-        Some(entry) => parse_integer(entry.str()).ok_or(NOT_AN_INTEGER)?,
+        Some(entry) => parse_integer(entry.as_str()?).ok_or(NOT_AN_INTEGER)?,
         None => 0,
     };
     let new = old
         .checked_add(by)
         .ok_or(const { Refused::new("ERR increment or decrement would overflow") })?;
-    exec.data
-        .set(db, &key, Decimal::new(new).as_bytes(), Expire::Keep);
+    let text = Decimal::new(new);
+    exec.data.update(db, &key, text.as_bytes(), Event::IncrBy);
     reply.integer(new);
     Ok(Effect::AsWritten)
 }

@@ -4,7 +4,7 @@ use super::long_double::LongDouble;
 use crate::command::spec::Flag::{DenyOom, Fast, Write};
 use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
 use crate::command::{Effect, Exec, Refused};
-use crate::data::Expire;
+use crate::data::Event;
 use crate::resp::{Args, Reply};
 
 pub(super) static INCRBYFLOAT: Spec = Spec {
@@ -23,7 +23,7 @@ const NOT_A_FLOAT: Refused = Refused::new("ERR value is not a valid float");
 fn incrbyfloat(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
     let (db, key) = (exec.session.db, args.key(exec.data, 1));
     let old = match exec.data.get_to_change(db, &key) {
-        Some(entry) => LongDouble::parse(entry.str()).ok_or(NOT_A_FLOAT)?,
+        Some(entry) => LongDouble::parse(entry.as_str()?).ok_or(NOT_A_FLOAT)?,
         None => LongDouble::ZERO,
     };
     let by = LongDouble::parse(args.get(2)).ok_or(NOT_A_FLOAT)?;
@@ -32,7 +32,8 @@ fn incrbyfloat(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Resul
         .filter(|sum| sum.is_finite())
         .ok_or(const { Refused::new("ERR increment would produce NaN or Infinity") })?;
     let text = sum.to_string();
-    exec.data.set(db, &key, text.as_bytes(), Expire::Keep);
+    exec.data
+        .update(db, &key, text.as_bytes(), Event::IncrByFloat);
     reply.bulk(text.as_bytes());
     Ok(Effect::rewritten(&[
         b"SET",

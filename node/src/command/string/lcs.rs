@@ -47,10 +47,16 @@ fn lcs(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect
     let db = exec.session.db;
     let mut string = |index| {
         let key = args.key(exec.data, index);
-        let entry = exec.data.get(db, &key);
-        entry.map_or_else(Vec::new, |entry| entry.str().to_vec())
+        exec.data
+            .get_str(db, &key)
+            .map(|string| string.unwrap_or_default().to_vec())
     };
-    let (a, b) = (string(1), string(2));
+    // Both are looked for, whatever the first one is.
+    let (Ok(a), Ok(b)) = (string(1), string(2)) else {
+        return Err(Refused::new(
+            "ERR The specified keys must contain string values",
+        ));
+    };
     let options = parse(args)?;
     let cells = (a.len() as u64 + 1).saturating_mul(b.len() as u64 + 1);
     if cells.saturating_mul(4) > exec.node.config.proto_max_bulk_len as u64 {

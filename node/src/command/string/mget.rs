@@ -1,9 +1,9 @@
 //! MGET.
 
-use super::get::show;
 use crate::command::spec::Flag::{Fast, ReadOnly};
 use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
 use crate::command::{Effect, Exec, Refused};
+use crate::data::WrongType;
 use crate::resp::{Args, Reply};
 
 pub(super) static MGET: Spec = Spec {
@@ -21,7 +21,12 @@ pub(super) static MGET: Spec = Spec {
 fn mget(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
     reply.array(args.len() - 1);
     for index in 1..args.len() {
-        show(exec, args, index, reply);
+        let key = args.key(exec.data, index);
+        match exec.data.get_str(exec.session.db, &key) {
+            Ok(Some(string)) => reply.bulk(string),
+            // A value of another type is no string, and refuses no others.
+            Ok(None) | Err(WrongType) => reply.null(),
+        }
     }
     Ok(Effect::None)
 }

@@ -148,9 +148,9 @@ fn set_with_options(
         .transpose()?;
     let db = exec.session.db;
     let found = if options.get {
-        let old = exec.data.get(db, &key);
-        match &old {
-            Some(entry) => reply.bulk(entry.str()),
+        let old = exec.data.get_str(db, &key)?;
+        match old {
+            Some(string) => reply.bulk(string),
             None => reply.null(),
         }
         old.is_some()
@@ -199,8 +199,8 @@ fn setnx(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effe
 
 fn getset(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
     let (db, key) = (exec.session.db, args.key(exec.data, 1));
-    match exec.data.get(db, &key) {
-        Some(entry) => reply.bulk(entry.str()),
+    match exec.data.get_str(db, &key)? {
+        Some(string) => reply.bulk(string),
         None => reply.null(),
     }
     exec.data.set(db, &key, args.get(2), Expire::Never);

@@ -26,9 +26,10 @@ pub(super) static SETRANGE: Spec = Spec {
 fn setrange(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
     let offset = usize::try_from(integer(args.get(2))?).map_err(|_| OFFSET_OUT_OF_RANGE)?;
     let (db, key, value) = (exec.session.db, args.key(exec.data, 1), args.get(3));
+    let old = exec.data.peek(db, &key).map(|entry| entry.as_str());
+    let length = old.transpose()?.map_or(0, <[u8]>::len);
     if value.is_empty() {
-        let entry = exec.data.peek(db, &key);
-        reply.integer(entry.map_or(0, |entry| entry.str().len()) as i64);
+        reply.integer(length as i64);
         return Ok(Effect::None);
     }
     check_length(exec, offset.saturating_add(value.len()))?;

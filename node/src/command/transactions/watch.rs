@@ -61,6 +61,7 @@ mod tests {
         assert_eq!(bench.reply("watch a b a"), "+OK");
         assert_eq!(bench.session.watched.len(), 2);
         bench.reply("set b 1");
+        bench.data.drain_changes();
         let watched = bench.session.watched.iter();
         let changed: Vec<bool> = watched.map(|w| bench.data.watched_changed(w)).collect();
         assert_eq!(changed, [false, true]);

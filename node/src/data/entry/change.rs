@@ -3,7 +3,8 @@
 
 use super::{
     ADDRESS, Entry, EntryBox, EntryRef, GENERATION_SHIFT, HAS_TTL, Heap, IS_LARGE, LARGE, Meta,
-    Parts, RAW, large_at, length_width, parts, rounded, write_bytes, write_head, write_length,
+    Parts, RAW, TYPED, large_at, length_width, parts, rounded, write_bytes, write_head,
+    write_length,
 };
 
 /// An entry in its table, to change in place or to replace.
@@ -86,6 +87,7 @@ impl<'a> EntryMut<'a> {
         let had_ttl = parts.flags & HAS_TTL != 0;
         let fits = parts.flags & IS_LARGE == 0
             && had_ttl == meta.expire_at.is_some()
+            && (parts.flags & TYPED != 0) == meta.is_typed()
             && length_width(parts.value_len) == length_width(value.len())
             && value.len() <= LARGE
             && rounded(parts.end()) == rounded(parts.value + value.len());

@@ -1,12 +1,13 @@
 use super::*;
-use crate::data::rounds;
+use crate::data::{Encoding, WrongType, rounds};
 
 fn meta(expire_at: Option<i64>) -> Meta {
     Meta {
         expire_at,
+        kind: Kind::STRING,
         raw: false,
         clock: 0xAB_CDEF,
-        generation: 21,
+        generation: 13,
     }
 }
 
@@ -18,7 +19,7 @@ fn with_entry(value: &[u8], change: impl FnOnce(&mut EntryMut<'_>, &mut Heap) ->
     // SAFETY: the word owns the entry.
     let mut entry = unsafe { EntryMut::from_word(&mut word) };
     let expected = change(&mut entry, &mut heap);
-    assert_eq!(entry.view().str(), expected);
+    assert_eq!(entry.view().bytes(), expected);
     assert_eq!(entry.view().key(), b"name");
     assert_eq!(word >> 48, 0x1234);
     // SAFETY: the word goes out of use.
@@ -36,9 +37,9 @@ fn keeps_every_length_of_key_and_value() {
                 let (head, tail) = value.split_at(value_len / 2);
                 let entry = EntryBox::new(&mut heap, &key, [head, tail], meta(ttl));
                 let view = entry.view();
-                assert!(view.key() == key && view.str() == value);
+                assert!(view.key() == key && view.bytes() == value);
                 assert_eq!(view.expire_at(), ttl);
-                assert_eq!((view.meta().clock, view.meta().generation), (0xAB_CDEF, 21));
+                assert_eq!((view.meta().clock, view.meta().generation), (0xAB_CDEF, 13));
                 assert!(heap.used() >= key_len + value_len);
                 assert!(view.memory() >= key_len + value_len);
                 entry.release(&mut heap);
@@ -83,11 +84,11 @@ fn appends_in_place_while_the_block_has_room() {
         let mut len = 5;
         while entry.append(heap, b"6").is_some() {
             len += 1;
-            assert_eq!(entry.view().str().len(), len);
+            assert_eq!(entry.view().bytes().len(), len);
             assert_eq!(entry.view().encoding(), "raw");
         }
         assert!((5..13).contains(&len));
-        entry.view().str().to_vec()
+        entry.view().bytes().to_vec()
     });
     with_entry(&[b'a'; LARGE + 1], |entry, heap| {
         let appends = rounds(50_000, 50) as usize;
@@ -118,7 +119,7 @@ fn is_remade_under_another_name() {
         let value = vec![b'x'; len];
         let entry = EntryBox::new(&mut heap, b"old", [&value, b""], meta(None));
         let entry = entry.remade(&mut heap, b"a new name", meta(Some(8)));
-        assert!(entry.view().key() == b"a new name" && entry.view().str() == value);
+        assert!(entry.view().key() == b"a new name" && entry.view().bytes() == value);
         assert_eq!(entry.view().expire_at(), Some(8));
         entry.release(&mut heap);
         assert_eq!(heap.used(), 0);
@@ -126,12 +127,51 @@ fn is_remade_under_another_name() {
 }
 
 #[test]
+fn type_and_encoding_take_a_byte_that_a_string_has_not() {
+    let mut heap = Heap::plain();
+    for encoding in [Encoding::Listpack, Encoding::HashTable] {
+        for ttl in [None, Some(77)] {
+            let kind = Kind::hash(encoding);
+            let typed = Meta { kind, ..meta(ttl) };
+            let string = EntryBox::new(&mut heap, b"name", [b"value", b""], meta(ttl));
+            let before = heap.used();
+            let hash = EntryBox::new(&mut heap, b"name", [b"valu", b""], typed);
+            assert_eq!(heap.used(), 2 * before, "four bytes and one are five");
+            let view = hash.view();
+            assert_eq!((view.meta().kind, view.expire_at()), (kind, ttl));
+            assert_eq!((view.key(), view.bytes()), (&b"name"[..], &b"valu"[..]));
+            assert_eq!(view.encoding(), encoding.name());
+            assert_eq!(view.as_str(), Err(WrongType));
+            assert_eq!(string.view().as_str(), Ok(&b"value"[..]));
+            let hash = hash.remade(&mut heap, b"other", typed);
+            assert_eq!(hash.view().meta().kind, kind);
+            hash.release(&mut heap);
+            string.release(&mut heap);
+        }
+    }
+    assert_eq!(heap.used(), 0);
+}
+
+#[test]
+fn a_value_of_another_type_is_not_written_over_a_string() {
+    with_entry(b"12345", |entry, _| {
+        let kind = Kind::hash(Encoding::Listpack);
+        let typed = Meta {
+            kind,
+            ..meta(Some(1))
+        };
+        assert!(!entry.overwrite(b"1234", typed));
+        b"12345".to_vec()
+    });
+}
+
+#[test]
 fn clock_and_generation_change_alone() {
     with_entry(b"v", |entry, _| {
         entry.set_clock(0x01_0203);
-        entry.set_generation(31);
+        entry.set_generation(15);
         let changed = entry.view().meta();
-        assert_eq!((changed.clock, changed.generation), (0x01_0203, 31));
+        assert_eq!((changed.clock, changed.generation), (0x01_0203, 15));
         assert_eq!((changed.expire_at, changed.raw), (Some(77), false));
         b"v".to_vec()
     });

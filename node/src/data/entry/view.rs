@@ -1,14 +1,16 @@
 //! What others see of an entry.
 
 use super::{CLOCK_MODULUS, LARGE, Meta, length_width, rounded};
-use crate::data::Value;
+use crate::data::value::Kind;
+use crate::data::{Hash, Type, Value, WrongType};
 use crate::time::Now;
 
 /// A key and its value, to read.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
     pub(super) key: &'a [u8],
-    pub(super) value: &'a [u8],
+    /// A string, or what a block holds of a value of another type.
+    pub(super) bytes: &'a [u8],
     pub(super) meta: Meta,
 }
 
@@ -22,13 +24,40 @@ impl<'a> Entry<'a> {
     /// The value.
     #[must_use]
     pub fn value(&self) -> Value<'a> {
-        Value::Str(self.value)
+        match self.meta.kind.type_of() {
+            Type::String => Value::Str(self.bytes),
+            Type::Hash => Value::Hash(Hash::new(self.bytes)),
+        }
     }
 
-    /// The bytes of a string.
+    /// The type of its value.
     #[must_use]
-    pub fn str(&self) -> &'a [u8] {
-        self.value
+    pub fn kind(&self) -> Type {
+        self.meta.kind.type_of()
+    }
+
+    /// The string.
+    ///
+    /// # Errors
+    /// When the value is of another type.
+    #[inline]
+    pub fn as_str(&self) -> Result<&'a [u8], WrongType> {
+        match self.meta.kind {
+            Kind::STRING => Ok(self.bytes),
+            _ => Err(WrongType),
+        }
+    }
+
+    /// The hash.
+    ///
+    /// # Errors
+    /// When the value is of another type.
+    #[inline]
+    pub fn as_hash(&self) -> Result<Hash<'a>, WrongType> {
+        match self.value() {
+            Value::Hash(hash) => Ok(hash),
+            Value::Str(_) => Err(WrongType),
+        }
     }
 
     /// When it expires: unix time in milliseconds.
@@ -37,10 +66,11 @@ impl<'a> Entry<'a> {
         self.meta.expire_at
     }
 
-    /// What OBJECT ENCODING answers: `int`, `embstr` or `raw`.
+    /// What OBJECT ENCODING answers: `int`, `embstr` or `raw` for a string.
     #[must_use]
     pub fn encoding(&self) -> &'static str {
-        match self.value {
+        match self.bytes {
+            _ if self.meta.kind != Kind::STRING => self.meta.kind.encoding().name(),
             _ if self.meta.raw => "raw",
             number if is_canonical_integer(number) => "int",
             short if short.len() <= 44 => "embstr",
@@ -58,14 +88,24 @@ impl<'a> Entry<'a> {
     /// Bytes that it takes, its place in the table included.
     #[must_use]
     pub fn memory(&self) -> usize {
-        let ttl = if self.meta.expire_at.is_some() { 8 } else { 0 };
-        let (lengths, outside) = if self.value.len() > LARGE {
-            (8, self.value.len())
+        let (lengths, outside) = if self.bytes.len() > LARGE {
+            (8, self.bytes.len())
         } else {
-            (length_width(self.value.len()) + self.value.len(), 0)
+            (length_width(self.bytes.len()) + self.bytes.len(), 0)
         };
-        let block = 4 + ttl + length_width(self.key.len()) + self.key.len() + lengths;
-        8 + rounded(block) + outside
+        let key = length_width(self.key.len()) + self.key.len();
+        8 + rounded(self.meta.head_len() + key + lengths) + outside
+    }
+
+    /// How many bytes the value takes, as it is held.
+    #[must_use]
+    pub fn value_len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// What the block, or the vector of a large string, holds.
+    pub(in crate::data) fn bytes(&self) -> &'a [u8] {
+        self.bytes
     }
 
     pub(in crate::data) fn meta(&self) -> Meta {
@@ -73,7 +113,7 @@ impl<'a> Entry<'a> {
     }
 
     pub(in crate::data) fn is_large(&self) -> bool {
-        self.value.len() > LARGE
+        self.bytes.len() > LARGE
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Partition;
 use crate::data::database::Database;
-use crate::data::{Expiry, Key};
+use crate::data::{Event, Expiry, Key};
 use crate::time::Now;
 
 /// How many tables active expiry looks at in one call.
@@ -47,14 +47,14 @@ impl Partition {
             _ if live => {}
             Expiry::Delete => self.expire(db, key),
             Expiry::Hide | Expiry::Keep => {
-                self.store.remove(db, key, true);
+                self.store.remove(db, key, Event::Expired, true);
             }
         }
         live
     }
 
     fn expire(&mut self, db: usize, key: &Key<'_>) {
-        self.store.remove(db, key, true);
+        self.store.remove(db, key, Event::Expired, true);
         self.expired_count += 1;
         self.expired.push((db, key.bytes.to_vec()));
     }

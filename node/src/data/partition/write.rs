@@ -4,7 +4,8 @@ use slotkeeper_topology::{Slot, SlotSet};
 
 use super::Partition;
 use crate::data::entry::clock_of;
-use crate::data::{Expire, Key};
+use crate::data::store::Outcome;
+use crate::data::{Event, Expire, HashLimits, HashMut, Key, WrongType};
 
 impl Partition {
     /// Sets a key to a string; creates it, or replaces its value.
@@ -12,7 +13,17 @@ impl Partition {
         if self.store.dbs()[db].expires() > 0 {
             self.make_way(db, key);
         }
-        self.store.set(db, key, value, expire, clock_of(self.now));
+        self.store
+            .set(db, key, value, expire, Event::Set, clock_of(self.now));
+    }
+
+    /// Sets a key to another string; its time to live stays. `event` says how it came about.
+    pub fn update(&mut self, db: usize, key: &Key<'_>, value: &[u8], event: Event) {
+        if self.store.dbs()[db].expires() > 0 {
+            self.make_way(db, key);
+        }
+        let clock = clock_of(self.now);
+        self.store.set(db, key, value, Expire::Keep, event, clock);
     }
 
     /// Appends to a string, created when missing. Returns its new length.
@@ -29,11 +40,36 @@ impl Partition {
             .set_range(db, key, offset, bytes, clock_of(self.now))
     }
 
+    /// Changes a hash, which is made when missing, and removed when nothing is left of it. The
+    /// closure says what to answer, and what happened, if anything did.
+    ///
+    /// # Errors
+    /// When a value of another type is there; nothing was changed then.
+    pub fn change_hash<R>(
+        &mut self,
+        db: usize,
+        key: &Key<'_>,
+        limits: HashLimits,
+        change: impl FnOnce(&mut HashMut<'_>) -> (R, Option<Event>),
+    ) -> Result<R, WrongType> {
+        self.make_way(db, key);
+        let clock = clock_of(self.now);
+        self.store.change_hash(db, key, limits, clock, |hash| {
+            let (result, event) = change(hash);
+            let outcome = match event {
+                None => Outcome::Same,
+                Some(event) if hash.view().is_empty() => Outcome::Emptied(event),
+                Some(event) => Outcome::Changed(event),
+            };
+            (result, outcome)
+        })
+    }
+
     /// Removes a key. Returns whether it was there.
     pub fn remove(&mut self, db: usize, key: &Key<'_>) -> bool {
         // A master's DEL of what has expired here: no change for those who knew it had.
         let expired = self.is_expired(db, key);
-        self.make_way(db, key) && self.store.remove(db, key, expired)
+        self.make_way(db, key) && self.store.remove(db, key, Event::Del, expired)
     }
 
     /// Sets or removes (none) a key's time to live, in unix milliseconds. Returns whether the key

@@ -1,11 +1,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::entry::Meta;
+use super::super::value::Kind;
 use super::*;
 use crate::data::rounds;
 
 const META: Meta = Meta {
     expire_at: None,
+    kind: Kind::STRING,
     raw: false,
     clock: 0,
     generation: 0,
@@ -41,7 +43,7 @@ impl Bench {
     fn has(&self, key: &[u8]) -> bool {
         let found = self.table.get(self.hasher.hash(key), key);
         if let Some(entry) = found {
-            assert_eq!(entry.view().str(), [key, b"!"].concat());
+            assert_eq!(entry.view().bytes(), [key, b"!"].concat());
         }
         found.is_some()
     }

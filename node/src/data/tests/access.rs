@@ -38,7 +38,7 @@ fn writing_over_an_expired_key_starts_anew() {
         data.begin(at(150), true);
         assert_eq!(data.append(0, &data.key(b"k"), b"new"), 3);
         let entry = data.get(0, &data.key(b"k")).unwrap();
-        assert_eq!((entry.str(), entry.expire_at()), (&b"new"[..], None));
+        assert_eq!((entry.as_str(), entry.expire_at()), (Ok(&b"new"[..]), None));
         assert_eq!(
             data.take_expired().len(),
             usize::from(mode == Expiry::Delete)
@@ -100,6 +100,7 @@ fn watchers_see_changes_but_not_the_removal_of_what_had_expired() {
     let changed = |data: &mut Partition, change: &dyn Fn(&mut Partition)| {
         let watched = data.watch(0, &key);
         change(data);
+        data.drain_changes();
         let changed = data.watched_changed(&watched);
         data.unwatch(&watched);
         changed
@@ -123,6 +124,7 @@ fn watchers_see_changes_but_not_the_removal_of_what_had_expired() {
     assert!(!changed(&mut data, &|d| assert!(d.get(0, &key).is_some())));
     assert!(changed(&mut data, &|d| assert!(d.flush(None) > 0)));
     data.set(0, &key, b"v", Expire::At(200));
+    data.drain_changes();
     assert!(
         changed(&mut data, &|d| d.begin(at(200), true)),
         "it expires"

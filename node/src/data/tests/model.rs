@@ -117,13 +117,13 @@ impl World {
         let found = self
             .data
             .get(db, &key)
-            .map(|e| (e.str().to_vec(), e.expire_at()));
+            .map(|e| (e.bytes().to_vec(), e.expire_at()));
         self.learn_expired();
         assert_eq!(found.as_ref(), self.live(db, name));
         let peeked = self
             .data
             .peek(db, &key)
-            .map(|e| (e.str().to_vec(), e.expire_at()));
+            .map(|e| (e.bytes().to_vec(), e.expire_at()));
         assert_eq!(peeked, found);
     }
 

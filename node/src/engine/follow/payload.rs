@@ -113,6 +113,7 @@ impl Engine {
         let fed = incoming
             .reader
             .feed(bytes, &mut |item| place.put(data, &item, false, now));
+        self.data.drain_changes();
         self.replication.following.incoming = Some(incoming);
         fed.map_err(|error| error.to_string())
     }
@@ -125,6 +126,7 @@ impl Engine {
         self.replication.stream.start_anew(id);
         self.drop_all_replicas("this node receives another data set");
         self.data.flush(None);
+        self.data.drain_changes();
         self.log(
             Level::Notice,
             "MASTER <-> REPLICA sync: Loading DB in memory",

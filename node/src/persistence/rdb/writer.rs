@@ -3,8 +3,10 @@
 use bytes::Bytes;
 
 use super::lzf::Packer;
-use super::{TYPE_STRING, WRITTEN_VERSION, crc64, encode, opcode};
-use crate::data::{Entry, Saver};
+use slotkeeper_tree::element::{Element, Text};
+
+use super::{TYPE_HASH, TYPE_STRING, WRITTEN_VERSION, crc64, encode, opcode};
+use crate::data::{Entry, Saver, Value};
 
 /// The name of our own remark: the id that the history had before, and its first offset that is
 /// not part of it.
@@ -173,15 +175,13 @@ impl RdbWriter {
     }
 }
 
-/// Appends what stands before a value: the database if it changes, the time to live, type and key.
-fn begin(
-    out: &mut Vec<u8>,
-    selected: &mut Option<usize>,
-    db: usize,
-    key: &[u8],
-    expire_at: Option<i64>,
-    packer: Option<&mut Packer>,
-) {
+/// Appends an element of a collection.
+fn element(out: &mut Vec<u8>, element: Element<'_>, packer: Option<&mut Packer>) {
+    encode::string(out, element.bytes(&mut Text::new()), packer);
+}
+
+/// Appends what stands before type, key and value: the database if it changes, the time to live.
+fn begin(out: &mut Vec<u8>, selected: &mut Option<usize>, db: usize, expire_at: Option<i64>) {
     if *selected != Some(db) {
         *selected = Some(db);
         out.push(opcode::SELECTDB);
@@ -191,8 +191,6 @@ fn begin(
         out.push(opcode::EXPIRETIME_MS);
         out.extend_from_slice(&at.to_le_bytes());
     }
-    out.push(TYPE_STRING);
-    encode::string(out, key, packer);
 }
 
 impl Saver for RdbWriter {
@@ -211,16 +209,32 @@ impl Saver for RdbWriter {
             None => (&mut self.out, &mut self.db),
         };
         let mut packer = self.packer.as_mut();
-        let (key, expire_at) = (entry.key(), entry.expire_at());
-        begin(out, selected, db, key, expire_at, packer.as_deref_mut());
-        encode::string(out, entry.str(), packer);
-        self.serialised += (entry.key().len() + entry.str().len()) as u64;
+        begin(out, selected, db, entry.expire_at());
+        match entry.value() {
+            Value::Str(string) => {
+                out.push(TYPE_STRING);
+                encode::string(out, entry.key(), packer.as_deref_mut());
+                encode::string(out, string, packer);
+            }
+            Value::Hash(hash) => {
+                out.push(TYPE_HASH);
+                encode::string(out, entry.key(), packer.as_deref_mut());
+                encode::length(out, hash.len());
+                for (field, value) in hash.iter() {
+                    element(out, field, packer.as_deref_mut());
+                    element(out, value, packer.as_deref_mut());
+                }
+            }
+        }
+        self.serialised += (entry.key().len() + entry.value_len()) as u64;
         self.keys += 1;
     }
 
     fn begin_large(&mut self, db: usize, key: &[u8], expire_at: Option<i64>, len: usize) {
         let packer = self.packer.as_mut();
-        begin(&mut self.out, &mut self.db, db, key, expire_at, packer);
+        begin(&mut self.out, &mut self.db, db, expire_at);
+        self.out.push(TYPE_STRING);
+        encode::string(&mut self.out, key, packer);
         encode::length(&mut self.out, len);
         self.aside = Some(Aside::default());
         self.keys += 1;

@@ -1,0 +1,67 @@
+//! What happens to keys, in the words of Redis's keyspace notifications.
+
+/// What happened to a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A string was set.
+    Set,
+    /// A string got longer by APPEND.
+    Append,
+    /// Part of a string was overwritten.
+    SetRange,
+    /// A number was added to, or taken from.
+    IncrBy,
+    /// The same with a fraction.
+    IncrByFloat,
+    /// The key was removed.
+    Del,
+    /// The key was removed because its time had come.
+    Expired,
+    /// It got a time to live.
+    Expire,
+    /// It lost its time to live.
+    Persist,
+    /// It got another name.
+    RenameFrom,
+    /// Another key got its name.
+    RenameTo,
+    /// Another key was copied to it.
+    CopyTo,
+    /// Fields of a hash were set.
+    HSet,
+    /// Fields of a hash were removed.
+    HDel,
+    /// A field was added to, or taken from.
+    HIncrBy,
+    /// The same with a fraction.
+    HIncrByFloat,
+    /// It went with all keys of its database or slot. Redis announces that nowhere.
+    Flushed,
+}
+
+impl Event {
+    /// As keyspace notifications name it; none for what they do not announce.
+    #[must_use]
+    pub fn name(self) -> Option<&'static str> {
+        let name = match self {
+            Event::Set => "set",
+            Event::Append => "append",
+            Event::SetRange => "setrange",
+            Event::IncrBy => "incrby",
+            Event::IncrByFloat => "incrbyfloat",
+            Event::Del => "del",
+            Event::Expired => "expired",
+            Event::Expire => "expire",
+            Event::Persist => "persist",
+            Event::RenameFrom => "rename_from",
+            Event::RenameTo => "rename_to",
+            Event::CopyTo => "copy_to",
+            Event::HSet => "hset",
+            Event::HDel => "hdel",
+            Event::HIncrBy => "hincrby",
+            Event::HIncrByFloat => "hincrbyfloat",
+            Event::Flushed => return None,
+        };
+        Some(name)
+    }
+}
