@@ -1,13 +1,14 @@
 //! What is known of a command: all that COMMAND, routing, ACL rules and the documentation need.
 
 mod argument;
+mod keys;
 mod secret;
 
 pub use argument::{Argument, ArgumentKind};
+pub use keys::{BeginSearch, FindKeys, Indexes, InvalidKeys, KeyFlag, KeySpec};
 pub use secret::{OptionValues, Secret};
 
 use super::Run;
-use crate::resp::Args;
 
 /// A command, or a subcommand.
 #[derive(Debug)]
@@ -357,70 +358,5 @@ impl Group {
             Group::Transactions => &[Category::Transaction],
             Group::Server | Group::Cluster => &[],
         }
-    }
-}
-
-/// Where some of a command's keys are, and what happens to them.
-#[derive(Debug)]
-pub struct KeySpec {
-    /// The argument that is the first of these keys.
-    pub first: u8,
-    /// How far behind it the last one is; negative: counted from the last argument, which is -1.
-    pub last: i8,
-    /// From one to the next.
-    pub step: u8,
-    /// What happens to them, in the words of COMMAND INFO, with spaces between.
-    pub flags: &'static str,
-    /// The same for a certain request, where its options make a difference (`variable_flags`).
-    pub by_request: Option<fn(&Args<'_>) -> &'static str>,
-    /// A remark for COMMAND INFO; mostly empty.
-    pub notes: &'static str,
-}
-
-impl KeySpec {
-    /// One key.
-    #[must_use]
-    pub const fn one(first: u8, flags: &'static str) -> KeySpec {
-        KeySpec::range(first, 0, 1, flags)
-    }
-
-    /// All arguments from `first` on.
-    #[must_use]
-    pub const fn rest(first: u8, flags: &'static str) -> KeySpec {
-        KeySpec::range(first, -1, 1, flags)
-    }
-
-    /// A range of keys.
-    #[must_use]
-    pub const fn range(first: u8, last: i8, step: u8, flags: &'static str) -> KeySpec {
-        KeySpec {
-            first,
-            last,
-            step,
-            flags,
-            by_request: None,
-            notes: "",
-        }
-    }
-
-    /// With flags that depend on the request.
-    #[must_use]
-    pub const fn by_request(self, flags: fn(&Args<'_>) -> &'static str) -> KeySpec {
-        KeySpec {
-            by_request: Some(flags),
-            ..self
-        }
-    }
-
-    /// What happens to these keys in a request.
-    #[must_use]
-    pub fn flags_of(&self, request: &Args<'_>) -> &'static str {
-        self.by_request.map_or(self.flags, |flags| flags(request))
-    }
-
-    /// With a remark.
-    #[must_use]
-    pub const fn note(self, notes: &'static str) -> KeySpec {
-        KeySpec { notes, ..self }
     }
 }

@@ -1,6 +1,6 @@
 //! All commands, and the way from a name to one.
 
-use super::spec::{Flag, Flags, KeySpec, Spec};
+use super::spec::{Flag, Flags, Indexes, InvalidKeys, KeyFlag, KeySpec, Spec};
 use super::{Refused, cluster, connection, generic, server, string, transactions};
 use crate::resp::Args;
 
@@ -27,12 +27,15 @@ pub struct Command {
     pub spec: &'static Spec,
     /// Its number: an index for whoever counts calls. Subcommands have their own.
     pub id: usize,
-    keys: KeyRange,
+    /// The keys that are at the same place in every request.
+    fixed: KeyRange,
+    /// Others must be looked for.
+    movable: bool,
     /// The id of its first subcommand.
     subcommands: usize,
 }
 
-/// The arguments that are keys: every one that the key specs name.
+/// A range of arguments that are keys.
 #[derive(Clone, Copy, Debug)]
 struct KeyRange {
     /// 0: there is none.
@@ -40,6 +43,32 @@ struct KeyRange {
     /// Negative: from the end.
     last: i8,
     step: u8,
+}
+
+impl KeyRange {
+    const NONE: KeyRange = KeyRange {
+        first: 0,
+        last: 0,
+        step: 1,
+    };
+
+    #[inline]
+    fn of(self, arguments: usize) -> Indexes {
+        if self.first == 0 {
+            return Indexes::NONE;
+        }
+        let end = if self.last < 0 {
+            // The last argument is -1.
+            (arguments + 1).saturating_sub(usize::from(self.last.unsigned_abs()))
+        } else {
+            arguments.min(self.last as usize + 1)
+        };
+        Indexes {
+            first: usize::from(self.first),
+            end,
+            step: usize::from(self.step),
+        }
+    }
 }
 
 impl Command {
@@ -50,39 +79,83 @@ impl Command {
         self.spec.flags
     }
 
-    /// The first argument that is a key, if there is one.
+    /// The first argument that is a key, if it is at the same place in every request.
     #[must_use]
     #[inline]
-    pub fn first_key(&self, arguments: usize) -> Option<usize> {
-        let first = usize::from(self.keys.first);
-        (first != 0 && first < arguments).then_some(first)
+    pub fn fixed_first_key(&self) -> Option<usize> {
+        let first = usize::from(self.fixed.first);
+        (first != 0).then_some(first)
+    }
+
+    /// The first argument of a request that is a key, if there is one.
+    #[must_use]
+    #[inline]
+    pub fn first_key(&self, args: &Args<'_>) -> Option<usize> {
+        match self.fixed_first_key() {
+            None if self.movable => self.keys(args).next(),
+            first => first.filter(|&first| first < args.len()),
+        }
+    }
+
+    /// Whether a request names more than one key.
+    #[must_use]
+    #[inline]
+    pub fn has_many_keys(&self, args: &Args<'_>) -> bool {
+        let KeyRange { first, last, .. } = self.fixed;
+        let one = !self.movable && first.cast_signed() == last;
+        !one && self.keys(args).nth(1).is_some()
     }
 
     /// Whether a request reads or changes keys, or tells of them.
     #[must_use]
     pub fn touches_data(&self, args: &Args<'_>) -> bool {
         let flags = self.flags();
-        flags.has(Flag::Write) || flags.has(Flag::ReadOnly) || self.first_key(args.len()).is_some()
+        flags.has(Flag::Write) || flags.has(Flag::ReadOnly) || self.first_key(args).is_some()
     }
 
-    /// The indexes of the arguments that are keys.
+    /// The indexes of the arguments that are keys; none where the request says of them what cannot
+    /// be: the command itself will refuse it.
     #[inline]
     pub fn keys(&self, args: &Args<'_>) -> impl Iterator<Item = usize> + use<> {
-        let KeyRange { first, last, step } = self.keys;
-        let end = if last < 0 {
-            // The last argument is -1.
-            (args.len() + 1).saturating_sub(usize::from(last.unsigned_abs()))
-        } else {
-            args.len().min(last as usize + 1)
+        let (fixed, movable) = match self.movable {
+            false => (self.fixed.of(args.len()), Vec::new()),
+            true => (Indexes::NONE, self.find_keys(args).unwrap_or_default()),
         };
-        let first = usize::from(first);
-        (first..if first == 0 { 0 } else { end }).step_by(usize::from(step))
+        fixed.into_iter().chain(movable.into_iter().flatten())
     }
 
-    /// First key, last key and step, as COMMAND INFO has them; all 0 without keys.
+    #[cold]
+    fn find_keys(&self, args: &Args<'_>) -> Result<Vec<Indexes>, InvalidKeys> {
+        self.spec.keys.iter().map(|spec| spec.find(args)).collect()
+    }
+
+    /// The same with what happens to each key.
+    ///
+    /// # Errors
+    /// The request says what cannot be.
+    pub fn keys_and_flags(
+        &self,
+        args: &Args<'_>,
+    ) -> Result<Vec<(usize, &'static [KeyFlag])>, InvalidKeys> {
+        let mut keys = Vec::new();
+        for spec in self.spec.keys {
+            let flags = spec.flags_of(args);
+            keys.extend(spec.find(args)?.into_iter().map(|at| (at, flags)));
+        }
+        Ok(keys)
+    }
+
+    /// Whether some of its keys must be looked for in each request.
+    #[must_use]
+    pub fn has_movable_keys(&self) -> bool {
+        self.movable
+    }
+
+    /// First key, last key and step, as COMMAND INFO has them: of those keys that are at the same
+    /// place in every request; all 0 if there is none.
     #[must_use]
     pub fn key_range(&self) -> (i64, i64, i64) {
-        let KeyRange { first, last, step } = self.keys;
+        let KeyRange { first, last, step } = self.fixed;
         if first == 0 {
             return (0, 0, 0);
         }
@@ -256,40 +329,43 @@ const fn command(spec: &'static Spec, id: usize, subcommands: usize) -> Command 
     Command {
         spec,
         id,
-        keys: key_range(spec.keys),
+        fixed: fixed_range(spec.keys),
+        movable: !all_fixed(spec.keys),
         subcommands,
     }
 }
 
-/// The one range that all key specs make up together.
-const fn key_range(specs: &[KeySpec]) -> KeyRange {
-    if specs.is_empty() {
-        return KeyRange {
-            first: 0,
-            last: 0,
-            step: 1,
-        };
-    }
-    let first = specs[0].first;
-    let end = &specs[specs.len() - 1];
-    let last = if end.last < 0 {
-        end.last
-    } else {
-        end.first as i8 + end.last
-    };
-    let mut index = 1;
+/// The one range that the key specs make up together whose keys need not be looked for.
+const fn fixed_range(specs: &[KeySpec]) -> KeyRange {
+    let mut whole = KeyRange::NONE;
+    let mut index = 0;
     while index < specs.len() {
-        assert!(
-            specs[index].first == specs[index - 1].first + 1 && specs[index - 1].last == 0,
-            "key specs stand one behind the other"
-        );
+        if let Some((first, last, step)) = specs[index].fixed() {
+            let last = if last < 0 { last } else { first as i8 + last };
+            if whole.first == 0 {
+                whole = KeyRange { first, last, step };
+            } else {
+                assert!(
+                    first as i8 == whole.last + 1 && step == 1 && whole.step == 1,
+                    "key specs stand one behind the other"
+                );
+                whole.last = last;
+            }
+        }
         index += 1;
     }
-    KeyRange {
-        first,
-        last,
-        step: specs[0].step,
+    whole
+}
+
+const fn all_fixed(specs: &[KeySpec]) -> bool {
+    let mut index = 0;
+    while index < specs.len() {
+        if specs[index].fixed().is_none() {
+            return false;
+        }
+        index += 1;
     }
+    true
 }
 
 /// Four times as many as commands, so that most names are found at once.

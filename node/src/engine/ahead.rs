@@ -19,7 +19,7 @@ impl Engine {
         for (place, (id, input)) in keys.iter_mut().zip(inputs) {
             if let Some(session) = self.sessions.get(id)
                 && let Some([name, argument]) = first_arguments(input)
-                && lookup(name).is_some_and(|command| command.first_key(2) == Some(1))
+                && lookup(name).is_some_and(|command| command.fixed_first_key() == Some(1))
             {
                 let key = self.data.key(argument);
                 self.data.prefetch_table(session.db, &key);
@@ -41,7 +41,7 @@ impl Engine {
         for (request, place) in keys.iter_mut().enumerate().take(batch.len()) {
             let args = batch.args(input, request);
             let command = lookup(args.get(0));
-            if let Some(first) = command.and_then(|command| command.first_key(args.len())) {
+            if let Some(first) = command.and_then(|command| command.first_key(&args)) {
                 let key = self.data.key(args.get(first));
                 if several {
                     self.data.prefetch_table(db, &key);

@@ -42,13 +42,13 @@ impl Engine {
         if command.id == self.known.exec {
             return self.route_exec(id);
         }
-        let Some(first) = command.first_key(args.len()) else {
+        let Some(first) = command.first_key(args) else {
             return Ok(());
         };
         let slot = args.key(&self.data, first).slot;
         let route = cluster.route(slot);
         let simple = matches!(route, Route::Mine) && cluster.state_ok();
-        if simple && command.keys(args).nth(1).is_none() {
+        if simple && !command.has_many_keys(args) {
             return Ok(());
         }
         let session = self.sessions.at(id);
@@ -72,7 +72,7 @@ impl Engine {
             let Ok(command) = resolve(&args) else {
                 continue;
             };
-            let Some(first) = command.first_key(args.len()) else {
+            let Some(first) = command.first_key(&args) else {
                 continue;
             };
             let slot = key_slot(args.get(first));

@@ -2,6 +2,7 @@
 
 use crate::command::parse::{SYNTAX, integer};
 use crate::command::spec::Flag::{DenyOom, Write};
+use crate::command::spec::KeyFlag::{Access, OW, RO, Update};
 use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
 use crate::command::{Effect, Exec, Refused};
 use crate::resp::{Args, Reply};
@@ -10,7 +11,10 @@ pub(super) static COPY: Spec = Spec {
     name: "copy",
     arity: -3,
     flags: Flags::of(&[Write, DenyOom]),
-    keys: &[KeySpec::one(1, "RO access"), KeySpec::one(2, "OW update")],
+    keys: &[
+        KeySpec::one(1, &[RO, Access]),
+        KeySpec::one(2, &[OW, Update]),
+    ],
     since: "6.2.0",
     complexity: "O(N) with N the length of the value",
     summary: "Copies a key to another name, another database, or both",

@@ -1,6 +1,7 @@
 //! DEL and UNLINK: the same here, since values are freed in the background anyway.
 
 use crate::command::spec::Flag::{Fast, Write};
+use crate::command::spec::KeyFlag::{Delete, RM};
 use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
 use crate::command::{Effect, Exec, Refused};
 use crate::resp::{Args, Reply};
@@ -25,7 +26,7 @@ pub(super) static UNLINK: Spec = Spec {
 const fn removal() -> Spec {
     Spec {
         arity: -2,
-        keys: const { &[KeySpec::rest(1, "RM delete")] },
+        keys: const { &[KeySpec::rest(1, &[RM, Delete])] },
         tips: &["request_policy:multi_shard", "response_policy:agg_sum"],
         arguments: const { &[Argument::key("key").multiple()] },
         ..Spec::new(Group::Generic, del)

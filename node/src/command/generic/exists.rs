@@ -1,6 +1,7 @@
 //! EXISTS, TOUCH and TYPE.
 
 use crate::command::spec::Flag::{Fast, ReadOnly};
+use crate::command::spec::KeyFlag::RO;
 use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
 use crate::command::{Effect, Exec, Refused};
 use crate::resp::{Args, Reply};
@@ -12,7 +13,7 @@ pub(super) static EXISTS: Spec = Spec {
     name: "exists",
     arity: -2,
     flags: FLAGS,
-    keys: &[KeySpec::rest(1, "RO")],
+    keys: &[KeySpec::rest(1, &[RO])],
     tips: TIPS,
     complexity: "O(N) with N the number of keys",
     summary: "How many of the keys exist; one that is named twice counts twice",
@@ -31,7 +32,7 @@ pub(super) static TOUCH: Spec = Spec {
     name: "touch",
     arity: -2,
     flags: FLAGS,
-    keys: &[KeySpec::rest(1, "RO")],
+    keys: &[KeySpec::rest(1, &[RO])],
     tips: TIPS,
     since: "3.2.1",
     complexity: "O(N) with N the number of keys",
@@ -50,7 +51,7 @@ pub(super) static TYPE: Spec = Spec {
     name: "type",
     arity: 2,
     flags: FLAGS,
-    keys: &[KeySpec::one(1, "RO")],
+    keys: &[KeySpec::one(1, &[RO])],
     summary: "The type of a key's value",
     arguments: &[Argument::key("key")],
     ..Spec::new(Group::Generic, |exec, args, reply| {

@@ -2,6 +2,7 @@
 
 use crate::command::parse::{integer, invalid_expire_time, lossy};
 use crate::command::spec::Flag::{Fast, Write};
+use crate::command::spec::KeyFlag::{RW, Update};
 use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
 use crate::command::{Effect, Exec, Refused, Run};
 use crate::resp::number::Decimal;
@@ -79,7 +80,7 @@ const fn family(run: Run) -> Spec {
     Spec {
         arity: -3,
         flags: Flags::of(&[Write, Fast]),
-        keys: const { &[KeySpec::one(1, "RW update")] },
+        keys: const { &[KeySpec::one(1, &[RW, Update])] },
         history: &[("7.0.0", "With `NX`, `XX`, `GT` and `LT`.")],
         ..Spec::new(Group::Generic, run)
     }

@@ -1,6 +1,7 @@
 //! OBJECT and its subcommands.
 
 use crate::command::spec::Flag::ReadOnly;
+use crate::command::spec::KeyFlag::RO;
 use crate::command::spec::{Argument, Category, Flags, Group, KeySpec, Spec};
 use crate::command::{Effect, Exec, Refused, Run};
 use crate::data::Entry;
@@ -74,7 +75,7 @@ const fn inspection(run: Run) -> Spec {
     Spec {
         arity: 3,
         flags: Flags::of(&[ReadOnly]),
-        keys: const { &[KeySpec::one(2, "RO")] },
+        keys: const { &[KeySpec::one(2, &[RO])] },
         tips: &["nondeterministic_output"],
         arguments: const { &[Argument::key("key")] },
         ..Spec::new(Group::Generic, run)

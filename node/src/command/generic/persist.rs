@@ -1,6 +1,7 @@
 //! PERSIST.
 
 use crate::command::spec::Flag::{Fast, Write};
+use crate::command::spec::KeyFlag::{RW, Update};
 use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
 use crate::command::{Effect, Exec, Refused};
 use crate::resp::{Args, Reply};
@@ -9,7 +10,7 @@ pub(super) static PERSIST: Spec = Spec {
     name: "persist",
     arity: 2,
     flags: Flags::of(&[Write, Fast]),
-    keys: &[KeySpec::one(1, "RW update")],
+    keys: &[KeySpec::one(1, &[RW, Update])],
     since: "2.2.0",
     summary: "Lets a key live for ever",
     arguments: &[Argument::key("key")],

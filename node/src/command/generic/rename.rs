@@ -2,6 +2,7 @@
 
 use crate::command::parse::NO_SUCH_KEY;
 use crate::command::spec::Flag::{Fast, Write};
+use crate::command::spec::KeyFlag::{Access, Delete, Insert, OW, RW, Update};
 use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
 use crate::command::{Effect, Exec, Refused};
 use crate::data::Key;
@@ -14,8 +15,8 @@ pub(super) static RENAME: Spec = Spec {
     arity: 3,
     flags: Flags::of(&[Write]),
     keys: &[
-        KeySpec::one(1, "RW access delete"),
-        KeySpec::one(2, "OW update"),
+        KeySpec::one(1, &[RW, Access, Delete]),
+        KeySpec::one(2, &[OW, Update]),
     ],
     summary: "Gives a key another name, in place of what is there",
     arguments: ARGUMENTS,
@@ -27,8 +28,8 @@ pub(super) static RENAMENX: Spec = Spec {
     arity: 3,
     flags: Flags::of(&[Write, Fast]),
     keys: &[
-        KeySpec::one(1, "RW access delete"),
-        KeySpec::one(2, "OW insert"),
+        KeySpec::one(1, &[RW, Access, Delete]),
+        KeySpec::one(2, &[OW, Insert]),
     ],
     summary: "Gives a key another name, unless that is taken",
     arguments: ARGUMENTS,

@@ -1,6 +1,7 @@
 //! TTL and its siblings.
 
 use crate::command::spec::Flag::{Fast, ReadOnly};
+use crate::command::spec::KeyFlag::{Access, RO};
 use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
 use crate::command::{Effect, Exec, Refused, Run};
 use crate::resp::{Args, Reply};
@@ -44,7 +45,7 @@ const fn family(run: Run) -> Spec {
     Spec {
         arity: 2,
         flags: Flags::of(&[ReadOnly, Fast]),
-        keys: const { &[KeySpec::one(1, "RO access")] },
+        keys: const { &[KeySpec::one(1, &[RO, Access])] },
         arguments: const { &[Argument::key("key")] },
         ..Spec::new(Group::Generic, run)
     }

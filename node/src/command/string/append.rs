@@ -2,6 +2,7 @@
 
 use super::check_length;
 use crate::command::spec::Flag::{DenyOom, Fast, ReadOnly, Write};
+use crate::command::spec::KeyFlag::{Insert, RO, RW};
 use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
 use crate::command::{Effect, Exec, Refused};
 use crate::resp::{Args, Reply};
@@ -10,7 +11,7 @@ pub(super) static APPEND: Spec = Spec {
     name: "append",
     arity: 3,
     flags: Flags::of(&[Write, DenyOom, Fast]),
-    keys: &[KeySpec::one(1, "RW insert")],
+    keys: &[KeySpec::one(1, &[RW, Insert])],
     since: "2.0.0",
     summary: "Appends to a string; answers its new length",
     arguments: &[Argument::key("key"), Argument::string("value")],
@@ -21,7 +22,7 @@ pub(super) static STRLEN: Spec = Spec {
     name: "strlen",
     arity: 2,
     flags: Flags::of(&[ReadOnly, Fast]),
-    keys: &[KeySpec::one(1, "RO")],
+    keys: &[KeySpec::one(1, &[RO])],
     since: "2.2.0",
     summary: "The length of a string",
     arguments: &[Argument::key("key")],

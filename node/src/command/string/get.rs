@@ -1,6 +1,7 @@
 //! GET.
 
 use crate::command::spec::Flag::{Fast, ReadOnly};
+use crate::command::spec::KeyFlag::{Access, RO};
 use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
 use crate::command::{Effect, Exec, Refused};
 use crate::resp::{Args, Reply};
@@ -9,7 +10,7 @@ pub(super) static GET: Spec = Spec {
     name: "get",
     arity: 2,
     flags: Flags::of(&[ReadOnly, Fast]),
-    keys: &[KeySpec::one(1, "RO access")],
+    keys: &[KeySpec::one(1, &[RO, Access])],
     summary: "The value of a key",
     arguments: &[Argument::key("key")],
     ..Spec::new(Group::String, get)

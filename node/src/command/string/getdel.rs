@@ -1,6 +1,7 @@
 //! GETDEL: replicas get a DEL.
 
 use crate::command::spec::Flag::{Fast, Write};
+use crate::command::spec::KeyFlag::{Access, Delete, RW};
 use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
 use crate::command::{Effect, Exec, Refused};
 use crate::resp::{Args, Reply};
@@ -9,7 +10,7 @@ pub(super) static GETDEL: Spec = Spec {
     name: "getdel",
     arity: 2,
     flags: Flags::of(&[Write, Fast]),
-    keys: &[KeySpec::one(1, "RW access delete")],
+    keys: &[KeySpec::one(1, &[RW, Access, Delete])],
     since: "6.2.0",
     summary: "The value of a key, which is removed",
     arguments: &[Argument::key("key")],

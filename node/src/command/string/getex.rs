@@ -4,6 +4,7 @@ use super::expiration::Given;
 use crate::command::generic::expire_at;
 use crate::command::parse::SYNTAX;
 use crate::command::spec::Flag::{Fast, Write};
+use crate::command::spec::KeyFlag::{Access, RW, Update};
 use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
 use crate::command::{Effect, Exec, Refused};
 use crate::resp::number::Decimal;
@@ -13,7 +14,7 @@ pub(super) static GETEX: Spec = Spec {
     name: "getex",
     arity: -2,
     flags: Flags::of(&[Write, Fast]),
-    keys: &[KeySpec::one(1, "RW access update").note("It changes the time to live")],
+    keys: &[KeySpec::one(1, &[RW, Access, Update]).note("It changes the time to live")],
     since: "6.2.0",
     summary: "The value of a key, whose time to live is set or taken away",
     arguments: &[

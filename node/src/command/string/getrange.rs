@@ -2,6 +2,7 @@
 
 use crate::command::parse::integer;
 use crate::command::spec::Flag::ReadOnly;
+use crate::command::spec::KeyFlag::{Access, RO};
 use crate::command::spec::{Argument, Deprecated, Flags, Group, KeySpec, Spec};
 use crate::command::{Effect, Exec, Refused};
 use crate::resp::{Args, Reply};
@@ -25,7 +26,7 @@ const fn family() -> Spec {
     Spec {
         arity: 4,
         flags: Flags::of(&[ReadOnly]),
-        keys: const { &[KeySpec::one(1, "RO access")] },
+        keys: const { &[KeySpec::one(1, &[RO, Access])] },
         complexity: "O(N) with N the length of the part",
         summary: "Part of a string, both ends included; negative counts from the end",
         arguments: const {

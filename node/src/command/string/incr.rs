@@ -2,6 +2,7 @@
 
 use crate::command::parse::{NOT_AN_INTEGER, integer};
 use crate::command::spec::Flag::{DenyOom, Fast, Write};
+use crate::command::spec::KeyFlag::{Access, RW, Update};
 use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
 use crate::command::{Effect, Exec, Refused, Run};
 use crate::data::Event;
@@ -51,7 +52,7 @@ pub(super) static DECRBY: Spec = Spec {
 const fn family(run: Run) -> Spec {
     Spec {
         flags: Flags::of(&[Write, DenyOom, Fast]),
-        keys: const { &[KeySpec::one(1, "RW access update")] },
+        keys: const { &[KeySpec::one(1, &[RW, Access, Update])] },
         ..Spec::new(Group::String, run)
     }
 }

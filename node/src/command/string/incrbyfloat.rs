@@ -2,6 +2,7 @@
 
 use super::long_double::LongDouble;
 use crate::command::spec::Flag::{DenyOom, Fast, Write};
+use crate::command::spec::KeyFlag::{Access, RW, Update};
 use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
 use crate::command::{Effect, Exec, Refused};
 use crate::data::Event;
@@ -11,7 +12,7 @@ pub(super) static INCRBYFLOAT: Spec = Spec {
     name: "incrbyfloat",
     arity: 3,
     flags: Flags::of(&[Write, DenyOom, Fast]),
-    keys: &[KeySpec::one(1, "RW access update")],
+    keys: &[KeySpec::one(1, &[RW, Access, Update])],
     since: "2.6.0",
     summary: "Adds to a number that may have a fraction; a missing key counts as 0",
     arguments: &[Argument::key("key"), Argument::double("increment")],

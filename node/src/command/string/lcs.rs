@@ -2,6 +2,7 @@
 
 use crate::command::parse::{SYNTAX, integer};
 use crate::command::spec::Flag::ReadOnly;
+use crate::command::spec::KeyFlag::{Access, RO};
 use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
 use crate::command::{Effect, Exec, Refused};
 use crate::resp::{Args, Reply};
@@ -10,7 +11,7 @@ pub(super) static LCS: Spec = Spec {
     name: "lcs",
     arity: -3,
     flags: Flags::of(&[ReadOnly]),
-    keys: &[KeySpec::range(1, 1, 1, "RO access")],
+    keys: &[KeySpec::range(1, 1, 1, &[RO, Access])],
     since: "7.0.0",
     complexity: "O(N*M) with N and M the lengths of the strings",
     summary: "What two strings have in common, in the same order",

@@ -1,6 +1,7 @@
 //! MGET.
 
 use crate::command::spec::Flag::{Fast, ReadOnly};
+use crate::command::spec::KeyFlag::{Access, RO};
 use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
 use crate::command::{Effect, Exec, Refused};
 use crate::data::WrongType;
@@ -10,7 +11,7 @@ pub(super) static MGET: Spec = Spec {
     name: "mget",
     arity: -2,
     flags: Flags::of(&[ReadOnly, Fast]),
-    keys: &[KeySpec::rest(1, "RO access")],
+    keys: &[KeySpec::rest(1, &[RO, Access])],
     tips: &["request_policy:multi_shard"],
     complexity: "O(N) with N the number of keys",
     summary: "The values of keys",

@@ -1,6 +1,7 @@
 //! MSET and MSETNX.
 
 use crate::command::spec::Flag::{DenyOom, Write};
+use crate::command::spec::KeyFlag::{Insert, OW, Update};
 use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
 use crate::command::{Effect, Exec, Refused, wrong_arity};
 use crate::data::Expire;
@@ -16,7 +17,7 @@ pub(super) static MSET: Spec = Spec {
     name: "mset",
     arity: -3,
     flags: Flags::of(&[Write, DenyOom]),
-    keys: &[KeySpec::range(1, -1, 2, "OW update")],
+    keys: &[KeySpec::range(1, -1, 2, &[OW, Update])],
     tips: &[
         "request_policy:multi_shard",
         "response_policy:all_succeeded",
@@ -32,7 +33,7 @@ pub(super) static MSETNX: Spec = Spec {
     name: "msetnx",
     arity: -3,
     flags: Flags::of(&[Write, DenyOom]),
-    keys: &[KeySpec::range(1, -1, 2, "OW insert")],
+    keys: &[KeySpec::range(1, -1, 2, &[OW, Insert])],
     tips: &["request_policy:multi_shard", "response_policy:agg_min"],
     since: "1.0.1",
     complexity: "O(N) with N the number of keys",

@@ -3,7 +3,8 @@
 use super::expiration::Given;
 use crate::command::parse::SYNTAX;
 use crate::command::spec::Flag::{DenyOom, Fast, Write};
-use crate::command::spec::{Argument, Deprecated, Flags, Group, KeySpec, Spec};
+use crate::command::spec::KeyFlag::{Access, Insert, OW, RW, Update, VariableFlags};
+use crate::command::spec::{Argument, Deprecated, Flags, Group, KeyFlag, KeySpec, Spec};
 use crate::command::{Effect, Exec, Refused};
 use crate::data::{Expire, Key};
 use crate::resp::number::Decimal;
@@ -13,7 +14,7 @@ pub(super) static SET: Spec = Spec {
     name: "set",
     arity: -3,
     flags: Flags::of(&[Write, DenyOom]),
-    keys: &[KeySpec::one(1, "RW access update variable_flags")
+    keys: &[KeySpec::one(1, &[RW, Access, Update, VariableFlags])
         .note("It reads only with the `GET` option")
         .by_request(key_flags)],
     summary: "Sets a key to a string",
@@ -55,10 +56,10 @@ pub(super) static SET: Spec = Spec {
 };
 
 /// With GET the old value is read.
-fn key_flags(args: &Args<'_>) -> &'static str {
+fn key_flags(args: &Args<'_>) -> &'static [KeyFlag] {
     match (3..args.len()).any(|at| args.is(at, "get")) {
-        true => "RW access update",
-        false => "OW update",
+        true => &[RW, Access, Update],
+        false => &[OW, Update],
     }
 }
 
@@ -66,7 +67,7 @@ pub(super) static SETNX: Spec = Spec {
     name: "setnx",
     arity: 3,
     flags: Flags::of(&[Write, DenyOom, Fast]),
-    keys: &[KeySpec::one(1, "OW insert")],
+    keys: &[KeySpec::one(1, &[OW, Insert])],
     summary: "Sets a key to a string, unless it exists",
     deprecated: Some(Deprecated {
         since: "2.6.12",
@@ -80,7 +81,7 @@ pub(super) static GETSET: Spec = Spec {
     name: "getset",
     arity: 3,
     flags: Flags::of(&[Write, DenyOom, Fast]),
-    keys: &[KeySpec::one(1, "RW access update")],
+    keys: &[KeySpec::one(1, &[RW, Access, Update])],
     summary: "Sets a key to a string and answers its old value",
     deprecated: Some(Deprecated {
         since: "6.2.0",

@@ -2,6 +2,7 @@
 
 use super::expiration::Given;
 use crate::command::spec::Flag::{DenyOom, Write};
+use crate::command::spec::KeyFlag::{OW, Update};
 use crate::command::spec::{Argument, Deprecated, Flags, Group, KeySpec, Spec};
 use crate::command::{Effect, Exec, Refused, Run};
 use crate::data::Expire;
@@ -50,7 +51,7 @@ const fn family(run: Run) -> Spec {
     Spec {
         arity: 4,
         flags: Flags::of(&[Write, DenyOom]),
-        keys: const { &[KeySpec::one(1, "OW update")] },
+        keys: const { &[KeySpec::one(1, &[OW, Update])] },
         ..Spec::new(Group::String, run)
     }
 }

@@ -3,6 +3,7 @@
 use super::check_length;
 use crate::command::parse::{OFFSET_OUT_OF_RANGE, integer};
 use crate::command::spec::Flag::{DenyOom, Write};
+use crate::command::spec::KeyFlag::{RW, Update};
 use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
 use crate::command::{Effect, Exec, Refused};
 use crate::resp::{Args, Reply};
@@ -11,7 +12,7 @@ pub(super) static SETRANGE: Spec = Spec {
     name: "setrange",
     arity: 4,
     flags: Flags::of(&[Write, DenyOom]),
-    keys: &[KeySpec::one(1, "RW update")],
+    keys: &[KeySpec::one(1, &[RW, Update])],
     since: "2.2.0",
     complexity: "O(N) with N the length of the value, if the string need not grow",
     summary: "Overwrites part of a string, filled up with zero bytes; answers its new length",

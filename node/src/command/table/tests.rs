@@ -1,4 +1,4 @@
-use super::super::spec::{Argument, ArgumentKind, Category, Flag};
+use super::super::spec::{Argument, ArgumentKind, BeginSearch, Category, FindKeys, Flag, Group};
 use super::*;
 
 fn owned(words: &[&str]) -> Vec<Vec<u8>> {
@@ -76,10 +76,10 @@ fn keys_are_within_the_arity() {
         assert_ne!(spec.arity, 0, "{}", spec.name);
         for (index, key) in spec.keys.iter().enumerate() {
             let least = spec.arity.unsigned_abs();
-            assert!(key.first >= 1 && key.first < least, "{}", spec.name);
-            assert!(key.step >= 1, "{}", spec.name);
-            if key.last >= 0 {
-                assert!(key.first + (key.last as u8) < least, "{}", spec.name);
+            if let Some((first, last, step)) = key.fixed() {
+                assert!(first >= 1 && first < least, "{}", spec.name);
+                assert!(step >= 1, "{}", spec.name);
+                assert!(last < 0 || first + (last as u8) < least, "{}", spec.name);
             }
             let named = |argument: &Argument| argument.kind == ArgumentKind::Key(index as u8);
             assert!(
@@ -175,6 +175,43 @@ fn finds_the_keys() {
         let args = Args::kept(&argv);
         let command = resolve(&args).unwrap();
         assert_eq!(command.keys(&args).collect::<Vec<_>>(), wanted, "{words:?}");
-        assert_eq!(command.first_key(args.len()), wanted.first().copied());
+        assert_eq!(command.first_key(&args), wanted.first().copied());
     }
+}
+
+#[test]
+fn keys_that_must_be_looked_for_are_routed_by_as_others() {
+    // As ZUNIONSTORE has them: destination numkeys key [key ...]
+    static SPEC: Spec = Spec {
+        name: "store",
+        arity: -4,
+        keys: &[
+            KeySpec::one(1, &[KeyFlag::OW, KeyFlag::Update]),
+            KeySpec::new(
+                BeginSearch::Index(2),
+                FindKeys::KeyNum {
+                    number: 0,
+                    first: 1,
+                    step: 1,
+                },
+                &[KeyFlag::RO, KeyFlag::Access],
+            ),
+        ],
+        ..Spec::new(Group::Generic, |_, _, _| Ok(crate::command::Effect::None))
+    };
+    let command = super::command(&SPEC, 0, 0);
+    assert!(command.has_movable_keys());
+    assert_eq!(command.key_range(), (1, 1, 1));
+    let argv = owned(&["store", "d", "2", "a", "b", "x"]);
+    let args = Args::kept(&argv);
+    assert_eq!(command.keys(&args).collect::<Vec<_>>(), [1, 3, 4]);
+    assert_eq!(command.first_key(&args), Some(1));
+    assert!(command.has_many_keys(&args));
+    let flagged = command.keys_and_flags(&args).unwrap();
+    let source = &[KeyFlag::RO, KeyFlag::Access][..];
+    assert_eq!(flagged[1..], [(3, source), (4, source)]);
+    let argv = owned(&["store", "d", "9", "a"]);
+    let args = Args::kept(&argv);
+    assert_eq!(command.keys(&args).count(), 0);
+    assert_eq!(command.keys_and_flags(&args), Err(InvalidKeys));
 }

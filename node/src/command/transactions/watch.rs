@@ -1,6 +1,7 @@
 //! WATCH and UNWATCH.
 
 use crate::command::spec::Flag::{AllowBusy, Fast, Loading, NoScript, Stale};
+use crate::command::spec::KeyFlag::RO;
 use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
 use crate::command::{Effect, Exec, Refused};
 use crate::resp::{Args, Reply};
@@ -9,7 +10,7 @@ pub(super) static WATCH: Spec = Spec {
     name: "watch",
     arity: -2,
     flags: Flags::of(&[NoScript, Loading, Stale, Fast, AllowBusy]),
-    keys: &[KeySpec::rest(1, "RO")],
+    keys: &[KeySpec::rest(1, &[RO])],
     since: "2.2.0",
     complexity: "O(1) for every key",
     summary: "Makes the next EXEC depend on these keys staying as they are",

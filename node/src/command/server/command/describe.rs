@@ -1,6 +1,6 @@
 //! A command in the shapes of COMMAND INFO and COMMAND DOCS.
 
-use crate::command::spec::{Argument, ArgumentKind, KeySpec, Spec};
+use crate::command::spec::{Argument, ArgumentKind, BeginSearch, FindKeys, Flag, KeySpec, Spec};
 use crate::command::table::Command;
 use crate::resp::Reply;
 
@@ -10,8 +10,11 @@ pub(super) fn info(command: &Command, reply: &mut Reply) {
     reply.array(10);
     reply.bulk(spec.name.as_bytes());
     reply.integer(i64::from(spec.arity));
-    reply.set(spec.flags.iter().count());
-    spec.flags.iter().for_each(|flag| reply.simple(flag.name()));
+    let movable = command.has_movable_keys().then_some("movablekeys");
+    let flags = spec.flags.iter().map(Flag::name);
+    let flags: Vec<&str> = flags.chain(movable).collect();
+    reply.set(flags.len());
+    flags.iter().for_each(|flag| reply.simple(flag));
     let (first, last, step) = command.key_range();
     [first, last, step]
         .into_iter()
@@ -39,24 +42,49 @@ fn key_spec(keys: &KeySpec, reply: &mut Reply) {
     if !keys.notes.is_empty() {
         text(reply, "notes", keys.notes);
     }
-    let flags: Vec<&str> = keys.flags.split(' ').collect();
     reply.bulk(b"flags");
-    reply.set(flags.len());
-    flags.iter().for_each(|flag| reply.simple(flag));
+    reply.set(keys.flags.len());
+    keys.flags.iter().for_each(|flag| reply.simple(flag.name()));
     reply.bulk(b"begin_search");
     reply.map(2);
-    text(reply, "type", "index");
-    reply.bulk(b"spec");
-    reply.map(1);
-    number(reply, "index", i64::from(keys.first));
+    match keys.begin {
+        BeginSearch::Index(index) => {
+            kind(reply, "index", 1);
+            number(reply, "index", i64::from(index));
+        }
+        BeginSearch::Keyword { word, from } => {
+            kind(reply, "keyword", 2);
+            text(reply, "keyword", word);
+            number(reply, "startfrom", i64::from(from));
+        }
+    }
     reply.bulk(b"find_keys");
     reply.map(2);
-    text(reply, "type", "range");
+    match keys.find {
+        FindKeys::Range { last, step, limit } => {
+            kind(reply, "range", 3);
+            number(reply, "lastkey", i64::from(last));
+            number(reply, "keystep", i64::from(step));
+            number(reply, "limit", i64::from(limit));
+        }
+        FindKeys::KeyNum {
+            number: at,
+            first,
+            step,
+        } => {
+            kind(reply, "keynum", 3);
+            number(reply, "keynumidx", i64::from(at));
+            number(reply, "firstkey", i64::from(first));
+            number(reply, "keystep", i64::from(step));
+        }
+    }
+}
+
+/// How keys are looked for, with so many figures.
+fn kind(reply: &mut Reply, name: &str, figures: usize) {
+    text(reply, "type", name);
     reply.bulk(b"spec");
-    reply.map(3);
-    number(reply, "lastkey", i64::from(keys.last));
-    number(reply, "keystep", i64::from(keys.step));
-    number(reply, "limit", 0);
+    reply.map(figures);
 }
 
 /// Its value in COMMAND DOCS.

@@ -1,6 +1,6 @@
 //! COMMAND GETKEYS and GETKEYSANDFLAGS.
 
-use crate::command::spec::KeySpec;
+use crate::command::spec::KeyFlag;
 use crate::command::table::Command;
 use crate::command::{Effect, Exec, Refused, lookup};
 use crate::resp::{Args, Reply};
@@ -12,9 +12,9 @@ pub(super) fn get_keys(
 ) -> Result<Effect, Refused> {
     let argv = inner(args);
     let request = Args::kept(&argv);
-    let keys: Vec<usize> = keyed(&request)?.keys(&request).collect();
+    let keys = keys(&request)?;
     reply.array(keys.len());
-    keys.iter().for_each(|at| reply.bulk(request.get(*at)));
+    keys.iter().for_each(|(at, _)| reply.bulk(request.get(*at)));
     Ok(Effect::None)
 }
 
@@ -25,17 +25,13 @@ pub(super) fn get_keys_and_flags(
 ) -> Result<Effect, Refused> {
     let argv = inner(args);
     let request = Args::kept(&argv);
-    let command = keyed(&request)?;
-    let keys: Vec<usize> = command.keys(&request).collect();
+    let keys = keys(&request)?;
     reply.array(keys.len());
-    for at in keys {
+    for (at, flags) in keys {
         reply.array(2);
         reply.bulk(request.get(at));
-        let flags: Vec<&str> = flags_of(command.spec.keys, at, &request)
-            .split(' ')
-            .collect();
         reply.set(flags.len());
-        flags.iter().for_each(|flag| reply.simple(flag));
+        flags.iter().for_each(|flag| reply.simple(flag.name()));
     }
     Ok(Effect::None)
 }
@@ -45,11 +41,10 @@ fn inner(args: &Args<'_>) -> Vec<Vec<u8>> {
     args.from(2).map(<[u8]>::to_vec).collect()
 }
 
-/// What happens to the key at an index, in the words of its spec.
-fn flags_of(specs: &[KeySpec], index: usize, request: &Args<'_>) -> &'static str {
-    let mut before = specs.iter().rev();
-    let spec = before.find(|spec| usize::from(spec.first) <= index);
-    spec.map_or("", |spec| spec.flags_of(request))
+/// The keys of a request.
+fn keys(request: &Args<'_>) -> Result<Vec<(usize, &'static [KeyFlag])>, Refused> {
+    let keys = keyed(request)?.keys_and_flags(request);
+    keys.map_err(|_| Refused::new("ERR Invalid arguments specified for command"))
 }
 
 /// The command of a request, which has keys.
