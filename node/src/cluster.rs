@@ -116,6 +116,8 @@ struct Todo {
     failover: bool,
     update_state: bool,
     save: bool,
+    /// At the next tick is soon enough.
+    save_soon: bool,
 }
 
 impl Cluster {
@@ -222,12 +224,13 @@ impl Cluster {
     }
 
     /// Carries out a CLUSTER request and writes the reply; true when the reply comes later instead,
-    /// as a [`ClusterEvent::Answer`], since nodes.conf is to be stored first. COUNTKEYSINSLOT and
-    /// GETKEYSINSLOT are the engine's.
+    /// as a [`ClusterEvent::Answer`], since nodes.conf is to be stored first. Without a session, as
+    /// in a transaction, no reply can come later: there such a request is refused. COUNTKEYSINSLOT
+    /// and GETKEYSINSLOT are the engine's.
     pub fn request(
         &mut self,
         request: ClusterRequest,
-        session: SessionId,
+        session: Option<SessionId>,
         facts: &Facts<'_>,
         now: Now,
         reply: &mut Reply,

@@ -78,6 +78,9 @@ impl Link {
 
     /// Why it has to be closed, if it has: no wait is without an end.
     fn overdue(&self, timeout: i64, now: Now) -> Option<&'static str> {
+        if !self.open && self.created.until(now) > timeout {
+            return Some("it does not open");
+        }
         let begun = self.inbox.unfinished_since();
         if begun.is_some_and(|begun| begun.until(now) > timeout) {
             return Some("a message does not become whole");

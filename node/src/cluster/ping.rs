@@ -13,6 +13,7 @@ impl Cluster {
         self.ticks += 1;
         self.expire_handshakes();
         self.retry_store();
+        self.store_soon();
         self.close_overdue_links();
         self.reconnect();
         self.ask_again();

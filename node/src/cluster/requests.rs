@@ -13,12 +13,12 @@ use crate::resp::Reply;
 type Outcome = Result<(), String>;
 
 impl Cluster {
-    /// Answers at once what changes nothing or is refused; what changes something is done once
-    /// nodes.conf says it. True for that.
+    /// Answers at once what changes nothing or is refused, and what nobody relies on; what binds this
+    /// node is done once nodes.conf says it. True for that.
     pub(super) fn take_request(
         &mut self,
         request: ClusterRequest,
-        session: SessionId,
+        session: Option<SessionId>,
         facts: &Facts<'_>,
         reply: &mut Reply,
     ) -> bool {
@@ -34,9 +34,20 @@ impl Cluster {
                 reply.error(&why);
                 return false;
             }
-            if copy.todo.save {
+            if copy.todo.save && !self.may_forget(&request, &copy) {
+                let Some(session) = session else {
+                    reply.error("ERR CLUSTER waits for nodes.conf here: not inside a transaction");
+                    return false;
+                };
                 self.propose(Act::Request(session, request));
                 return true;
+            }
+            if copy.todo.save {
+                let save = self.todo.save;
+                self.dispatch(request, facts, reply);
+                self.todo.save = save;
+                self.todo.save_soon = true;
+                return false;
             }
         }
         self.dispatch(request, facts, reply);

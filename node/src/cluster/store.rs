@@ -6,6 +6,11 @@
 //! has happened: no vote, no claim, an error for the client. What is merely learned from others is
 //! taken up at once and stored when it can be: after a crash it is learned again. Texts are written
 //! one after the other, so that none overwrites what an act before it has promised.
+//!
+//! CLUSTER SETSLOT binds where it makes this node the owner of a slot, or a replica. A slot that it
+//! opens, closes or gives away is stored within a tick, many in one text: in a crash before that it
+//! keeps the slot as it was, under an epoch that the new owner's is above. Redis stores these without
+//! fsync.
 
 use std::collections::VecDeque;
 
@@ -130,6 +135,29 @@ impl Cluster {
             }
         }
         self.finish(facts);
+    }
+
+    /// Whether a request that made that of this node may be done before it is stored.
+    pub(super) fn may_forget(&self, request: &ClusterRequest, changed: &Cluster) -> bool {
+        let promises = |cluster: &Cluster| {
+            let me = cluster.nodes.me();
+            (cluster.current_epoch, me.config_epoch, me.master)
+        };
+        matches!(request, ClusterRequest::SetSlot(..))
+            && promises(changed) == promises(self)
+            && changed.nodes.me().slot_count <= self.nodes.me().slot_count
+    }
+
+    /// This process is about to end: stores what could have waited.
+    pub fn store_rest(&mut self, facts: &Facts<'_>, now: Now) {
+        self.begin(facts, now);
+        self.store_soon();
+        self.finish(facts);
+    }
+
+    /// Stores what could wait until now.
+    pub(super) fn store_soon(&mut self) {
+        self.todo.save |= std::mem::take(&mut self.todo.save_soon);
     }
 
     /// Writes what is due next. Without facts no act can be tried on a copy.

@@ -65,6 +65,8 @@ struct World {
     queue: VecDeque<(usize, LinkId, Arrival)>,
     /// Pairs that cannot reach each other.
     cut: BTreeSet<(usize, usize)>,
+    /// What is dialled there hangs; else it is refused.
+    hangs: bool,
     next_port: u16,
 }
 
@@ -119,6 +121,7 @@ impl World {
             wires: BTreeMap::new(),
             queue: VecDeque::new(),
             cut: BTreeSet::new(),
+            hangs: false,
             next_port: 40_000,
         };
         (0..count).for_each(|i| world.drain(i));
@@ -201,7 +204,7 @@ impl World {
     fn request(&mut self, i: usize, request: ClusterRequest) -> String {
         let mut reply = Reply::new();
         let waits = self.with_facts(i, |cluster, facts, now| {
-            cluster.request(request, SessionId::new(1, 0), facts, now, &mut reply)
+            cluster.request(request, Some(SessionId::new(1, 0)), facts, now, &mut reply)
         });
         self.deliver();
         let answer = self.members[i].answer.take();
@@ -310,7 +313,9 @@ impl World {
         let target = self.members.iter().position(listens);
         let reachable = target.filter(|&t| !self.is_cut(i, t));
         let Some(t) = reachable else {
-            self.queue.push_back((i, link, Arrival::Closed));
+            if !self.hangs {
+                self.queue.push_back((i, link, Arrival::Closed));
+            }
             return;
         };
         self.next_port += 1;

@@ -68,13 +68,11 @@ impl Engine {
                     reply.bulk(&key);
                 }
             }
-            request if request.changes() && self.in_exec() => {
-                reply.error("ERR CLUSTER waits for nodes.conf here: not inside a transaction");
-            }
             request => {
                 let mut waits = false;
+                let session_to_answer = (!self.in_exec()).then_some(session);
                 self.with_cluster(now, |cluster, facts| {
-                    waits = cluster.request(request, session, facts, now, reply);
+                    waits = cluster.request(request, session_to_answer, facts, now, reply);
                 });
                 if waits {
                     self.park(session, Parked::Reply);

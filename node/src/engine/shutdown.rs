@@ -84,6 +84,7 @@ impl Engine {
     }
 
     fn leave(&mut self, session: Option<SessionId>, request: ShutdownRequest, now: Now) {
+        self.with_cluster(now, |cluster, facts| cluster.store_rest(facts, now));
         let stage = Stage::Replicas;
         let until = now.mono_ms() + self.config.shutdown_timeout * 1000;
         let hand_over = HandOver::default();

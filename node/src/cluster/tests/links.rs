@@ -293,3 +293,20 @@ fn strangers_that_ask_to_be_known_are_asked_back_a_few_at_a_time() {
     world.run(TIMEOUT + 500);
     assert_eq!(world.members[0].cluster.known_nodes(), known);
 }
+
+#[test]
+fn a_connection_that_hangs_is_dialled_anew_though_the_other_side_speaks() {
+    let mut world = World::formed(2, 0);
+    world.kill(0);
+    world.partition(&[0]);
+    world.restart(0);
+    // Only its own connection request is lost, not that of the other.
+    world.hangs = true;
+    world.with_facts(0, Cluster::on_timer);
+    world.hangs = false;
+    world.cut.clear();
+    world.run(TIMEOUT + 500);
+    let cluster = &world.members[0].cluster;
+    let other = cluster.nodes.find(&world.id(1)).unwrap();
+    assert!(cluster.linked(other));
+}

@@ -1,6 +1,7 @@
 //! A disk that is full: what binds a node waits for nodes.conf, or does not happen.
 
 use super::*;
+use crate::request::SetSlot;
 
 const FULL: &str = "-ERR error saving the cluster node config: No space left on device; nothing was \
                     changed\r\n";
@@ -37,10 +38,7 @@ fn no_request_takes_effect_that_cannot_be_stored() {
     let requests = [
         ClusterRequest::BumpEpoch,
         ClusterRequest::DelSlots(vec![Slot::new(1).unwrap()]),
-        ClusterRequest::SetSlot(
-            Slot::new(1).unwrap(),
-            crate::request::SetSlot::Migrating(other.clone()),
-        ),
+        ClusterRequest::SetSlot(Slot::new(1).unwrap(), SetSlot::Migrating(other.clone())),
         ClusterRequest::Forget(other.clone()),
         ClusterRequest::Reset { hard: true },
         ClusterRequest::Meet {
@@ -158,4 +156,77 @@ fn a_first_start_that_cannot_be_stored_ends() {
     world.members.push(fresh);
     world.drain(0);
     assert_eq!(world.members[0].trace, ["full", "end"]);
+}
+
+/// The first of two masters moves slots to the second.
+fn moving() -> (World, impl Fn(u16, SetSlot) -> ClusterRequest) {
+    let set = |slot, to| ClusterRequest::SetSlot(Slot::new(slot).unwrap(), to);
+    (World::formed(2, 0), set)
+}
+
+/// How often nodes.conf was stored since the trace was last cleared.
+fn saves(world: &World, i: usize) -> usize {
+    let trace = world.members[i].trace.iter();
+    trace.filter(|word| **word == "save").count()
+}
+
+#[test]
+fn slots_that_are_opened_closed_or_given_away_are_stored_together_soon() {
+    let (mut world, set) = moving();
+    let to = world.id(1).to_string();
+    world.members[0].trace.clear();
+    for slot in 0..10 {
+        world.ok(0, set(slot, SetSlot::Migrating(to.clone())));
+    }
+    world.ok(0, set(3, SetSlot::Stable));
+    world.ok(0, set(4, SetSlot::Node(to.clone())));
+    assert_eq!(saves(&world, 0), 0, "nothing waits for the disk");
+    world.run(110);
+    assert_eq!(saves(&world, 0), 1);
+    let (stored, said) = world.own_lines(0);
+    assert_eq!(stored, said);
+    assert!(
+        stored.contains("[9->-") && !stored.contains("[3->-"),
+        "{stored}"
+    );
+}
+
+#[test]
+fn a_slot_that_is_taken_is_stored_before_the_reply() {
+    let (mut world, set) = moving();
+    let (from, to) = (world.id(0).to_string(), world.id(1).to_string());
+    for slot in [7, 8] {
+        world.ok(1, set(slot, SetSlot::Importing(from.clone())));
+        world.members[1].trace.clear();
+        world.ok(1, set(slot, SetSlot::Node(to.clone())));
+        assert_eq!(world.members[1].trace.first(), Some(&"save"), "slot {slot}");
+        assert!(
+            world.members[1]
+                .saved
+                .contains(&format!(" 7-{slot} ").replace("7-7", "7"))
+        );
+    }
+}
+
+#[test]
+fn a_master_that_becomes_a_replica_with_its_last_slot_stores_that_before_the_reply() {
+    let mut world = World::new(2);
+    let all: Vec<Slot> = Slot::all().collect();
+    world.ok(0, ClusterRequest::AddSlots(all[..1].to_vec()));
+    world.ok(1, ClusterRequest::AddSlots(all[1..].to_vec()));
+    world.meet_all();
+    world.members[0].trace.clear();
+    let to = world.id(1).to_string();
+    world.ok(0, ClusterRequest::SetSlot(all[0], SetSlot::Node(to)));
+    assert_eq!(world.members[0].trace[..2], ["save", "follow"]);
+}
+
+#[test]
+fn an_orderly_end_stores_what_could_have_waited() {
+    let (mut world, set) = moving();
+    let to = world.id(1).to_string();
+    world.ok(0, set(1, SetSlot::Migrating(to)));
+    world.with_facts(0, Cluster::store_rest);
+    let (stored, said) = world.own_lines(0);
+    assert_eq!(stored, said);
 }

@@ -140,3 +140,21 @@ fn found_failed_by_the_others_it_votes_for_its_own_replica() {
     world.run_until(TIMEOUT, |world| world.is_master(3));
     assert_eq!(world.members[0].follows, Some(world.id(3)));
 }
+
+#[test]
+fn masters_that_withhold_vote_though_their_links_hung_at_first() {
+    let mut world = World::formed(2, 2);
+    world.hangs = true;
+    world.partition(&[2, 3]);
+    for i in [0, 1] {
+        world.kill(i);
+        world.restart(i);
+        world.members[i].cluster.set_withholding(true);
+    }
+    world.run(500);
+    world.cut.clear();
+    world.run(TIMEOUT + 1000);
+    assert_eq!(world.failover(2, Failover::Force), "+OK\r\n");
+    world.run_until(TIMEOUT, |world| world.is_master(2));
+    assert_eq!(world.members[0].follows, Some(world.id(2)));
+}

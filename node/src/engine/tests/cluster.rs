@@ -92,3 +92,17 @@ fn metrics_speak_of_slots_commands_and_hits() {
         assert!(metrics.contains(line), "{line} in {metrics}");
     }
 }
+
+#[test]
+fn within_exec_slots_are_opened_and_closed_but_what_waits_for_the_disk_is_refused() {
+    let mut node = Node::master();
+    let mut client = node.client();
+    assert_eq!(
+        node.ask(
+            &mut client,
+            "MULTI\nCLUSTER SETSLOT 7 STABLE\nCLUSTER DELSLOTS 7\nCLUSTER SETSLOT 7 MIGRATING x\nEXEC"
+        ),
+        "+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n+OK\r\n-ERR CLUSTER waits for nodes.conf here: \
+         not inside a transaction\r\n-ERR I don't know about node x\r\n"
+    );
+}
