@@ -1,7 +1,44 @@
-//! What the collections of the node are made of.
+//! Big collections: a counted B+tree of packed pages that can be frozen in one step.
 //!
 //! ```text
-//! element     a string or an integer as bytes
+//! element     a string or an integer as bytes; also for collections that are small
+//! heap        what a tree asks of its memory
+//! page        a block with a head: epoch, level, counts
+//! block       an element that is too long for a page
+//! space       the heap, lent to one operation, with the account of what came and went
+//! codec       what a kind of leaf tells the tree about itself
+//! inner       pages of children with separators and counts
+//! path        the way from the root to a leaf
+//! tree        the root, and how inner pages follow their leaves
+//! frozen      the walk over a tree as it was at one moment
+//! garbage     freeing in steps
+//! records     the leaves of hashes and sets
 //! ```
+//!
+//! Nothing here draws entropy, reads a clock or knows a hash function: hashes are arguments.
+//!
+//! Pages are at most 1008 bytes; a leaf has the size that it needs, in steps of 64. It is split in
+//! half when it is full, and joined with a neighbour when it is below a quarter and both fit in
+//! three quarters. Inner pages have up to 128 children.
 
+mod block;
+mod codec;
 pub mod element;
+mod frozen;
+mod garbage;
+mod heap;
+mod inner;
+mod page;
+mod path;
+mod records;
+mod space;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+pub use codec::Codec;
+pub use frozen::Frozen;
+pub use garbage::Garbage;
+pub use heap::Heap;
+pub use records::{HashTree, INLINE_MAX, Key, Part, Record, Records, SetTree};
+pub use tree::{Descent, Tree};

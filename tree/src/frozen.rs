@@ -1,0 +1,234 @@
+//! The walk over a frozen tree: its records as they were at one moment, while the tree goes on
+//! changing.
+//!
+//! Freezing raises the tree's epoch by one, so every page is shared from then on: a writer replaces
+//! those that it has to change by copies, and marks the old ones as retired. The walk goes through
+//! the pages that were the tree's, in order. When it leaves one, it frees it if it is retired;
+//! else it gives it the tree's epoch, so that behind the walk nothing is copied again. After the
+//! last page nothing is shared, so there are no counts of references.
+//!
+//! Whichever of the tree and its walk ends last frees the few bytes by which they know of each
+//! other.
+#![expect(
+    unsafe_code,
+    reason = "the walk frees the pages that only it refers to"
+)]
+
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+
+use crate::codec::Codec;
+use crate::heap::Heap;
+use crate::inner::Inner;
+use crate::page::Page;
+use crate::path::{Path, Step, Steps, prefetch};
+use crate::space::release_page;
+use crate::tree::Tree;
+
+/// What the tree and its walk tell each other, in a block of the heap.
+#[derive(Debug)]
+pub struct Control(NonNull<State>);
+
+#[derive(Debug)]
+struct State {
+    walk_is_over: bool,
+    tree_is_gone: bool,
+}
+
+impl Control {
+    fn new<H: Heap>(heap: &mut H) -> Control {
+        let block = heap.allocate(size_of::<State>()).cast::<State>();
+        // SAFETY: the block is new, large enough and aligned.
+        unsafe {
+            block.write(State {
+                walk_is_over: false,
+                tree_is_gone: false,
+            });
+        }
+        Control(block)
+    }
+
+    fn walk_is_over(&self) -> bool {
+        // SAFETY: the block lives until both sides have let it go.
+        unsafe { (*self.0.as_ptr()).walk_is_over }
+    }
+
+    /// The walk lets it go.
+    fn end_walk<H: Heap>(self, heap: &mut H) {
+        // SAFETY: the block is live, and released by the side that lets it go last.
+        unsafe {
+            if (*self.0.as_ptr()).tree_is_gone {
+                heap.release(self.0.cast(), size_of::<State>());
+            } else {
+                (*self.0.as_ptr()).walk_is_over = true;
+            }
+        }
+    }
+
+    /// The tree lets it go.
+    pub fn end_tree<H: Heap>(self, heap: &mut H) {
+        // SAFETY: as for `end_walk`.
+        unsafe {
+            if self.walk_is_over() {
+                heap.release(self.0.cast(), size_of::<State>());
+            } else {
+                (*self.0.as_ptr()).tree_is_gone = true;
+            }
+        }
+    }
+}
+
+/// The records of a tree at the moment when it was frozen, to be handed out in order.
+///
+/// It must be driven to its end, whether its records are wanted or not ([`Frozen::discard`] when
+/// they are not): until then the tree cannot be frozen again, and what is only the walk's stays
+/// allocated. It can outlive the tree.
+#[derive(Debug)]
+#[must_use = "a walk that is not driven to its end keeps its pages"]
+pub struct Frozen<C> {
+    steps: Steps,
+    leaf: Option<Page>,
+    /// The index of the current record in the leaf.
+    at: usize,
+    /// How far a codec has come within the record: in which of its elements, and how many bytes.
+    pub(crate) progress: (bool, usize),
+    len: u64,
+    /// The tree's, which does not change before the walk is over.
+    epoch: u32,
+    control: Option<Control>,
+    codec: PhantomData<C>,
+}
+
+// SAFETY: as for the tree: both write the heads of pages only with the one heap in hand.
+unsafe impl<C> Send for Frozen<C> {}
+
+impl<C: Codec> Tree<C> {
+    /// Freezes the tree as it is now, at a cost that does not depend on its size. None while an
+    /// earlier walk is not at its end.
+    pub fn freeze<H: Heap>(&mut self, heap: &mut H) -> Option<Frozen<C>> {
+        if self.is_frozen() {
+            return None;
+        }
+        if let Some(ended) = self.control.take() {
+            ended.end_tree(heap);
+        }
+        let mut control = None;
+        if self.root.is_some() {
+            let shared = Control::new(heap);
+            control = Some(Control(shared.0));
+            self.control = Some(shared);
+            self.epoch = self.epoch.wrapping_add(1);
+        }
+        let path = self.root.map(Path::first::<C::Separator>);
+        Some(Frozen {
+            steps: path.map_or(Steps::new(), |path| path.steps),
+            leaf: path.map(|path| path.leaf),
+            at: 0,
+            progress: (false, 0),
+            len: self.len,
+            epoch: self.epoch,
+            control,
+            codec: PhantomData,
+        })
+    }
+
+    /// Whether a walk is not at its end yet.
+    #[must_use]
+    pub fn is_frozen(&self) -> bool {
+        self.control.as_ref().is_some_and(|it| !it.walk_is_over())
+    }
+}
+
+impl<C: Codec> Frozen<C> {
+    /// How many records the tree had.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether the tree had no records.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Whether everything was handed out.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.leaf.is_none()
+    }
+
+    /// The current record; none at the end. It stays as it is until the walk advances, whatever
+    /// happens to the tree, so a long element can be taken in pieces meanwhile.
+    #[must_use]
+    pub fn item(&self) -> Option<C::Item<'_>> {
+        let leaf = self.leaf?;
+        // SAFETY: `at` is below the leaf's count of records. Pages that are shared do not change,
+        // and only the walk frees them and their blocks, when it is borrowed mutably.
+        Some(unsafe { C::item(leaf, self.at) })
+    }
+
+    /// Goes on to the next record. At most one leaf and its parents are freed.
+    pub fn advance<H: Heap>(&mut self, heap: &mut H) {
+        self.at += 1;
+        if self.leaf.is_some_and(|leaf| self.at >= leaf.n()) {
+            self.leave_leaf(heap);
+        }
+    }
+
+    /// Passes over up to so many leaves without handing anything out. Returns whether the walk is
+    /// over.
+    pub fn discard<H: Heap>(&mut self, heap: &mut H, leaves: usize) -> bool {
+        for _ in 0..leaves {
+            self.leave_leaf(heap);
+        }
+        self.is_over()
+    }
+
+    pub(crate) fn leaf(&self) -> Option<(&Steps, Page)> {
+        self.leaf.map(|leaf| (&self.steps, leaf))
+    }
+
+    /// Leaves the leaf, and every page above of which it was the last child.
+    pub(crate) fn leave_leaf<H: Heap>(&mut self, heap: &mut H) {
+        let Some(leaf) = self.leaf.take() else {
+            return;
+        };
+        if leaf.has_blocks() {
+            C::blocks(leaf, |block| {
+                if block.is_retired() {
+                    // SAFETY: the tree does not refer to it any more, nor does the walk.
+                    unsafe { block.release(heap) };
+                } else {
+                    block.set_epoch(self.epoch);
+                }
+            });
+        }
+        self.leave(heap, leaf);
+        self.at = 0;
+        while let Some(Step { page, at }) = self.steps.pop() {
+            let children = Inner::<C::Separator>::new(page).children();
+            if let Some(next) = children.get(at + 1) {
+                self.steps.push(page, at + 1);
+                self.leaf = Some(self.steps.descend::<C::Separator>(next.page, false));
+                if let Some(after) = children.get(at + 2) {
+                    prefetch(after.page, usize::from(page.level()) - 1);
+                }
+                return;
+            }
+            self.leave(heap, page);
+        }
+        if let Some(control) = self.control.take() {
+            control.end_walk(heap);
+        }
+    }
+
+    fn leave<H: Heap>(&self, heap: &mut H, page: Page) {
+        if page.is_retired() {
+            // SAFETY: the tree has replaced it, and the walk has left it and all below.
+            unsafe { release_page::<C::Separator, H>(heap, page) };
+        } else {
+            page.set_epoch(self.epoch);
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! The way from the root to a leaf.
+
+use crate::codec::Codec;
+use crate::inner::Inner;
+use crate::page::{LEAF_MAX, Page};
+
+/// How many levels of inner pages there are at most. A root is split when it has 128 children, each
+/// of which was split when it had so many: the ninth level takes 2^48 leaves.
+const MAX_DEPTH: usize = 9;
+/// How much of an inner page is brought into the cache: its children.
+const INNER_AHEAD: usize = 2048;
+
+/// An inner page on the way, and which of its children comes next.
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
+    pub page: Page,
+    pub at: usize,
+}
+
+/// The inner pages from the root downward, of which nobody changes the order.
+#[derive(Clone, Copy, Debug)]
+pub struct Steps {
+    steps: [Option<Step>; MAX_DEPTH],
+    depth: usize,
+}
+
+impl Steps {
+    pub fn new() -> Steps {
+        Steps {
+            steps: [None; MAX_DEPTH],
+            depth: 0,
+        }
+    }
+
+    pub fn depth(&self) -> usize {
+        self.depth
+    }
+
+    pub fn get(&self, depth: usize) -> Step {
+        assert!(depth < self.depth);
+        self.steps[depth].expect("every step above the depth was pushed")
+    }
+
+    pub fn set(&mut self, depth: usize, step: Step) {
+        assert!(depth < self.depth);
+        self.steps[depth] = Some(step);
+    }
+
+    pub fn push(&mut self, page: Page, at: usize) {
+        self.steps[self.depth] = Some(Step { page, at });
+        self.depth += 1;
+    }
+
+    pub fn pop(&mut self) -> Option<Step> {
+        self.depth = self.depth.checked_sub(1)?;
+        self.steps[self.depth]
+    }
+
+    /// Goes down to the first or the last leaf below a page.
+    pub fn descend<S: Copy>(&mut self, mut page: Page, last: bool) -> Page {
+        while !page.is_leaf() {
+            let inner = Inner::<S>::new(page);
+            let at = if last { inner.n() - 1 } else { 0 };
+            self.push(page, at);
+            page = inner.child(at);
+        }
+        page
+    }
+
+    /// Goes on to the next leaf, if there is one.
+    pub fn next<S: Copy>(&mut self) -> Option<Page> {
+        while let Some(Step { page, at }) = self.pop() {
+            let inner = Inner::<S>::new(page);
+            if at + 1 < inner.n() {
+                self.push(page, at + 1);
+                return Some(self.descend::<S>(inner.child(at + 1), false));
+            }
+        }
+        None
+    }
+
+    /// Whether every step goes to the last child.
+    pub fn is_last<S: Copy>(&self) -> bool {
+        (0..self.depth).all(|depth| {
+            let Step { page, at } = self.get(depth);
+            at + 1 == page.n()
+        })
+    }
+
+    /// What stands before the leaf: the nearest separator on the way.
+    pub fn lower<C: Codec>(&self) -> C::Separator {
+        let near = (0..self.depth).rev().map(|depth| self.get(depth));
+        let step = near.into_iter().find(|step| step.at > 0);
+        step.map_or(C::LOWEST, |Step { page, at }| {
+            Inner::new(page).children()[at].separator
+        })
+    }
+
+    /// What stands behind the leaf; none if it is the last one.
+    pub fn upper<C: Codec>(&self) -> Option<C::Separator> {
+        let mut near = (0..self.depth).rev().map(|depth| self.get(depth));
+        near.find_map(|Step { page, at }| {
+            let next = Inner::new(page).children().get(at + 1)?;
+            Some(next.separator)
+        })
+    }
+}
+
+/// A leaf, and the way to it.
+#[derive(Clone, Copy, Debug)]
+pub struct Path {
+    pub steps: Steps,
+    pub leaf: Page,
+}
+
+impl Path {
+    /// To the last leaf of which the separator is at or below the target.
+    #[inline]
+    pub fn to<C: Codec>(root: Page, target: C::Separator) -> Path {
+        let mut steps = Steps::new();
+        let mut page = root;
+        while !page.is_leaf() {
+            let at = C::child(Inner::new(page).children(), target);
+            steps.push(page, at);
+            page = Inner::<C::Separator>::new(page).child(at);
+            prefetch(page, steps.get(0).page.level() as usize - steps.depth());
+        }
+        Path { steps, leaf: page }
+    }
+
+    /// To the first leaf.
+    pub fn first<S: Copy>(root: Page) -> Path {
+        let mut steps = Steps::new();
+        let leaf = steps.descend::<S>(root, false);
+        Path { steps, leaf }
+    }
+
+    /// To the last leaf.
+    pub fn last<S: Copy>(root: Page) -> Path {
+        let mut steps = Steps::new();
+        let leaf = steps.descend::<S>(root, true);
+        Path { steps, leaf }
+    }
+
+    /// To the leaf that has the record of that rank, and its index there. There is such a record.
+    pub fn to_rank<S: Copy>(root: Page, mut rank: u64) -> (Path, usize) {
+        let mut steps = Steps::new();
+        let mut page = root;
+        while !page.is_leaf() {
+            let inner = Inner::<S>::new(page);
+            let mut at = 0;
+            for &count in inner.counts() {
+                if rank < count {
+                    break;
+                }
+                rank -= count;
+                at += 1;
+            }
+            steps.push(page, at);
+            page = inner.child(at);
+        }
+        (Path { steps, leaf: page }, rank as usize)
+    }
+
+    /// Goes on to the next leaf. Returns whether there was one.
+    pub fn next<S: Copy>(&mut self) -> bool {
+        let next = self.steps.next::<S>();
+        self.leaf = next.unwrap_or(self.leaf);
+        next.is_some()
+    }
+}
+
+/// Brings a page of that level into the cache before it is looked at.
+#[inline]
+pub fn prefetch(page: Page, level: usize) {
+    page.prefetch(if level == 0 { LEAF_MAX } else { INNER_AHEAD });
+}

@@ -1,0 +1,308 @@
+//! How records lie in a leaf.
+//!
+//! ```text
+//! 16 bytes   head
+//! 2 a slot   upper 6 bits: the lowest of the key's hash; lower 10: how far before the end of the
+//!            page the record begins
+//! ...        free
+//! records    the newest first: key, then value, as elements; a long one as F5, its length in 4
+//!            bytes, the address of its block in 8
+//! ```
+//!
+//! A search looks at the slots, and at the records of those with the right six bits. Distances from
+//! the end stay right when a page is copied to a larger one.
+#![expect(
+    unsafe_code,
+    reason = "slots and records lie behind the head of a page"
+)]
+
+use std::ptr::NonNull;
+
+use crate::block::Block;
+use crate::element::{Element, Encoded};
+use crate::heap::Heap;
+use crate::page::{HEAD, LEAF_STEP, Page, leaf_capacity};
+use crate::space::Space;
+
+use super::{Key, Record};
+
+/// The bytes of a slot.
+pub const SLOT: usize = 2;
+/// The first byte of an element that is in a block: no element's own.
+pub const LONG: u8 = 0xF5;
+/// The bytes of such an element.
+pub const LONG_LEN: usize = 1 + 4 + 8;
+
+const AWAY_BITS: u32 = 10;
+
+/// A key or value as it is stored, and how many bytes it takes in the page.
+#[derive(Clone, Copy)]
+pub struct Stored<'a> {
+    pub element: Element<'a>,
+    pub block: Option<Block>,
+    pub len: usize,
+}
+
+fn tag(hash: u64) -> u16 {
+    hash as u16 & 0x3F
+}
+
+/// The bytes of records in a page.
+fn content(leaf: Page) -> usize {
+    leaf.used() - HEAD - leaf.n() * SLOT
+}
+
+/// The slots. Nobody keeps them beyond a change of the page.
+fn slots<'a>(leaf: Page) -> &'a [u16] {
+    // SAFETY: so many slots follow the head, which keeps them aligned.
+    unsafe { std::slice::from_raw_parts(leaf.start().add(HEAD).cast(), leaf.n()) }
+}
+
+fn slot_place(leaf: Page, index: usize) -> *mut u16 {
+    debug_assert!(index <= leaf.n());
+    // SAFETY: the place of a slot, or the next one, is within the page or at its end.
+    unsafe { leaf.start().add(HEAD).cast::<u16>().add(index) }
+}
+
+/// How far before the end of the page the record of a slot begins.
+fn away(slot: u16) -> usize {
+    usize::from(slot & ((1 << AWAY_BITS) - 1))
+}
+
+/// Where the byte is that is so far before the end of the page.
+fn before_end(leaf: Page, away: usize) -> *mut u8 {
+    debug_assert!(away <= leaf.capacity());
+    // SAFETY: it is within the page.
+    unsafe { leaf.start().add(leaf.capacity() - away) }
+}
+
+/// From the start of a record to the end of the page.
+///
+/// # Safety
+/// The leaf does not change or go within `'a`.
+unsafe fn from_record<'a>(leaf: Page, slot: u16) -> &'a [u8] {
+    // SAFETY: records reach to the end of the page, and all their bytes were written.
+    unsafe { std::slice::from_raw_parts(before_end(leaf, away(slot)), away(slot)) }
+}
+
+/// The element at the start of `bytes`, which are in a leaf.
+///
+/// # Safety
+/// Neither the leaf nor its blocks change or go within `'a`.
+#[inline]
+unsafe fn stored(bytes: &[u8]) -> Stored<'_> {
+    if bytes[0] != LONG {
+        let (element, len) = Element::decode(bytes).expect("a record is whole elements");
+        return Stored {
+            element,
+            block: None,
+            len,
+        };
+    }
+    let len = u32::from_le_bytes(*bytes[1..].first_chunk().expect("a long element is whole"));
+    assert!(bytes.len() >= LONG_LEN);
+    // SAFETY: the address of a live block was written there, and never 0.
+    let block = unsafe {
+        let address = bytes.as_ptr().add(5).cast::<NonNull<u8>>();
+        Block::from_parts(address.read_unaligned(), len)
+    };
+    Stored {
+        // SAFETY: promised by the caller.
+        element: Element::Str(unsafe { block.bytes() }),
+        block: Some(block),
+        len: LONG_LEN,
+    }
+}
+
+/// Key and value of a record as they are stored, the value's length 0 in a set.
+///
+/// # Safety
+/// The leaf has such a record, and neither it nor its blocks change or go within `'a`.
+#[inline]
+pub unsafe fn elements<'a, const VALUED: bool>(leaf: Page, index: usize) -> [Stored<'a>; 2] {
+    // SAFETY: promised by the caller.
+    unsafe {
+        let bytes = from_record(leaf, slots(leaf)[index]);
+        let key = stored(bytes);
+        let value = if VALUED {
+            stored(&bytes[key.len..])
+        } else {
+            Stored {
+                element: Element::Str(b""),
+                block: None,
+                len: 0,
+            }
+        };
+        [key, value]
+    }
+}
+
+/// # Safety
+/// As for [`elements`].
+#[inline]
+pub unsafe fn record<'a, const VALUED: bool>(leaf: Page, index: usize) -> Record<'a> {
+    // SAFETY: promised by the caller.
+    let [key, value] = unsafe { elements::<VALUED>(leaf, index) };
+    Record {
+        key: key.element,
+        value: value.element,
+    }
+}
+
+/// The index of the record with that key.
+#[inline]
+pub fn find(leaf: Page, key: &Key<'_>) -> Option<usize> {
+    let tag = tag(key.hash);
+    slots(leaf).iter().enumerate().find_map(|(index, &slot)| {
+        (slot >> AWAY_BITS == tag && is_key(leaf, slot, key)).then_some(index)
+    })
+}
+
+#[inline]
+fn is_key(leaf: Page, slot: u16, key: &Key<'_>) -> bool {
+    // SAFETY: the bytes are not kept.
+    let bytes = unsafe { from_record(leaf, slot) };
+    if key.bytes.len() <= super::INLINE_MAX {
+        return key.encoded.is_at(bytes);
+    }
+    // SAFETY: the same.
+    bytes[0] == LONG && unsafe { stored(bytes) }.element == Element::Str(key.bytes)
+}
+
+/// Where the stored bytes of a record are.
+pub fn place(leaf: Page, index: usize) -> *const u8 {
+    before_end(leaf, away(slots(leaf)[index]))
+}
+
+/// Writes another value that takes as many bytes as the old one.
+///
+/// # Safety
+/// It does, and the key of the record takes `key_len` bytes.
+pub unsafe fn rewrite(leaf: Page, index: usize, key_len: usize, value: &Encoded<'_>) {
+    let mut place = before_end(leaf, away(slots(leaf)[index]) - key_len);
+    for part in [value.header(), value.body()] {
+        // SAFETY: promised by the caller; the value is not from this leaf, which is ours to write.
+        unsafe {
+            place.copy_from_nonoverlapping(part.as_ptr(), part.len());
+            place = place.add(part.len());
+        }
+    }
+}
+
+/// The tag of a record, to be given to [`append_raw`] again.
+pub fn tag_of(leaf: Page, index: usize) -> u16 {
+    slots(leaf)[index] >> AWAY_BITS
+}
+
+/// Appends a record of so many bytes; there is room.
+///
+/// # Safety
+/// The bytes are whole elements of a record, and not in this leaf.
+pub unsafe fn append_raw(leaf: Page, tag: u16, bytes: *const u8, len: usize) {
+    let (n, start) = (leaf.n(), content(leaf) + len);
+    assert!(leaf.used() + len + SLOT <= leaf.capacity());
+    // SAFETY: there is room for slot and record, and the record is not in this leaf.
+    unsafe {
+        before_end(leaf, start).copy_from_nonoverlapping(bytes, len);
+        slot_place(leaf, n).write(tag << AWAY_BITS | start as u16);
+    }
+    leaf.set_n(n + 1);
+    leaf.set_used(leaf.used() + len + SLOT);
+}
+
+/// The same with the tag of a hash.
+///
+/// # Safety
+/// As for [`append_raw`].
+pub unsafe fn append(leaf: Page, hash: u64, bytes: *const u8, len: usize) {
+    // SAFETY: promised by the caller.
+    unsafe { append_raw(leaf, tag(hash), bytes, len) };
+}
+
+/// Takes a record of `len` bytes out, and closes the gap. Returns how many bytes that shifted.
+pub fn cut(leaf: Page, index: usize, len: usize) -> usize {
+    let (n, all) = (leaf.n(), content(leaf));
+    let gone = away(slots(leaf)[index]);
+    let newer = all - gone;
+    // SAFETY: the newer records lie before it, and move up by its length; the last slot takes the
+    // place of its own.
+    unsafe {
+        let from = before_end(leaf, all);
+        from.copy_to(from.add(len), newer);
+        slot_place(leaf, index).write(slot_place(leaf, n - 1).read());
+    }
+    leaf.set_n(n - 1);
+    leaf.set_used(leaf.used() - len - SLOT);
+    for at in 0..n - 1 {
+        let place = slot_place(leaf, at);
+        // SAFETY: there are so many slots.
+        unsafe {
+            if away(place.read()) > gone {
+                place.write(place.read() - len as u16);
+            }
+        }
+    }
+    newer
+}
+
+/// A copy with room for so many used bytes, of any leaf.
+fn copy<H: Heap>(space: &mut Space<'_, H>, leaf: Page, used: usize) -> Page {
+    let new = space.leaf(leaf_capacity(used.max(leaf.used())));
+    append_all(new, leaf);
+    space.note_copy(leaf, leaf.used());
+    new
+}
+
+/// The leaf, or one in its place, that is the tree's own and has room for so many used bytes, and
+/// not much more. What is left over of it is disposed of.
+pub fn fitted<H: Heap>(space: &mut Space<'_, H>, leaf: Page, used: usize) -> Page {
+    let room = leaf.capacity();
+    if !space.is_shared(leaf) && used <= room && room - used.max(leaf.used()) < 2 * LEAF_STEP {
+        return leaf;
+    }
+    let new = copy(space, leaf, used);
+    space.dispose::<super::Separator>(leaf);
+    new
+}
+
+/// Appends all records of another leaf; there is room.
+fn append_all(leaf: Page, from: Page) {
+    let (n, old, more) = (leaf.n(), content(leaf), content(from));
+    assert!(leaf.used() + more + from.n() * SLOT <= leaf.capacity());
+    // SAFETY: there is room for slots and records, and the leaves are two.
+    unsafe {
+        let place = before_end(leaf, old + more);
+        place.copy_from_nonoverlapping(before_end(from, more), more);
+        if old == 0 {
+            slot_place(leaf, n).copy_from_nonoverlapping(slot_place(from, 0), from.n());
+        } else {
+            for (at, slot) in slots(from).iter().enumerate() {
+                slot_place(leaf, n).add(at).write(slot + old as u16);
+            }
+        }
+    }
+    leaf.set_n(n + from.n());
+    leaf.set_used(leaf.used() + more + from.n() * SLOT);
+    leaf.set_has_blocks(leaf.has_blocks() || from.has_blocks());
+}
+
+/// A new leaf with the records of both.
+pub fn joined<H: Heap>(space: &mut Space<'_, H>, left: Page, right: Page) -> Page {
+    let new = copy(space, left, left.used() + right.used() - HEAD);
+    append_all(new, right);
+    space.note_copy(right, right.used());
+    new
+}
+
+/// Calls with every block of a leaf.
+pub fn blocks<const VALUED: bool>(leaf: Page, mut visit: impl FnMut(Block)) {
+    for index in 0..leaf.n() {
+        // SAFETY: the leaf has so many records, and what is read is not kept. A block that
+        // `visit` releases is not read again.
+        let elements = unsafe { elements::<VALUED>(leaf, index) };
+        elements
+            .iter()
+            .filter_map(|it| it.block)
+            .for_each(&mut visit);
+    }
+}

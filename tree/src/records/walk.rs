@@ -1,0 +1,74 @@
+//! Handing out a frozen tree of records in bounded parts.
+
+use crate::element::Element;
+use crate::frozen::Frozen;
+use crate::heap::Heap;
+
+use super::{Record, Records};
+
+/// Strings above so many bytes come in pieces.
+const WHOLE_MAX: usize = 16 * 1024;
+/// The smallest piece of a string, but for the last, and the largest one.
+const PIECE_MIN: usize = 4 * 1024;
+const PIECE_MAX: usize = 64 * 1024;
+/// What an element costs of a budget beside its bytes.
+const OVERHEAD: usize = 8;
+
+/// A part of what a frozen tree holds. The elements come in the order key, value, key, value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part<'a> {
+    /// An element.
+    Whole(Element<'a>),
+    /// An element comes in pieces: a string of so many bytes.
+    Begin(usize),
+    /// The next bytes of it.
+    Piece(&'a [u8]),
+}
+
+impl<const VALUED: bool> Frozen<Records<VALUED>> {
+    /// Hands out about `budget` bytes more. Returns whether that was all.
+    pub fn step<H: Heap>(
+        &mut self,
+        heap: &mut H,
+        budget: usize,
+        mut sink: impl FnMut(Part<'_>),
+    ) -> bool {
+        let mut left = budget;
+        while left > 0
+            && let Some(Record { key, value }) = self.item()
+        {
+            let (is_value, sent) = self.progress;
+            let element = if is_value { value } else { key };
+            let sent = match element {
+                Element::Str(bytes) if bytes.len() > WHOLE_MAX => {
+                    if sent == 0 {
+                        sink(Part::Begin(bytes.len()));
+                    }
+                    let rest = &bytes[sent..];
+                    let piece = &rest[..rest.len().min(left.clamp(PIECE_MIN, PIECE_MAX))];
+                    sink(Part::Piece(piece));
+                    left = left.saturating_sub(piece.len() + OVERHEAD);
+                    (piece.len() < rest.len()).then_some(sent + piece.len())
+                }
+                whole => {
+                    sink(Part::Whole(whole));
+                    let len = match whole {
+                        Element::Int(_) => size_of::<i64>(),
+                        Element::Str(bytes) => bytes.len(),
+                    };
+                    left = left.saturating_sub(len + OVERHEAD);
+                    None
+                }
+            };
+            self.progress = match sent {
+                Some(sent) => (is_value, sent),
+                None if VALUED && !is_value => (true, 0),
+                None => {
+                    self.advance(heap);
+                    (false, 0)
+                }
+            };
+        }
+        self.is_over()
+    }
+}

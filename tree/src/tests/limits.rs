@@ -1,0 +1,135 @@
+//! What one call may cost, and what an element.
+
+use super::*;
+
+/// The most that one operation may move, in bytes.
+const MOVED_MAX: usize = 16 * 1024;
+
+impl Subject {
+    /// Looks at what the last operation has moved.
+    fn moved(&mut self) -> usize {
+        let moved = std::mem::take(&mut self.heap.moved);
+        assert!(moved <= MOVED_MAX, "{moved} bytes were moved");
+        moved
+    }
+}
+
+#[test]
+fn no_operation_moves_more_than_16_kib_frozen_or_not() {
+    let mut subject = Subject::new(spread);
+    let (mut most, count) = (0, rounds(200_000, 400));
+    let mut walk = None;
+    for number in 0..count * 2 {
+        let name = format!("field:{}", spread(&number.to_le_bytes()) % count as u64);
+        if number % 5 < 3 {
+            subject.insert(name.as_bytes(), b"a value of some bytes");
+        } else {
+            subject.remove(name.as_bytes());
+        }
+        most = most.max(subject.moved());
+        // Frozen again and again, so that paths are copied at every size.
+        let frozen = walk.get_or_insert_with(|| {
+            let frozen = subject.tree.freeze(&mut subject.heap);
+            frozen.expect("the last one is over")
+        });
+        if number % 20 == 0 && frozen.discard(&mut subject.heap, 2) {
+            walk = None;
+        }
+        assert!(subject.moved() == 0, "a walk moves nothing");
+    }
+    while !walk
+        .as_mut()
+        .is_none_or(|walk| walk.discard(&mut subject.heap, 9))
+    {}
+    assert!(most > 2000, "splits were seen: {most}");
+    for key in subject.model.keys().cloned().collect::<Vec<_>>() {
+        subject.remove(&key);
+        subject.moved();
+    }
+    assert!(subject.heap.live.len() <= 1);
+    subject.end();
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "counts, and takes long")]
+fn an_element_costs_little_more_than_its_bytes() {
+    let mut subject = Subject::new(spread);
+    let count = 100_000;
+    for number in 0..count {
+        let key = format!("f:{number:010}");
+        subject.insert(key.as_bytes(), format!("v:{number:014}").as_bytes());
+    }
+    let each = subject.tree.memory() as f64 / count as f64;
+    assert!(each < 38.0, "{each} bytes for 28");
+    // What is left after most have gone takes no more than twice as much.
+    for number in (0..count).filter(|number| number % 5 > 0) {
+        subject.remove(format!("f:{number:010}").as_bytes());
+    }
+    let each = subject.tree.memory() as f64 / subject.tree.len() as f64;
+    assert!(each < 45.0, "{each} bytes for 28");
+    subject.check();
+    subject.end();
+}
+
+#[test]
+fn memory_is_freed_in_steps_of_bounded_size() {
+    let mut subject = Subject::new(spread);
+    subject.fill(0..rounds(20_000, 300));
+    let mut heap = subject.heap;
+    let mut garbage = subject.tree.into_garbage();
+    let mut before = heap.live.len();
+    while !garbage.step(&mut heap, 4) {
+        // Four leaves, and now and then the pages above one.
+        assert!(before - heap.live.len() <= 4 + 4);
+        before = heap.live.len();
+    }
+    assert!(heap.live.is_empty());
+}
+
+#[test]
+fn elements_of_every_length_come_back() {
+    let mut subject = Subject::new(spread);
+    let lengths = [
+        0, 1, 63, 64, 222, 223, 240, 254, 255, 256, 257, 4095, 4096, 100_000,
+    ];
+    for key in lengths {
+        for value in lengths {
+            let key = [vec![b'k'; key], value.to_string().into_bytes()].concat();
+            subject.insert(&key, &vec![b'v'; value]);
+            // Longer, shorter, an integer, and back.
+            for other in [value + 1, value.saturating_sub(1), 20, value] {
+                subject.insert(&key, &vec![b'w'; other]);
+                subject.look_up(&key);
+            }
+            subject.insert(&key, b"-123456789");
+            subject.insert(&key, &vec![b'v'; value]);
+        }
+    }
+    subject.check();
+    subject.end();
+}
+
+#[test]
+fn ranks_reach_each_record_once() {
+    let mut subject = Subject::new(spread);
+    subject.fill(0..rounds(3000, 200));
+    let by_rank: Vec<_> = (0..subject.tree.len())
+        .map(|rank| pair(subject.tree.at(rank).expect("it is there")))
+        .collect();
+    let seen: Contents = by_rank.iter().cloned().collect();
+    assert!(seen == subject.model && by_rank.len() == seen.len());
+    assert!(subject.tree.at(subject.tree.len()).is_none());
+    subject.end();
+}
+
+#[test]
+fn a_descent_arrives_after_as_many_steps_as_the_tree_is_high() {
+    let mut subject = Subject::new(spread);
+    let key = b"field:1";
+    assert!(!subject.tree.prefetch(&subject.key(key)).step());
+    subject.fill(0..rounds(20_000, 300));
+    let (height, found) = (subject.tree.height(), subject.key(key));
+    let mut descent = subject.tree.prefetch(&found);
+    assert!(height > 0 && (0..height).all(|_| descent.step()) && !descent.step());
+    subject.end();
+}

@@ -1,0 +1,165 @@
+//! The tree: its root, and the changes of inner pages that every kind of leaf needs.
+
+mod edit;
+
+use std::marker::PhantomData;
+
+use crate::codec::Codec;
+use crate::frozen::Control;
+use crate::heap::Heap;
+use crate::inner::Inner;
+use crate::page::Page;
+use crate::path::{Path, prefetch};
+use crate::space::Space;
+
+/// A counted B+tree of packed pages. It owns its pages, but not the heap, so it cannot free them
+/// when it is dropped: [`Tree::into_garbage`] does that in steps.
+///
+/// No call touches more than a path of pages and the neighbours of each, nor moves more than 16 KiB
+/// (of a long element, all that it has, when it is put in).
+#[derive(Debug)]
+pub struct Tree<C> {
+    pub(crate) root: Option<Page>,
+    pub(crate) len: u64,
+    memory: usize,
+    copied: usize,
+    pub(crate) epoch: u32,
+    pub(crate) control: Option<Control>,
+    codec: PhantomData<C>,
+}
+
+#[expect(unsafe_code, reason = "pages are reached by address")]
+// SAFETY: a tree owns its pages. It shares some with its walk, of which either side writes the
+// heads only, and only with the heap in hand, of which there is one: see `Tree::new`.
+unsafe impl<C> Send for Tree<C> {}
+
+impl<C: Codec> Tree<C> {
+    /// An empty tree, which needs no memory.
+    ///
+    /// # Safety
+    /// All calls on this tree, its walks, its copies and its garbage are given one and the same
+    /// heap, which stays until they are gone.
+    #[must_use]
+    #[expect(
+        unsafe_code,
+        reason = "a tree keeps blocks of a heap that is lent to each call"
+    )]
+    pub unsafe fn new() -> Tree<C> {
+        Tree {
+            root: None,
+            len: 0,
+            memory: 0,
+            copied: 0,
+            epoch: 0,
+            control: None,
+            codec: PhantomData,
+        }
+    }
+
+    /// How many records it has.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether it has none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// How many bytes its pages and blocks have, as they were asked of the heap. What only a walk
+    /// still refers to does not count.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.memory
+    }
+
+    /// How many bytes of pages that it shares with a walk were copied since this was asked last.
+    /// Whoever drives the walk lets it hand out more for that, so that writers cannot outrun it.
+    pub fn take_copied(&mut self) -> usize {
+        std::mem::take(&mut self.copied)
+    }
+
+    /// How many levels of inner pages it has.
+    #[must_use]
+    pub fn height(&self) -> usize {
+        self.root.map_or(0, |root| usize::from(root.level()))
+    }
+
+    /// Begins a change.
+    pub(crate) fn space<'a, H: Heap>(&self, heap: &'a mut H) -> Space<'a, H> {
+        Space::new(heap, self.epoch)
+    }
+
+    /// Ends a change.
+    pub(crate) fn settle<H>(&mut self, space: &Space<'_, H>) {
+        self.memory = self.memory + space.added - space.removed;
+        self.copied += space.copied;
+    }
+
+    /// A descent that goes one level at a time, to bring what an operation will look at into the
+    /// cache, while others do the same.
+    #[must_use]
+    pub(crate) fn descent(&self, target: C::Separator) -> Descent<'_, C> {
+        if let Some(root) = self.root {
+            prefetch(root, usize::from(root.level()));
+        }
+        Descent {
+            page: self.root,
+            target,
+            tree: PhantomData,
+        }
+    }
+
+    /// Calls with each record, in the order of leaves, until `visit` returns false.
+    #[expect(unsafe_code, reason = "records are borrowed from pages")]
+    pub fn for_each<'a>(&'a self, mut visit: impl FnMut(C::Item<'a>) -> bool) {
+        let mut path = self.root.map(Path::first::<C::Separator>);
+        while let Some(at) = &mut path {
+            for index in 0..at.leaf.n() {
+                // SAFETY: the leaf has so many, and nothing changes while the tree is borrowed.
+                if !visit(unsafe { C::item(at.leaf, index) }) {
+                    return;
+                }
+            }
+            if !at.next::<C::Separator>() {
+                return;
+            }
+        }
+    }
+
+    /// The record of that rank in the order of leaves, which is the codec's. With random ranks,
+    /// each record is as likely as any other.
+    #[must_use]
+    #[expect(unsafe_code, reason = "records are borrowed from pages")]
+    pub fn at(&self, rank: u64) -> Option<C::Item<'_>> {
+        let root = self.root.filter(|_| rank < self.len)?;
+        let (path, index) = Path::to_rank::<C::Separator>(root, rank);
+        // SAFETY: the leaf has such a record, and nothing changes while the tree is borrowed.
+        Some(unsafe { C::item(path.leaf, index) })
+    }
+}
+
+/// A descent under way, see [`Tree`]'s `prefetch`.
+#[derive(Debug)]
+pub struct Descent<'a, C: Codec> {
+    page: Option<Page>,
+    target: C::Separator,
+    tree: PhantomData<&'a Tree<C>>,
+}
+
+impl<C: Codec> Descent<'_, C> {
+    /// Goes one level down and brings the page there into the cache. Returns false when it had
+    /// arrived at a leaf before.
+    pub fn step(&mut self) -> bool {
+        let Some(page) = self.page.filter(|page| !page.is_leaf()) else {
+            return false;
+        };
+        let inner = Inner::new(page);
+        let child = inner.child(C::child(inner.children(), self.target));
+        prefetch(child, usize::from(page.level()) - 1);
+        self.page = Some(child);
+        true
+    }
+}
