@@ -36,6 +36,9 @@ pub trait Codec: Sized {
     /// Calls with every block that the leaf refers to.
     fn blocks(leaf: Page, visit: impl FnMut(Block));
 
+    /// A new leaf with the records of a leaf of another tree, and new blocks.
+    fn duplicate<H: Heap>(space: &mut Space<'_, H>, leaf: Page) -> Page;
+
     /// A new leaf with the records of two neighbours, which fit in one. Disposes of neither.
     fn joined<H: Heap>(space: &mut Space<'_, H>, left: Page, right: Page) -> Page;
 }

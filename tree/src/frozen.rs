@@ -185,6 +185,7 @@ impl<C: Codec> Frozen<C> {
         self.is_over()
     }
 
+    /// The leaf that the walk is in, and the way to it.
     pub(crate) fn leaf(&self) -> Option<(&Steps, Page)> {
         self.leaf.map(|leaf| (&self.steps, leaf))
     }

@@ -11,6 +11,7 @@
 //! path        the way from the root to a leaf
 //! tree        the root, and how inner pages follow their leaves
 //! frozen      the walk over a tree as it was at one moment
+//! copying     a copy in steps
 //! garbage     freeing in steps
 //! records     the leaves of hashes and sets
 //! ```
@@ -23,6 +24,7 @@
 
 mod block;
 mod codec;
+mod copying;
 pub mod element;
 mod frozen;
 mod garbage;
@@ -37,6 +39,7 @@ mod tests;
 mod tree;
 
 pub use codec::Codec;
+pub use copying::Copying;
 pub use frozen::Frozen;
 pub use garbage::Garbage;
 pub use heap::Heap;

@@ -79,14 +79,6 @@ impl Steps {
         None
     }
 
-    /// Whether every step goes to the last child.
-    pub fn is_last<S: Copy>(&self) -> bool {
-        (0..self.depth).all(|depth| {
-            let Step { page, at } = self.get(depth);
-            at + 1 == page.n()
-        })
-    }
-
     /// What stands before the leaf: the nearest separator on the way.
     pub fn lower<C: Codec>(&self) -> C::Separator {
         let near = (0..self.depth).rev().map(|depth| self.get(depth));

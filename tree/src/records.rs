@@ -155,6 +155,10 @@ impl<const VALUED: bool> Codec for Records<VALUED> {
         leaf::blocks::<VALUED>(leaf, visit);
     }
 
+    fn duplicate<H: Heap>(space: &mut Space<'_, H>, leaf: Page) -> Page {
+        leaf::duplicate::<VALUED, H>(space, leaf)
+    }
+
     fn joined<H: Heap>(space: &mut Space<'_, H>, left: Page, right: Page) -> Page {
         leaf::joined(space, left, right)
     }

@@ -45,6 +45,11 @@ impl<C: Codec> Tree<C> {
         reason = "a tree keeps blocks of a heap that is lent to each call"
     )]
     pub unsafe fn new() -> Tree<C> {
+        Tree::empty()
+    }
+
+    /// An empty tree, for which somebody has promised what [`Tree::new`] asks.
+    pub(crate) fn empty() -> Tree<C> {
         Tree {
             root: None,
             len: 0,

@@ -12,7 +12,7 @@ use crate::heap::Heap;
 use crate::space::Space;
 
 use super::INLINE_MAX;
-use super::leaf::{LONG, LONG_LEN};
+use super::leaf::LONG;
 
 /// The longest record, in bytes, so that a leaf that is full and one record more always fit in two.
 pub const RECORD_MAX: usize = 480;
@@ -58,7 +58,7 @@ impl Draft {
             let place = self.bytes.as_mut_ptr().add(self.len);
             place.cast::<NonNull<u8>>().write_unaligned(block.address());
         }
-        self.len += LONG_LEN - 5;
+        self.len += size_of::<usize>();
     }
 
     /// Appends an element that is stored in a page already.

@@ -31,7 +31,7 @@ pub const SLOT: usize = 2;
 /// The first byte of an element that is in a block: no element's own.
 pub const LONG: u8 = 0xF5;
 /// The bytes of such an element.
-pub const LONG_LEN: usize = 1 + 4 + 8;
+pub const LONG_LEN: usize = 1 + 4 + size_of::<usize>();
 
 const AWAY_BITS: u32 = 10;
 
@@ -103,7 +103,10 @@ unsafe fn stored(bytes: &[u8]) -> Stored<'_> {
     assert!(bytes.len() >= LONG_LEN);
     // SAFETY: the address of a live block was written there, and never 0.
     let block = unsafe {
-        let address = bytes.as_ptr().add(5).cast::<NonNull<u8>>();
+        let address = bytes
+            .as_ptr()
+            .add(LONG_LEN - size_of::<usize>())
+            .cast::<NonNull<u8>>();
         Block::from_parts(address.read_unaligned(), len)
     };
     Stored {
@@ -291,6 +294,34 @@ pub fn joined<H: Heap>(space: &mut Space<'_, H>, left: Page, right: Page) -> Pag
     let new = copy(space, left, left.used() + right.used() - HEAD);
     append_all(new, right);
     space.note_copy(right, right.used());
+    new
+}
+
+/// A new leaf with the same records, and blocks of its own.
+pub fn duplicate<const VALUED: bool, H: Heap>(space: &mut Space<'_, H>, leaf: Page) -> Page {
+    let new = space.leaf(leaf_capacity(leaf.used()));
+    append_all(new, leaf);
+    space.heap.moved(leaf.used());
+    for index in 0..if leaf.has_blocks() { leaf.n() } else { 0 } {
+        // SAFETY: the leaf has so many records, and nothing of it changes here.
+        let elements = unsafe { elements::<VALUED>(leaf, index) };
+        let mut place = before_end(new, away(slots(new)[index]));
+        for Stored { block, len, .. } in elements {
+            if let Some(block) = block {
+                // SAFETY: the bytes of a live block are copied; where its address is, in a page
+                // that is new, the copy's is put.
+                unsafe {
+                    let copy = space.block(block.bytes());
+                    let address = place.add(LONG_LEN - size_of::<usize>());
+                    address
+                        .cast::<NonNull<u8>>()
+                        .write_unaligned(copy.address());
+                }
+            }
+            // SAFETY: the record goes on behind each of its elements.
+            place = unsafe { place.add(len) };
+        }
+    }
     new
 }
 

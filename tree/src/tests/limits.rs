@@ -74,7 +74,7 @@ fn an_element_costs_little_more_than_its_bytes() {
 #[test]
 fn memory_is_freed_in_steps_of_bounded_size() {
     let mut subject = Subject::new(spread);
-    subject.fill(0..rounds(20_000, 300));
+    subject.fill(0..rounds(20_000, 200));
     let mut heap = subject.heap;
     let mut garbage = subject.tree.into_garbage();
     let mut before = heap.live.len();
@@ -89,11 +89,12 @@ fn memory_is_freed_in_steps_of_bounded_size() {
 #[test]
 fn elements_of_every_length_come_back() {
     let mut subject = Subject::new(spread);
-    let lengths = [
-        0, 1, 63, 64, 222, 223, 240, 254, 255, 256, 257, 4095, 4096, 100_000,
+    let all = [
+        0, 63, 64, 223, 255, 256, 1, 222, 240, 254, 257, 4095, 4096, 100_000,
     ];
-    for key in lengths {
-        for value in lengths {
+    let lengths = &all[..rounds(all.len(), 6)];
+    for &key in lengths {
+        for &value in lengths {
             let key = [vec![b'k'; key], value.to_string().into_bytes()].concat();
             subject.insert(&key, &vec![b'v'; value]);
             // Longer, shorter, an integer, and back.
@@ -127,7 +128,7 @@ fn a_descent_arrives_after_as_many_steps_as_the_tree_is_high() {
     let mut subject = Subject::new(spread);
     let key = b"field:1";
     assert!(!subject.tree.prefetch(&subject.key(key)).step());
-    subject.fill(0..rounds(20_000, 300));
+    subject.fill(0..rounds(20_000, 200));
     let (height, found) = (subject.tree.height(), subject.key(key));
     let mut descent = subject.tree.prefetch(&found);
     assert!(height > 0 && (0..height).all(|_| descent.step()) && !descent.step());

@@ -65,8 +65,8 @@ fn a_scan_shows_what_stays_exactly_once_through_splits_and_joins() {
 
 #[test]
 fn a_scan_shows_what_stays_exactly_once_where_hashes_collide() {
-    stays_exact(|bytes| spread(bytes) % 5 << 60, rounds(600, 120));
-    stays_exact(|bytes| spread(bytes) % 100 << 24, rounds(600, 120));
+    stays_exact(|bytes| (spread(bytes) % 5) << 60, rounds(600, 120));
+    stays_exact(|bytes| (spread(bytes) % 100) << 24, rounds(600, 120));
 }
 
 #[test]
