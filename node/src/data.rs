@@ -19,6 +19,7 @@ mod watch;
 
 use slotkeeper_topology::{Slot, key_slot};
 
+pub use crate::key::Key;
 pub use changes::{Change, Keys, Scope};
 pub use entry::Entry;
 pub use event::Event;
@@ -26,22 +27,12 @@ pub use fields::{Hash, HashLimits, HashMut};
 pub use partition::Partition;
 pub use value::{Encoding, Type, Value, WrongType};
 pub use walk::{Saver, WalkState, WalkWait};
+pub use watch::Watched;
 
 /// How often a test does something, or less often: Miri takes a thousand times as long.
 #[cfg(test)]
 const fn rounds(often: u64, under_miri: u64) -> u64 {
     if cfg!(miri) { under_miri } else { often }
-}
-
-/// A key with what is needed to find it: made by [`Partition::key`], once per request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Key<'a> {
-    /// Its name.
-    pub bytes: &'a [u8],
-    /// The partition's hash of the name.
-    pub hash: u64,
-    /// Its hash slot; slot 0 when the node is not in cluster mode.
-    pub slot: Slot,
 }
 
 /// How the keys are divided.

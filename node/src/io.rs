@@ -39,10 +39,17 @@ impl fmt::Display for SessionId {
     }
 }
 
-/// A connection to another node: the cluster bus (in or out), a replica's link to its master, or
-/// an enquiry at a data port. The engine gives the numbers; none is used twice by one process.
+/// A connection to another node. The engine gives the numbers; none is used twice for a kind by one
+/// process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LinkId(pub u64);
+pub enum LinkId {
+    /// Of the cluster bus, in or out.
+    Bus(u64),
+    /// A replica's link to its master.
+    Master(u64),
+    /// An enquiry at another node's data port.
+    Enquiry(u64),
+}
 
 /// Where an accepted connection comes from and where it arrived.
 #[derive(Clone, Copy, Debug)]

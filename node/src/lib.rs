@@ -10,6 +10,7 @@ pub mod data;
 pub mod engine;
 pub mod glob;
 pub mod io;
+pub mod key;
 pub mod persistence;
 pub mod random;
 pub mod replication;

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use crate::data::Watched;
 use crate::io::{Peer, SessionId, Unsent};
 use crate::resp::{Args, Decoder, KeptRequests};
 
@@ -97,19 +98,6 @@ pub struct Transaction {
     pub queue: KeptRequests,
     /// A command was refused at queueing: EXEC aborts.
     pub failed: bool,
-}
-
-/// A key that WATCH named, as it was then.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Watched {
-    /// Its database.
-    pub db: usize,
-    /// Its name.
-    pub key: Vec<u8>,
-    /// The partition's version of it, see `Partition::watch`.
-    pub version: u64,
-    /// It had expired already, so that its removal is no change.
-    pub was_expired: bool,
 }
 
 /// The keys that a session watches, and the memory that they take.

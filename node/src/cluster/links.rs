@@ -112,12 +112,9 @@ pub(super) struct Links {
 }
 
 impl Links {
-    /// None that another room of the node gives.
-    const FIRST: u64 = 1 << 60;
-
     pub fn new() -> Links {
         Links {
-            next: Links::FIRST,
+            next: 0,
             by_id: BTreeMap::new(),
             not_read: 0,
         }
@@ -125,7 +122,7 @@ impl Links {
 
     fn insert(&mut self, link: Link) -> LinkId {
         self.next += 1;
-        let id = LinkId(self.next);
+        let id = LinkId::Bus(self.next);
         self.by_id.insert(id, link);
         id
     }

@@ -12,9 +12,10 @@ use slotkeeper_topology::Slot;
 use super::entry::{Entry, Heap, clock_of};
 use super::store::Store;
 use super::{
-    Change, DataStats, Expiry, Hash, Key, Layout, Saver, Scope, WalkState, WalkWait, WrongType,
+    Change, DataStats, Expiry, Hash, Key, Layout, Saver, Scope, WalkState, WalkWait, Watched,
+    WrongType,
 };
-use crate::session::Watched;
+use crate::key::Locate;
 use crate::time::Now;
 
 /// All keys that this node holds, and what belongs to them.
@@ -343,5 +344,12 @@ impl Partition {
     /// Frees some of what flushes left behind, about `budget` keys. Returns whether there is more.
     pub fn reclaim_step(&mut self, budget: usize) -> bool {
         self.store.reclaim(budget)
+    }
+}
+
+impl Locate for Partition {
+    #[inline]
+    fn key<'a>(&self, bytes: &'a [u8]) -> Key<'a> {
+        self.store.key(bytes)
     }
 }

@@ -6,6 +6,19 @@
 
 use std::collections::BTreeMap;
 
+/// A key that WATCH named, as it was then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watched {
+    /// Its database.
+    pub db: usize,
+    /// Its name.
+    pub key: Vec<u8>,
+    /// The partition's version of it, see [`Partition::watch`](super::Partition::watch).
+    pub version: u64,
+    /// It had expired already, so that its removal is no change.
+    pub was_expired: bool,
+}
+
 #[derive(Debug)]
 struct State {
     watchers: usize,

@@ -15,7 +15,7 @@ impl Engine {
     /// A node has connected to the bus port. Its bytes come by `on_link`, without `Opened`.
     pub fn accept_bus(&mut self, peer: Peer, now: Now) -> LinkId {
         let Some(cluster) = &mut self.cluster else {
-            return LinkId(0);
+            return LinkId::Bus(0);
         };
         let link = cluster.accept(peer, now);
         self.cluster_events(now);
@@ -25,13 +25,13 @@ impl Engine {
     /// Something happened on a link.
     pub fn on_link(&mut self, link: LinkId, event: LinkEvent<'_>, now: Now) {
         self.look_at_clock(now);
-        match link.0 >> 60 {
-            1 => self.with_cluster(now, |cluster, facts| {
+        match link {
+            LinkId::Bus(_) if self.cluster.is_none() => self.link(link, LinkOp::Close),
+            LinkId::Bus(_) => self.with_cluster(now, |cluster, facts| {
                 cluster.on_link(link, event, facts, now);
             }),
-            2 => self.on_upstream_link(link, event, now),
-            3 => self.on_enquiry_link(link, event, now),
-            _ => self.link(link, LinkOp::Close),
+            LinkId::Master(_) => self.on_upstream_link(link, event, now),
+            LinkId::Enquiry(_) => self.on_enquiry_link(link, event, now),
         }
         self.offset_moved(now);
     }

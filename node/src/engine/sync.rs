@@ -48,7 +48,7 @@ pub(super) struct Replication {
     pub(super) held: Option<Held>,
     pub(super) leaving: Option<Leaving>,
     last_upstream: u64,
-    last_enquiry: u64,
+    enquiries: u64,
     ping_at: u64,
     newline_at: u64,
     /// The replicas shall be asked for their offsets at the end of the turn.
@@ -70,8 +70,8 @@ impl Replication {
             withholding: None,
             held: None,
             leaving: None,
-            last_upstream: 2 << 60,
-            last_enquiry: 3 << 60,
+            last_upstream: 0,
+            enquiries: 0,
             ping_at: 0,
             newline_at: 0,
             acks_wanted: false,
@@ -118,13 +118,14 @@ impl Replication {
     /// An id for a link to our master.
     pub(super) fn upstream_link(&mut self) -> LinkId {
         self.last_upstream += 1;
-        LinkId(self.last_upstream)
+        LinkId::Master(self.last_upstream)
     }
 
-    /// The first of `count` ids for enquiries at other nodes.
-    pub(super) fn enquiry_links(&mut self, count: u64) -> LinkId {
-        self.last_enquiry += count;
-        LinkId(self.last_enquiry - count + 1)
+    /// Reserves the numbers of `count` links for enquiries at other nodes; gives the first.
+    pub(super) fn enquiry_links(&mut self, count: u64) -> u64 {
+        let first = self.enquiries;
+        self.enquiries += count;
+        first
     }
 }
 

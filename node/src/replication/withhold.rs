@@ -137,7 +137,7 @@ impl Withholding {
     pub fn new(
         held: Option<Held>,
         access: Access,
-        first_link: LinkId,
+        first_link: u64,
         wait_secs: i64,
         now: Now,
     ) -> Withholding {
@@ -146,7 +146,7 @@ impl Withholding {
             held,
             access,
             replicas: BTreeMap::new(),
-            next_link: first_link.0,
+            next_link: first_link,
             deadline: wait_ms.map(|wait| now.mono_ms() + wait),
             declare_at: 0,
             ended: false,
@@ -219,7 +219,7 @@ impl Withholding {
         let Some(to) = member.address else {
             return;
         };
-        let link = LinkId(self.next_link);
+        let link = LinkId::Enquiry(self.next_link);
         self.next_link += 1;
         member.enquiry = Some(Enquiry::new(link));
         member.ask_at = now_ms + PATIENCE_MS;

@@ -3,7 +3,7 @@
 use slotkeeper_topology::Slot;
 
 use super::decode::Span;
-use crate::data::{Key, Partition};
+use crate::key::{Key, Locate};
 
 /// The arguments of one request, the command's name first: slices of the input, or of a request
 /// that was kept (MULTI's queue).
@@ -60,11 +60,11 @@ impl<'a> Args<'a> {
     /// If there is no such argument.
     #[must_use]
     #[inline]
-    pub fn key(&self, data: &Partition, index: usize) -> Key<'a> {
+    pub fn key(&self, keys: &impl Locate, index: usize) -> Key<'a> {
         let bytes = self.get(index);
         match self.known {
             Some((known, hash, slot)) if known == index => Key { bytes, hash, slot },
-            _ => data.key(bytes),
+            _ => keys.key(bytes),
         }
     }
 

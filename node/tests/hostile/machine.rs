@@ -1,7 +1,7 @@
 //! A whole node that is spoken to badly: by clients, other nodes, its master and its disk.
 
 use slotkeeper_node::config::Config;
-use slotkeeper_node::io::LinkEvent;
+use slotkeeper_node::io::{LinkEvent, LinkId};
 use slotkeeper_node::resp::encode_command;
 
 use crate::allocation::peak;
@@ -225,12 +225,21 @@ fn a_master_that_speaks_badly_is_followed_or_left() {
     let mut node = start();
     let listen = |node: &mut Node, pieces: &[&[u8]]| -> bool {
         for _ in 0..50 {
-            if node.opened.iter().any(|link| link.0 >> 60 == 2) {
+            if node
+                .opened
+                .iter()
+                .any(|link| matches!(link, LinkId::Master(_)))
+            {
                 break;
             }
             node.pass(100);
         }
-        let Some(link) = node.opened.iter().copied().find(|link| link.0 >> 60 == 2) else {
+        let Some(link) = node
+            .opened
+            .iter()
+            .copied()
+            .find(|link| matches!(link, LinkId::Master(_)))
+        else {
             return false;
         };
         let local = Node::peer().local;

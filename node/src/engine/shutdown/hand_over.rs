@@ -190,7 +190,7 @@ impl Engine {
             Level::Notice,
             format!("Asking the replica at {to} to take over"),
         );
-        let link = self.replication.enquiry_links(1);
+        let link = LinkId::Enquiry(self.replication.enquiry_links(1));
         let from = self.config.bind_source_addr;
         self.link(link, LinkOp::Open { to, from });
         if let Some(leaving) = &mut self.replication.leaving {
@@ -293,7 +293,7 @@ mod tests {
     fn asked(before: usize) -> Asked {
         Asked {
             replica: SessionId::new(1, 0),
-            link: Some(LinkId(1)),
+            link: Some(LinkId::Enquiry(1)),
             again_at: 0,
             answers: ReplyParser::new(ANSWER_MAX),
             before,

@@ -31,7 +31,7 @@ impl Harness {
             sent: String::new(),
             logged: Vec::new(),
         };
-        assert!(harness.upstream.on_timer(0, LinkId(1), at(0)));
+        assert!(harness.upstream.on_timer(0, LinkId::Master(1), at(0)));
         let local = "127.0.0.1:50000".parse().expect("an address");
         harness
             .upstream
@@ -102,7 +102,7 @@ fn introduces_itself_and_asks_for_what_it_lacks() {
     let mut input = &b"stream"[..];
     let step = harness.upstream.next_step(&mut input, None, at(3));
     assert_eq!(step, Some(Step::Stream(b"stream")));
-    harness.upstream.on_timer(17, LinkId(2), at(1500));
+    harness.upstream.on_timer(17, LinkId::Master(2), at(1500));
     harness.drain();
     assert_eq!(harness.sent, "REPLCONF ACK 17 ");
 }
@@ -117,10 +117,10 @@ fn logs_a_missing_password_as_redis_does() {
     let expected = "MASTER aborted replication with an error: NOAUTH Authentication required.";
     assert_eq!(harness.logged.last().map(String::as_str), Some(expected));
     assert!(
-        !harness.upstream.on_timer(0, LinkId(2), at(900)),
+        !harness.upstream.on_timer(0, LinkId::Master(2), at(900)),
         "it waits a second"
     );
-    assert!(harness.upstream.on_timer(0, LinkId(2), at(1002)));
+    assert!(harness.upstream.on_timer(0, LinkId::Master(2), at(1002)));
 }
 
 #[test]
@@ -214,12 +214,12 @@ fn a_payload_of_the_wrong_length_ends_the_link() {
 fn silence_ends_the_link() {
     let mut harness = Harness::until_psync(None);
     harness.line("+CONTINUE\r\n");
-    harness.upstream.on_timer(0, LinkId(2), at(60_002));
+    harness.upstream.on_timer(0, LinkId::Master(2), at(60_002));
     assert!(harness.upstream.is_up());
-    harness.upstream.on_timer(0, LinkId(2), at(60_003));
+    harness.upstream.on_timer(0, LinkId::Master(2), at(60_003));
     assert_eq!(harness.upstream.down_since(), Some(60_003));
     assert!(
-        harness.upstream.on_timer(0, LinkId(2), at(60_003)),
+        harness.upstream.on_timer(0, LinkId::Master(2), at(60_003)),
         "tries again at once"
     );
 }

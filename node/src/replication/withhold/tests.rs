@@ -77,11 +77,17 @@ fn start(replicas: &[NodeId], wait_secs: i64) -> (Withholding, Vec<(NodeId, Opti
         password: Some(b"secret".to_vec()),
         ..Access::default()
     };
-    let mut machine = Withholding::new(Some(held()), access, LinkId(7), wait_secs, at(0));
+    let mut machine = Withholding::new(Some(held()), access, 7, wait_secs, at(0));
     let address = "10.0.0.1:6379".parse().ok();
     let known: Vec<_> = replicas.iter().map(|id| (*id, address)).collect();
     machine.on_timer(&known, at(0));
     (machine, known)
+}
+
+fn number(link: LinkId) -> u64 {
+    match link {
+        LinkId::Bus(number) | LinkId::Master(number) | LinkId::Enquiry(number) => number,
+    }
 }
 
 fn drain(machine: &mut Withholding) -> String {
@@ -89,10 +95,10 @@ fn drain(machine: &mut Withholding) -> String {
     while let Some(event) = machine.poll_event() {
         lines.push(match event {
             WithholdEvent::Link(link, LinkOp::Send(bytes)) => {
-                format!("{} sends {} bytes", link.0, bytes.len())
+                format!("{} sends {} bytes", number(link), bytes.len())
             }
-            WithholdEvent::Link(link, LinkOp::Open { .. }) => format!("{} opens", link.0),
-            WithholdEvent::Link(link, LinkOp::Close) => format!("{} closes", link.0),
+            WithholdEvent::Link(link, LinkOp::Open { .. }) => format!("{} opens", number(link)),
+            WithholdEvent::Link(link, LinkOp::Close) => format!("{} closes", number(link)),
             WithholdEvent::Log(..) => continue,
             WithholdEvent::DeclareFailed => "failed".to_owned(),
             WithholdEvent::End => "end".to_owned(),
@@ -103,7 +109,7 @@ fn drain(machine: &mut Withholding) -> String {
 
 fn answer(machine: &mut Withholding, link: u64, loading: u8, offset: u64, keyspace: &str, ms: u64) {
     let local = "10.0.0.2:1000".parse().expect("an address");
-    machine.on_link(LinkId(link), &LinkEvent::Opened { local }, at(ms));
+    machine.on_link(LinkId::Enquiry(link), &LinkEvent::Opened { local }, at(ms));
     drain(machine);
     let mut text = "+OK\r\n".to_owned();
     for section in [
@@ -119,7 +125,7 @@ fn answer(machine: &mut Withholding, link: u64, loading: u8, offset: u64, keyspa
         text.push_str(&format!("${}\r\n{section}\r\n", section.len()));
     }
     for piece in text.as_bytes().chunks(50) {
-        machine.on_link(LinkId(link), &LinkEvent::Bytes(piece), at(ms));
+        machine.on_link(LinkId::Enquiry(link), &LinkEvent::Bytes(piece), at(ms));
     }
 }
 
@@ -178,7 +184,11 @@ fn declares_itself_failed_once_a_replica_is_newer() {
 fn waits_for_those_that_do_not_answer() {
     let (mut machine, known) = start(&[node(1)], 60);
     drain(&mut machine);
-    machine.on_link(LinkId(7), &LinkEvent::Closed { reason: "refused" }, at(10));
+    machine.on_link(
+        LinkId::Enquiry(7),
+        &LinkEvent::Closed { reason: "refused" },
+        at(10),
+    );
     machine.on_timer(&known, at(600));
     assert_eq!(drain(&mut machine), "8 opens");
     machine.on_timer(&known, at(2600));
