@@ -160,6 +160,7 @@ fn every_command_of_the_readme_does_what_it_says() {
                 reader.leave_running(&mut command);
             }
             ("Two commands", 1) => is_what_ci_runs(&block),
+            ("How it works", 0) => assert_eq!(block.language.as_deref(), Some("mermaid")),
             ("The tour", 0) => is_an_excerpt_of_the_example(&block),
             ("The tour", 1) => {
                 let ready = reader.adapt("target/release/slotkeeper local status");
