@@ -1,4 +1,4 @@
-//! The bounds that the project set itself, and whether a run kept them.
+//! The bounds of the project, and whether a run kept them.
 
 use crate::load::{Kind, Workload};
 
@@ -12,7 +12,7 @@ pub fn cpu(workload: &Workload) -> Option<f64> {
     }
 }
 
-/// What was judged so far.
+/// The verdicts so far.
 #[derive(Debug, Default)]
 pub struct Verdicts {
     missed: usize,

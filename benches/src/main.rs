@@ -1,9 +1,9 @@
-//! Measures the node beside redis-server in one run and prints ratios.
+//! Compares the node with redis-server in one run and prints ratios.
 //!
-//! Server and client are each pinned to a core, and the two servers take turns. Figures are the
-//! medians of the rounds; a ratio is the median of the rounds' ratios, so that a machine whose speed
-//! drifts meets both servers alike. The exit code is 1 when a ratio misses the bound that the
-//! project set itself; a bare timing is never judged.
+//! Server and client are each pinned to a core, and the two servers take turns. Figures are medians
+//! over the rounds; a ratio is the median of the ratios per round, so that a machine whose speed
+//! drifts affects both servers equally. The exit code is 1 if a ratio misses its bound; an absolute
+//! timing is never judged.
 
 mod bounds;
 mod load;

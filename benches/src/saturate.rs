@@ -18,7 +18,7 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use crate::load::{CLIENT_CORE, CLIENTS, Kind, Measured, VALUE_BYTES, Workload};
 use crate::server::Server;
 
-/// After so long without a reply the server is given up.
+/// After this time without a reply, the run fails.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// One run of the workload, whose pipeline is 1.
@@ -105,7 +105,7 @@ impl Load {
         })
     }
 
-    /// Sends so many requests and receives their replies.
+    /// Sends this number of requests and receives their replies.
     fn run(&mut self, requests: u64) -> Result<(), String> {
         let (mut sent, mut done) = (0, 0);
         for index in 0..self.connections.len() {

@@ -34,8 +34,8 @@ impl fmt::Display for Violation {
 /// replaces, for the rules that compare.
 ///
 /// # Errors
-/// Every field that is wrong. The rules are asked only when the shape is right, as the API server
-/// does it.
+/// Every field that is wrong. The rules are evaluated only if the shape is right, as on the API
+/// server.
 pub fn check(manifest: &Value, old: Option<&RedisCluster>) -> Result<RedisCluster, Vec<Violation>> {
     let schema = schema();
     let mut object = manifest.clone();

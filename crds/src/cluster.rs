@@ -1,3 +1,5 @@
+//! `RedisCluster`: the spec, its schema and its rules.
+
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{
@@ -11,13 +13,13 @@ use serde::{Deserialize, Serialize};
 use crate::owned::config_schema;
 use crate::status::RedisClusterStatus;
 
-/// `spec.shards` where the manifest does not say.
+/// The default of `spec.shards`.
 pub const DEFAULT_SHARDS: u16 = 3;
 
-/// `spec.replicasPerShard` where the manifest does not say.
+/// The default of `spec.replicasPerShard`.
 pub const DEFAULT_REPLICAS_PER_SHARD: u8 = 1;
 
-/// What a Redis Cluster shall be.
+/// The desired state of a Redis Cluster.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq)]
 #[kube(
     group = "slotkeeper.dev",
@@ -44,19 +46,19 @@ pub const DEFAULT_REPLICAS_PER_SHARD: u8 = 1;
     // No field path in these two: the API server takes only paths into the schema, and metadata has
     // none there.
     validation = Rule::new("self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')")
-        .message("metadata.name must start with a letter and hold lower-case letters, digits and hyphens only: Services and host names are made of it"),
+        .message("metadata.name must start with a letter and contain only lower-case letters, digits and hyphens: it becomes part of Service names and hostnames"),
     validation = Rule::new("size(self.metadata.name) <= 40")
-        .message("metadata.name must have at most 40 characters: the names of StatefulSets and pods are made of it")
+        .message("metadata.name must have at most 40 characters: it becomes part of the names of StatefulSets and pods")
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("has(self.storage) == has(oldSelf.storage) && (!has(self.storage) || self.storage == oldSelf.storage)")
-        .message("storage cannot be changed: the volumes of a running cluster stay as they were made")
+        .message("storage cannot be changed: the volumes of a cluster stay as they were created")
         .field_path(".storage")
 )]
 pub struct RedisClusterSpec {
-    /// How many shards the 16384 slots are spread over. Fewer than three cannot elect a new master
-    /// by themselves; the operator does it for them. It cannot be changed yet.
+    /// The number of shards that share the 16384 slots. With fewer than three, the masters cannot
+    /// elect a new one by themselves; the operator then fails over. It cannot be changed yet.
     #[serde(default = "default_shards")]
     #[schemars(range(min = 1, max = 1000), extend("format" = "int32"))]
     #[x_kube(
@@ -65,42 +67,42 @@ pub struct RedisClusterSpec {
     )]
     pub shards: u16,
 
-    /// How many replicas each master has.
+    /// The number of replicas of each master.
     #[serde(default = "default_replicas_per_shard")]
     #[schemars(range(min = 0, max = 5), extend("format" = "int32"))]
     pub replicas_per_shard: u8,
 
-    /// The image with `slotkeeper-node`; the operator's own image where it is missing.
+    /// The image with `slotkeeper-node`. Default: the image that the operator is set up with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1024))]
     pub image: Option<String>,
 
-    /// When the image is pulled; as in a pod.
+    /// When the image is pulled, as in a pod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_pull_policy: Option<PullPolicy>,
 
-    /// Secrets for the registry of the image; as in a pod.
+    /// Secrets for the registry of the image, as in a pod.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub image_pull_secrets: Vec<LocalObjectReference>,
 
-    /// How clients and nodes prove themselves. Without it there is no password, and only the
-    /// network stands between the data and everybody.
+    /// How clients and nodes authenticate. Without it there is no password, and only the network
+    /// protects the data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth: Option<Auth>,
 
-    /// Directives of redis.conf by name, such as `maxmemory: 1gb`. Values are strings. Those that
-    /// the operator sets itself are refused by name.
+    /// Directives of redis.conf by name, such as `maxmemory: 1gb`. Values are strings. Directives
+    /// that the operator sets itself are refused.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "config_schema")]
     pub config: BTreeMap<String, String>,
 
-    /// CPU and memory of each node; as in a container.
+    /// CPU and memory of each node, as in a container.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<ResourceRequirements>,
 
-    /// A volume for each node. Without it the data lives as long as the pod. It cannot be changed
-    /// later.
+    /// A volume for each node. Without it, the data lives only as long as the pod. It cannot be
+    /// changed later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage: Option<Storage>,
 
@@ -108,11 +110,11 @@ pub struct RedisClusterSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduling: Option<Scheduling>,
 
-    /// Who may talk to the nodes.
+    /// Who may connect to the nodes.
     #[serde(default)]
     pub network_policy: NetworkPolicy,
 
-    /// Further labels of the pods.
+    /// Additional labels of the pods.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64))]
     #[x_kube(
@@ -121,21 +123,21 @@ pub struct RedisClusterSpec {
     )]
     pub pod_labels: BTreeMap<String, String>,
 
-    /// Further annotations of the pods.
+    /// Additional annotations of the pods.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64))]
     #[x_kube(
         validation = Rule::new("self.all(name, !name.startsWith('slotkeeper.dev/'))")
-            .message("podAnnotations must not begin with slotkeeper.dev/: the operator keeps its own notes there")
+            .message("podAnnotations must not begin with slotkeeper.dev/: the operator uses that prefix itself")
     )]
     pub pod_annotations: BTreeMap<String, String>,
 
-    /// True: the operator watches and reports, and changes nothing.
+    /// If true, the operator observes and reports, and changes nothing.
     #[serde(default)]
     pub paused: bool,
 }
 
-/// How clients and nodes prove themselves.
+/// How clients and nodes authenticate.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Auth {
@@ -175,7 +177,7 @@ pub enum PullPolicy {
 pub struct Storage {
     /// Its size, such as `10Gi`.
     pub size: Quantity,
-    /// Its StorageClass; the default one where it is missing.
+    /// Its StorageClass. Default: the default StorageClass of the Kubernetes cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage_class_name: Option<String>,
 }
@@ -184,19 +186,19 @@ pub struct Storage {
 #[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Scheduling {
-    /// Whether pods of one shard must run on different machines, or only should.
+    /// Whether the pods of one shard must run on different hosts (Kubernetes nodes), or only should.
     #[serde(default)]
     pub spread: Spread,
-    /// Labels that a machine must have; as in a pod.
+    /// Labels that a host must have, as in a pod.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub node_selector: BTreeMap<String, String>,
-    /// Taints that the pods bear; as in a pod.
+    /// Taints that the pods tolerate, as in a pod.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tolerations: Vec<Toleration>,
-    /// Affinity beside the spread; as in a pod.
+    /// Affinity in addition to the spread, as in a pod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub affinity: Option<Affinity>,
-    /// Further constraints on the spread; as in a pod.
+    /// Additional topology spread constraints, as in a pod.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub topology_spread_constraints: Vec<TopologySpreadConstraint>,
     /// The PriorityClass of the pods.
@@ -204,22 +206,22 @@ pub struct Scheduling {
     pub priority_class_name: Option<String>,
 }
 
-/// Whether pods of one shard must run on different machines, or only should.
+/// Whether the pods of one shard must run on different hosts, or only should.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
 pub enum Spread {
-    /// They should; one machine is enough to try a cluster.
+    /// They should; one host is enough to try a cluster.
     #[default]
     Preferred,
-    /// They must; a pod without a machine of its own waits.
+    /// They must; a pod that finds no host of its own stays Pending.
     Required,
 }
 
-/// Who may talk to the nodes.
+/// Who may connect to the nodes.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NetworkPolicy {
-    /// Whether a NetworkPolicy opens the cluster bus to the nodes of the cluster only; clients and
-    /// probes may come from anywhere. Switch it off where other policies decide that.
+    /// Whether a NetworkPolicy allows only the nodes of the cluster to reach the cluster bus.
+    /// Clients and probes may connect from anywhere. Turn it off if other policies decide this.
     #[serde(default = "default_enabled")]
     pub enabled: bool,
 }

@@ -13,14 +13,14 @@ pub struct Owned {
 }
 
 const ADDRESS: &str = "the operator decides where a node listens and what it announces";
-const FILES: &str = "the operator decides where the files of a node are";
+const FILES: &str = "the operator decides where a node keeps its files";
 const PROCESS: &str = "the platform runs the process";
 const PASSWORD: &str = "use spec.auth.passwordSecretRef";
-const REPLICAS: &str = "the operator decides which node follows which";
+const REPLICAS: &str = "the operator decides which node replicates which";
 const CLUSTER: &str = "nodes always run as a cluster";
 const COMMANDS: &str = "the operator needs every command under its own name";
 const HANDOVER: &str = "the operator relies on it to keep acknowledged writes";
-const HEALTH: &str = "the probes ask there";
+const HEALTH: &str = "the probes use it";
 
 /// Every directive that the operator sets itself.
 pub const OWNED: &[Owned] = &[
@@ -74,9 +74,9 @@ const fn owned(directive: &'static str, reason: &'static str) -> Owned {
     Owned { directive, reason }
 }
 
-/// The schema of `spec.config`: names and values are text, and the rules refuse what cannot be.
+/// The schema of `spec.config`: names and values are text, and rules refuse what cannot work.
 ///
-/// The sizes bound the cost of the rules, without which the API server refuses the schema.
+/// The sizes bound the cost of the rules; without them the API server refuses the schema.
 pub fn config_schema(_: &mut SchemaGenerator) -> Schema {
     let mut schema = json_schema!({
         "type": "object",
@@ -86,7 +86,7 @@ pub fn config_schema(_: &mut SchemaGenerator) -> Schema {
     let general = [
         (
             "self.all(name, name.matches('^[a-z][a-z0-9-]*$'))",
-            "names of directives are lower-case letters, digits and hyphens",
+            "names of directives contain only lower-case letters, digits and hyphens",
         ),
         (
             r"self.all(name, !self[name].contains('\n') && !self[name].contains('\r'))",

@@ -1,40 +1,42 @@
+//! The status of a RedisCluster.
+
 pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What was observed of a Redis Cluster in the last pass. Nothing in it steers the next one.
+/// What the last pass observed of a Redis Cluster. Nothing in it steers the next pass.
 #[derive(KubeSchema, Clone, Debug, Default, Deserialize, Serialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct RedisClusterStatus {
-    /// The generation of the spec that this status speaks of.
+    /// The generation of the spec that this status is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// One word for people.
+    /// One word for people: Forming, Ready, Degraded, Outage or Paused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<String>,
-    /// One sentence for people: what is going on, or what is waited for.
+    /// One sentence for people: what is happening, or what the operator waits for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
     /// The shards, in their order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shards: Vec<ShardStatus>,
-    /// How many shards are served by a master; what the scale subresource reads.
+    /// The number of shards that a master serves; the scale subresource reads it.
     #[serde(default)]
     pub shard_count: i32,
-    /// Ready nodes of all wanted nodes, such as `5/6`.
+    /// Ready nodes and desired nodes, such as `5/6`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_nodes: Option<String>,
-    /// How many of the 16384 slots are served.
+    /// The number of slots that are served, of 16384.
     #[serde(default)]
     #[schemars(range(min = 0, max = 16384), extend("format" = "int32"))]
     pub slots_covered: u16,
-    /// Selects the pods of the cluster.
+    /// The label selector of the cluster's pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selector: Option<String>,
-    /// For machines: Ready, MembersJoined, SlotsCovered, ReplicasAttached, Progressing, DataLost,
-    /// and the warnings: SharedMachine, NoQuorum, NoSafeReplica, SnapshotsFailing,
-    /// NodesConfFailing, MemoryOvercommitted.
+    /// For programs: Ready, MembersJoined, SlotsCovered, ReplicasAttached, Progressing, DataLost,
+    /// and the warnings SharedHost, NoQuorum, NoSafeReplica, SnapshotsFailing, NodesConfFailing,
+    /// MemoryOvercommitted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
@@ -69,10 +71,10 @@ pub struct MemberStatus {
     /// The id of the node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_id: Option<String>,
-    /// What the node said that it is.
+    /// The role that the node reported.
     #[serde(default)]
     pub role: Role,
-    /// The replication link of a replica to its master: `up`, `down`, `sync`.
+    /// The replication link of a replica to its master: `up`, `down` or `sync`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
     /// The replication offset.
@@ -80,7 +82,7 @@ pub struct MemberStatus {
     pub offset: Option<i64>,
 }
 
-/// What a node said that it is.
+/// The role that a node reported.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Role {

@@ -1,17 +1,19 @@
+//! The open connections, and which one is closed when there are too many.
+
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::AbortHandle;
 
-/// Connections at once.
+/// The maximum number of connections.
 pub(crate) const CONNECTIONS: usize = 64;
-/// Connections at once from one source.
+/// The maximum number of connections from one source.
 pub(crate) const SHARE: usize = 16;
 
-/// The connections that are open. Nobody is turned away: whoever comes takes the place of the one
-/// that has been waited for longest. A probe asks as soon as it is connected, and is answered long
-/// before so many others have come.
+/// The open connections. No new connection is refused: if there are too many, it replaces the one
+/// that has waited longest. A probe sends its request right after connecting, and is answered long
+/// before it could be replaced.
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
     list: Mutex<Vec<Connection>>,
@@ -41,8 +43,8 @@ impl Asked {
 }
 
 impl Connections {
-    /// Lets in a connection from there; `start` starts the task that serves it. Another one may be
-    /// ended for it.
+    /// Admits a connection from that address; `start` starts the task that serves it. Another
+    /// connection may be closed for it.
     pub(crate) fn admit(&self, from: IpAddr, start: impl FnOnce(Asked) -> AbortHandle) {
         let source = source(from);
         let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
@@ -62,8 +64,9 @@ impl Connections {
     }
 }
 
-/// Who has to leave when one more comes from there, if anybody: of its own source where that has its
-/// share, else of all where no place is left. The oldest that has not asked yet, or the oldest.
+/// Which connection must be closed for a new one, if any: one of the same source if that has its
+/// full share, else any one if there are too many. The oldest that has not sent its request yet, or
+/// the oldest.
 fn leaves(open: &[(IpAddr, bool)], source: IpAddr) -> Option<usize> {
     let shares = |one: &&(IpAddr, bool)| one.0 == source;
     let own = open.iter().filter(shares).count() >= SHARE;
@@ -76,7 +79,8 @@ fn leaves(open: &[(IpAddr, bool)], source: IpAddr) -> Option<usize> {
     open.iter().position(silent).or_else(oldest)
 }
 
-/// What counts as one source: an address, or the 64 bits of IPv6 that one host can choose from.
+/// What counts as one source: an IPv4 address, or the /64 prefix of an IPv6 address, since one host
+/// can use all of it.
 fn source(from: IpAddr) -> IpAddr {
     match from.to_canonical() {
         IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX)).into(),
@@ -92,7 +96,7 @@ mod tests {
         IpAddr::from([10, 0, 0, u8::try_from(last).unwrap()])
     }
 
-    /// So many connections from each of these sources, one after the other.
+    /// This number of connections from each of the sources.
     fn open(sources: usize, each: usize, asked: bool) -> Vec<(IpAddr, bool)> {
         let sources = (0..sources).flat_map(|source| vec![(ip(source), asked); each]);
         sources.collect()

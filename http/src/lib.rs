@@ -1,9 +1,9 @@
-//! The port that probes and Prometheus ask, the same for node and operator: HTTP/1.1 on a thread of
-//! its own, which answers while the program is busy.
+//! The port for probes and Prometheus, used by node and operator: HTTP/1.1 on its own thread, which
+//! answers while the program is busy.
 //!
-//! Whoever can reach the port may connect to it, and a probe that gets no answer costs the process
-//! its life. So every connection is accepted at once; whoever is one too many goes, not who comes;
-//! and every wait has an end.
+//! Everybody who can reach the port may connect, and a process is killed if its probes get no
+//! answer. So every connection is accepted at once; if there are too many, an older one is closed,
+//! not the new one; and every wait has a limit.
 
 mod connections;
 
@@ -25,25 +25,26 @@ use tokio::time::timeout;
 
 use connections::{Asked, Connections};
 
-/// The head of a request has so long to arrive.
+/// The time limit for the head of a request.
 const HEAD_WAIT: Duration = Duration::from_secs(1);
-/// A connection has so long in all: its request, the answer, and for taking it.
+/// The time limit of a connection: its request, the answer, and receiving it.
 const WAIT: Duration = Duration::from_secs(5);
-/// The head of a request; what a probe sends has a few hundred bytes. hyper takes no less.
+/// The maximum size of the head of a request, which is the minimum of hyper. Probes send a few
+/// hundred bytes.
 const HEAD_BYTES: usize = 8 << 10;
 /// The content type of plain text.
 const PLAIN: &str = "text/plain; charset=utf-8";
 
-/// What is to be read at the port.
+/// The pages at the port.
 pub trait Site: Send + Sync + 'static {
-    /// All paths, for whoever asks for another one.
+    /// Lists all paths, for a request of another one.
     const PATHS: &'static str;
 
-    /// What a path says, without its query; none where there is nothing.
+    /// The answer for a path without its query; none if there is no such path.
     fn read(&self, path: &str) -> impl Future<Output = Option<Answer>> + Send;
 }
 
-/// What a path says.
+/// The answer for a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     status: StatusCode,
@@ -62,7 +63,7 @@ impl Answer {
         }
     }
 
-    /// Of a probe: 200, or 503 with the reason.
+    /// The answer to a probe: 200, or 503 with the reason.
     #[must_use]
     pub fn verdict(verdict: Result<(), String>) -> Answer {
         match verdict {
@@ -80,10 +81,9 @@ fn line(status: StatusCode, text: &str) -> Answer {
     }
 }
 
-/// Answers on these sockets, which do not block, until the process ends.
+/// Serves on these non-blocking sockets until the process ends.
 ///
-/// # Errors
-/// When the thread, which gets that name, or its runtime cannot be started.
+/// # Errors When the thread with that name, or its runtime, cannot be started.
 pub fn serve<S: Site>(thread: &str, listeners: Vec<StdListener>, site: &Arc<S>) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -103,7 +103,7 @@ pub fn serve<S: Site>(thread: &str, listeners: Vec<StdListener>, site: &Arc<S>) 
 async fn accept<S: Site>(listener: TcpListener, site: Arc<S>, connections: Arc<Connections>) {
     loop {
         let Ok((stream, from)) = listener.accept().await else {
-            // Out of file descriptors, for one: others will be closed.
+            // For example, no file descriptor is left: some will be closed.
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
@@ -111,12 +111,12 @@ async fn accept<S: Site>(listener: TcpListener, site: Arc<S>, connections: Arc<C
         connections.admit(from.ip(), |asked| {
             tokio::spawn(converse(stream, site, asked)).abort_handle()
         });
-        // Those that were accepted get their turn, and those that have to go leave.
+        // Lets accepted connections run, and closed ones end.
         tokio::task::yield_now().await;
     }
 }
 
-/// One request: who asks every few seconds does not need to keep a connection for it.
+/// Serves one request: a client that asks every few seconds needs no persistent connection.
 async fn converse<S: Site>(stream: TcpStream, site: Arc<S>, asked: Asked) {
     let answer = service_fn(async |request: Request<Incoming>| {
         asked.note();
@@ -130,7 +130,7 @@ async fn converse<S: Site>(stream: TcpStream, site: Arc<S>, asked: Asked) {
         .half_close(true)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), answer);
-    // A client that is too slow, has left, or speaks no HTTP gets nothing more.
+    // A client that is too slow, has closed the connection, or does not speak HTTP gets no answer.
     let _ = timeout(WAIT, connection).await;
 }
 

@@ -1,3 +1,5 @@
+//! The server on a real socket.
+
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 

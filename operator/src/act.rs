@@ -1,5 +1,5 @@
-//! Performs one step: a match arm each. It decides nothing; it makes sure that the step meets the
-//! node that it is meant for.
+//! Performs one step, one match arm per kind of step. It decides nothing; it only verifies that the
+//! step reaches the intended node.
 
 use futures::future::join_all;
 use redis::aio::MultiplexedConnection;
@@ -8,7 +8,7 @@ use slotkeeper_crds::RedisCluster;
 use slotkeeper_topology::{Epoch, NodeId, NodeLine, SlotSet, parse_nodes};
 
 use crate::links::{DEADLINE, Links};
-use crate::model::{Address, FailoverMode, Place, Step, StepOutcome, Target};
+use crate::model::{Address, FailoverMode, PodIndex, Step, StepOutcome, Target};
 use crate::platform::{Platform, PlatformError, Survey};
 
 /// What steps are performed with.
@@ -23,10 +23,10 @@ pub struct Actor<'a, P> {
     pub survey: &'a Survey,
 }
 
-/// A step that ended early says so by an error; the outcome is the same type.
+/// The outcome of a step that ended early is its error.
 type Tried<T> = Result<T, StepOutcome>;
 
-/// How often BUMPEPOCH is sent before it counts as failed.
+/// How many times BUMPEPOCH is sent before the step counts as failed.
 const BUMPS_MOST: usize = 16;
 
 /// The role that a node must have when the step reaches it.
@@ -42,7 +42,7 @@ impl<P: Platform> Actor<'_, P> {
     pub async fn act(&self, step: &Step) -> StepOutcome {
         match self.try_act(step).await {
             Ok(()) => StepOutcome::Done,
-            Err(outcome) => outcome.told(|why| self.links.line(why)),
+            Err(outcome) => outcome.map_reason(|why| self.links.line(why)),
         }
     }
 
@@ -56,11 +56,11 @@ impl<P: Platform> Actor<'_, P> {
             ),
             Step::RemoveShard { shard } => platform(self.platform.remove_shard(*shard).await),
             Step::AddSlots { node, slots } => {
-                self.tell(node, Expect::Master, &add_slots(slots)).await
+                self.send_to(node, Expect::Master, &add_slots(slots)).await
             }
             Step::SetConfigEpoch { node, epoch } => {
                 let command = cluster(&["SET-CONFIG-EPOCH", &epoch.to_string()]);
-                self.tell(node, Expect::Master, &command).await
+                self.send_to(node, Expect::Master, &command).await
             }
             Step::Meet {
                 node,
@@ -72,7 +72,7 @@ impl<P: Platform> Actor<'_, P> {
             Step::BumpEpoch { node, above } => self.bump_epoch(node, *above).await,
             Step::Replicate { node, master } => {
                 let command = cluster(&["REPLICATE", master.as_str()]);
-                self.tell(node, Expect::Any, &command).await
+                self.send_to(node, Expect::Any, &command).await
             }
             Step::Failover {
                 node,
@@ -81,11 +81,13 @@ impl<P: Platform> Actor<'_, P> {
                 epoch,
             } => {
                 let command = failover(*mode, *master, *epoch);
-                let told = self.tell(node, Expect::ReplicaOf(*master), &command).await;
+                let told = self
+                    .send_to(node, Expect::ReplicaOf(*master), &command)
+                    .await;
                 let Err(StepOutcome::Refused(why)) = told else {
                     return told;
                 };
-                // It has become the master since it was asked: the old one has handed over itself.
+                // It has become the master since it was asked: the old master handed over by itself.
                 let handed_over =
                     self.now_lists(node, |line| line.flags.myself && line.flags.master);
                 match handed_over.await {
@@ -96,13 +98,13 @@ impl<P: Platform> Actor<'_, P> {
             Step::EndWithholding { node, run_id } => {
                 let mut command = cmd("SLOTKEEPER");
                 command.arg("SERVE").arg(run_id);
-                self.tell(node, Expect::Any, &command).await
+                self.send_to(node, Expect::Any, &command).await
             }
         }
     }
 
     /// Verifies the target and sends it one command.
-    async fn tell(&self, node: &Target, expect: Expect, command: &Cmd) -> Tried<()> {
+    async fn send_to(&self, node: &Target, expect: Expect, command: &Cmd) -> Tried<()> {
         let (mut connection, _) = self.verified(node, expect).await?;
         send::<Value>(&mut connection, command).await.map(drop)
     }
@@ -115,18 +117,18 @@ impl<P: Platform> Actor<'_, P> {
             &address.port.to_string(),
             &address.bus_port.to_string(),
         ]);
-        self.tell(node, Expect::Any, &command).await
+        self.send_to(node, Expect::Any, &command).await
     }
 
-    /// Tells all nodes at the same time; the worst outcome counts.
+    /// Sends it to all nodes at the same time; the first failure counts.
     async fn forget(&self, id: NodeId, nodes: &[Target]) -> Tried<()> {
         let command = cluster(&["FORGET", id.as_str()]);
         let telling = nodes.iter().map(|node| async {
-            let told = self.tell(node, Expect::Any, &command).await;
+            let told = self.send_to(node, Expect::Any, &command).await;
             let Err(StepOutcome::Refused(why)) = told else {
                 return told;
             };
-            // Whoever does not know it has nothing to forget.
+            // A node that does not know the id has nothing to forget.
             match self.now_lists(node, |line| line.id == id).await {
                 Ok(false) => Ok(()),
                 _ => Err(StepOutcome::Refused(why)),
@@ -135,8 +137,9 @@ impl<P: Platform> Actor<'_, P> {
         join_all(telling).await.into_iter().collect()
     }
 
-    /// Whether the node has such a line in its CLUSTER NODES now. It is asked after a refusal, which
-    /// may say that nothing is left to do: texts differ from server to server, states do not.
+    /// Whether the node has such a line in its CLUSTER NODES now. Called after a refusal, which may
+    /// mean that nothing is left to do. The texts of refusals differ between servers, so the state
+    /// decides.
     async fn now_lists(&self, node: &Target, such: impl Fn(&NodeLine) -> bool) -> Tried<bool> {
         let (mut connection, _) = self.verified(node, Expect::Any).await?;
         Ok(nodes(&mut connection).await?.iter().any(such))
@@ -179,13 +182,13 @@ impl<P: Platform> Actor<'_, P> {
         )))
     }
 
-    /// A connection to the target on which it has just said that it is the one.
+    /// A connection to the target, on which the node has just confirmed its id and role.
     async fn verified(
         &self,
         node: &Target,
         expect: Expect,
     ) -> Tried<(MultiplexedConnection, NodeLine)> {
-        let pod = self.survey.pods.get(&node.place);
+        let pod = self.survey.pods.get(&node.pod);
         let Some(address) = pod.and_then(|pod| pod.address.as_ref()) else {
             return Err(not_sent("its address is not known"));
         };
@@ -198,33 +201,33 @@ impl<P: Platform> Actor<'_, P> {
         address: &Address,
         expect: Expect,
     ) -> Tried<(MultiplexedConnection, NodeLine)> {
-        if self.platform.life(node.place).await.as_ref() != Some(&node.uid) {
-            return Err(not_sent("the pod has another life by now"));
+        if self.platform.pod_uid(node.pod).await.as_ref() != Some(&node.uid) {
+            return Err(not_sent("the pod has been replaced"));
         }
-        let connected = self.links.get(node.place, address).await;
+        let connected = self.links.get(node.pod, address).await;
         let mut connection = connected.map_err(|why| not_sent(&why.to_string()))?;
         let lines = nodes(&mut connection)
             .await
-            .inspect_err(|_| self.links.drop_link(node.place))?;
+            .inspect_err(|_| self.links.drop_link(node.pod))?;
         let line = lines.into_iter().find(|line| line.flags.myself);
         let line = line.ok_or_else(|| not_sent("CLUSTER NODES has no line of the node itself"))?;
         if line.id != node.id {
-            return Err(not_sent(&format!("{} answers as {}", node.place, line.id)));
+            return Err(not_sent(&format!("{} answers as {}", node.pod, line.id)));
         }
-        expect.check(&line, node.place)?;
+        expect.check(&line, node.pod)?;
         Ok((connection, line))
     }
 }
 
 impl Expect {
-    fn check(self, line: &NodeLine, place: Place) -> Tried<()> {
+    fn check(self, line: &NodeLine, index: PodIndex) -> Tried<()> {
         match self {
             Expect::Any => Ok(()),
             Expect::Master if line.flags.master => Ok(()),
-            Expect::Master => Err(not_sent(&format!("{place} is not a master"))),
+            Expect::Master => Err(not_sent(&format!("{index} is not a master"))),
             Expect::ReplicaOf(master) if line.flags.slave && line.master == Some(master) => Ok(()),
             Expect::ReplicaOf(master) => {
-                Err(not_sent(&format!("{place} is not a replica of {master}")))
+                Err(not_sent(&format!("{index} is not a replica of {master}")))
             }
         }
     }
@@ -256,7 +259,7 @@ fn failed(error: &RedisError) -> StepOutcome {
     }
 }
 
-/// What the node said, in its own words.
+/// The error text of the node, without the code ERR.
 fn said(error: &RedisError) -> String {
     match (error.code(), error.detail()) {
         (None | Some("ERR"), Some(detail)) => detail.to_owned(),
@@ -265,7 +268,7 @@ fn said(error: &RedisError) -> String {
     }
 }
 
-/// The outcome of a step whose question, not its command, failed: nothing was sent.
+/// The outcome of a step whose query failed before its command was sent.
 fn unsent(outcome: StepOutcome) -> StepOutcome {
     match outcome {
         StepOutcome::Unknown(why) | StepOutcome::Refused(why) => StepOutcome::NotSent(why),
@@ -298,7 +301,7 @@ fn add_slots(slots: &SlotSet) -> Cmd {
     command
 }
 
-/// CLUSTER FAILOVER, or what binds it to a master and an epoch where the node can.
+/// CLUSTER FAILOVER, or our own command, which binds it to a master and an epoch.
 fn failover(mode: FailoverMode, master: NodeId, epoch: Option<Epoch>) -> Cmd {
     let how = match mode {
         FailoverMode::Plain => return cluster(&["FAILOVER"]),

@@ -1,8 +1,8 @@
-//! What asks a program to leave.
+//! The signals that ask a program to stop.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// SIGINT, as Ctrl-C sends it, and SIGTERM; caught from the moment on that this exists.
+/// SIGINT, as Ctrl-C sends it, and SIGTERM. They are caught as long as this exists.
 #[derive(Debug)]
 pub struct Interrupts {
     interrupt: Signal,

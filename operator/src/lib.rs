@@ -1,6 +1,6 @@
 //! Runs Redis Clusters: planner, rules, and the platforms that they act on.
 //!
-//! `observe -> plan -> act -> report`: [`model`] has the words of all four, [`planner`] and
+//! `observe -> plan -> act -> report`: [`model`] has the types that all four share; [`planner`] and
 //! `report` are pure.
 
 pub mod act;

@@ -1,5 +1,5 @@
-//! One kept connection to every node. The end of one wakes the loop: it is the first sign of a
-//! death.
+//! One persistent connection to every node. A connection that breaks wakes the reconcile loop,
+//! because it is the first sign that a process has died.
 
 mod bounded;
 
@@ -13,7 +13,7 @@ use redis::{AsyncConnectionConfig, ErrorKind, RedisConnectionInfo, RedisError};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
-use crate::model::{Address, Place, Silence};
+use crate::model::{Address, PodIndex, Silence};
 use crate::text;
 use bounded::Bounded;
 
@@ -30,7 +30,7 @@ pub struct Links {
 #[derive(Debug, Default)]
 struct Inner {
     password: Option<String>,
-    links: BTreeMap<Place, Link>,
+    links: BTreeMap<PodIndex, Link>,
 }
 
 #[derive(Debug)]
@@ -41,7 +41,7 @@ struct Link {
 }
 
 impl Links {
-    /// No connections yet; the end of any will wake whoever waits on `wake`.
+    /// No connections yet. When one breaks, `wake` is notified.
     #[must_use]
     pub fn new(wake: Arc<Notify>) -> Links {
         Links {
@@ -50,7 +50,7 @@ impl Links {
         }
     }
 
-    /// The password for all nodes; another one than before ends every connection.
+    /// Sets the password for all nodes; a different one closes every connection.
     pub fn set_password(&self, password: Option<&str>) {
         let mut inner = self.lock();
         if inner.password.as_deref() != password {
@@ -60,10 +60,10 @@ impl Links {
         }
     }
 
-    /// Ends the connections to places that are no more.
-    pub fn keep(&self, keep: impl Fn(Place) -> bool) {
-        self.lock().links.retain(|place, link| {
-            let stays = keep(*place);
+    /// Closes the connections to pods that no longer exist.
+    pub fn keep(&self, keep: impl Fn(PodIndex) -> bool) {
+        self.lock().links.retain(|index, link| {
+            let stays = keep(*index);
             if !stays {
                 link.retire();
             }
@@ -71,16 +71,16 @@ impl Links {
         });
     }
 
-    /// The kept connection to the node of a place, or a new one. It is authenticated.
+    /// The open connection to the node of a pod, or a new one. It is authenticated.
     ///
     /// # Errors
     /// Why there is none.
     pub async fn get(
         &self,
-        place: Place,
+        index: PodIndex,
         address: &Address,
     ) -> Result<MultiplexedConnection, Silence> {
-        if let Some(connection) = self.kept(place, address) {
+        if let Some(connection) = self.kept(index, address) {
             return Ok(connection);
         }
         let password = self.lock().password.clone();
@@ -93,32 +93,32 @@ impl Links {
             connection: connection.clone(),
             ended,
         };
-        if let Some(old) = self.lock().links.insert(place, link) {
+        if let Some(old) = self.lock().links.insert(index, link) {
             old.retire();
         }
         Ok(connection)
     }
 
-    /// What a node has said, for people: a line without the password.
+    /// A text from a node, for people: one line, without the password.
     #[must_use]
     pub fn line(&self, said: &str) -> String {
         text::line_without(said, self.lock().password.as_deref())
     }
 
-    /// Drops the connection to a place: it did not answer in time, or broke.
-    pub fn drop_link(&self, place: Place) {
-        if let Some(link) = self.lock().links.remove(&place) {
+    /// Closes the connection to a pod whose node did not answer in time, or that broke.
+    pub fn drop_link(&self, index: PodIndex) {
+        if let Some(link) = self.lock().links.remove(&index) {
             link.retire();
         }
     }
 
-    fn kept(&self, place: Place, address: &Address) -> Option<MultiplexedConnection> {
+    fn kept(&self, index: PodIndex, address: &Address) -> Option<MultiplexedConnection> {
         let mut inner = self.lock();
-        let link = inner.links.get(&place)?;
+        let link = inner.links.get(&index)?;
         if link.address == *address && !link.ended.load(Ordering::Relaxed) {
             return Some(link.connection.clone());
         }
-        let link = inner.links.remove(&place)?;
+        let link = inner.links.remove(&index)?;
         link.retire();
         None
     }
@@ -133,7 +133,7 @@ impl Links {
             std::io::ErrorKind::ConnectionRefused => Silence::Refused,
             _ => Silence::TimedOut,
         })?;
-        // Small requests that wait for their answers: nothing to gain from collecting them.
+        // Small requests that wait for their answers gain nothing from Nagle's algorithm.
         let _ = stream.set_nodelay(true);
         let stream = Bounded::new(stream);
         let info = RedisConnectionInfo::default().set_skip_set_lib_name();
@@ -149,7 +149,7 @@ impl Links {
         let (flag, wake) = (ended.clone(), self.wake.clone());
         tokio::spawn(async move {
             driver.await;
-            // True already: we ended it ourselves, which is no news.
+            // If it is true already, we closed the connection ourselves.
             if !flag.swap(true, Ordering::Relaxed) {
                 wake.notify_one();
             }
@@ -168,7 +168,7 @@ impl Link {
     }
 }
 
-/// What the error of a connection or an enquiry says about the node.
+/// What the error of a connection or a query says about the node.
 #[must_use]
 pub fn silence(error: &RedisError) -> Silence {
     // A pipeline reports the first of its errors by its code only here.

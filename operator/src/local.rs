@@ -18,7 +18,7 @@ use crate::platform::local::State;
 pub enum Local {
     /// Run the cluster of a manifest and keep it running until Ctrl-C.
     Up(up::Up),
-    /// Show the cluster of a directory as it is now.
+    /// Show the present state of the cluster of a directory.
     Status(Directory),
     /// Stop the cluster of a directory. Its data stays, unless told otherwise.
     Down(down::Down),
@@ -33,7 +33,7 @@ pub struct Directory {
 }
 
 impl Local {
-    /// Does it.
+    /// Runs the command.
     ///
     /// # Errors
     /// One message for people.
@@ -47,7 +47,7 @@ impl Local {
 }
 
 impl Directory {
-    /// The directory that is meant, which has a cluster in it.
+    /// The chosen directory; it contains a cluster.
     fn find(&self) -> Result<PathBuf, String> {
         let dir = match &self.dir {
             Some(dir) => dir.clone(),

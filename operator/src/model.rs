@@ -1,4 +1,4 @@
-//! The words that observe, plan, act and report share. Plain values: no I/O, no clock.
+//! The types that observe, plan, act and report share. Plain values: no I/O, no clock.
 
 mod desired;
 mod facts;
@@ -14,12 +14,12 @@ pub use facts::{
 };
 pub use memory::{Memory, StoredVote};
 pub use observation::{
-    Address, NodeView, ObjectState, Objects, Observation, Phase, PodView, ProcessEnd, Proof,
+    Address, NodeView, ObjectState, Objects, Observation, PodPhase, PodView, ProcessEnd, Proof,
     ShardObject, Silence,
 };
 pub use outcome::{Outcome, StepOutcome};
 pub use plan::{FailoverMode, Plan, PlannedStep, Rule, Step, Target, Wait, WaitReason};
-pub use seen::{Attempt, InSync, Loss, NodeMemory, Reading, Seen, Stood, Vote};
+pub use seen::{Attempt, Election, InSync, Loss, NodeMemory, Reading, Seen, Vote};
 
 use std::fmt;
 
@@ -45,34 +45,34 @@ impl Moment {
     }
 }
 
-/// A place in the cluster that one pod fills: shard and ordinal. Pods come and go, places stay.
-/// The role of a node is not tied to its place.
+/// Identifies a pod of the cluster by shard and ordinal, as its name does. A replaced pod has the
+/// same index and another [`PodUid`]. The role of a node does not depend on it.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
-pub struct Place {
+pub struct PodIndex {
     /// The shard, from 0.
     pub shard: u32,
-    /// The pod of the shard, from 0.
+    /// The ordinal of the pod within its shard, from 0.
     pub ordinal: u32,
 }
 
-impl Place {
-    /// The place of that shard and ordinal.
+impl PodIndex {
+    /// The index of that shard and ordinal.
     #[must_use]
-    pub fn new(shard: u32, ordinal: u32) -> Place {
-        Place { shard, ordinal }
+    pub fn new(shard: u32, ordinal: u32) -> PodIndex {
+        PodIndex { shard, ordinal }
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for PodIndex {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.shard, self.ordinal)
     }
 }
 
-/// One life of the pod of a place: the UID of a Kubernetes pod, the incarnation number of a local
-/// process. A step is meant for one life only.
+/// One incarnation of a pod: the UID of a Kubernetes pod, or the number of a local process's start.
+/// A step is meant for one incarnation only.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PodUid(pub String);
 

@@ -1,4 +1,4 @@
-//! Reads everything once: all nodes at the same time, with one deadline.
+//! Reads everything once: all nodes in parallel, with one deadline.
 
 use futures::future::join_all;
 use redis::aio::MultiplexedConnection;
@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::links::{DEADLINE, Links, silence};
 use crate::model::{
-    Address, Moment, NodeFacts, NodeView, Observation, Place, PodView, Seen, Silence,
+    Address, Moment, NodeFacts, NodeView, Observation, PodIndex, PodView, Seen, Silence,
 };
 use crate::platform::Survey;
 
@@ -19,16 +19,16 @@ pub fn now() -> Moment {
     }))
 }
 
-/// Asks every node that the survey knows, and puts the answers beside the pods. `seen` is what
-/// earlier passes saw; it learns from this one.
+/// Asks every node of the survey and combines the answers with the pods. `seen` is what earlier
+/// passes saw; it is updated with this one.
 pub async fn observe(survey: &Survey, links: &Links, seen: &mut Seen) -> Observation {
     let now = now();
     links.set_password(survey.password.as_deref());
-    links.keep(|place| survey.pods.contains_key(&place));
+    links.keep(|index| survey.pods.contains_key(&index));
     let asking = survey
         .pods
         .iter()
-        .map(|(place, pod)| async { (*place, ask_pod(links, *place, pod).await) });
+        .map(|(index, pod)| async { (*index, ask_pod(links, *index, pod).await) });
     let nodes = join_all(asking).await.into_iter().collect();
     let mut observation = Observation {
         now,
@@ -42,7 +42,7 @@ pub async fn observe(survey: &Survey, links: &Links, seen: &mut Seen) -> Observa
     observation
 }
 
-async fn ask_pod(links: &Links, place: Place, pod: &PodView) -> NodeView {
+async fn ask_pod(links: &Links, index: PodIndex, pod: &PodView) -> NodeView {
     let Some(address) = &pod.address else {
         return NodeView::Silent(if pod.phase.may_run() {
             Silence::NoAddress
@@ -53,11 +53,11 @@ async fn ask_pod(links: &Links, place: Place, pod: &PodView) -> NodeView {
     if !pod.phase.may_run() {
         return NodeView::Silent(Silence::NotAsked);
     }
-    let asking = tokio::time::timeout(DEADLINE, ask(links, place, address));
+    let asking = tokio::time::timeout(DEADLINE, ask(links, index, address));
     match asking.await.unwrap_or(Err(Silence::TimedOut)) {
         Ok(facts) => NodeView::Answered(Box::new(facts)),
         Err(why) => {
-            links.drop_link(place);
+            links.drop_link(index);
             NodeView::Silent(match why {
                 Silence::Malformed(what) => Silence::Malformed(links.line(&what)),
                 why => why,
@@ -66,14 +66,14 @@ async fn ask_pod(links: &Links, place: Place, pod: &PodView) -> NodeView {
     }
 }
 
-/// Asks a node. A kept connection that turns out to be broken is made anew once, which tells a
-/// refused one from a late one.
-async fn ask(links: &Links, place: Place, address: &Address) -> Result<NodeFacts, Silence> {
-    let first = links.get(place, address).await?;
+/// Asks a node. A broken connection is opened again once, which distinguishes a refused connection
+/// from a late answer.
+async fn ask(links: &Links, index: PodIndex, address: &Address) -> Result<NodeFacts, Silence> {
+    let first = links.get(index, address).await?;
     match read(first).await {
         Err(Silence::TimedOut | Silence::Refused) => {
-            links.drop_link(place);
-            read(links.get(place, address).await?).await
+            links.drop_link(index);
+            read(links.get(index, address).await?).await
         }
         answer => answer,
     }
@@ -103,10 +103,10 @@ mod tests {
     use tokio::sync::Notify;
 
     use super::*;
-    use crate::model::Phase;
+    use crate::model::PodPhase;
     use crate::text;
 
-    /// A server that takes every password and tells it on, at length and in colours.
+    /// A server that accepts every password and repeats it, at length and in colours.
     async fn babbler() -> Address {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -131,21 +131,21 @@ mod tests {
 
     #[tokio::test]
     async fn what_a_node_babbles_is_a_line_without_the_password() {
-        let place = Place::new(0, 0);
+        let index = PodIndex::new(0, 0);
         let pod = PodView {
-            phase: Phase::Running,
+            phase: PodPhase::Running,
             address: Some(babbler().await),
             ..PodView::default()
         };
         let survey = Survey {
-            pods: [(place, pod)].into(),
+            pods: [(index, pod)].into(),
             password: Some("s3cret".to_owned()),
             ..Survey::default()
         };
         let links = Links::new(Arc::new(Notify::new()));
         let observation = observe(&survey, &links, &mut Seen::default()).await;
-        let Some(Silence::Malformed(what)) = observation.silence(place) else {
-            panic!("{:?}", observation.silence(place));
+        let Some(Silence::Malformed(what)) = observation.silence(index) else {
+            panic!("{:?}", observation.silence(index));
         };
         assert!(what.contains("(redacted) was said"), "{what}");
         assert!(what.len() <= text::MOST, "{what}");

@@ -15,7 +15,7 @@ use crate::model::{Desired, Observation, Plan, Rule, Wait, WaitReason};
 use draft::Draft;
 pub use view::{Owner, View, sees, serves};
 
-/// What has to be done now to come closer to what is desired.
+/// The steps that bring the cluster closer to the desired state now.
 #[must_use]
 pub fn plan(desired: &Desired, observation: &Observation) -> Plan {
     if desired.paused {

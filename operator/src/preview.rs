@@ -1,4 +1,4 @@
-//! `slotkeeper plan`: what the next pass would do, and what it waits for. Nothing is done.
+//! `slotkeeper plan`: what the next pass would do, and what it waits for. Nothing is changed.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -17,22 +17,22 @@ use crate::observe::observe;
 use crate::planner::plan;
 use crate::platform::Platform;
 use crate::platform::kubernetes::objects::Settings;
-use crate::platform::kubernetes::{ClusterKey, KubernetesPlatform, World, load_memory};
+use crate::platform::kubernetes::{Cache, ClusterKey, KubernetesPlatform, load_memory};
 use crate::platform::manifest;
 
-/// How long the API server may take to say what there is.
+/// How long the API server may take to list everything.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Print what the next pass would do to a cluster, and what it waits for; do nothing.
+/// Print what the next pass would do to a cluster, and what it waits for. Nothing is changed.
 ///
-/// The nodes are asked at the addresses of their pods: where those cannot be reached, they count as
-/// unanswered.
+/// Nodes are asked at the addresses of their pods. Nodes that cannot be reached from here count as
+/// not answering.
 #[derive(Args)]
 pub struct Preview {
     /// The manifest: a RedisCluster, alone or among other documents.
     #[arg(short, long)]
     file: PathBuf,
-    /// The namespace, where the manifest names none [default: that of the kubeconfig's context].
+    /// The namespace, if the manifest names none [default: that of the kubeconfig's context].
     #[arg(short, long)]
     namespace: Option<String>,
     /// The context of the kubeconfig [default: the current one].
@@ -40,34 +40,33 @@ pub struct Preview {
     context: Option<String>,
 }
 
-/// The cluster that is looked at.
+/// The cluster to preview.
 struct Subject {
     key: ClusterKey,
     cluster: RedisCluster,
-    /// That of the Secret beside it, which would be applied with it.
+    /// The password from the Secret in the same file, which would be applied with it.
     password: Option<String>,
-    /// Whether the manifest was never applied before.
+    /// Whether the manifest was never applied.
     is_new: bool,
 }
 
 impl Preview {
-    /// Looks, and prints.
+    /// Observes, plans and prints.
     ///
-    /// # Errors
-    /// When the manifest is refused, or the API server does not say what there is.
+    /// # Errors When the manifest is refused, or the API server does not answer.
     pub async fn run(self) -> Result<(), String> {
         let config = self.config().await?;
         let client = Client::try_from(config.clone());
         let client = client.map_err(|error| format!("kubeconfig: {error}"))?;
         let key = self.key(&config.default_namespace)?;
-        let world = World::watch(&client, std::slice::from_ref(&key.namespace));
-        let synced = tokio::time::timeout(PATIENCE, world.synced()).await;
+        let cache = Cache::watch(&client, std::slice::from_ref(&key.namespace));
+        let synced = tokio::time::timeout(PATIENCE, cache.synced()).await;
         synced.map_err(|_| {
             let url = &config.cluster_url;
             format!("{url} has not listed everything within 10 s; is the operator installed?")
         })?;
-        let subject = self.subject(key, &world)?;
-        let (desired, plan) = Preview::plan(client, world, &subject).await?;
+        let subject = self.subject(key, &cache)?;
+        let (desired, plan) = Preview::plan(client, cache, &subject).await?;
         print!("{}", text(&subject, &desired, &plan));
         Ok(())
     }
@@ -96,8 +95,8 @@ impl Preview {
     }
 
     /// The manifest as it would be after `kubectl apply`.
-    fn subject(&self, key: ClusterKey, world: &World) -> Result<Subject, String> {
-        let live = world.declared(&key);
+    fn subject(&self, key: ClusterKey, cache: &Cache) -> Result<Subject, String> {
+        let live = cache.declared(&key);
         let live = live.and_then(|declared| declared.cluster.clone().ok());
         let manifest = manifest::read_part(&self.file, live.as_ref())?;
         let mut cluster = manifest.cluster;
@@ -119,7 +118,7 @@ impl Preview {
 
     async fn plan(
         client: Client,
-        world: World,
+        cache: Cache,
         subject: &Subject,
     ) -> Result<(Desired, Plan), String> {
         let Subject { key, cluster, .. } = subject;
@@ -130,14 +129,14 @@ impl Preview {
             (None, Some(status)) => Seen::from_status(status),
             (None, None) => Seen::default(),
         };
-        // For a cluster that is not there yet they make no difference: everything is missing.
-        let settings = KubernetesPlatform::settings_of(&world, key).unwrap_or(Settings {
+        // For a cluster that does not exist yet they make no difference: everything is missing.
+        let settings = KubernetesPlatform::settings_of(&cache, key).unwrap_or(Settings {
             node_image: String::new(),
             node_image_pull_policy: None,
             cluster_domain: String::new(),
         });
-        let (world, settings) = (Arc::new(world), Arc::new(settings));
-        let platform = KubernetesPlatform::new(client, world, settings, key.clone(), uid);
+        let (cache, settings) = (Arc::new(cache), Arc::new(settings));
+        let platform = KubernetesPlatform::new(client, cache, settings, key.clone(), uid);
         let platform = match &subject.password {
             Some(password) => platform.given(password.clone()),
             None => platform,

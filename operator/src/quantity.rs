@@ -1,7 +1,7 @@
-//! Quantities of Kubernetes: `1.5Gi`, `1536Mi` and `1610612736` are one number.
+//! Kubernetes quantities: `1.5Gi`, `1536Mi` and `1610612736` are the same number.
 
-/// The number in billionths, which is the finest that Kubernetes knows; more is rounded up. None
-/// if it is no quantity, or far beyond any.
+/// The number in billionths, the finest unit of Kubernetes; smaller fractions are rounded up. None
+/// if it is not a quantity, or far too large.
 pub fn nanos(text: &str) -> Option<i128> {
     let (negative, text) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
@@ -25,7 +25,7 @@ pub fn nanos(text: &str) -> Option<i128> {
     Some(if negative { -number } else { number })
 }
 
-/// The number as a count of bytes, rounded up; none if it is no such count.
+/// The number of bytes, rounded up; none if it is not such a number.
 pub fn bytes(text: &str) -> Option<u64> {
     const BILLION: i128 = 1_000_000_000;
     let nanos = nanos(text)?;

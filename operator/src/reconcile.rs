@@ -1,4 +1,4 @@
-//! watch -> observe -> plan -> act -> report, in one place and for every platform.
+//! watch -> observe -> plan -> act -> report, once for all platforms.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,17 +14,17 @@ use crate::planner::plan;
 use crate::platform::{Platform, PlatformError, Survey};
 use crate::report::report;
 
-/// A converged cluster is looked at that often.
+/// The interval of passes over a converged cluster.
 const TICK: Duration = Duration::from_secs(1);
-/// One that is on its way that often.
+/// The interval of passes over a cluster that is not Ready.
 const BUSY_TICK: Duration = Duration::from_millis(200);
-/// After a step its effect is looked for that soon.
+/// The delay of the next pass after a step.
 const STEP_TICK: Duration = Duration::from_millis(50);
 
-/// Two passes are at least that far apart, whatever happens.
+/// The minimum time between two passes.
 const BREATH: Duration = Duration::from_millis(10);
 
-/// Keeps one cluster as its manifest says.
+/// Keeps one cluster in the state of its manifest.
 pub struct Reconciler<P> {
     platform: P,
     links: Links,
@@ -35,7 +35,7 @@ pub struct Reconciler<P> {
     wake: Arc<Notify>,
 }
 
-/// Hears what happens in a pass, as it happens.
+/// Is notified of what happens in a pass.
 pub trait Progress {
     /// A step was performed.
     fn acted(&mut self, step: &PlannedStep, outcome: &StepOutcome);
@@ -44,8 +44,8 @@ pub trait Progress {
 }
 
 impl<P: Platform> Reconciler<P> {
-    /// `status` is what was last published, `memory` what was last stored, if anything is known of
-    /// it; with no memory the status says what it can. `wake` starts a pass at once.
+    /// `status` is the last published status, `memory` the last stored memory, if known. Without a
+    /// memory, the status provides what it can. `wake` starts a pass at once.
     pub fn new(
         platform: P,
         status: Option<RedisClusterStatus>,
@@ -61,8 +61,8 @@ impl<P: Platform> Reconciler<P> {
             platform,
             links: Links::new(wake.clone()),
             seen,
-            // What an operator before this one has sent late must not take its place: it is written
-            // once more, under this one's term.
+            // Written once more under this leader's term, so that no late write of an earlier
+            // operator replaces it.
             stored: None,
             status,
             reported: false,
@@ -75,15 +75,14 @@ impl<P: Platform> Reconciler<P> {
         &self.platform
     }
 
-    /// What was last published.
+    /// The last published status.
     pub fn status(&self) -> Option<&RedisClusterStatus> {
         self.status.as_ref()
     }
 
-    /// One pass. Says how long the next one may wait.
+    /// Runs one pass. Returns how long the next one may wait.
     ///
-    /// # Errors
-    /// When the platform cannot say what there is, or does not take the status.
+    /// # Errors When the platform cannot be surveyed, or refuses the status.
     pub async fn pass(
         &mut self,
         cluster: &RedisCluster,
@@ -94,7 +93,8 @@ impl<P: Platform> Reconciler<P> {
         let observation = observe(&survey, &self.links, &mut self.seen).await;
         let mut plan = plan(&desired, &observation);
         self.seen.intend(&plan, now());
-        // Trouble with it is told later: only a vote that nobody would know of waits for the store.
+        // Its error is returned later: only a vote that no later operator would know of waits for
+        // the store.
         let stored = self.remember().await;
         if stored.is_err() {
             self.seen.withdraw(&plan.hold_unstored(&observation));
@@ -103,7 +103,7 @@ impl<P: Platform> Reconciler<P> {
         self.seen.learn(&outcome, now());
         let report = report(&desired, &observation, &plan, &outcome);
         let status = report.status(self.status.as_ref(), self.platform.selector(), now());
-        // One late answer is no news; the next pass will tell.
+        // One late answer does not change the status; the next pass decides.
         let was_ready = self.status.as_ref().is_some_and(is_ready);
         if !(report.is_passing && was_ready && !is_ready(&status)) {
             self.publish(status, progress).await?;
@@ -115,7 +115,7 @@ impl<P: Platform> Reconciler<P> {
     async fn remember(&mut self) -> Result<(), PlatformError> {
         let memory = Memory::from(&self.seen);
         if self.stored.as_ref() != Some(&memory) {
-            // Until it says so, the store has what it had, or this.
+            // Until it is confirmed, the store has the old memory or this one.
             self.stored = None;
             self.platform.remember(&memory).await?;
             self.stored = Some(memory);
@@ -123,7 +123,7 @@ impl<P: Platform> Reconciler<P> {
         Ok(())
     }
 
-    /// Waits for the next pass: that long, or until something happens.
+    /// Waits for the next pass: this long, or until something changes.
     pub async fn wait(&self, most: Duration) {
         tokio::time::sleep(BREATH).await;
         let _ = tokio::time::timeout(most, self.wake.notified()).await;
@@ -183,7 +183,7 @@ impl<P: Platform> Reconciler<P> {
     }
 }
 
-/// Whether the status says that everything is as it should be.
+/// Whether the status says Ready.
 #[must_use]
 pub fn is_ready(status: &RedisClusterStatus) -> bool {
     status
@@ -192,7 +192,7 @@ pub fn is_ready(status: &RedisClusterStatus) -> bool {
         .any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
-/// The status without what moves all the time: an offset alone is no reason to write.
+/// The status without what changes all the time: an offset alone is no reason to write.
 fn steady(status: &RedisClusterStatus) -> RedisClusterStatus {
     let mut status = status.clone();
     for shard in &mut status.shards {

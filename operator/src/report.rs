@@ -1,65 +1,65 @@
-//! What the manifest's status says after a pass: pure, and only what this pass has observed.
+//! The status after a pass: pure, and only from what this pass observed.
 
 mod conditions;
 mod shards;
 mod status;
 
 use crate::model::{
-    Desired, Observation, Outcome, Phase as PodPhase, Place, Plan, Rule, Silence, Step,
-    StepOutcome, WaitReason,
+    Desired, Observation, Outcome, Plan, PodIndex, PodPhase, Rule, Silence, Step, StepOutcome,
+    WaitReason,
 };
 use crate::planner::View;
 use slotkeeper_crds::ShardStatus;
 use slotkeeper_topology::SLOT_COUNT;
 
-pub use conditions::{Condition, Truth};
+pub use conditions::{Condition, ConditionStatus};
 
-/// What one pass has to say about the cluster.
+/// The report of one pass about the cluster.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
-    /// The generation of the manifest that the pass worked from.
+    /// The generation of the manifest that the pass used.
     pub generation: i64,
     /// One word for people.
-    pub phase: Phase,
+    pub phase: ClusterPhase,
     /// One sentence for people.
     pub message: String,
     /// The shards, in their order.
     pub shards: Vec<ShardStatus>,
-    /// How many shards are served by a master.
+    /// The number of shards that a master serves.
     pub shards_served: u32,
-    /// Nodes that answered and are ready.
+    /// The number of nodes that answered and are ready.
     pub ready_nodes: usize,
-    /// Nodes that the manifest wants.
+    /// The number of nodes that the manifest wants.
     pub wanted_nodes: usize,
-    /// Slots whose owner answered and serves.
+    /// The number of slots whose owner answered and serves.
     pub slots_covered: u16,
-    /// All conditions, always the same ones in the same order.
+    /// All conditions, always in the same order.
     pub conditions: Vec<Condition>,
-    /// Whether some nodes were late for the first time and nothing else is wrong with any: they may
-    /// just be busy.
+    /// Whether the only problem is that some nodes are late for a short time: they may just be
+    /// busy.
     pub is_passing: bool,
 }
 
-/// A node whose answers are late for less than that is busy, as far as anybody knows.
+/// A node whose answers are late for less than this may just be busy.
 const BUSY_MS: u64 = 3_000;
 
-/// The state of a cluster in one word for people.
+/// The state of a cluster in one word, for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// The manifest says `paused`: nothing is done.
+pub enum ClusterPhase {
+    /// The manifest says `paused`: nothing is changed.
     Paused,
     /// It has not been formed yet.
     Forming,
-    /// Everything is as the manifest says.
+    /// The cluster matches the manifest.
     Ready,
-    /// Every slot is served, but something is missing.
+    /// Every slot is served, but something else is missing.
     Degraded,
     /// Slots are not served.
     Outage,
 }
 
-/// Everything that a condition is made of.
-struct Subject<'a> {
+/// The input of every condition.
+struct ReportInput<'a> {
     view: &'a View<'a>,
     plan: &'a Plan,
     slots_covered: u16,
@@ -67,11 +67,11 @@ struct Subject<'a> {
     wanted_nodes: usize,
 }
 
-impl Subject<'_> {
-    /// The name of the pod at a place, or the place where there is none.
-    fn pod_name(&self, place: Place) -> String {
-        let pod = self.view.pod(place);
-        pod.map_or_else(|| place.to_string(), |pod| pod.name.clone())
+impl ReportInput<'_> {
+    /// The name of a pod, or its index if it does not exist.
+    fn pod_name(&self, index: PodIndex) -> String {
+        let pod = self.view.pod(index);
+        pod.map_or_else(|| index.to_string(), |pod| pod.name.clone())
     }
 }
 
@@ -84,107 +84,108 @@ pub fn report(
     outcome: &Outcome,
 ) -> Report {
     let view = View::new(desired, observation);
-    let subject = Subject {
+    let input = ReportInput {
         view: &view,
         plan,
         slots_covered: shards::slots_served(&view),
         ready_nodes: shards::ready_nodes(&view),
-        wanted_nodes: desired.places().count(),
+        wanted_nodes: desired.pod_indexes().count(),
     };
-    let conditions = conditions::all(&subject);
-    let phase = phase(&subject, &conditions);
+    let conditions = conditions::all(&input);
+    let phase = phase(&input, &conditions);
     let shards = shards::statuses(&view);
     Report {
         generation: desired.generation,
         phase,
-        message: message(phase, &subject, outcome),
+        message: message(phase, &input, outcome),
         shards_served: shards::served(&view),
         shards,
-        ready_nodes: subject.ready_nodes,
-        wanted_nodes: subject.wanted_nodes,
-        slots_covered: subject.slots_covered,
-        is_passing: is_passing(&subject),
+        ready_nodes: input.ready_nodes,
+        wanted_nodes: input.wanted_nodes,
+        slots_covered: input.slots_covered,
+        is_passing: is_passing(&input),
         conditions,
     }
 }
 
-fn is_passing(subject: &Subject<'_>) -> bool {
-    let view = subject.view;
-    let is_late = |place: Place, silence: &Silence| {
-        let since = view.seen().silent.get(&place);
+fn is_passing(input: &ReportInput<'_>) -> bool {
+    let view = input.view;
+    let is_late = |index: PodIndex, silence: &Silence| {
+        let since = view.seen().silent.get(&index);
         let late = since.is_some_and(|since| view.now().since(*since) < BUSY_MS);
         let runs = view
-            .pod(place)
+            .pod(index)
             .is_some_and(|pod| pod.phase == PodPhase::Running);
         late && runs && *silence == Silence::TimedOut
     };
-    let silent = view.desired.places().filter_map(|place| {
-        let silence = view.observation.silence(place)?;
-        Some(is_late(place, silence))
+    let silent = view.desired.pod_indexes().filter_map(|index| {
+        let silence = view.observation.silence(index)?;
+        Some(is_late(index, silence))
     });
     let silent: Vec<bool> = silent.collect();
-    // Whoever is about to do something about it does not take it for nothing.
-    subject.plan.steps.is_empty() && !silent.is_empty() && silent.into_iter().all(|late| late)
+    // A pass that plans a step must report it.
+    input.plan.steps.is_empty() && !silent.is_empty() && silent.into_iter().all(|late| late)
 }
 
-fn phase(subject: &Subject<'_>, conditions: &[Condition]) -> Phase {
+fn phase(input: &ReportInput<'_>, conditions: &[Condition]) -> ClusterPhase {
     let ready = conditions
         .iter()
-        .any(|c| c.kind == "Ready" && c.truth == Truth::True);
+        .any(|c| c.kind == "Ready" && c.status == ConditionStatus::True);
     match () {
-        () if subject.view.desired.paused => Phase::Paused,
-        () if ready => Phase::Ready,
-        () if !subject.view.seen().formed => Phase::Forming,
-        () if subject.slots_covered == SLOT_COUNT => Phase::Degraded,
-        () => Phase::Outage,
+        () if input.view.desired.paused => ClusterPhase::Paused,
+        () if ready => ClusterPhase::Ready,
+        () if !input.view.seen().formed => ClusterPhase::Forming,
+        () if input.slots_covered == SLOT_COUNT => ClusterPhase::Degraded,
+        () => ClusterPhase::Outage,
     }
 }
 
-/// What a tired person has to know first: what is wrong, then what is done about it or what is
-/// waited for.
-fn message(phase: Phase, subject: &Subject<'_>, outcome: &Outcome) -> String {
-    let Subject {
+/// What a person must know first: what is wrong, then what is done about it or waited for.
+fn message(phase: ClusterPhase, input: &ReportInput<'_>, outcome: &Outcome) -> String {
+    let ReportInput {
         view,
         slots_covered,
         ready_nodes,
         wanted_nodes,
         ..
-    } = subject;
+    } = input;
     let state = match phase {
-        Phase::Paused => "The operator is paused by the manifest and changes nothing".to_owned(),
-        Phase::Ready => {
+        ClusterPhase::Paused => {
+            "The operator is paused by the manifest and changes nothing".to_owned()
+        }
+        ClusterPhase::Ready => {
             let Desired {
                 shards,
                 replicas_per_shard,
                 ..
             } = view.desired;
             return format!(
-                "All {SLOT_COUNT} slots are served; every one of {shards} masters has its \
+                "All {SLOT_COUNT} slots are served; each of {shards} masters has its \
                  {replicas_per_shard} replicas."
             );
         }
-        Phase::Forming => format!(
+        ClusterPhase::Forming => format!(
             "The cluster is being formed: {} of {wanted_nodes} nodes answer",
             view.answered().count()
         ),
-        Phase::Degraded => {
+        ClusterPhase::Degraded => {
             format!("All slots are served, {ready_nodes} of {wanted_nodes} nodes are ready")
         }
-        Phase::Outage => {
+        ClusterPhase::Outage => {
             format!(
                 "{} of {SLOT_COUNT} slots are not served",
                 SLOT_COUNT - slots_covered
             )
         }
     };
-    match next(subject, outcome) {
+    match next(input, outcome) {
         Some(next) => format!("{state}; {next}."),
         None => format!("{state}."),
     }
 }
 
-/// A step that failed, else a step of a take over, else what a shard waits for, else any step.
-fn next(subject: &Subject<'_>, outcome: &Outcome) -> Option<String> {
+/// A take over, else a step that failed, else what a shard waits for, else any step.
+fn next(input: &ReportInput<'_>, outcome: &Outcome) -> Option<String> {
     let failed = outcome
         .results
         .iter()
@@ -194,12 +195,12 @@ fn next(subject: &Subject<'_>, outcome: &Outcome) -> Option<String> {
             }
             StepOutcome::Done | StepOutcome::NotSent(_) => None,
         });
-    let steps = &subject.plan.steps;
+    let steps = &input.plan.steps;
     let take_over = steps.iter().find_map(|planned| match &planned.step {
-        Step::Failover { node, .. } => Some(format!("{} takes over", node.place)),
+        Step::Failover { node, .. } => Some(format!("{} takes over", node.pod)),
         _ => None,
     });
-    let mut waits = subject.plan.waiting.iter().filter(|wait| {
+    let mut waits = input.plan.waiting.iter().filter(|wait| {
         !matches!(
             wait.reason,
             WaitReason::Paused | WaitReason::Again { error: None, .. }
@@ -212,7 +213,7 @@ fn next(subject: &Subject<'_>, outcome: &Outcome) -> Option<String> {
     let working = steps.first().map(|planned| match planned.rule {
         Rule::Objects => "its objects are being created".to_owned(),
         _ => format!(
-            "{} steps are under way, first: {}",
+            "{} steps are in progress, first: {}",
             steps.len(),
             planned.step
         ),
@@ -227,19 +228,19 @@ mod tests {
     use super::*;
     use crate::model::{Moment, NodeView, PodView, Seen};
 
-    /// A cluster of one node that has been silent for so long, in a pod of that phase.
+    /// A cluster of one node, silent for this long, in a pod of that phase.
     fn passing(silence: Silence, phase: PodPhase, silent_ms: u64) -> bool {
-        let place = Place::new(0, 0);
+        let index = PodIndex::new(0, 0);
         let pod = PodView {
             phase,
             ..PodView::default()
         };
         let observation = Observation {
             now: Moment(10_000),
-            pods: BTreeMap::from([(place, pod)]),
-            nodes: BTreeMap::from([(place, NodeView::Silent(silence))]),
+            pods: BTreeMap::from([(index, pod)]),
+            nodes: BTreeMap::from([(index, NodeView::Silent(silence))]),
             seen: Seen {
-                silent: BTreeMap::from([(place, Moment(10_000 - silent_ms))]),
+                silent: BTreeMap::from([(index, Moment(10_000 - silent_ms))]),
                 ..Seen::default()
             },
             ..Observation::default()

@@ -1,6 +1,5 @@
-//! `slotkeeper run`: keeps every RedisCluster of a Kubernetes cluster.
+//! `slotkeeper run`: runs every RedisCluster of a Kubernetes cluster.
 
-mod allowance;
 pub(crate) mod client;
 mod clusters;
 mod events;
@@ -9,8 +8,9 @@ mod kinds;
 mod leader;
 pub mod logs;
 pub mod metrics;
+mod rate_limit;
 pub mod serve;
-mod teller;
+mod telemetry;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -23,55 +23,55 @@ use slotkeeper_crds::PullPolicy;
 use tracing::info;
 
 use crate::interrupts::Interrupts;
-use crate::platform::kubernetes::World;
+use crate::platform::kubernetes::Cache;
 use crate::platform::kubernetes::objects::Settings;
 use crate::platform::node_program;
 use clusters::{Clusters, Context};
-use health::{Health, Stage};
+use health::{Health, OperatorState};
 use leader::Candidate;
 use logs::Logs;
 use metrics::Metrics;
-use teller::Tellers;
+use telemetry::Telemetry;
 
-/// How often the main loop shows that it turns.
+/// How often the main loop reports that it runs.
 const BEAT: Duration = Duration::from_secs(1);
 
-/// Keep every RedisCluster of a Kubernetes cluster, until SIGTERM.
+/// Run every RedisCluster of a Kubernetes cluster, until SIGTERM.
 #[derive(Args)]
 pub struct Run {
-    /// The namespaces whose RedisClusters are kept, several separated by commas [default: all].
+    /// The namespaces whose RedisClusters are run, separated by commas [default: all].
     #[arg(
         long = "watch-namespace",
         env = "SLOTKEEPER_WATCH_NAMESPACE",
         value_delimiter = ','
     )]
     namespaces: Vec<String>,
-    /// The image of the nodes where a manifest names none; it has slotkeeper-node in its PATH.
+    /// The image of the nodes for manifests without an image; it has slotkeeper-node in its PATH.
     #[arg(long, env = "SLOTKEEPER_NODE_IMAGE")]
     node_image: String,
-    /// When that image is pulled, where a manifest does not say [default: as Kubernetes has it].
+    /// When that image is pulled, if the manifest does not say [default: that of Kubernetes].
     #[arg(long, env = "SLOTKEEPER_NODE_IMAGE_PULL_POLICY")]
     node_image_pull_policy: Option<Pull>,
-    /// The domain of the Kubernetes cluster.
+    /// The DNS domain of the Kubernetes cluster.
     #[arg(
         long,
         env = "SLOTKEEPER_CLUSTER_DOMAIN",
         default_value = "cluster.local"
     )]
     cluster_domain: String,
-    /// Where /metrics, /healthz and /readyz are served.
+    /// The address of /metrics, /healthz and /readyz.
     #[arg(long, env = "SLOTKEEPER_LISTEN", default_value = "0.0.0.0:8080")]
     listen: SocketAddr,
-    /// The Lease that one operator at a time holds.
+    /// The Lease of the leader election.
     #[arg(long, env = "SLOTKEEPER_LEASE_NAME", default_value = "slotkeeper")]
     lease_name: String,
     /// Its namespace [default: that of the operator's own pod, or of the kubeconfig's context].
     #[arg(long, env = "POD_NAMESPACE")]
     lease_namespace: Option<String>,
-    /// The name of the operator's own pod, if it runs in one; the Lease is held under it.
+    /// The name of the operator's own pod, if it runs in one; part of its identity in the Lease.
     #[arg(long, env = "POD_NAME")]
     pod_name: Option<String>,
-    /// The program that judges the directives of manifests [default: slotkeeper-node beside this
+    /// The program that checks the directives of manifests [default: slotkeeper-node beside this
     /// program].
     #[arg(long, env = "SLOTKEEPER_NODE")]
     node_binary: Option<PathBuf>,
@@ -93,8 +93,8 @@ enum Pull {
 impl Run {
     /// Runs until SIGTERM or Ctrl-C.
     ///
-    /// # Errors
-    /// When it cannot start, or leads no longer: another operator may act from now on.
+    /// # Errors When it cannot start, or has lost the leadership: another operator may act from now
+    /// on.
     pub async fn run(self) -> Result<(), String> {
         self.logs.start()?;
         let mut interrupts = Interrupts::catch()?;
@@ -105,9 +105,10 @@ impl Run {
         let address = address.map_err(|error| format!("--listen {}: {error}", self.listen))?;
         info!(%address, version = env!("CARGO_PKG_VERSION"), "starting");
         let client = client::client(metrics.clone()).await?;
-        let world = Arc::new(World::watch(&client, &self.namespaces));
-        // The watches run from the start: whoever stands by knows everything when its time comes.
-        health.enter(Stage::Standby);
+        let cache = Arc::new(Cache::watch(&client, &self.namespaces));
+        // The watches run from the start, so that a standby knows everything when it becomes the
+        // leader.
+        health.enter(OperatorState::Standby);
         let candidate = self.candidate(client.clone(), metrics.clone());
         let leadership = tokio::select! {
             leadership = candidate.acquire() => leadership,
@@ -115,27 +116,27 @@ impl Run {
             () = interrupts.wait() => return Ok(()),
         };
         let fence = leadership.fence();
-        let tellers = Tellers::new(client.clone(), metrics);
+        let telemetry = Telemetry::new(client.clone(), metrics);
         let mut clusters = Clusters::new(Context {
-            world: world.clone(),
+            cache: cache.clone(),
             settings: Arc::new(self.settings()),
             node_program,
-            tellers: tellers.clone(),
+            telemetry: telemetry.clone(),
             client,
             leads: Arc::new(move || fence.holds()),
             term: leadership.term(),
         });
         let result = tokio::select! {
-            lost = leadership.lost() => Err(format!("leads no longer: {lost}")),
-            () = keep(&mut clusters, &world, &health) => Ok(()),
+            lost = leadership.lost() => Err(format!("lost the leadership: {lost}")),
+            () = keep(&mut clusters, &cache, &health) => Ok(()),
             () = beat(&health) => Ok(()),
             () = interrupts.wait() => Ok(()),
         };
-        // Nothing may be done any more when another one leads.
+        // No step may be taken once another operator leads.
         drop(clusters);
         leadership.release().await;
-        tellers.finish().await;
-        info!("leaving");
+        telemetry.finish().await;
+        info!("stopping");
         result
     }
 
@@ -160,12 +161,12 @@ impl Run {
     }
 }
 
-/// Keeps the clusters from the moment on at which everything is known that there is.
-async fn keep(clusters: &mut Clusters, world: &World, health: &Health) {
-    health.enter(Stage::Syncing);
-    world.synced().await;
+/// Runs the clusters once the cache is synced.
+async fn keep(clusters: &mut Clusters, cache: &Cache, health: &Health) {
+    health.enter(OperatorState::Syncing);
+    cache.synced().await;
     info!("the watches are in sync");
-    health.enter(Stage::Leading);
+    health.enter(OperatorState::Leading);
     clusters.keep().await;
 }
 

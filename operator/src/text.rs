@@ -1,12 +1,12 @@
-//! Texts of others on their way to people: what nodes, the API server and files have answered. They
-//! go into the status, Events, the log and the terminal, whoever wrote them and whatever is in them.
+//! Foreign texts for people: answers of nodes and of the API server, and contents of files. They
+//! appear in the status, Events, the log and the terminal, so they are made safe here.
 
 use std::borrow::Cow;
 
-/// Such a text takes so many bytes at most.
+/// The maximum length of such a text, in bytes.
 pub const MOST: usize = 512;
 
-/// What stands in the place of a secret.
+/// Replaces a secret.
 const REDACTED: &str = "(redacted)";
 
 /// The text as one line of at most [`MOST`] bytes.
@@ -15,31 +15,30 @@ pub fn line(text: &str) -> String {
     cut(text, MOST)
 }
 
-/// The same, and without that secret: a server that does not know a command answers with its
-/// arguments.
+/// The same, without that secret: a server that does not know a command repeats its arguments.
 #[must_use]
 pub fn line_without(text: &str, secret: Option<&str>) -> String {
     match secret {
-        // Before it is cut: half a password is one, too.
+        // Before the text is cut: half a password is a secret as well.
         Some(secret) if !secret.is_empty() => line(&text.replace(secret, REDACTED)),
         _ => line(text),
     }
 }
 
-/// The text as one line of at most that many bytes, which are three at least.
+/// The text as one line of at most that many bytes; the limit must be at least three.
 #[must_use]
 pub fn cut(text: &str, most: usize) -> String {
     without_controls(&shorten(text, most), char::is_control)
 }
 
-/// The text with a blank for every such character.
+/// The text with a blank in place of every such character.
 #[must_use]
 pub fn without_controls(text: &str, is_one: impl Fn(char) -> bool) -> String {
     let blank = |c| if is_one(c) { ' ' } else { c };
     text.chars().map(blank).collect()
 }
 
-/// At most that many bytes of the text, which are three at least.
+/// At most that many bytes of the text; the limit must be at least three.
 #[must_use]
 pub fn shorten(text: &str, most: usize) -> Cow<'_, str> {
     const MORE: &str = "…";
@@ -50,7 +49,8 @@ pub fn shorten(text: &str, most: usize) -> Cow<'_, str> {
     format!("{}{MORE}", &text[..end]).into()
 }
 
-/// An error of the API server. What could not be read is quoted in its error, and may be a Secret.
+/// An error of the API server. Parse errors quote the answer, which may be a Secret, so only their
+/// position is shown.
 #[must_use]
 pub fn of_api(error: &kube::Error) -> String {
     match error {

@@ -1,4 +1,4 @@
-//! Nodes that answer what no server should: too much, and in words of their own.
+//! Nodes that answer what no server should: too much, and with unknown texts.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use slotkeeper::act::Actor;
 use slotkeeper::links::Links;
 use slotkeeper::model::{
-    Address, FailoverMode, NodeView, Phase, Place, PodUid, PodView, Seen, Step, StepOutcome, Target,
+    Address, FailoverMode, NodeView, PodIndex, PodPhase, PodUid, PodView, Seen, Step, StepOutcome,
+    Target,
 };
 use slotkeeper::observe::observe;
 use slotkeeper::platform::Survey;
@@ -23,12 +24,12 @@ mod still;
 
 use still::Still;
 
-const PLACE: Place = Place {
+const POD: PodIndex = PodIndex {
     shard: 0,
     ordinal: 0,
 };
 
-/// Serves every connection on a thread of its own until the test ends.
+/// Serves every connection on its own thread until the test ends.
 fn serve(converse: impl Fn(TcpStream) + Send + Sync + 'static) -> Survey {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -46,12 +47,12 @@ fn serve(converse: impl Fn(TcpStream) + Send + Sync + 'static) -> Survey {
     };
     let pod = PodView {
         uid: PodUid("1".to_owned()),
-        phase: Phase::Running,
+        phase: PodPhase::Running,
         address: Some(address),
         ..PodView::default()
     };
     Survey {
-        pods: [(PLACE, pod)].into(),
+        pods: [(POD, pod)].into(),
         ..Survey::default()
     }
 }
@@ -88,10 +89,10 @@ async fn a_node_that_answers_without_end_is_not_listened_to() {
         end.notify_one();
     });
     let observation = observe(&survey, &links(), &mut Seen::default()).await;
-    let view = &observation.nodes[&PLACE];
+    let view = &observation.nodes[&POD];
     assert!(matches!(view, NodeView::Silent(_)), "{view:?}");
     ended.notified().await;
-    // What the kernel holds on its way counts, too.
+    // What the kernel buffers counts as well.
     let most = most.load(Ordering::Relaxed);
     assert!(most < 32 << 20, "{most} bytes were taken of one answer");
 }
@@ -116,7 +117,7 @@ fn id(digit: char) -> NodeId {
 
 fn target() -> Target {
     Target {
-        place: PLACE,
+        pod: POD,
         uid: PodUid("1".to_owned()),
         id: id('a'),
     }

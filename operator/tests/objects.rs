@@ -1,5 +1,5 @@
-//! The objects that manifests make on Kubernetes: each manifest in `tests/objects` has a file with
-//! them beside it. `UPDATE=1 cargo test -p slotkeeper --test objects` writes those anew.
+//! The objects of manifests on Kubernetes: each manifest in `tests/objects` has a file with its
+//! objects. `UPDATE=1 cargo test -p slotkeeper --test objects` updates these files.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -13,7 +13,9 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::Value;
 use slotkeeper::platform::kubernetes::objects::compare::says;
-use slotkeeper::platform::kubernetes::objects::{Kind, Settings, Wanted, common, shard, unwanted};
+use slotkeeper::platform::kubernetes::objects::{
+    DesiredObject, Kind, Settings, common, shard, unwanted,
+};
 use slotkeeper::platform::manifest::read;
 use slotkeeper_crds::{PullPolicy, RedisCluster};
 
@@ -38,8 +40,8 @@ fn settings() -> Settings {
     }
 }
 
-/// The shared ones, and those of one shard.
-fn objects(cluster: &RedisCluster) -> Vec<Wanted> {
+/// The common objects, and those of one shard.
+fn objects(cluster: &RedisCluster) -> Vec<DesiredObject> {
     let pods = u32::from(cluster.spec.replicas_per_shard) + 1;
     let mut objects = common(cluster, &settings());
     objects.extend(shard(cluster, &settings(), 1, pods));
@@ -73,7 +75,7 @@ fn every_manifest_makes_what_stands_beside_it() {
 fn every_object_belongs_to_its_cluster() {
     for name in MANIFESTS {
         let cluster = cluster(name);
-        for Wanted { kind, name, body } in objects(&cluster) {
+        for DesiredObject { kind, name, body } in objects(&cluster) {
             let resource = kind.api_resource();
             assert_eq!(body["apiVersion"], *resource.api_version);
             assert_eq!(body["kind"], *resource.kind);
@@ -88,7 +90,8 @@ fn every_object_belongs_to_its_cluster() {
     }
 }
 
-/// Services, budgets, policies and affinities that select nothing do nothing, and say nothing of it.
+/// Services, budgets, policies and affinities that select nothing have no effect and cause no
+/// error.
 #[test]
 fn whatever_selects_selects_the_pods() {
     fn selectors(value: &Value, found: &mut Vec<Value>) {

@@ -1,7 +1,7 @@
-//! The planner's properties: random clusters of model nodes, random faults between steps,
-//! thousands of seeds. On every step an independent checker compares with the world as it is, and
-//! after the last fault every cluster must come to rest. One seed: `SEED=7 cargo test -p slotkeeper
-//! --test properties`; more of them: `SEEDS=10000`.
+//! The planner's properties: random clusters of model nodes, random faults between steps, thousands
+//! of seeds. At every step an independent checker compares with the real state, and after the last
+//! fault every cluster must converge. One seed: `SEED=7 cargo test -p slotkeeper --test
+//! properties`; more of them: `SEEDS=10000`.
 
 #[path = "model/acting.rs"]
 mod acting;
@@ -27,7 +27,7 @@ use std::thread;
 
 use story::{End, Story};
 
-/// How many seeds a plain run tries.
+/// The number of seeds of a plain run.
 const SEEDS: u64 = 400;
 
 fn number(name: &str) -> Option<u64> {
@@ -83,7 +83,7 @@ fn the_nevers_hold_and_every_cluster_comes_to_rest() {
     );
 }
 
-/// Whether the cluster of that seed is as desired in the end; else it waits for a person.
+/// Whether the cluster of that seed converges; if not, it waits for a person.
 fn tell(seed: u64, verbose: bool) -> Result<bool, String> {
     let end = catch_unwind(|| Story::new(seed, verbose).run());
     match end.unwrap_or_else(|_| Err("the story broke off".to_owned()))? {

@@ -1,4 +1,4 @@
-//! Observe and act against real redis-servers: what the operator sends is what Redis takes.
+//! Observe and act with real redis-servers: Redis accepts what the operator sends.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use slotkeeper::act::Actor;
 use slotkeeper::links::{DEADLINE, Links};
 use slotkeeper::model::{
-    Address, FailoverMode, NodeFacts, NodeView, Objects, Observation, Phase, Place, PodUid,
+    Address, FailoverMode, NodeFacts, NodeView, Objects, Observation, PodIndex, PodPhase, PodUid,
     PodView, Seen, Silence, Step, StepOutcome, Target,
 };
 use slotkeeper::observe::observe;
@@ -26,7 +26,7 @@ mod still;
 use server::{PASSWORD, Server};
 use still::Still;
 
-/// The servers as the pods of one cluster: one a shard.
+/// The servers as the pods of one cluster: one per shard.
 struct World {
     servers: Vec<Server>,
     survey: Survey,
@@ -42,12 +42,12 @@ impl World {
         let pods = (0..).zip(&servers).map(|(shard, server)| {
             let pod = PodView {
                 uid: PodUid("1".to_owned()),
-                phase: Phase::Running,
+                phase: PodPhase::Running,
                 address: Some(server.address.clone()),
                 volume_mounted: true,
                 ..PodView::default()
             };
-            (Place::new(shard, 0), pod)
+            (PodIndex::new(shard, 0), pod)
         });
         let wake = Arc::new(Notify::new());
         let mut world = World {
@@ -62,9 +62,9 @@ impl World {
             servers,
             cluster: RedisCluster::new("real", RedisClusterSpec::default()),
         };
-        let places: Vec<Place> = world.survey.pods.keys().copied().collect();
-        for place in places {
-            world.until(|o| o.facts(place).is_some()).await;
+        let indexes: Vec<PodIndex> = world.survey.pods.keys().copied().collect();
+        for index in indexes {
+            world.until(|o| o.facts(index).is_some()).await;
         }
         world
     }
@@ -90,7 +90,7 @@ impl World {
 
     async fn facts(&mut self, shard: u32) -> NodeFacts {
         let observation = self.look().await;
-        observation.facts(Place::new(shard, 0)).unwrap().clone()
+        observation.facts(PodIndex::new(shard, 0)).unwrap().clone()
     }
 
     async fn target(&mut self, shard: u32) -> Target {
@@ -116,7 +116,7 @@ impl World {
 
 fn target(shard: u32, id: NodeId) -> Target {
     Target {
-        place: Place::new(shard, 0),
+        pod: PodIndex::new(shard, 0),
         uid: PodUid("1".to_owned()),
         id,
     }
@@ -145,7 +145,7 @@ async fn steps_form_a_cluster_fail_over_and_drop_an_id() {
         world.target(2).await,
     );
 
-    // Two masters with slots and epochs of their own.
+    // Two masters with their own slots and epochs.
     for (node, slots, epoch) in [(&a, "0-8191", 1), (&b, "8192-16000 16002-16383", 2)] {
         let (node, slots) = (node.clone(), slots.parse().unwrap());
         world
@@ -178,7 +178,7 @@ async fn steps_form_a_cluster_fail_over_and_drop_an_id() {
 
     // They meet, and the third becomes a replica of the first.
     for peer in [&b, &c] {
-        let address = world.survey.pods[&peer.place].address.clone().unwrap();
+        let address = world.survey.pods[&peer.pod].address.clone().unwrap();
         world
             .done(Step::Meet {
                 node: a.clone(),
@@ -197,7 +197,7 @@ async fn steps_form_a_cluster_fail_over_and_drop_an_id() {
         })
         .await;
     world
-        .until(|o| o.facts(c.place).is_some_and(NodeFacts::link_up))
+        .until(|o| o.facts(c.pod).is_some_and(NodeFacts::link_up))
         .await;
     let on_replica = Step::AddSlots {
         node: c.clone(),
@@ -205,7 +205,7 @@ async fn steps_form_a_cluster_fail_over_and_drop_an_id() {
     };
     assert_eq!(not_sent(world.act(on_replica).await), "2-0 is not a master");
 
-    // The replica takes over; told for another master it is not.
+    // The replica takes over, but not in place of another master.
     let failover = |node: &Target, master| Step::Failover {
         node: node.clone(),
         mode: FailoverMode::Plain,
@@ -216,11 +216,11 @@ async fn steps_form_a_cluster_fail_over_and_drop_an_id() {
     assert_eq!(other, format!("2-0 is not a replica of {}", b.id));
     world.done(failover(&c, a.id)).await;
     world
-        .until(|o| o.facts(c.place).is_some_and(NodeFacts::is_master))
+        .until(|o| o.facts(c.pod).is_some_and(NodeFacts::is_master))
         .await;
     world
         .until(|o| {
-            o.facts(a.place)
+            o.facts(a.pod)
                 .is_some_and(|facts| facts.master() == Some(c.id))
         })
         .await;
@@ -235,9 +235,9 @@ async fn steps_form_a_cluster_fail_over_and_drop_an_id() {
         .await;
     assert!(world.facts(1).await.cluster.my_epoch > above);
 
-    // The old master, by now an empty replica, is reset and forgotten, twice over.
+    // The old master, now an empty replica, is reset and forgotten, twice.
     world
-        .until(|o| o.facts(a.place).is_some_and(NodeFacts::link_up))
+        .until(|o| o.facts(a.pod).is_some_and(NodeFacts::link_up))
         .await;
     world.done(Step::ResetSoft { node: a.clone() }).await;
     assert!(world.facts(0).await.alone());
@@ -278,9 +278,9 @@ async fn a_step_reaches_nobody_but_the_node_that_it_names() {
             })
             .await,
     );
-    assert_eq!(why, "the pod has another life by now");
+    assert_eq!(why, "the pod has been replaced");
 
-    // The address of another node: nobody is met there.
+    // The address of another node: MEET is not sent.
     let address = a_s_address(&world);
     let meet = Step::Meet {
         node: a.clone(),
@@ -314,15 +314,15 @@ async fn every_silence_is_told_from_the_others() {
     let silence = |observation: &Observation| -> BTreeMap<u32, Silence> {
         let nodes = observation.nodes.iter();
         nodes
-            .filter_map(|(place, view)| match view {
+            .filter_map(|(index, view)| match view {
                 NodeView::Answered(_) => None,
-                NodeView::Silent(why) => Some((place.shard, why.clone())),
+                NodeView::Silent(why) => Some((index.shard, why.clone())),
             })
             .collect()
     };
     assert_eq!(silence(&world.look().await), BTreeMap::new());
 
-    // A death is heard of without a pass, and refused in the next one.
+    // A death wakes the operator without a pass, and the next pass sees the refused connection.
     world.servers[0].signal("-KILL");
     let heard = tokio::time::timeout(Duration::from_secs(2), world.wake.notified()).await;
     assert!(heard.is_ok(), "the end of a connection wakes nobody");
@@ -338,7 +338,9 @@ async fn every_silence_is_told_from_the_others() {
     assert_eq!(silent[&1], Silence::TimedOut);
     assert_eq!(silent.len(), 2);
     world.servers[1].signal("-CONT");
-    world.until(|o| o.facts(Place::new(1, 0)).is_some()).await;
+    world
+        .until(|o| o.facts(PodIndex::new(1, 0)).is_some())
+        .await;
 
     for password in [None, Some("wrong".to_owned())] {
         world.survey.password = password;
@@ -348,10 +350,15 @@ async fn every_silence_is_told_from_the_others() {
     world
         .survey
         .pods
-        .get_mut(&Place::new(2, 0))
+        .get_mut(&PodIndex::new(2, 0))
         .unwrap()
         .address = None;
     assert_eq!(silence(&world.look().await)[&2], Silence::NoAddress);
-    world.survey.pods.get_mut(&Place::new(2, 0)).unwrap().phase = Phase::Missing;
+    world
+        .survey
+        .pods
+        .get_mut(&PodIndex::new(2, 0))
+        .unwrap()
+        .phase = PodPhase::Missing;
     assert_eq!(silence(&world.look().await)[&2], Silence::NotAsked);
 }

@@ -1,6 +1,5 @@
-//! The planner's golden scenarios: each file in `tests/scenarios` is a story told in commands,
-//! with the plan and the status that come out. `UPDATE=1 cargo test -p slotkeeper --test scenarios`
-//! writes them anew.
+//! The planner's golden scenarios: each file in `tests/scenarios` has commands, and the plans and
+//! statuses that result. `UPDATE=1 cargo test -p slotkeeper --test scenarios` updates them.
 
 #[path = "support/edit.rs"]
 mod edit;

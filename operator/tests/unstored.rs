@@ -1,4 +1,4 @@
-//! A vote that cannot be stored, where nodes tell nothing of votes: real redis-servers.
+//! A vote that cannot be stored, with nodes that do not report votes: real redis-servers.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use slotkeeper::model::{
-    FailoverMode, ObjectState, Objects, Phase, Place, PlannedStep, PodUid, PodView, ProcessEnd,
-    Proof, ShardObject, Step, StepOutcome,
+    FailoverMode, ObjectState, Objects, PlannedStep, PodIndex, PodPhase, PodUid, PodView,
+    ProcessEnd, Proof, ShardObject, Step, StepOutcome,
 };
 use slotkeeper::observe::now;
 use slotkeeper::platform::Survey;
@@ -24,7 +24,7 @@ mod still;
 use server::{PASSWORD, Server};
 use still::Still;
 
-const MASTER: Place = Place {
+const MASTER: PodIndex = PodIndex {
     shard: 0,
     ordinal: 0,
 };
@@ -57,21 +57,21 @@ struct World {
 impl World {
     /// One shard with one replica.
     fn new() -> World {
-        let places = [MASTER, Place::new(0, 1)];
-        let hostname = |place: Place| format!("real-{place}.real");
-        let servers: Vec<Server> = (places.iter())
-            .map(|place| Server::start(&hostname(*place)))
+        let indexes = [MASTER, PodIndex::new(0, 1)];
+        let hostname = |index: PodIndex| format!("real-{index}.real");
+        let servers: Vec<Server> = (indexes.iter())
+            .map(|index| Server::start(&hostname(*index)))
             .collect();
-        let pods = (places.iter().zip(&servers)).map(|(place, server)| {
+        let pods = (indexes.iter().zip(&servers)).map(|(index, server)| {
             let pod = PodView {
                 uid: PodUid("1".to_owned()),
-                hostname: hostname(*place),
-                phase: Phase::Running,
+                hostname: hostname(*index),
+                phase: PodPhase::Running,
                 address: Some(server.address.clone()),
                 volume_mounted: true,
                 ..PodView::default()
             };
-            (*place, pod)
+            (*index, pod)
         });
         let object = ShardObject {
             pods: 2,
@@ -106,7 +106,7 @@ impl World {
         }
     }
 
-    /// Reconciles until the status is such.
+    /// Runs passes until the status matches.
     async fn until(&mut self, such: impl Fn(&RedisClusterStatus) -> bool) {
         let start = Instant::now();
         while !self.reconciler.status().is_some_and(&such) {
@@ -121,7 +121,7 @@ impl World {
         self.servers[0].signal("-KILL");
         let mut survey = self.survey.lock().unwrap();
         let pod = survey.pods.get_mut(&MASTER).unwrap();
-        pod.phase = Phase::Terminated;
+        pod.phase = PodPhase::Terminated;
         pod.ended = Some(ProcessEnd {
             uid: pod.uid.clone(),
             at: now(),

@@ -1,3 +1,5 @@
+//! A configuration epoch.
+
 use std::fmt;
 
 /// A configuration epoch or the current epoch of a cluster (Redis Cluster specification,

@@ -1,5 +1,5 @@
-//! The words that the node and the operator share: slots, node ids, epochs and the text of
-//! CLUSTER NODES. No I/O, nothing async.
+//! The types that the node and the operator share: slots, node ids, epochs and the text of CLUSTER
+//! NODES. No I/O, nothing async.
 
 mod epoch;
 mod node_id;

@@ -1,3 +1,5 @@
+//! The id of a node or of a shard.
+
 use std::fmt;
 use std::str::FromStr;
 

@@ -1,3 +1,5 @@
+//! The text of CLUSTER NODES and nodes.conf.
+
 use std::fmt;
 
 use thiserror::Error;
@@ -10,9 +12,9 @@ use crate::{Epoch, NodeId, Slot, SlotSet};
 pub struct NodeLine {
     /// The id of the node.
     pub id: NodeId,
-    /// Where the answering node believes it to be.
+    /// The address that the answering node has for it.
     pub address: NodeAddress,
-    /// What the answering node knows of it.
+    /// What the answering node knows about it.
     pub flags: NodeFlags,
     /// The master of a replica, if the answering node knows it.
     pub master: Option<NodeId>,
@@ -30,7 +32,7 @@ pub struct NodeLine {
     pub open_slots: Vec<OpenSlot>,
 }
 
-/// A slot that is on its way to or from the node of its line.
+/// A slot that is being migrated to or from the node of its line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenSlot {
     /// `[slot->-id]`: this node hands the slot to `to`.
@@ -52,7 +54,7 @@ pub enum OpenSlot {
 /// `ip:port@cport[,hostname[,name=value]...]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NodeAddress {
-    /// The address as text; empty while a node does not know its own.
+    /// The address as text; empty while a node does not know its own address.
     pub ip: String,
     /// The port for clients.
     pub port: u16,

@@ -1,3 +1,5 @@
+//! A hash slot, and the slot of a key.
+
 use std::fmt;
 use std::str::FromStr;
 

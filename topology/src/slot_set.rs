@@ -1,3 +1,5 @@
+//! A set of slots, and an even split of all of them.
+
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-{{/* The name of all objects of the release. Leaves room for what is added to it. */}}
+{{/* The name of all objects of the release, short enough for suffixes. */}}
 {{- define "slotkeeper.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride }}
 {{- if .Values.fullnameOverride }}
@@ -10,7 +10,7 @@
 {{- end }}
 {{- end }}
 
-{{/* The name of what stands in no namespace: two releases of one name must not meet there. */}}
+{{/* The name of cluster-wide objects: two releases with the same name must not collide. */}}
 {{- define "slotkeeper.clusterName" -}}
 {{ .Release.Namespace }}-{{ include "slotkeeper.fullname" . }}
 {{- end }}

@@ -1,16 +1,16 @@
 {{/*
-What the operator may do in the namespaces that it watches, and why. A rule goes where the code
-that needs it goes.
+What the operator may do in the namespaces that it watches, and why. Remove a rule together with the
+code that needs it.
 */}}
 {{- define "slotkeeper.rules" -}}
-# What it is told to run, and where it says how that goes.
+# The clusters to run, and their status.
 - apiGroups: [slotkeeper.dev]
   resources: [redisclusters]
   verbs: [get, list, watch]
 - apiGroups: [slotkeeper.dev]
   resources: [redisclusters/status]
   verbs: [patch]
-# What a Redis Cluster is made of.
+# The objects of a Redis Cluster.
 - apiGroups: [""]
   resources: [services, configmaps]
   verbs: [get, list, watch, create, patch, delete]
@@ -23,11 +23,11 @@ that needs it goes.
 - apiGroups: [networking.k8s.io]
   resources: [networkpolicies]
   verbs: [get, list, watch, create, patch, delete]
-# Addresses, and how a container ended: what a failover begins with.
+# Addresses, and whether a container has ended, which starts a failover.
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch]
-# The password, which a RedisCluster names. No Secret is listed.
+# The password that a RedisCluster names. Secrets are never listed.
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get]
@@ -36,7 +36,7 @@ that needs it goes.
   verbs: [create, patch]
 {{- end }}
 
-{{/* A pod that is gone proves the end of its process only where its machine is Ready. */}}
+{{/* A deleted pod proves that its process has ended only if its host is Ready. */}}
 {{- define "slotkeeper.nodeRules" -}}
 - apiGroups: [""]
   resources: [nodes]

@@ -1,8 +1,10 @@
+//! The shape of an object: types, required and unknown fields, bounds, enumerations, defaults.
+
 use serde_json::{Map, Value};
 
 use super::{Violation, join};
 
-/// Checks the shape: types, required and unknown fields, bounds, words to choose from.
+/// Checks the shape.
 pub fn check(schema: &Value, value: &Value) -> Vec<Violation> {
     let mut violations = Vec::new();
     walk(schema, value, "", &mut violations);
@@ -73,7 +75,6 @@ fn walk_fields(
 ) {
     for name in schema["required"].as_array().into_iter().flatten() {
         let name = name.as_str().unwrap_or_default();
-        // An unset field of the status is a matter of the operator, never of a manifest.
         if !fields.contains_key(name) {
             violations.push(Violation {
                 field: join(path, name),
@@ -101,7 +102,7 @@ fn walk_fields(
     }
 }
 
-/// The type that was wanted, if the value has another one.
+/// The type that the schema wants, if the value has another one.
 fn type_mismatch(schema: &Value, value: &Value) -> Option<&'static str> {
     if schema["x-kubernetes-int-or-string"] == true {
         let fits = value.is_string() || value.is_i64() || value.is_u64();
@@ -119,7 +120,7 @@ fn type_mismatch(schema: &Value, value: &Value) -> Option<&'static str> {
     (!fits).then_some(wanted)
 }
 
-/// What to write, where a value is no text for want of quotes: `yes` is a boolean to YAML.
+/// What to write when a value lacks quotes: to YAML, `yes` is a boolean.
 fn hint(wanted: &str, value: &Value) -> String {
     match value {
         Value::Bool(_) if wanted == "a string" => {

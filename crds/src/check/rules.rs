@@ -1,10 +1,12 @@
+//! The CEL rules of the schema (`x-kubernetes-validations`), evaluated as the API server does it.
+
 use cel::{Context, Program};
 use serde_json::Value;
 
 use super::{Violation, bounds, join};
 
-/// Evaluates every `x-kubernetes-validations` rule of the schema on the object; those with
-/// `oldSelf` only where the old object has the field, too.
+/// Evaluates every rule of the schema on the object; rules with `oldSelf` only where the old object
+/// has the field as well.
 pub fn check(schema: &Value, value: &Value, old: Option<&Value>) -> Vec<Violation> {
     let mut violations = Vec::new();
     walk(schema, value, old, "", &mut violations);
@@ -75,7 +77,7 @@ pub fn evaluate(rule: &str, value: &Value, old: Option<&Value>) -> Result<bool, 
     }
     match program.execute(&context) {
         Ok(cel::Value::Bool(holds)) => Ok(holds),
-        Ok(other) => Err(format!("it gives {other:?}, not true or false")),
+        Ok(other) => Err(format!("its result is {other:?}, not true or false")),
         Err(error) => Err(error.to_string()),
     }
 }

@@ -1,3 +1,5 @@
+//! What `check` accepts and refuses: bounds, rules, and rules that compare.
+
 use std::collections::BTreeSet;
 
 use serde_json::json;
@@ -123,16 +125,16 @@ fn names_the_field_that_is_out_of_bounds_or_misspelt() {
 /// One refused example for every rule: the field as a pointer, its value, the message.
 fn refused() -> Vec<(String, Value, String)> {
     let mut cases: Vec<(String, Value, String)> = [
-        ("/metadata/name", json!("3tour"), "metadata.name must start with a letter and hold lower-case letters, digits and hyphens only: Services and host names are made of it"),
-        ("/metadata/name", json!("t".repeat(41)), "metadata.name must have at most 40 characters: the names of StatefulSets and pods are made of it"),
-        ("/spec/storage", json!({ "size": "2Gi" }), "storage cannot be changed: the volumes of a running cluster stay as they were made"),
+        ("/metadata/name", json!("3tour"), "metadata.name must start with a letter and contain only lower-case letters, digits and hyphens: it becomes part of Service names and hostnames"),
+        ("/metadata/name", json!("t".repeat(41)), "metadata.name must have at most 40 characters: it becomes part of the names of StatefulSets and pods"),
+        ("/spec/storage", json!({ "size": "2Gi" }), "storage cannot be changed: the volumes of a cluster stay as they were created"),
         ("/spec/storage/size", json!("lots"), "storage.size must be an amount of bytes such as 10Gi"),
         ("/spec/shards", json!(4), "shards cannot be changed yet: scaling comes in a later version"),
-        ("/spec/config/Maxmemory", json!("1"), "names of directives are lower-case letters, digits and hyphens"),
+        ("/spec/config/Maxmemory", json!("1"), "names of directives contain only lower-case letters, digits and hyphens"),
         ("/spec/config/maxmemory", json!("1\nport 1"), "the value of a directive must be a single line"),
         ("/spec/config/cluster-node-timeout", json!("15s"), "cluster-node-timeout must be a number of milliseconds from 100 to 9999999"),
         ("/spec/podLabels/slotkeeper.dev~1cluster", json!("x"), "podLabels must not begin with slotkeeper.dev/ or app.kubernetes.io/: the operator finds its pods by them"),
-        ("/spec/podAnnotations/slotkeeper.dev~1note", json!("x"), "podAnnotations must not begin with slotkeeper.dev/: the operator keeps its own notes there"),
+        ("/spec/podAnnotations/slotkeeper.dev~1note", json!("x"), "podAnnotations must not begin with slotkeeper.dev/: the operator uses that prefix itself"),
     ]
     .map(|(pointer, value, message)| (pointer.to_owned(), value, message.to_owned()))
     .into();

@@ -1,4 +1,4 @@
-//! docs/redis-conf.md: what becomes of a redis.conf that was written for Redis.
+//! docs/redis-conf.md: how the node treats the directives of a redis.conf written for Redis.
 
 use std::fmt::Write as _;
 
@@ -110,19 +110,19 @@ fn refused() -> Vec<(&'static str, String)> {
 fn render() -> String {
     let mut text = String::from(
         "# redis.conf\n\n\
-         Written from the tables of directives; do not edit it. A test fails when it is stale, and\n\
-         `UPDATE=1 cargo test -p slotkeeper-node --lib config::docs` writes it anew.\n\n\
-         A directive of Redis 7.2 is either carried out, or it may only have the value that says what\n\
-         the node does anyway. Every other value is an error that names file and line: nothing is read\n\
-         and then ignored. `slotkeeper-node --check-config FILE` says what is wrong with a file and\n\
-         starts nothing.\n\n\
-         `include` takes `*`, `?` and `[...]`: the files are read in the order of their names, and there\n\
-         may be none. A relative path starts at the working directory, as in Redis.\n\
-         Passwords belong into a file (`password-file`, or `requirepass` in a redis.conf):\n\
-         what stands on the command line can be read by whoever may list the processes.\n\n\
+         Generated from the tables of directives; do not edit. A test fails when it is stale;\n\
+         `UPDATE=1 cargo test -p slotkeeper-node --lib config::docs` updates it.\n\n\
+         A directive of Redis 7.2 is either supported, or it may only have the value that describes\n\
+         what the node does anyway. Every other value is an error that names file and line: nothing\n\
+         is read and ignored. `slotkeeper-node --check-config FILE` checks a file and starts\n\
+         nothing.\n\n\
+         `include` accepts `*`, `?` and `[...]`: matching files are read in the order of their names,\n\
+         and there may be none. A relative path starts at the working directory, as in Redis.\n\n\
+         Put passwords in a file (`password-file`, or `requirepass` in a redis.conf): every user who\n\
+         can list processes can read the command line.\n\n\
          ## Lines of a stock file that are refused\n\n\
-         Of the redis.conf that Redis 7.0 and 7.2 come with, and of Debian's, these have to be changed\n\
-         or taken out:\n\n\
+         In the redis.conf that comes with Redis 7.0 and 7.2, and in Debian's, change or remove these\n\
+         lines:\n\n\
          | Line | Why |\n|---|---|\n",
     );
     // Writing to a String cannot fail.
@@ -130,7 +130,7 @@ fn render() -> String {
         let _ = writeln!(text, "| `{line}` | {reason} |");
     }
     text.push_str(
-        "\n## Carried out\n\n\
+        "\n## Supported\n\n\
          | Directive | Default | CONFIG SET |\n|---|---|---|\n",
     );
     let default = Config::default();
@@ -195,6 +195,6 @@ fn the_docs_are_current() {
     let found = std::fs::read_to_string(path).unwrap_or_default();
     assert!(
         found == wanted,
-        "docs/redis-conf.md is stale: UPDATE=1 writes it anew"
+        "docs/redis-conf.md is stale: UPDATE=1 updates it"
     );
 }

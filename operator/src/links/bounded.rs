@@ -1,19 +1,21 @@
+//! A stream that limits how much a node may send per question.
+
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// How much a node may say without being asked again, in bytes. CLUSTER NODES of a thousand nodes
-/// is a quarter of a megabyte.
+/// How much a node may send per question, in bytes. CLUSTER NODES of a thousand nodes is a quarter
+/// of a megabyte.
 const ANSWER_MOST: usize = 4 << 20;
 
-/// The connection to a node that may answer anything: it breaks once more has come since the last
-/// question than any answer can have, before that fills the memory of all clusters' operator.
+/// The connection to a node. It breaks when more has arrived since the last question than any valid
+/// answer has, so a faulty node cannot fill the memory of the operator, which all clusters share.
 #[derive(Debug)]
 pub(super) struct Bounded<S> {
     stream: S,
-    /// What may still come, in bytes.
+    /// What may still arrive, in bytes.
     left: usize,
 }
 

@@ -1,3 +1,5 @@
+//! `slotkeeper local down`.
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -20,7 +22,7 @@ pub struct Down {
 }
 
 impl Down {
-    /// Stops a running `local up` first, which stops its nodes; then whatever still runs.
+    /// Stops a running `local up` first, which stops its nodes; then stops nodes that still run.
     pub async fn run(self) -> Result<(), String> {
         let dir = self.directory.find()?;
         let _lock = take_over(&dir).await?;
@@ -45,7 +47,7 @@ impl Down {
     }
 }
 
-/// Ends the process that keeps the cluster, and takes its place.
+/// Ends the `local up` process that runs the cluster, and takes its lock.
 async fn take_over(dir: &Path) -> Result<Lock, String> {
     let mut told = None;
     let waits = 20 * (2 * GRACE.as_secs() + 5);
@@ -54,16 +56,16 @@ async fn take_over(dir: &Path) -> Result<Lock, String> {
             Taken::Ours(lock) => return Ok(lock),
             Taken::By(pid) if told == Some(pid) => {}
             Taken::By(pid) => {
-                println!("stopping process {pid}, which keeps the cluster");
+                println!("stopping process {pid}, which runs the cluster");
                 let target = i32::try_from(pid).ok().and_then(Pid::from_raw);
                 let sent = target.map(|target| kill_process(target, Signal::TERM));
                 if let Some(Err(error)) = sent {
-                    return Err(format!("process {pid} keeps the cluster: {error}"));
+                    return Err(format!("process {pid} runs the cluster: {error}"));
                 }
                 told = Some(pid);
             }
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    Err("the process that keeps the cluster does not end".to_owned())
+    Err("the process that runs the cluster does not end".to_owned())
 }

@@ -1,26 +1,28 @@
+//! The lock of a cluster's directory.
+
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
 
 use crate::platform::local::Layout;
 
-/// Held for as long as `local up` works on a directory.
+/// Held while `local up` works on a directory.
 pub struct Lock {
     _file: File,
 }
 
-/// Whether somebody works on a directory.
+/// Whether another process holds the lock of a directory.
 pub enum Taken {
-    /// Nobody did; now we do.
+    /// It was free; this process holds it now.
     Ours(Lock),
-    /// The process with that id does.
+    /// The process with that id holds it.
     By(u32),
 }
 
 /// Takes the lock of a directory.
 ///
 /// # Errors
-/// When there can be none.
+/// When the lock file cannot be used.
 pub fn take(dir: &Path) -> Result<Taken, String> {
     let path = Layout::lock_file(dir);
     let failed = |error: std::io::Error| format!("{}: {error}", path.display());

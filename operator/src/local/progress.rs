@@ -1,3 +1,5 @@
+//! Prints the progress of `slotkeeper local up`.
+
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -7,7 +9,7 @@ use super::table;
 use crate::model::{PlannedStep, StepOutcome};
 use crate::reconcile::{Progress, is_ready};
 
-/// Prints what happens, a line each with the seconds since the start.
+/// Prints what happens, one line each, with the seconds since the start.
 pub struct Printer {
     start: Instant,
     name: String,
@@ -49,7 +51,7 @@ impl Progress for Printer {
                 }
             }
             Some(why) => {
-                // The same failure again is no news.
+                // The same failure is printed once.
                 if self.failed.insert(step.clone(), why.to_owned()).as_deref() != Some(why) {
                     self.say(&format!("{}: {step}: not done: {why}", planned.rule));
                 }
@@ -58,7 +60,7 @@ impl Progress for Printer {
     }
 
     fn reported(&mut self, before: Option<&RedisClusterStatus>, after: &RedisClusterStatus) {
-        // What goes on is told by its steps.
+        // Progress is already visible from its steps.
         let telling = |kind: &str| kind != "Progressing";
         for condition in after.conditions.iter().filter(|c| telling(&c.type_)) {
             let old = before

@@ -1,3 +1,5 @@
+//! `slotkeeper local status`.
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -6,7 +8,7 @@ use tokio::sync::Notify;
 
 use super::table;
 use crate::links::Links;
-use crate::model::{Desired, Outcome, Phase, Place, PodView, Seen};
+use crate::model::{Desired, Outcome, PodIndex, PodPhase, PodView, Seen};
 use crate::observe::{now, observe};
 use crate::planner::plan;
 use crate::platform::Survey;
@@ -15,7 +17,7 @@ use crate::platform::local::{
 };
 use crate::report::report;
 
-/// Looks at the cluster of a directory once and prints it.
+/// Observes the cluster of a directory once and prints its state.
 pub async fn run(dir: &Path) -> Result<(), String> {
     let Some(cluster) = load_cluster(dir)? else {
         return Err(format!("there is no cluster in {}", dir.display()));
@@ -39,9 +41,9 @@ pub async fn run(dir: &Path) -> Result<(), String> {
         pods: BTreeMap::new(),
         password,
     };
-    let places: Vec<Place> = desired.places().chain(state.places()).collect();
-    for place in places {
-        survey.pods.insert(place, view(&layout, &mut state, place)?);
+    let indexes: Vec<PodIndex> = desired.pod_indexes().chain(state.pod_indexes()).collect();
+    for index in indexes {
+        survey.pods.insert(index, view(&layout, &mut state, index)?);
     }
     let mut seen = load_memory(dir)?.map_or_else(Seen::default, Seen::from);
     let links = Links::new(Arc::new(Notify::new()));
@@ -53,27 +55,27 @@ pub async fn run(dir: &Path) -> Result<(), String> {
     println!("{}\n", report.message);
     if let Some(manifest) = load_manifest(dir).filter(|manifest| !manifest.exists()) {
         let manifest = manifest.display();
-        println!("The manifest {manifest} is gone: the cluster is what it said last.\n");
+        println!("The manifest {manifest} is gone: the cluster keeps its last content.\n");
     }
     println!("{}", table::shards(&status));
     print!("{}", table::conditions(&status));
     Ok(())
 }
 
-fn view(layout: &Layout, state: &mut State, place: Place) -> Result<PodView, String> {
-    let pod = state.pod(place);
+fn view(layout: &Layout, state: &mut State, index: PodIndex) -> Result<PodView, String> {
+    let pod = state.pod(index);
     let runs = pod.process.is_some_and(ProcessId::runs);
     Ok(PodView {
-        name: layout.pod(place),
+        name: layout.pod(index),
         uid: pod.uid(),
-        hostname: layout.hostname(place),
+        hostname: layout.hostname(index),
         phase: if runs {
-            Phase::Running
+            PodPhase::Running
         } else {
-            Phase::Terminated
+            PodPhase::Terminated
         },
-        address: Some(layout.address(place)?),
-        machine: None,
+        address: Some(layout.address(index)?),
+        host: None,
         ended: None,
         volume_mounted: true,
         restart_for: pod.restart_for.clone(),

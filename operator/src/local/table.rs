@@ -1,8 +1,10 @@
+//! The tables that `slotkeeper local` prints.
+
 use std::fmt::Write as _;
 
 use slotkeeper_crds::{MemberStatus, RedisClusterStatus, Role};
 
-/// The shards and their nodes, a line each.
+/// The shards and their nodes, one line each.
 pub fn shards(status: &RedisClusterStatus) -> String {
     let mut rows = vec![["SHARD", "SLOTS", "NODE", "ADDRESS", "ROLE", "LINK"].map(str::to_owned)];
     for shard in &status.shards {
@@ -65,7 +67,7 @@ pub fn summary(status: &RedisClusterStatus) -> String {
     format!("{masters} masters, {replicas} replicas, {slots} slots")
 }
 
-/// The conditions, a line each.
+/// The conditions, one line each.
 pub fn conditions(status: &RedisClusterStatus) -> String {
     let mut text = String::new();
     for condition in &status.conditions {

@@ -1,3 +1,5 @@
+//! `slotkeeper local up`.
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,37 +30,37 @@ pub struct Up {
     /// Where the data of the nodes is [default: .slotkeeper/NAME].
     #[arg(long)]
     dir: Option<PathBuf>,
-    /// The port of the first node; the others have the next ones [default: 6379, or that of the
-    /// directory].
+    /// The port of the first node; the other nodes use the following ports [default: 6379, or that
+    /// of the directory].
     #[arg(long)]
     base_port: Option<u16>,
     /// The program of the nodes [default: slotkeeper-node beside this program].
     #[arg(long, env = "SLOTKEEPER_NODE")]
     node_binary: Option<PathBuf>,
-    /// Exit as soon as the cluster is Ready and leave the nodes running. Nobody restarts them then;
-    /// the next `up` adopts them.
+    /// Exit as soon as the cluster is Ready and leave the nodes running. A node that dies is then
+    /// not restarted; the next `up` adopts the nodes.
     #[arg(long)]
     detach: bool,
 }
 
-/// A file that is gone for less is being replaced.
+/// A file that is missing for less time is being replaced.
 const REPLACING: Duration = Duration::from_secs(2);
 
 /// A manifest file that may be edited at any time.
-struct Watched {
+struct ManifestFile {
     path: PathBuf,
     stamp: Option<(SystemTime, u64)>,
-    /// Since when it is gone, and whether that was said.
+    /// Since when it is missing, and whether that was printed.
     gone: Option<(Instant, bool)>,
     manifest: Manifest,
-    /// What the node's program says of its directives.
+    /// The directives with their values, as the node's program reports them.
     values: BTreeMap<String, String>,
     /// The node's program.
     binary: PathBuf,
 }
 
 impl Up {
-    /// Runs until Ctrl-C, SIGTERM, or Ready where that is asked for.
+    /// Runs until Ctrl-C or SIGTERM, or until Ready with `--detach`.
     pub async fn run(self) -> Result<(), String> {
         let start = Instant::now();
         let mut interrupts = Interrupts::catch()?;
@@ -66,7 +68,7 @@ impl Up {
         let manifest = read(&self.file, None)?;
         let name = manifest.cluster.metadata.name.clone().unwrap_or_default();
         let binary = node_program(self.node_binary.as_deref())?;
-        let values = judged(&self.file, &manifest, &binary)?;
+        let values = validated(&self.file, &manifest, &binary)?;
         let dir = self.dir.clone().unwrap_or_else(|| default_dir(&name));
         std::fs::create_dir_all(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
         let dir = dir
@@ -76,12 +78,12 @@ impl Up {
             Taken::Ours(lock) => lock,
             Taken::By(pid) => {
                 return Err(format!(
-                    "process {pid} keeps the cluster in {} already",
+                    "process {pid} runs the cluster in {} already",
                     dir.display()
                 ));
             }
         };
-        let mut watched = Watched {
+        let mut manifest_file = ManifestFile {
             path: self.file.clone(),
             stamp,
             gone: None,
@@ -89,15 +91,15 @@ impl Up {
             values,
             binary: binary.clone(),
         };
-        let layout = self.layout(name.clone(), dir, &watched.manifest)?;
+        let layout = self.layout(name.clone(), dir, &manifest_file.manifest)?;
         let wake = Arc::new(Notify::new());
-        let manifest = &watched.manifest;
+        let manifest = &manifest_file.manifest;
         let tell = Arc::new(move |text: &str| say(start, text));
         let dir = layout.dir.clone();
-        // A directory without a cluster has nothing to be remembered, which is known for sure.
+        // A directory without a cluster certainly has no votes to remember.
         let fresh = !Layout::cluster_file(&dir).exists();
         let memory = load_memory(&dir)?.or_else(|| fresh.then(Memory::default));
-        let values = watched.values.clone();
+        let values = manifest_file.values.clone();
         let opened = LocalPlatform::open(layout, binary, manifest, values, wake.clone(), tell);
         let platform = opened.inspect_err(|_| remove_unused(&dir))?;
         save_cluster(&platform.layout().dir, &manifest.cluster)
@@ -110,39 +112,42 @@ impl Up {
             Reconciler::new(platform, manifest.cluster.status.clone(), memory, wake);
         let mut printer = Printer::new(&name, start);
         tokio::select! {
-            () = self.reconcile(&mut reconciler, &mut watched, &mut printer) => {}
+            () = self.reconcile(&mut reconciler, &mut manifest_file, &mut printer) => {}
             () = interrupts.wait() => {}
         }
         self.finish(&reconciler, &mut interrupts, &printer).await;
         Ok(())
     }
 
-    /// Passes without end, or until Ready where that is asked for.
+    /// Runs passes until cancelled, or until Ready with `--detach`.
     async fn reconcile(
         &self,
         reconciler: &mut Reconciler<LocalPlatform>,
-        watched: &mut Watched,
+        manifest_file: &mut ManifestFile,
         printer: &mut Printer,
     ) {
         let mut trouble = String::new();
         loop {
-            if let Some(news) = watched.missed(Instant::now()) {
+            if let Some(news) = manifest_file.missed(Instant::now()) {
                 printer.say(&news);
             }
-            if let Some(edited) = watched.edited() {
+            if let Some(edited) = manifest_file.edited() {
                 match edited {
                     Ok(()) => {
                         printer.say("the manifest has changed");
-                        let values = watched.values.clone();
+                        let values = manifest_file.values.clone();
                         let platform = reconciler.platform();
-                        platform.apply(&watched.manifest.cluster, values);
+                        platform.apply(&manifest_file.manifest.cluster, values);
                     }
                     Err(error) => printer.say(&format!(
-                        "the edited manifest is refused, the one before stays: {error}"
+                        "the edited manifest is refused, the previous one stays in effect: {error}"
                     )),
                 }
             }
-            let pause = match reconciler.pass(&watched.manifest.cluster, printer).await {
+            let pause = match reconciler
+                .pass(&manifest_file.manifest.cluster, printer)
+                .await
+            {
                 Ok(pause) => {
                     trouble.clear();
                     pause
@@ -175,14 +180,14 @@ impl Up {
             printer.say("the nodes go on running; `slotkeeper local down` stops them");
             return;
         }
-        printer.say("stopping the nodes; once more Ctrl-C leaves them as they are");
+        printer.say("stopping the nodes; a second Ctrl-C leaves them running");
         tokio::select! {
             () = platform.stop() => printer.say("all nodes have ended"),
-            () = interrupts.wait() => printer.say("left as they are"),
+            () = interrupts.wait() => printer.say("left running"),
         }
     }
 
-    /// The manifest as the next version of what the directory has: rules that compare are asked.
+    /// The manifest as the next version of the directory's cluster: rules that compare both apply.
     fn continued(&self, manifest: Manifest, dir: &Path) -> Result<Manifest, String> {
         match load_cluster(dir)? {
             Some(old) => succeed(&self.file, &old, dir),
@@ -199,7 +204,7 @@ impl Up {
         let base_port = match (self.base_port, recorded) {
             (Some(asked), Some(recorded)) if asked != recorded => {
                 return Err(format!(
-                    "the cluster in {} has its ports from {recorded} on, not {asked}",
+                    "the ports of the cluster in {} start at {recorded}, not at {asked}",
                     dir.display()
                 ));
             }
@@ -214,8 +219,8 @@ impl Up {
     }
 }
 
-/// Lets the node's program judge the directives.
-fn judged(
+/// Lets the node's program check the directives.
+fn validated(
     path: &Path,
     manifest: &Manifest,
     binary: &Path,
@@ -226,8 +231,7 @@ fn judged(
         .map_err(|error| format!("{}: RedisCluster {name}: {error}", path.display()))
 }
 
-/// Nodes and clients would not understand each other while one has the new password and another
-/// has the old one.
+/// The error for a changed password: nodes with different passwords could not talk to each other.
 fn password_stays(manifest: &Manifest) -> String {
     let auth = manifest.cluster.spec.auth.as_ref();
     let secret = auth.map(|auth| {
@@ -236,12 +240,12 @@ fn password_stays(manifest: &Manifest) -> String {
     });
     format!(
         "spec.auth.passwordSecretRef{}: the password cannot be changed while nodes run; \
-         `slotkeeper local down` stops them, and the next start has the new one",
+         run `slotkeeper local down`, then start again",
         secret.unwrap_or_default()
     )
 }
 
-/// Reads the manifest as the successor of a cluster: a new generation if its spec is another one.
+/// Reads the manifest as the successor of a cluster; a changed spec gets a new generation.
 fn succeed(path: &Path, old: &RedisCluster, dir: &Path) -> Result<Manifest, String> {
     let mut manifest = read(path, Some(old))?;
     let password = std::fs::read_to_string(Layout::password_file(dir)).ok();
@@ -256,8 +260,8 @@ fn succeed(path: &Path, old: &RedisCluster, dir: &Path) -> Result<Manifest, Stri
     Ok(manifest)
 }
 
-impl Watched {
-    /// What there is to say of a file that is gone, or has come back.
+impl ManifestFile {
+    /// What to print about a file that is missing, or is back.
     fn missed(&mut self, now: Instant) -> Option<String> {
         let path = self.path.display();
         if stamp(&self.path).is_some() {
@@ -270,11 +274,11 @@ impl Watched {
         }
         *said = true;
         Some(format!(
-            "the manifest {path} is gone: the cluster goes on as what it said last"
+            "the manifest {path} is gone: the cluster keeps its last content"
         ))
     }
 
-    /// None while the file is as it was; else whether its new text was taken.
+    /// None while the file is unchanged; else whether its new text was accepted.
     fn edited(&mut self) -> Option<Result<(), String>> {
         let stamp = stamp(&self.path);
         if stamp == self.stamp || stamp.is_none() {
@@ -286,7 +290,7 @@ impl Watched {
             if new.password != old.password {
                 return Err(password_stays(&new));
             }
-            let values = judged(&self.path, &new, &self.binary)?;
+            let values = validated(&self.path, &new, &self.binary)?;
             let generation = old.cluster.metadata.generation.unwrap_or(0);
             let same = new.cluster.spec == old.cluster.spec;
             new.cluster.metadata.generation = Some(generation + i64::from(!same));
@@ -305,11 +309,11 @@ impl Watched {
     }
 }
 
-/// Removes a directory in which there is no cluster after all.
+/// Removes a directory that got no cluster.
 fn remove_unused(dir: &Path) {
     if !Layout::cluster_file(dir).exists() {
         let _ = std::fs::remove_file(Layout::lock_file(dir));
-        // It stays if there is anything else in it.
+        // The directory stays if anything else is in it.
         let _ = std::fs::remove_dir(dir);
     }
 }

@@ -1,8 +1,10 @@
+//! What the manifest asks for, as far as planning needs it.
+
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use slotkeeper_crds::{RedisCluster, RedisClusterSpec};
 use slotkeeper_topology::{SlotSet, even_split};
 
-use super::Place;
+use super::PodIndex;
 use crate::quantity;
 
 /// What the manifest asks for, as far as planning needs it.
@@ -12,22 +14,22 @@ pub struct Desired {
     pub name: String,
     /// The generation of the manifest that this was read from.
     pub generation: i64,
-    /// How many shards.
+    /// The number of shards.
     pub shards: u32,
-    /// How many replicas each shard's master has.
+    /// The number of replicas of each master.
     pub replicas_per_shard: u32,
-    /// Whether the operator keeps its hands off.
+    /// Whether the operator must change nothing.
     pub paused: bool,
     /// `cluster-node-timeout` of the nodes, in milliseconds.
     pub node_timeout_ms: u64,
-    /// What it says of the memory of a node.
+    /// The memory bounds of a node.
     pub memory: MemoryBounds,
 }
 
-/// What the manifest says of the memory of a node.
+/// The memory bounds of a node in the manifest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemoryBounds {
-    /// The directive `maxmemory`; none where there is no bound.
+    /// The directive `maxmemory`; none if there is no bound.
     pub maxmemory: Option<Amount>,
     /// `resources.limits.memory`, beyond which the container is killed.
     pub limit: Option<Amount>,
@@ -36,7 +38,7 @@ pub struct MemoryBounds {
 /// An amount of memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Amount {
-    /// As the manifest has it.
+    /// As written in the manifest.
     pub text: String,
     /// In bytes.
     pub bytes: u64,
@@ -60,23 +62,23 @@ impl Desired {
         }
     }
 
-    /// How many pods a shard has.
+    /// The number of pods of a shard.
     #[must_use]
     pub fn pods_per_shard(&self) -> u32 {
         self.replicas_per_shard + 1
     }
 
-    /// Every place that is to be filled, in order.
-    pub fn places(&self) -> impl Iterator<Item = Place> + '_ {
+    /// The index of every desired pod, in order.
+    pub fn pod_indexes(&self) -> impl Iterator<Item = PodIndex> + '_ {
         (0..self.shards).flat_map(|shard| {
-            (0..self.pods_per_shard()).map(move |ordinal| Place::new(shard, ordinal))
+            (0..self.pods_per_shard()).map(move |ordinal| PodIndex::new(shard, ordinal))
         })
     }
 
-    /// Whether the place is one of the desired ones.
+    /// Whether the pod is a desired one.
     #[must_use]
-    pub fn wants(&self, place: Place) -> bool {
-        place.shard < self.shards && place.ordinal < self.pods_per_shard()
+    pub fn wants(&self, index: PodIndex) -> bool {
+        index.shard < self.shards && index.ordinal < self.pods_per_shard()
     }
 
     /// The slots of each shard, in their order.
@@ -87,8 +89,8 @@ impl Desired {
 }
 
 impl From<&RedisCluster> for Desired {
-    /// Takes a manifest that has passed its checks; a node timeout that cannot be read counts as
-    /// Redis's default, an amount of memory as none.
+    /// Takes a manifest that has passed its checks. An unreadable node timeout counts as Redis's
+    /// default, an unreadable amount of memory as none.
     fn from(cluster: &RedisCluster) -> Desired {
         let spec = &cluster.spec;
         let node_timeout = spec.config.get("cluster-node-timeout");
@@ -126,7 +128,7 @@ impl From<&RedisClusterSpec> for MemoryBounds {
     }
 }
 
-/// An amount as redis.conf has it: with a `b` the units count by 1024.
+/// An amount in the syntax of redis.conf: with a `b`, the units are powers of 1024.
 fn directive_bytes(text: &str) -> Option<u64> {
     let end = text.find(|c: char| !c.is_ascii_digit());
     let (number, unit) = text.split_at(end.unwrap_or(text.len()));

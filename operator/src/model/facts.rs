@@ -1,3 +1,5 @@
+//! What one node answered: the replies of CLUSTER NODES, CLUSTER INFO and INFO, parsed.
+
 use slotkeeper_topology::{Epoch, InvalidNodesText, NodeId, NodeLine, parse_nodes};
 use thiserror::Error;
 
@@ -9,7 +11,7 @@ use crate::text;
 pub struct NodeFacts {
     /// Its id: that of its own line in CLUSTER NODES.
     pub id: NodeId,
-    /// The id of its process; another one means that it was started again.
+    /// The id of its process; it changes with every start.
     pub run_id: String,
     /// When the last of its replies had arrived.
     pub read_at: Moment,
@@ -23,19 +25,19 @@ pub struct NodeFacts {
     pub keys: u64,
     /// Whether it still reads its data file.
     pub loading: bool,
-    /// Whether it withholds itself: it owned slots when it stopped and has not shown itself
-    /// current since it started.
+    /// Whether it withholds itself: it owned slots when it stopped, and it is not proven yet that
+    /// its data is current.
     pub withholding: bool,
-    /// The elections that it knows of, its own among them; none from a node that tells nothing of
-    /// them, as a Redis.
+    /// The elections that it knows of, including its own; none if the node does not report them,
+    /// such as a Redis.
     pub candidacies: Option<Vec<Candidacy>>,
-    /// What became of its snapshots.
+    /// The state of its snapshots.
     pub snapshots: Snapshots,
-    /// Why it cannot store nodes.conf now; none where it can, or tells nothing of it, as a Redis.
+    /// Why it cannot store nodes.conf now; none if it can, or does not report it, such as a Redis.
     pub nodes_conf_error: Option<String>,
 }
 
-/// That a replica stood for election in place of its master.
+/// A replica stood for election in place of its master.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Candidacy {
     /// The master.
@@ -48,40 +50,40 @@ pub struct Candidacy {
     pub since: Moment,
 }
 
-/// What INFO persistence says of snapshots.
+/// The snapshot fields of INFO persistence.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshots {
     /// Whether the last one failed.
     pub failing: bool,
-    /// When the last good one was made, or the node started, in unix seconds.
+    /// When the last successful one was made, or the node started, in unix seconds.
     pub last_saved_unix: i64,
-    /// Why it failed, where the node says so.
+    /// Why it failed, if the node reports it.
     pub error: Option<String>,
 }
 
-/// What CLUSTER INFO says.
+/// The reply of CLUSTER INFO.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClusterInfo {
     /// `cluster_state:ok`.
     pub state_ok: bool,
-    /// The highest epoch that it has heard of.
+    /// The highest epoch that the node has heard of.
     pub current_epoch: Epoch,
     /// The configuration epoch of its slots; that of its master's for a replica.
     pub my_epoch: Epoch,
 }
 
-/// What INFO replication says.
+/// The section replication of INFO.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Replication {
     /// Whether it follows a master.
     pub role: Role,
-    /// The id of the history that it holds.
+    /// The id of the replication history that it holds.
     pub replid: String,
     /// The id of the history before it last changed masters; none when all zeros.
     pub replid2: Option<String>,
-    /// The offset from which on that older history is another one than its own.
+    /// The offset at which its own history diverges from that older one.
     pub replid2_end: Option<u64>,
-    /// How far it is in that history, in bytes.
+    /// Its offset in that history, in bytes.
     pub offset: u64,
     /// The link to its master; none for a master.
     pub upstream: Option<Upstream>,
@@ -104,13 +106,13 @@ pub struct Upstream {
     pub host: String,
     /// The master's port.
     pub port: u16,
-    /// Whether the link is up: the data set is complete and follows.
+    /// Whether the link is up: the data set is complete and up to date.
     pub up: bool,
     /// Whether a full sync is under way.
     pub syncing: bool,
 }
 
-/// A reply that a pass could not read.
+/// A reply that cannot be parsed.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum InvalidReply {
     /// CLUSTER NODES.
@@ -125,7 +127,7 @@ pub enum InvalidReply {
 }
 
 impl NodeFacts {
-    /// The sections of INFO that are read.
+    /// The sections of INFO that are needed.
     pub const INFO_SECTIONS: [&str; 5] = [
         "server",
         "persistence",
@@ -134,7 +136,8 @@ impl NodeFacts {
         "keyspace",
     ];
 
-    /// Reads the replies of CLUSTER NODES, CLUSTER INFO and INFO, of which it needs those sections.
+    /// Parses the replies of CLUSTER NODES, CLUSTER INFO and INFO (with
+    /// [`NodeFacts::INFO_SECTIONS`]).
     ///
     /// # Errors
     /// Names the reply and the field that cannot be read.
@@ -177,27 +180,27 @@ impl NodeFacts {
         self.lines.iter().find(|line| line.id == id)
     }
 
-    /// The nodes that it knows beside itself; one that it has only been told to meet does not
-    /// count, since the id of that is made up.
+    /// The nodes that it knows, without itself and without nodes in handshake, whose ids are made
+    /// up.
     pub fn peers(&self) -> impl Iterator<Item = &NodeLine> {
         self.lines
             .iter()
             .filter(|line| !line.flags.myself && !line.flags.handshake)
     }
 
-    /// Whether it knows nobody and waits for nobody.
+    /// Whether it knows no other node and is in handshake with none.
     #[must_use]
     pub fn alone(&self) -> bool {
         self.lines.len() == 1
     }
 
-    /// Whether it is a master by its own line.
+    /// Whether its own line says that it is a master.
     #[must_use]
     pub fn is_master(&self) -> bool {
         self.myself().flags.master
     }
 
-    /// The master that it follows by its own line.
+    /// The master that it replicates, according to its own line.
     #[must_use]
     pub fn master(&self) -> Option<NodeId> {
         let myself = self.myself();
@@ -250,7 +253,7 @@ impl Replication {
         let offset = if master {
             fields.number("master_repl_offset")?
         } else {
-            // What it has executed, not what it has read: that is what a promotion would serve.
+            // What it has executed, not what it has received: a promotion would serve only that.
             fields.number("slave_repl_offset")?
         };
         Ok(Replication {
@@ -268,7 +271,7 @@ impl Replication {
 }
 
 impl Snapshots {
-    /// A server that says nothing of them has not failed.
+    /// A server that reports nothing counts as not failing.
     fn parse(info: &Fields<'_>) -> Snapshots {
         let error = info.text("slotkeeper_snapshot_error").ok();
         Snapshots {
@@ -362,7 +365,7 @@ impl<'a> Fields<'a> {
         value.parse().map_err(|_| InvalidReply::Field(name))
     }
 
-    /// A field that only some servers have: absent is no.
+    /// A field that only some servers have; a missing one counts as no.
     fn flag(&self, name: &'static str) -> bool {
         self.text(name) == Ok("1")
     }

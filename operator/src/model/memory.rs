@@ -1,3 +1,5 @@
+//! What of `Seen` is stored, to survive a restart of the operator.
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -6,14 +8,14 @@ use slotkeeper_topology::SlotSet;
 
 use super::{FailoverMode, Loss, Moment, Seen, Vote};
 
-/// What of [`Seen`] has to outlive the operator, in a form that can be stored. It is stored after
-/// `Seen::intend` and before the plan is performed; a vote that could not be stored is only asked
-/// for where the nodes themselves will tell of it ([`Plan::hold_unstored`](super::Plan)). Then no
-/// vote is unknown to the next operator.
+/// The part of [`Seen`] that must survive a restart of the operator, in a form that can be stored.
+/// It is stored after `Seen::intend` and before the plan is performed. A vote that could not be
+/// stored is only asked for if the nodes themselves will report it
+/// ([`Plan::hold_unstored`](super::Plan)). So no vote is unknown to the next operator.
 ///
-/// Whoever starts with none starts with what the status says (`Seen::from_status`) and the nodes
-/// tell: where they tell nothing of votes, that delays take overs. With no status either, the cluster could be formed a second time if every first node
-/// had lost its disk meanwhile.
+/// An operator without a stored memory starts with the status (`Seen::from_status`) and what the
+/// nodes report. If they do not report votes, take overs are delayed. If there is no status either,
+/// the cluster could be formed a second time if every first node had lost its disk meanwhile.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Memory {
@@ -35,7 +37,7 @@ pub struct StoredVote {
     pub candidate: String,
     /// The shard.
     pub shard: u32,
-    /// How.
+    /// The mode of the failover.
     pub mode: FailoverMode,
     /// When, at the latest.
     pub asked_at: Moment,
@@ -60,7 +62,7 @@ impl From<&Seen> for Memory {
 }
 
 impl From<Memory> for Seen {
-    /// A vote that cannot be read makes all of them unknown.
+    /// An unreadable vote makes all of them unknown.
     fn from(memory: Memory) -> Seen {
         let read = |stored: &StoredVote| {
             let vote = Vote {
@@ -84,8 +86,8 @@ impl From<Memory> for Seen {
 }
 
 impl Seen {
-    /// What the published status remembers, for an operator that has no other memory: that the
-    /// cluster was formed, and that data was lost. Votes are unknown to it.
+    /// The memory that the published status gives to an operator without a stored one: that the
+    /// cluster was formed, and that data was lost. The status knows no votes.
     #[must_use]
     pub fn from_status(status: &RedisClusterStatus) -> Seen {
         let lost = status
@@ -100,7 +102,7 @@ impl Seen {
     }
 }
 
-/// Slots of some shards alone do not say it: forming may have been broken off.
+/// Slots of only some shards do not prove it: forming may have been interrupted.
 fn was_formed(status: &RedisClusterStatus) -> bool {
     let slots = status
         .shards

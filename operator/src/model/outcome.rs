@@ -1,22 +1,25 @@
+//! The outcome of steps.
+
 use super::PlannedStep;
 
-/// What became of the steps of a plan.
+/// The outcomes of the steps of a plan.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outcome {
-    /// Every step that was taken up, in order.
+    /// Every step that was tried, in order.
     pub results: Vec<(PlannedStep, StepOutcome)>,
 }
 
-/// What became of one step.
+/// The outcome of one step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StepOutcome {
-    /// The other side said that it is done.
+    /// It was confirmed.
     Done,
-    /// It was not sent: the node had another id or role, the pod another life, or nobody answered.
+    /// It was not sent: the node had another id or role, the pod was replaced, or the node did not
+    /// answer.
     NotSent(String),
-    /// The other side refused it.
+    /// It was refused.
     Refused(String),
-    /// It was sent and nobody answered: it may have happened.
+    /// It was sent and not answered: it may have happened.
     Unknown(String),
 }
 
@@ -27,18 +30,18 @@ impl StepOutcome {
         matches!(self, StepOutcome::Done | StepOutcome::Unknown(_))
     }
 
-    /// The same with its reason as `tell` says it.
+    /// The same outcome with its reason mapped.
     #[must_use]
-    pub fn told(self, tell: impl FnOnce(&str) -> String) -> StepOutcome {
+    pub fn map_reason(self, map: impl FnOnce(&str) -> String) -> StepOutcome {
         match self {
             StepOutcome::Done => StepOutcome::Done,
-            StepOutcome::NotSent(why) => StepOutcome::NotSent(tell(&why)),
-            StepOutcome::Refused(why) => StepOutcome::Refused(tell(&why)),
-            StepOutcome::Unknown(why) => StepOutcome::Unknown(tell(&why)),
+            StepOutcome::NotSent(why) => StepOutcome::NotSent(map(&why)),
+            StepOutcome::Refused(why) => StepOutcome::Refused(map(&why)),
+            StepOutcome::Unknown(why) => StepOutcome::Unknown(map(&why)),
         }
     }
 
-    /// Why it is not known to be done; none when it is.
+    /// Why it is not known to be done; none if it is.
     #[must_use]
     pub fn error(&self) -> Option<&str> {
         match self {

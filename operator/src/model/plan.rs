@@ -1,29 +1,31 @@
+//! A plan: steps to perform, and what the rules wait for.
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use slotkeeper_topology::{Epoch, NodeId, SlotSet};
 
-use super::{Address, Moment, Observation, Place, PodUid};
+use super::{Address, Moment, Observation, PodIndex, PodUid};
 
-/// What one pass wants done, and what it waits for.
+/// The steps of one pass, and what it waits for.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
-    /// To be performed in this order; none relies on the effect of another.
+    /// Performed in this order; no step relies on the effect of another.
     pub steps: Vec<PlannedStep>,
-    /// What holds back what is not planned.
+    /// Why other steps are not planned yet.
     pub waiting: Vec<Wait>,
 }
 
 impl Plan {
-    /// When the next pass is due by itself, if a wait ends at a known time.
+    /// When the next pass is due, if a wait ends at a known time.
     #[must_use]
     pub fn next_pass(&self) -> Option<Moment> {
         self.waiting.iter().filter_map(|wait| wait.until).min()
     }
 
-    /// Takes out, and gives back, the votes that must not be asked for when what has to outlive the
-    /// operator could not be stored: nobody would tell its successor of them. Where every node that
-    /// answers tells of elections, those are the memory, and no store stands in the way.
+    /// Removes and returns the votes that must not be asked for while the memory cannot be stored,
+    /// because the next operator would not know them. If every answering node reports elections,
+    /// the nodes are the memory, and nothing is held back.
     pub fn hold_unstored(&mut self, observation: &Observation) -> Vec<PlannedStep> {
         if (observation.answered()).all(|(_, facts)| facts.candidacies.is_some()) {
             return Vec::new();
@@ -44,41 +46,41 @@ impl Plan {
     }
 }
 
-/// A step with the rule that wants it.
+/// A step, and the rule that planned it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlannedStep {
     /// The rule.
     pub rule: Rule,
-    /// The shard that it is for; none for the whole cluster.
+    /// Its shard; none for the whole cluster.
     pub shard: Option<u32>,
     /// What to do.
     pub step: Step,
-    /// Why, for people.
+    /// The reason, for people.
     pub why: String,
-    /// The data that is given up by it, for people: becomes an Event and the condition `DataLost`.
+    /// The data that it gives up, for people: becomes an Event and the condition `DataLost`.
     pub loss: Option<String>,
 }
 
-/// The rules, in the order in which they are asked.
+/// The rules, in the order in which they run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rule {
-    /// Give the slots of a dead or leaving master to its replica.
+    /// Give the slots of a dead or stopping master to its replica.
     TakeOver,
     /// Tell nodes the new addresses of others.
     HealAddresses,
-    /// Create what the platform lacks.
+    /// Create and correct the objects of the platform.
     Objects,
-    /// Give the first masters their slots, once in the life of a cluster.
+    /// Give the first masters their slots; happens once per cluster.
     Form,
     /// Bring every node into the cluster.
     Meet,
-    /// Drop ids that are gone for good.
+    /// Forget ids that are gone for good.
     Forget,
     /// Assign slots that were lost.
     Cover,
     /// Make replicas follow the master of their shard.
     Attach,
-    /// Take away what the manifest no longer wants.
+    /// Remove what the manifest no longer wants.
     Remove,
 }
 
@@ -98,28 +100,28 @@ impl fmt::Display for Rule {
     }
 }
 
-/// The node that a step is meant for. Whoever performs the step first makes sure, on the same
-/// connection, that the pod still lives that life and that the node has that id.
+/// The node that a step is meant for. Before the step is sent, `act` verifies that the pod has this
+/// UID and, on the same connection, that the node has this id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Target {
-    /// Its place.
-    pub place: Place,
-    /// The life of the pod.
+    /// Its pod.
+    pub pod: PodIndex,
+    /// The incarnation of the pod.
     pub uid: PodUid,
-    /// The id that MYID has to give.
+    /// The id of the node.
     pub id: NodeId,
 }
 
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
-    /// Create or correct what the whole cluster shares on the platform.
+    /// Create or correct the common objects of the cluster.
     EnsureCommon,
-    /// Create or correct the object of a shard, to keep that many pods.
+    /// Create or correct the object of a shard, with that number of pods.
     EnsureShard {
         /// The shard.
         shard: u32,
-        /// How many pods it keeps from now on; the ones with the highest ordinals go.
+        /// The number of pods from now on; those with the highest ordinals are removed.
         pods: u32,
     },
     /// Remove the object of a shard and its pods.
@@ -129,38 +131,38 @@ pub enum Step {
     },
     /// CLUSTER ADDSLOTSRANGE.
     AddSlots {
-        /// The master that gets them.
+        /// The master that will own them.
         node: Target,
         /// Which.
         slots: SlotSet,
     },
-    /// CLUSTER SET-CONFIG-EPOCH: on a node that knows no other and has no epoch yet.
+    /// CLUSTER SET-CONFIG-EPOCH, on a node that knows no other and has no epoch yet.
     SetConfigEpoch {
         /// The master.
         node: Target,
         /// Its own epoch.
         epoch: Epoch,
     },
-    /// CLUSTER MEET, after the peer has answered with its id at that address on a connection with
-    /// the cluster's password, in the same step.
+    /// CLUSTER MEET. In the same step, the peer must first answer with its id at that address, on a
+    /// connection with the cluster's password.
     Meet {
-        /// The node that is told.
+        /// The node that gets the command.
         node: Target,
-        /// The node that it is to meet.
+        /// The node that it will meet.
         peer: Target,
         /// Where the peer is.
         address: Address,
     },
-    /// CLUSTER FORGET at all these nodes, in parallel, far below the 60 seconds for which a
-    /// forgotten id is banned. "Unknown node" is no failure.
+    /// CLUSTER FORGET at all these nodes in parallel, far faster than the 60 seconds for which a
+    /// forgotten id is banned. "Unknown node" is not a failure.
     Forget {
-        /// The id to drop.
+        /// The id to forget.
         id: NodeId,
-        /// The nodes that are told.
+        /// The nodes that get the command.
         nodes: Vec<Target>,
     },
-    /// CLUSTER RESET SOFT on a replica that holds no key: to be asked again (DBSIZE, role) on the
-    /// same connection before it is sent.
+    /// CLUSTER RESET SOFT on a replica that holds no key. DBSIZE and the role are checked again on
+    /// the same connection before it is sent.
     ResetSoft {
         /// The replica.
         node: Target,
@@ -169,7 +171,7 @@ pub enum Step {
     BumpEpoch {
         /// The master.
         node: Target,
-        /// Every epoch seen is at most this.
+        /// The highest epoch seen.
         above: Epoch,
     },
     /// CLUSTER REPLICATE.
@@ -187,11 +189,12 @@ pub enum Step {
         mode: FailoverMode,
         /// The master that it replaces.
         master: NodeId,
-        /// The epoch that was current then, for a node that refuses once a later one is: so what
-        /// was under way for long comes to nothing. None where the node cannot, as a Redis.
+        /// The current epoch at planning time. The node refuses the step if a later epoch is
+        /// current, so a late step has no effect. None if the node cannot check it, such as a
+        /// Redis.
         epoch: Option<Epoch>,
     },
-    /// The node's own command that ends withholding, bound to one process.
+    /// Our own command that ends withholding, bound to one process.
     EndWithholding {
         /// The master.
         node: Target,
@@ -204,11 +207,11 @@ pub enum Step {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FailoverMode {
-    /// The living master hands over: nothing is lost.
+    /// The master takes part and hands over: nothing is lost.
     Plain,
     /// The master is not asked, the other masters vote.
     Force,
-    /// Nobody is asked.
+    /// Without a vote.
     Takeover,
 }
 
@@ -230,13 +233,13 @@ impl Step {
         }
     }
 
-    /// How long its effect may take to be seen; the same step is not planned again before.
+    /// How long its effect may take to become visible; the same step is not planned again before.
     #[must_use]
     pub fn settle_ms(&self) -> u64 {
         match self {
             // The handshake and the first gossip.
             Step::Meet { .. } => 1_000,
-            // A StatefulSet's controller acts on its own time.
+            // The StatefulSet controller works asynchronously.
             Step::EnsureShard { .. } | Step::RemoveShard { .. } | Step::EnsureCommon => 1_000,
             _ => 0,
         }
@@ -245,8 +248,8 @@ impl Step {
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Eight digits of the id are enough for people; the pod tells the rest.
-        write!(f, "{}({:.8})", self.place, self.id)
+        // Eight digits of the id are enough for people; the pod identifies the node.
+        write!(f, "{}({:.8})", self.pod, self.id)
     }
 }
 
@@ -260,8 +263,8 @@ impl fmt::Display for FailoverMode {
     }
 }
 
-/// One line that tells steps apart; the life of the pod is left out, so that the same step for
-/// another life counts as the same when it fails.
+/// One line that identifies a step. The incarnation of the pod is left out, so that a step that
+/// fails for several incarnations counts as the same step.
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -296,7 +299,7 @@ impl fmt::Display for Step {
     }
 }
 
-/// Something that a rule wants and may not do yet.
+/// Something that a rule wants to do and may not do yet.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wait {
     /// The rule.
@@ -314,94 +317,95 @@ pub struct Wait {
 pub enum WaitReason {
     /// The manifest says `paused`.
     Paused,
-    /// The manifest cannot work as it is.
+    /// The manifest cannot be applied.
     ManifestRefused {
         /// The field and what is wrong with it, for people.
         what: String,
     },
-    /// A master does not answer, and nothing proves that it has ended: the nodes' own failure
-    /// detection decides.
+    /// A master does not answer, and nothing proves that it has ended: the failure detection of the
+    /// nodes decides.
     NotProvenDead {
         /// The master.
         master: NodeId,
     },
-    /// A dead master's replica has just been started again, and the master may be, too.
+    /// The replica of a dead master has just restarted, so the master may be about to return as
+    /// well.
     RightBack {
         /// The dead master.
         master: NodeId,
     },
-    /// The nodes' own election has its turn.
+    /// The nodes are given time to elect a successor themselves.
     GossipsTurn {
         /// The dead master.
         master: NodeId,
     },
-    /// No replica may take over; each member with what it has, for people.
+    /// No replica may take over; each member with its state, for people.
     NoSafeReplica {
         /// The dead or withholding master.
         master: NodeId,
         /// The members, one text each.
         members: Vec<String>,
     },
-    /// The masters would deny the candidate their votes: they have not heard yet that it follows
-    /// the master.
+    /// The masters would deny the candidate their votes, because they do not know yet that it
+    /// replicates the master.
     UnknownCandidate {
         /// The candidate.
         candidate: NodeId,
-        /// The master that it is to replace.
+        /// The master that it will replace.
         master: NodeId,
-        /// How many slot-owning masters answer and know it as that master's replica.
+        /// The number of slot-owning masters that answer and know it as that master's replica.
         aware: usize,
-        /// How many there are.
+        /// The number of slot-owning masters.
         of: usize,
     },
     /// Too few slot-owning masters answer, and TAKEOVER lacks a witness.
     NoQuorum {
-        /// How many answer.
+        /// The number of those that answer.
         answering: usize,
         /// How many there are.
         of: usize,
         /// The witness that TAKEOVER lacks.
         lacks: &'static str,
     },
-    /// A vote was asked for a short while ago, here or in another shard.
+    /// A vote was asked for recently, in this shard or another one.
     VotePending {
-        /// For the slots of this master.
+        /// The master whose slots it is about.
         master: NodeId,
     },
-    /// A take over is in flight; what touches the whole cluster waits.
+    /// A take over is in flight; rules that touch the whole cluster wait.
     TakeOverInFlight,
-    /// Pods have to answer first.
+    /// These pods must answer first.
     Unanswered {
         /// Which.
-        places: Vec<Place>,
+        pods: Vec<PodIndex>,
     },
-    /// Nodes disagree, or hold what they should not.
+    /// Nodes contradict each other, or hold what they should not.
     Conflict {
         /// What, for people.
         what: String,
     },
-    /// An id may return, so its slots stay its own.
+    /// A node id may return, so it keeps its slots.
     MayReturn {
         /// The id.
         id: NodeId,
     },
-    /// A node holds keys where only an empty one will do.
+    /// A node holds keys, but only an empty one may be used.
     HoldsKeys {
-        /// Its place.
-        place: Place,
+        /// Its pod.
+        index: PodIndex,
         /// How many.
         keys: u64,
     },
-    /// A vote could not be stored before it is asked for, and the nodes would tell nobody of it.
+    /// A vote could not be stored before it is asked for, and the nodes do not report votes.
     NotStored {
         /// The step.
         step: String,
     },
-    /// The same step has just been done or has failed.
+    /// The same step was just done, or failed.
     Again {
         /// The step.
         step: String,
-        /// Why it failed; none when it was done and its effect is not seen yet.
+        /// Why it failed; none if it was done and its effect is not visible yet.
         error: Option<String>,
     },
 }
@@ -419,7 +423,7 @@ impl fmt::Display for WaitReason {
             ),
             WaitReason::RightBack { master } => write!(
                 f,
-                "the replica of {master:.8} has just restarted, and the master may be right back"
+                "the replica of {master:.8} has just restarted, and the master may return at any moment"
             ),
             WaitReason::GossipsTurn { master } => {
                 write!(f, "the nodes elect the successor of {master:.8} themselves")
@@ -455,16 +459,16 @@ impl fmt::Display for WaitReason {
                 )
             }
             WaitReason::TakeOverInFlight => f.write_str("a take over is in flight"),
-            WaitReason::Unanswered { places } => {
+            WaitReason::Unanswered { pods: indexes } => {
                 f.write_str("no answer from")?;
-                places.iter().try_for_each(|place| write!(f, " {place}"))
+                indexes.iter().try_for_each(|index| write!(f, " {index}"))
             }
             WaitReason::Conflict { what } => f.write_str(what),
             WaitReason::MayReturn { id } => write!(f, "{id:.8} may return"),
-            WaitReason::HoldsKeys { place, keys } => write!(f, "{place} holds {keys} keys"),
+            WaitReason::HoldsKeys { index, keys } => write!(f, "{index} holds {keys} keys"),
             WaitReason::NotStored { step } => write!(
                 f,
-                "what has to outlive the operator cannot be stored, and this waits for it: {step}"
+                "the operator's memory cannot be stored; waiting for it: {step}"
             ),
             WaitReason::Again { step, error: None } => write!(f, "just done: {step}"),
             WaitReason::Again {

@@ -1,3 +1,5 @@
+//! What earlier passes saw and a single pass cannot see.
+
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -5,50 +7,51 @@ use serde::{Deserialize, Serialize};
 use slotkeeper_topology::{Epoch, NodeId};
 
 use super::{
-    FailoverMode, Moment, NodeFacts, Observation, Outcome, Phase, Place, Plan, PlannedStep, PodUid,
-    ProcessEnd, Step, StepOutcome,
+    FailoverMode, Moment, NodeFacts, Observation, Outcome, Plan, PlannedStep, PodIndex, PodPhase,
+    PodUid, ProcessEnd, Step, StepOutcome,
 };
 
-/// What earlier passes saw and one pass cannot: a bounded memory. What is missing in it may delay
-/// a step, never permit one; so an empty one is always a safe start.
+/// What earlier passes saw and one pass cannot see: a bounded memory. Missing information may delay
+/// a step, never permit one, so an empty memory is always a safe start.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Seen {
-    /// The first pass that this memory knows of. A vote asked for before is not remembered.
+    /// The time of the first pass of this memory. Earlier votes are not remembered.
     pub started: Option<Moment>,
-    /// Whether every vote is in here that was to be stored before it was asked for: a stored memory
-    /// was read, or this one has seen the cluster before it was formed.
+    /// Whether this memory contains every vote that had to be stored before it was asked for:
+    /// either a stored memory was loaded, or this one started before the cluster was formed.
     pub votes_known: bool,
-    /// Whether slots were ever seen assigned among nodes that know each other. It never permits
-    /// anything: it only forbids to form again.
+    /// Whether slots were ever seen assigned among nodes that know each other. It permits nothing;
+    /// it only forbids forming the cluster again.
     pub formed: bool,
-    /// What each node id last said.
+    /// The last known state of each node id.
     pub nodes: BTreeMap<NodeId, NodeMemory>,
-    /// Since when the node of a place has not answered; none while it does.
-    pub silent: BTreeMap<Place, Moment>,
-    /// The proven end of the last process of a place; none once a process runs again.
-    pub ends: BTreeMap<Place, ProcessEnd>,
-    /// Since when it is proven that no process runs under an id.
+    /// Since when the node of a pod has not answered; none while it does.
+    pub silent: BTreeMap<PodIndex, Moment>,
+    /// The proven end of the last process of a pod; none once a process runs again.
+    pub ends: BTreeMap<PodIndex, ProcessEnd>,
+    /// Since when it is proven that no process runs with an id.
     pub ended: BTreeMap<NodeId, Moment>,
-    /// How an answering node (second) sees an id that has ended (first).
+    /// What an answering node (second) lists for an id that has ended (first).
     pub readings: BTreeMap<(NodeId, NodeId), Reading>,
-    /// The last vote asked for, by the master that was to be replaced.
+    /// The last vote asked for, by the master to replace.
     pub votes: BTreeMap<NodeId, Vote>,
-    /// The last election that the nodes told of, whoever asked for it, by that master.
-    pub elections: BTreeMap<NodeId, Stood>,
-    /// Steps done or failed not long ago, by their text.
+    /// The last election that the nodes reported, no matter who asked for it, by the master to
+    /// replace.
+    pub elections: BTreeMap<NodeId, Election>,
+    /// Steps that were done or failed recently, by their text.
     pub attempts: BTreeMap<String, Attempt>,
-    /// The last loss of data that a step of ours made final, by shard.
+    /// The last loss of data that a step made final, by shard.
     pub losses: BTreeMap<u32, Loss>,
-    /// What an earlier operator said of losses.
+    /// The message of an earlier operator about lost data.
     pub lost_before: Option<String>,
 }
 
-/// What a node id last said while it served.
+/// The last known state of a node id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeMemory {
-    /// Where it was.
-    pub place: Place,
-    /// In which life of the pod.
+    /// In which pod it was.
+    pub pod: PodIndex,
+    /// In which incarnation of the pod.
     pub uid: PodUid,
     /// In which process.
     pub run_id: String,
@@ -56,36 +59,36 @@ pub struct NodeMemory {
     pub restarted_at: Option<Moment>,
     /// When it last answered, serving or not.
     pub answered_at: Moment,
-    /// When it was last seen to serve; what follows is as it was then. None: it never was.
+    /// When it was last seen serving; the fields below are from then. None: it never was.
     pub served_at: Option<Moment>,
     /// Since when it has not been serving: silent, replaced, or withholding.
     pub down_since: Option<Moment>,
-    /// The id of the history that it had.
+    /// The id of its replication history.
     pub replid: String,
-    /// How far it was in it.
+    /// Its offset in that history.
     pub offset: u64,
-    /// How many keys it had.
+    /// The number of keys that it had.
     pub keys: u64,
     /// Whether it was a master that owned slots.
     pub owned_slots: bool,
-    /// When it last had a complete link to a master.
+    /// When it was last in sync with a master.
     pub in_sync: Option<InSync>,
 }
 
-/// A complete link as it was last seen.
+/// The last time that a replica was seen in sync.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InSync {
     /// The master.
     pub master: NodeId,
     /// The replica's history, which is the master's.
     pub replid: String,
-    /// How far the replica was in it.
+    /// The replica's offset in it.
     pub offset: u64,
     /// When.
     pub at: Moment,
 }
 
-/// The first of two readings of an ended node in the CLUSTER NODES of another.
+/// The first of two readings of an ended node in the CLUSTER NODES of another node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading {
     /// The time of the last pong, by the reader's clock.
@@ -105,13 +108,13 @@ pub struct Vote {
     pub mode: FailoverMode,
     /// When, at the latest.
     pub asked_at: Moment,
-    /// Whether the candidate was seen as a master with slots since.
+    /// Whether the candidate has since been seen as a master with slots.
     pub succeeded: bool,
 }
 
-/// An election that nodes told of.
+/// An election that nodes reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stood {
+pub struct Election {
     /// The replica that stood.
     pub candidate: NodeId,
     /// The epoch of the election.
@@ -125,11 +128,11 @@ pub struct Stood {
 /// A step that was tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
-    /// How often it failed in a row.
+    /// The number of failures in a row.
     pub failures: u32,
-    /// Until when it is not tried again.
+    /// It is not tried again before this time.
     pub held_until: Moment,
-    /// The last error; none when it was done.
+    /// The last error; none if it was done.
     pub error: Option<String>,
 }
 
@@ -146,16 +149,16 @@ pub struct Loss {
 const BACKOFF_FIRST_MS: u64 = 500;
 /// The longest wait after a failure.
 const BACKOFF_MOST_MS: u64 = 30_000;
-/// How long what nobody mentions any more is kept.
+/// How long entries are kept that no node lists any more.
 const FORGET_AFTER_MS: u64 = 3_600_000;
-/// How many steps and votes are remembered.
+/// The maximum number of remembered steps.
 const ATTEMPTS_MOST: usize = 4_096;
 
 impl Seen {
-    /// The memory after this pass. Pure: the observation's own `seen` is not looked at.
+    /// Updates the memory with a pass. Pure; the observation's own `seen` is ignored.
     pub fn update(&mut self, observation: &Observation) {
         self.started.get_or_insert(observation.now);
-        self.note_places(observation);
+        self.note_pods(observation);
         self.note_answers(observation);
         self.note_ids(observation);
         self.note_votes(observation);
@@ -164,7 +167,7 @@ impl Seen {
         self.drop_old(observation);
     }
 
-    /// Notes the votes of a plan before it is performed, so that one is remembered even when the
+    /// Notes the votes of a plan before it is performed, so that they are remembered even if the
     /// operator ends while it asks.
     pub fn intend(&mut self, plan: &Plan, now: Moment) {
         for planned in &plan.steps {
@@ -173,7 +176,7 @@ impl Seen {
             } = &planned.step
             {
                 let vote = Vote {
-                    shard: planned.shard.unwrap_or(node.place.shard),
+                    shard: planned.shard.unwrap_or(node.pod.shard),
                     candidate: node.id,
                     mode: *mode,
                     asked_at: now,
@@ -184,7 +187,7 @@ impl Seen {
         }
     }
 
-    /// Takes back the votes of steps that are not performed after all.
+    /// Removes the votes of steps that will not be performed.
     pub fn withdraw(&mut self, held: &[PlannedStep]) {
         for planned in held {
             if let Step::Failover { master, .. } = &planned.step {
@@ -193,7 +196,7 @@ impl Seen {
         }
     }
 
-    /// Notes what became of the steps.
+    /// Notes the outcomes of the steps.
     pub fn learn(&mut self, outcome: &Outcome, now: Moment) {
         for (planned, result) in &outcome.results {
             self.learn_vote(&planned.step, result, now);
@@ -209,35 +212,35 @@ impl Seen {
         (attempt.held_until > now).then_some(attempt)
     }
 
-    /// A cluster is not formed yet when every process that runs says so.
+    /// The cluster is not formed yet if every running process says so.
     fn note_birth(&mut self, observation: &Observation) {
         let unborn = observation
             .pods
             .iter()
-            .all(|(place, pod)| match observation.facts(*place) {
+            .all(|(index, pod)| match observation.facts(*index) {
                 Some(facts) => !is_formed(facts),
-                None => matches!(pod.phase, Phase::Missing | Phase::Pending),
+                None => matches!(pod.phase, PodPhase::Missing | PodPhase::Pending),
             });
         let unborn = unborn && self.ends.is_empty();
         self.votes_known |= unborn && !self.formed && !observation.pods.is_empty();
     }
 
-    fn note_places(&mut self, observation: &Observation) {
-        for (place, pod) in &observation.pods {
-            if observation.facts(*place).is_some() {
-                self.silent.remove(place);
+    fn note_pods(&mut self, observation: &Observation) {
+        for (index, pod) in &observation.pods {
+            if observation.facts(*index).is_some() {
+                self.silent.remove(index);
             } else {
-                self.silent.entry(*place).or_insert(observation.now);
+                self.silent.entry(*index).or_insert(observation.now);
             }
             match &pod.ended {
                 Some(end) => {
-                    let known = self.ends.entry(*place).or_insert_with(|| end.clone());
+                    let known = self.ends.entry(*index).or_insert_with(|| end.clone());
                     if known.uid != end.uid {
                         *known = end.clone();
                     }
                 }
                 None if pod.phase.may_run() => {
-                    self.ends.remove(place);
+                    self.ends.remove(index);
                 }
                 None => {}
             }
@@ -245,14 +248,14 @@ impl Seen {
     }
 
     fn note_answers(&mut self, observation: &Observation) {
-        for (place, facts) in observation.answered() {
+        for (index, facts) in observation.answered() {
             let uid = observation
                 .pods
-                .get(&place)
+                .get(&index)
                 .map(|pod| pod.uid.clone())
                 .unwrap_or_default();
             let before = self.nodes.remove(&facts.id);
-            let memory = NodeMemory::of(place, uid, facts, before, observation.now);
+            let memory = NodeMemory::of(index, uid, facts, before, observation.now);
             self.nodes.insert(facts.id, memory);
         }
         let answered: BTreeSet<NodeId> = observation.answered().map(|(_, f)| f.id).collect();
@@ -263,18 +266,18 @@ impl Seen {
         }
     }
 
-    /// Ends of ids, and how others see an id that has ended.
+    /// Notes which ids have ended, and what other nodes list for them.
     fn note_ids(&mut self, observation: &Observation) {
-        let places = observation.identities();
-        for (id, place) in &places {
-            match observation.facts(*place) {
+        let indexes = observation.identities();
+        for (id, index) in &indexes {
+            match observation.facts(*index) {
                 Some(facts) if facts.id == *id => {
                     self.ended.remove(id);
                 }
                 Some(_) => {
                     self.ended.entry(*id).or_insert(observation.now);
                 }
-                None => match self.ends.get(place) {
+                None => match self.ends.get(index) {
                     Some(end) => {
                         self.ended.entry(*id).or_insert(end.at);
                     }
@@ -284,7 +287,7 @@ impl Seen {
                 },
             }
         }
-        self.ended.retain(|id, _| places.contains_key(id));
+        self.ended.retain(|id, _| indexes.contains_key(id));
         self.note_readings(observation);
     }
 
@@ -320,15 +323,15 @@ impl Seen {
             .answered()
             .filter_map(|(_, facts)| facts.candidacies.as_ref());
         for told in told.flatten() {
-            let stood = Stood {
+            let election = Election {
                 candidate: told.candidate,
                 epoch: told.epoch,
                 since: told.since,
                 succeeded: false,
             };
-            let known = self.elections.entry(told.master).or_insert(stood);
+            let known = self.elections.entry(told.master).or_insert(election);
             match known.epoch.cmp(&told.epoch) {
-                Ordering::Less => *known = stood,
+                Ordering::Less => *known = election,
                 Ordering::Equal => known.since = known.since.max(told.since),
                 Ordering::Greater => {}
             }
@@ -341,8 +344,8 @@ impl Seen {
         for vote in self.votes.values_mut() {
             vote.succeeded |= owner(vote.candidate);
         }
-        for stood in self.elections.values_mut() {
-            stood.succeeded |= owner(stood.candidate);
+        for election in self.elections.values_mut() {
+            election.succeeded |= owner(election.candidate);
         }
     }
 
@@ -358,11 +361,11 @@ impl Seen {
         self.votes
             .retain(|_, vote| now.since(vote.asked_at) < FORGET_AFTER_MS);
         self.elections
-            .retain(|_, stood| now.since(stood.since) < FORGET_AFTER_MS);
+            .retain(|_, election| now.since(election.since) < FORGET_AFTER_MS);
         self.silent
-            .retain(|place, _| observation.pods.contains_key(place));
+            .retain(|index, _| observation.pods.contains_key(index));
         self.ends
-            .retain(|place, _| observation.pods.contains_key(place));
+            .retain(|index, _| observation.pods.contains_key(index));
         self.attempts
             .retain(|_, attempt| now.since(attempt.held_until) < BACKOFF_MOST_MS);
         while self.attempts.len() > ATTEMPTS_MOST {
@@ -383,7 +386,7 @@ impl Seen {
         if result.may_have_happened() {
             vote.asked_at = now;
         } else {
-            // Nobody was asked for a vote, so nothing is in flight.
+            // No vote was asked for, so nothing is in flight.
             self.votes.remove(master);
         }
     }
@@ -429,10 +432,10 @@ impl Seen {
 }
 
 impl NodeMemory {
-    /// What is remembered of a node after it answered. While it withholds or loads it does not
-    /// serve, and what it had before counts.
+    /// The memory of a node after it answered. While it withholds itself or loads, it does not
+    /// serve, and its earlier state is kept.
     fn of(
-        place: Place,
+        index: PodIndex,
         uid: PodUid,
         facts: &NodeFacts,
         before: Option<NodeMemory>,
@@ -440,7 +443,7 @@ impl NodeMemory {
     ) -> NodeMemory {
         let serving = !facts.withholding && !facts.loading;
         let mut memory = before.unwrap_or_else(|| NodeMemory {
-            place,
+            pod: index,
             uid: uid.clone(),
             run_id: facts.run_id.clone(),
             restarted_at: None,
@@ -453,7 +456,7 @@ impl NodeMemory {
             owned_slots: false,
             in_sync: None,
         });
-        memory.place = place;
+        memory.pod = index;
         memory.uid = uid;
         if memory.run_id != facts.run_id {
             memory.run_id.clone_from(&facts.run_id);
@@ -482,8 +485,8 @@ impl NodeMemory {
     }
 }
 
-/// Whether the node is part of a formed cluster: it knows others and somebody owns slots, or it
-/// owns all of them.
+/// Whether the node is part of a formed cluster: it knows others and some node owns slots, or it
+/// owns all slots itself.
 fn is_formed(facts: &NodeFacts) -> bool {
     let some = facts.lines.iter().any(|line| !line.slots.is_empty());
     let all = facts.myself().slots.len() == usize::from(slotkeeper_topology::SLOT_COUNT);

@@ -1,3 +1,5 @@
+//! A plan under construction; keeps the order among the rules.
+
 use std::collections::BTreeSet;
 
 use slotkeeper_topology::NodeId;
@@ -6,7 +8,7 @@ use crate::model::{Moment, Plan, PlannedStep, Rule, Step, Wait, WaitReason};
 
 use super::View;
 
-/// A plan in the making: it keeps the order among rules, so that no rule has to.
+/// A plan under construction. It keeps the order among the rules, so the rules do not have to.
 pub(super) struct Draft<'a> {
     view: &'a View<'a>,
     plan: Plan,
@@ -34,7 +36,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// The next rule has its turn.
+    /// Starts the next rule.
     pub(super) fn begin(&mut self, rule: Rule) {
         self.rule = rule;
         self.ended.append(&mut self.taken);
@@ -45,7 +47,7 @@ impl<'a> Draft<'a> {
         !self.ended.contains(&shard)
     }
 
-    /// The master for whose slots a vote is asked for in this pass.
+    /// The master whose replica gets a vote in this pass.
     pub(super) fn planned_vote(&self) -> Option<NodeId> {
         self.plan
             .steps
@@ -56,12 +58,12 @@ impl<'a> Draft<'a> {
             })
     }
 
-    /// The rule wants a step.
+    /// Plans a step of the rule.
     pub(super) fn step(&mut self, shard: Option<u32>, step: Step, why: impl Into<String>) {
         self.step_with_loss(shard, step, why, None);
     }
 
-    /// The rule wants a step that makes a loss of data final.
+    /// Plans a step that makes a loss of data final.
     pub(super) fn step_with_loss(
         &mut self,
         shard: Option<u32>,
@@ -97,7 +99,7 @@ impl<'a> Draft<'a> {
         });
     }
 
-    /// The rule wants something and may not yet.
+    /// Notes what the rule waits for.
     pub(super) fn wait(&mut self, shard: Option<u32>, reason: WaitReason, until: Option<Moment>) {
         let wait = Wait {
             rule: self.rule,

@@ -1,8 +1,8 @@
-//! What the operator must never do, checked step by step against the world as it really is.
+//! What the operator must never do, checked step by step against the real state of the cluster.
 //!
-//! For tests: a model of the world, or a simulator of real nodes, fills in a [`Truth`] at every
-//! pass. The checker shares no code with the rules and keeps a record of its own; it outlives
-//! restarts of the planner.
+//! For tests: a model, or a simulator of real nodes, fills in a [`Truth`] at every pass. The
+//! checker shares no code with the rules and keeps its own record, which survives restarts of the
+//! planner.
 
 mod voters;
 
@@ -12,13 +12,13 @@ use std::fmt;
 use slotkeeper_topology::{NodeId, SlotSet};
 
 use crate::model::{
-    FailoverMode, Moment, NodeFacts, NodeView, Observation, Outcome, Place, Plan, PlannedStep,
+    FailoverMode, Moment, NodeFacts, NodeView, Observation, Outcome, Plan, PlannedStep, PodIndex,
     Step, Target,
 };
 use crate::report::Report;
 use voters::voters;
 
-/// The world at the moment of an observation.
+/// The real state of the cluster at the moment of an observation.
 #[derive(Clone, Debug, Default)]
 pub struct Truth {
     /// Every node whose process runs or whose disk is kept.
@@ -29,22 +29,22 @@ pub struct Truth {
     pub written: SlotSet,
     /// `cluster-node-timeout`, in milliseconds.
     pub node_timeout_ms: u64,
-    /// How many pods the platform keeps for each shard.
+    /// The number of pods that the platform runs for each shard.
     pub pods: BTreeMap<u32, u32>,
 }
 
 /// One node as it really is.
 #[derive(Clone, Debug)]
 pub struct TrueNode {
-    /// Its place.
-    pub place: Place,
+    /// Its pod.
+    pub pod: PodIndex,
     /// Its id.
     pub id: NodeId,
     /// Whether its process runs; else it may return from its disk.
     pub running: bool,
-    /// The master that it follows by its own table.
+    /// The master that it replicates, according to its own table.
     pub master: Option<NodeId>,
-    /// The slots that it owns by its own table.
+    /// The slots that it owns, according to its own table.
     pub slots: SlotSet,
     /// The configuration epoch in which it owns them.
     pub epoch: u64,
@@ -58,7 +58,7 @@ pub struct TrueNode {
     pub withholding: bool,
 }
 
-/// One of the seven was broken.
+/// One of the seven nevers was broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Broken {
     /// Which, from 1 to 7.
@@ -78,11 +78,11 @@ impl fmt::Display for Broken {
 pub struct Nevers {
     /// Votes asked for, in their order.
     votes: Vec<Asked>,
-    /// The masters in whose place nodes have taken a vote's command, and when.
+    /// The masters for which a node has accepted a failover command, and when.
     taken: Vec<(NodeId, Moment)>,
-    /// What each observer's (second) CLUSTER NODES showed of a node (first).
+    /// What CLUSTER NODES of an observer (second) showed of a node (first).
     readings: BTreeMap<(NodeId, NodeId), Vec<Shown>>,
-    /// Since when no process runs under an id.
+    /// Since when no process runs with an id.
     ended: BTreeMap<NodeId, Moment>,
 }
 
@@ -93,7 +93,7 @@ struct Asked {
     mode: FailoverMode,
     at: Moment,
     won: bool,
-    /// A node has taken the command.
+    /// Whether a node has accepted the command.
     taken: bool,
 }
 
@@ -102,7 +102,7 @@ type Shown = (i64, i64, Moment);
 
 type Verdict = Result<(), (u8, &'static str)>;
 
-/// How many readings of a pair are kept.
+/// The maximum number of readings that are kept per pair.
 const READINGS_MOST: usize = 64;
 
 impl Nevers {
@@ -140,7 +140,7 @@ impl Nevers {
         Ok(())
     }
 
-    /// Takes back the votes that were not asked for after all: not sent, or refused.
+    /// Removes the votes that were not asked for after all: not sent, or refused.
     pub fn learn(&mut self, outcome: &Outcome) {
         for (planned, result) in &outcome.results {
             if let (Step::Failover { node, master, .. }, false) =
@@ -155,10 +155,9 @@ impl Nevers {
         }
     }
 
-    /// Notes that a node has taken a vote's command at that moment, whoever sent it and when.
+    /// Notes that a node accepts a failover command now, no matter who sent it and when.
     ///
-    /// # Errors
-    /// When one had taken another in place of the same master within two node timeouts.
+    /// # Errors If a node had accepted another one for the same master within two node timeouts.
     pub fn taken(&mut self, truth: &Truth, step: &Step, at: Moment) -> Result<(), Broken> {
         let Step::Failover {
             node, mode, master, ..
@@ -183,12 +182,12 @@ impl Nevers {
         })
     }
 
-    /// Another operator takes the place of this one: it need not know of what no node has taken.
+    /// Another operator succeeds this one. It need not know commands that no node has accepted.
     pub fn succeed(&mut self) {
         self.votes.retain(|vote| vote.taken);
     }
 
-    /// Checks a command at the moment when it takes effect: what must hold then, too.
+    /// Checks what must still hold at the moment when a command takes effect.
     ///
     /// # Errors
     /// The never that it breaks.
@@ -246,9 +245,9 @@ impl Nevers {
             Step::EnsureShard { shard, pods } => shrink(truth, *shard, *pods),
             Step::RemoveShard { shard } => remove(truth, *shard),
             Step::Meet { peer, address, .. } => {
-                let answered = matches!(observation.nodes.get(&peer.place),
+                let answered = matches!(observation.nodes.get(&peer.pod),
                     Some(NodeView::Answered(facts)) if facts.id == peer.id);
-                let pod = observation.pods.get(&peer.place);
+                let pod = observation.pods.get(&peer.pod);
                 let there = pod.is_some_and(|pod| pod.address.as_ref() == Some(address));
                 broken(
                     7,
@@ -327,8 +326,8 @@ impl Nevers {
         Ok(())
     }
 
-    /// Every answering node that lists the master shows one pong and an open ping in two readings
-    /// 500 ms apart, made after the end.
+    /// Whether every answering node that lists the master shows the same pong and an open ping in
+    /// two readings, 500 ms apart and both after the end.
     fn witnessed(&self, observation: &Observation, master: NodeId) -> bool {
         let Some(end) = self.ended.get(&master) else {
             return false;
@@ -355,7 +354,7 @@ impl Nevers {
     }
 }
 
-/// Checks that a report says nothing that its pass did not observe.
+/// Checks that a report claims nothing that its pass did not observe.
 ///
 /// # Errors
 /// What it made up.
@@ -368,7 +367,7 @@ pub fn check_report(
     let serving = (truth.nodes.iter())
         .filter(|node| {
             observation
-                .facts(node.place)
+                .facts(node.pod)
                 .is_some_and(|facts| facts.id == node.id)
         })
         .filter(|node| node.master.is_none() && !node.withholding)
@@ -461,8 +460,9 @@ fn shrink(truth: &Truth, shard: u32, pods: u32) -> Verdict {
     let mut going = truth
         .nodes
         .iter()
-        .filter(|n| n.place.shard == shard && n.place.ordinal >= pods && n.place.ordinal < kept);
-    // One whose slots another owns in a higher epoch has handed over, if without knowing it.
+        .filter(|n| n.pod.shard == shard && n.pod.ordinal >= pods && n.pod.ordinal < kept);
+    // A node whose slots another node owns in a higher epoch has handed over, even if it does not
+    // know it.
     let superseded = |node: &TrueNode| {
         let later = truth
             .nodes
@@ -476,7 +476,7 @@ fn shrink(truth: &Truth, shard: u32, pods: u32) -> Verdict {
 }
 
 fn remove(truth: &Truth, shard: u32) -> Verdict {
-    let mut nodes = truth.nodes.iter().filter(|n| n.place.shard == shard);
+    let mut nodes = truth.nodes.iter().filter(|n| n.pod.shard == shard);
     let holds = nodes.any(|n| !n.slots.is_empty() || !n.keys.is_empty());
     broken(6, holds, "the shard still owns a slot or a key")
 }

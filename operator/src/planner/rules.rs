@@ -1,4 +1,4 @@
-//! One rule a file, and their order.
+//! The rules, one per file, and their order.
 
 mod attach;
 mod cover;
@@ -18,8 +18,8 @@ use super::view::View;
 /// A rule adds its steps and waits to the draft.
 type Apply = fn(&View<'_>, &mut Draft<'_>);
 
-/// The rules in the order in which they are asked. A later one sees a shard only if no earlier
-/// one wanted a step for it.
+/// The rules in the order in which they run. A later rule gets a shard only if no earlier rule
+/// planned a step for it.
 pub(super) const ALL: &[(Rule, Apply)] = &[
     (Rule::TakeOver, take_over::apply),
     (Rule::HealAddresses, heal_addresses::apply),

@@ -1,19 +1,23 @@
+//! One pass's observation, combined: which node is in which pod, and who owns which slots.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use slotkeeper_topology::{Epoch, NodeId, NodeLine, SlotSet};
 
-use crate::model::{Desired, Moment, NodeFacts, Observation, Phase, Place, PodView, Seen, Target};
+use crate::model::{
+    Desired, Moment, NodeFacts, Observation, PodIndex, PodPhase, PodView, Seen, Target,
+};
 
-/// One pass's observation, read together: who is who, and who owns which slots.
+/// One pass's observation, combined: which node is in which pod, and who owns which slots.
 pub struct View<'a> {
     /// What the manifest asks for.
     pub desired: &'a Desired,
     /// What was seen.
     pub observation: &'a Observation,
-    /// The place of every id that has one; an id without is a stranger.
-    pub places: BTreeMap<NodeId, Place>,
-    /// The masters that own slots, by all that answered: for each slot the claim with the highest
-    /// configuration epoch counts.
+    /// The pod of every id that has one; an id without a pod is a stranger.
+    pub indexes: BTreeMap<NodeId, PodIndex>,
+    /// The masters that own slots, according to all answers: for each slot, the claim with the
+    /// highest configuration epoch counts.
     pub owners: BTreeMap<NodeId, Owner>,
 }
 
@@ -27,13 +31,13 @@ pub struct Owner {
 }
 
 impl<'a> View<'a> {
-    /// Reads the observation.
+    /// Combines the observation.
     #[must_use]
     pub fn new(desired: &'a Desired, observation: &'a Observation) -> View<'a> {
         View {
             desired,
             observation,
-            places: observation.identities(),
+            indexes: observation.identities(),
             owners: owners(observation),
         }
     }
@@ -50,58 +54,58 @@ impl<'a> View<'a> {
         &self.observation.seen
     }
 
-    /// The node timeout of the cluster, in milliseconds, so many times.
+    /// A multiple of the node timeout, in milliseconds.
     #[must_use]
     pub fn node_timeouts(&self, times: u64) -> u64 {
         self.desired.node_timeout_ms.saturating_mul(times)
     }
 
-    /// All that answered, in the order of their places.
-    pub fn answered(&self) -> impl Iterator<Item = (Place, &'a NodeFacts)> {
+    /// All that answered, in the order of their pods.
+    pub fn answered(&self) -> impl Iterator<Item = (PodIndex, &'a NodeFacts)> {
         self.observation.answered()
     }
 
     /// What the node with that id answered, if it did.
     #[must_use]
     pub fn facts(&self, id: NodeId) -> Option<&'a NodeFacts> {
-        let facts = self.observation.facts(*self.places.get(&id)?)?;
+        let facts = self.observation.facts(*self.indexes.get(&id)?)?;
         (facts.id == id).then_some(facts)
     }
 
-    /// The pod of a place.
+    /// The pod with that index.
     #[must_use]
-    pub fn pod(&self, place: Place) -> Option<&'a PodView> {
-        self.observation.pods.get(&place)
+    pub fn pod(&self, index: PodIndex) -> Option<&'a PodView> {
+        self.observation.pods.get(&index)
     }
 
-    /// The pods of a shard, wanted or not.
-    pub fn pods_of(&self, shard: u32) -> impl Iterator<Item = (Place, &'a PodView)> {
+    /// The pods of a shard, desired or not.
+    pub fn pods_of(&self, shard: u32) -> impl Iterator<Item = (PodIndex, &'a PodView)> {
         let pods = self
             .observation
             .pods
             .iter()
-            .map(|(place, pod)| (*place, pod));
-        pods.filter(move |(place, _)| place.shard == shard)
+            .map(|(index, pod)| (*index, pod));
+        pods.filter(move |(index, _)| index.shard == shard)
     }
 
-    /// The node of a place as the target of a step.
+    /// The node of a pod as the target of a step.
     #[must_use]
-    pub fn target(&self, place: Place, facts: &NodeFacts) -> Target {
+    pub fn target(&self, index: PodIndex, facts: &NodeFacts) -> Target {
         let uid = self
-            .pod(place)
+            .pod(index)
             .map(|pod| pod.uid.clone())
             .unwrap_or_default();
         Target {
-            place,
+            pod: index,
             uid,
             id: facts.id,
         }
     }
 
-    /// The shard of an id, if it has a place.
+    /// The shard of an id, if it has a pod.
     #[must_use]
     pub fn shard_of(&self, id: NodeId) -> Option<u32> {
-        self.places.get(&id).map(|place| place.shard)
+        self.indexes.get(&id).map(|index| index.shard)
     }
 
     /// The masters with slots among the nodes of a shard.
@@ -115,46 +119,46 @@ impl<'a> View<'a> {
 
     /// The one master of a shard that owns slots, answers and serves.
     #[must_use]
-    pub fn serving_owner_of(&self, shard: u32) -> Option<(Place, &'a NodeFacts)> {
+    pub fn serving_owner_of(&self, shard: u32) -> Option<(PodIndex, &'a NodeFacts)> {
         let [id] = self.owners_of(shard)[..] else {
             return None;
         };
         let facts = self.facts(id).filter(|facts| serves(facts))?;
-        Some((*self.places.get(&id)?, facts))
+        Some((*self.indexes.get(&id)?, facts))
     }
 
-    /// The answering replicas of a master, by their own word.
-    pub fn replicas_of(&self, master: NodeId) -> impl Iterator<Item = (Place, &'a NodeFacts)> {
+    /// The answering nodes that say they replicate the master.
+    pub fn replicas_of(&self, master: NodeId) -> impl Iterator<Item = (PodIndex, &'a NodeFacts)> {
         self.answered()
             .filter(move |(_, facts)| facts.master() == Some(master))
     }
 
     /// Whether the id will never return: the pod that its hostname names answers with another id,
-    /// or that pod was taken away for good.
+    /// or that pod was removed for good.
     #[must_use]
     pub fn is_gone(&self, id: NodeId) -> bool {
-        let Some(place) = self.places.get(&id) else {
+        let Some(index) = self.indexes.get(&id) else {
             return false;
         };
-        match self.observation.facts(*place) {
-            Some(facts) => facts.id != id && self.pod(*place).is_some_and(|pod| pod.volume_mounted),
-            None => self.is_taken_away(id, *place),
+        match self.observation.facts(*index) {
+            Some(facts) => facts.id != id && self.pod(*index).is_some_and(|pod| pod.volume_mounted),
+            None => self.is_taken_away(id, *index),
         }
     }
 
-    /// Whether the manifest no longer wants the place and the platform keeps no pod there; of an
-    /// owner of slots the process must have ended, too.
-    fn is_taken_away(&self, id: NodeId, place: Place) -> bool {
-        let kept = self.observation.objects.shards.get(&place.shard);
-        let kept = kept.is_some_and(|object| place.ordinal < object.pods);
+    /// Whether the manifest no longer wants the pod and the platform no longer runs it. The process
+    /// of an owner of slots must also have ended.
+    fn is_taken_away(&self, id: NodeId, index: PodIndex) -> bool {
+        let kept = self.observation.objects.shards.get(&index.shard);
+        let kept = kept.is_some_and(|object| index.ordinal < object.pods);
         let missing = self
-            .pod(place)
-            .is_none_or(|pod| pod.phase == Phase::Missing);
+            .pod(index)
+            .is_none_or(|pod| pod.phase == PodPhase::Missing);
         let ended = self.seen().ended.contains_key(&id) || !self.owners.contains_key(&id);
-        !self.desired.wants(place) && !kept && missing && ended
+        !self.desired.wants(index) && !kept && missing && ended
     }
 
-    /// Every id that an answering node lists, except made-up ones of a handshake.
+    /// Every id that an answering node lists, except the made-up ids of handshakes.
     #[must_use]
     pub fn listed(&self) -> BTreeSet<NodeId> {
         self.lines().map(|line| line.id).collect()
@@ -166,9 +170,9 @@ impl<'a> View<'a> {
         lines.filter(|line| !line.flags.handshake)
     }
 
-    /// The slot-owning masters that answer and list a node, well, as the replica of that master:
-    /// only they would vote for it. One that withholds itself votes, too; it asks nobody how he is,
-    /// so a failure that it heard of before says nothing.
+    /// The slot-owning masters that answer and list a node as a healthy replica of that master:
+    /// only they would vote for it. A master that withholds itself votes as well; it sends no
+    /// pings, so an earlier failure in its list means nothing.
     pub fn voters_for(&self, replica: NodeId, master: NodeId) -> impl Iterator<Item = NodeId> {
         self.voters().filter_map(move |(id, facts)| {
             let line = facts.line(replica)?;
@@ -186,7 +190,7 @@ impl<'a> View<'a> {
         })
     }
 
-    /// Whether so many of the slot-owning masters are their majority.
+    /// Whether that number of slot-owning masters is a majority.
     #[must_use]
     pub fn is_majority(&self, masters: usize) -> bool {
         2 * masters > self.owners.len()
@@ -203,26 +207,27 @@ impl<'a> View<'a> {
     }
 
     /// The vote within two node timeouts whose candidate was not seen to win yet, and until when it
-    /// may be under way: asked for by this operator, or one that the nodes tell of.
+    /// may be pending: asked for by this operator, or reported by the nodes.
     #[must_use]
     pub fn vote_in_flight(&self) -> Option<(NodeId, Moment)> {
         let Seen {
             votes, elections, ..
         } = self.seen();
         let asked = (votes.iter()).map(|(id, vote)| (*id, vote.succeeded, vote.asked_at));
-        let told = (elections.iter()).map(|(id, stood)| (*id, stood.succeeded, stood.since));
+        let told =
+            (elections.iter()).map(|(id, election)| (*id, election.succeeded, election.since));
         asked
             .chain(told)
             .filter(|(_, succeeded, _)| !succeeded)
             .find_map(|(master, _, at)| Some((master, self.vote_ends(at)?)))
     }
 
-    /// Until when the last vote in place of a master may be under way, won or not; none when there
-    /// was none within two node timeouts.
+    /// Until when the last vote against a master may be pending, won or not; none if there was none
+    /// within two node timeouts.
     #[must_use]
-    pub fn vote_for_place_of(&self, master: NodeId) -> Option<Moment> {
+    pub fn vote_against(&self, master: NodeId) -> Option<Moment> {
         let asked = (self.seen().votes.get(&master)).map(|vote| vote.asked_at);
-        let told = (self.seen().elections.get(&master)).map(|stood| stood.since);
+        let told = (self.seen().elections.get(&master)).map(|election| election.since);
         self.vote_ends(asked.max(told)?)
     }
 
@@ -231,12 +236,13 @@ impl<'a> View<'a> {
         (self.now() < until).then_some(until)
     }
 
-    /// The node that introduces newcomers: of the nodes that know each other, the one with the most
-    /// slots and then the most nodes around it; rather a serving master than another, and one that
-    /// withholds itself only where nobody else has as many: it tells nobody of whom it has met.
+    /// The node that introduces newcomers. Of the nodes that know each other, the one with the most
+    /// slots and then the most nodes around it; preferably a serving master. A node that withholds
+    /// itself only if no other has as many slots, because it does not gossip about nodes that it
+    /// meets.
     #[must_use]
-    pub fn hub(&self) -> Option<(Place, &'a NodeFacts)> {
-        self.answered().max_by_key(|(place, facts)| {
+    pub fn hub(&self) -> Option<(PodIndex, &'a NodeFacts)> {
+        self.answered().max_by_key(|(index, facts)| {
             let friends = self.acquaintances(facts);
             let slots: usize = (friends.iter().chain([&facts.id]))
                 .filter_map(|id| self.owners.get(id))
@@ -249,7 +255,7 @@ impl<'a> View<'a> {
                 speaks,
                 friends.len(),
                 steady,
-                std::cmp::Reverse(*place),
+                std::cmp::Reverse(*index),
             )
         })
     }
@@ -264,13 +270,13 @@ impl<'a> View<'a> {
     }
 }
 
-/// Whether a node takes part fully: it neither loads nor withholds.
+/// Whether a node serves: it neither loads nor withholds itself.
 #[must_use]
 pub fn serves(facts: &NodeFacts) -> bool {
     !facts.loading && !facts.withholding
 }
 
-/// Whether the node lists the other as a well member of the cluster.
+/// Whether the node lists the other as a healthy member of the cluster.
 #[must_use]
 pub fn sees(facts: &NodeFacts, id: NodeId) -> bool {
     facts.line(id).is_some_and(|line| {
@@ -295,8 +301,7 @@ fn owners(observation: &Observation) -> BTreeMap<NodeId, Owner> {
     owners
 }
 
-/// What each id claims: by its own word if it answered, else by those who heard of its highest
-/// epoch.
+/// What each id claims: its own answer if there is one, else the lines with its highest epoch.
 fn claims(observation: &Observation) -> BTreeMap<NodeId, Owner> {
     let mut claims: BTreeMap<NodeId, Owner> = BTreeMap::new();
     let own: BTreeMap<NodeId, &NodeFacts> = observation

@@ -1,3 +1,5 @@
+//! Checks directives with the node's own program, before they are used.
+
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -7,7 +9,7 @@ use std::process::{Command, Stdio};
 use crate::platform::directives::lines;
 use crate::text;
 
-/// The directives whose values are passwords, or have some in them.
+/// The directives whose values are or contain passwords.
 const SECRETS: [&str; 5] = [
     "requirepass",
     "masterauth",
@@ -16,8 +18,8 @@ const SECRETS: [&str; 5] = [
     "tls-client-key-file-pass",
 ];
 
-/// Lets the node's program judge the directives of a manifest, before anything is done with them.
-/// Gives every directive that it knows with the value that it would have.
+/// Lets the node's program check the directives of a manifest before they are used. Returns every
+/// directive that the program knows, with its effective value.
 ///
 /// # Errors
 /// Names the directive and what is wrong with it.
@@ -25,7 +27,7 @@ pub fn check_config(
     binary: &Path,
     config: &BTreeMap<String, String>,
 ) -> Result<BTreeMap<String, String>, String> {
-    let failed = |error: std::io::Error| format!("{} cannot be run: {error}", binary.display());
+    let failed = |error: std::io::Error| format!("cannot run {}: {error}", binary.display());
     let mut child = Command::new(binary)
         .args(["--check-config", "-"])
         .stdin(Stdio::piped())
@@ -34,7 +36,7 @@ pub fn check_config(
         .spawn()
         .map_err(failed)?;
     if let Some(mut stdin) = child.stdin.take() {
-        // It reads to the end before it writes; one that is gone says below why.
+        // It reads to the end before it writes; if it has exited, the error is read below.
         let _ = stdin.write_all(lines(config).as_bytes());
     }
     let (mut said, mut errors) = (String::new(), String::new());
@@ -53,23 +55,22 @@ pub fn check_config(
         .collect())
 }
 
-/// The program of the nodes: the one that is named, or the one beside this program.
+/// The node's program: the given one, or the one beside this program.
 ///
-/// # Errors
-/// When there is none that can be run.
+/// # Errors If it cannot be executed.
 pub fn node_program(named: Option<&Path>) -> Result<PathBuf, String> {
     const NAME: &str = "slotkeeper-node";
     let path = match named {
         Some(path) => path.to_owned(),
         None => {
             let me = std::env::current_exe();
-            let me = me.map_err(|error| format!("cannot tell where {NAME} is: {error}"))?;
+            let me = me.map_err(|error| format!("cannot find {NAME}: {error}"))?;
             me.with_file_name(NAME)
         }
     };
     let path = path.canonicalize().map_err(|error| {
         format!(
-            "the node's program {} cannot be run: {error}; name it with --node-binary",
+            "cannot run the node's program {}: {error}; name it with --node-binary",
             path.display()
         )
     })?;
@@ -80,13 +81,13 @@ pub fn node_program(named: Option<&Path>) -> Result<PathBuf, String> {
         Ok(path)
     } else {
         Err(format!(
-            "the node's program {} is not a program",
+            "the node's program {} is not executable",
             path.display()
         ))
     }
 }
 
-/// The directive and the reason, out of what the node's program says as Redis does.
+/// The directive and the reason, from the error of the node's program, which has Redis's form.
 fn refusal(text: &str) -> String {
     let mut lines = text.lines().skip_while(|line| !line.starts_with(">>> "));
     let quoted = lines.next().map(|line| line[4..].trim_matches('\''));
@@ -97,7 +98,7 @@ fn refusal(text: &str) -> String {
     text::line(&said)
 }
 
-/// A line of redis.conf for people: passwords are for nobody.
+/// A line of redis.conf for people, without passwords.
 fn shown(line: &str) -> &str {
     let name = line.split_whitespace().next().unwrap_or_default();
     let secret = SECRETS

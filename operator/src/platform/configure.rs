@@ -1,5 +1,6 @@
-//! Brings the directives of the manifest to the nodes that run, wherever that is: each process is
-//! asked once what it has, and told what it should have. What it takes only when it starts is noted.
+//! Applies the directives of the manifest to running nodes, on every platform: each process is
+//! asked once for its values, and gets CONFIG SET for those that differ. Directives that need a
+//! restart are noted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,17 +13,17 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use crate::links::{DEADLINE, Links};
-use crate::model::{Address, Phase, Place, PodUid, PodView};
+use crate::model::{Address, PodIndex, PodPhase, PodUid, PodView};
 
-/// A node that did not answer is asked again after that long.
+/// A node that did not answer is asked again after this time.
 const AGAIN: Duration = Duration::from_secs(1);
-/// One that did is asked again after that long whether it is still the same process.
+/// A node that did answer is asked again after this time whether it is still the same process.
 const SAME: Duration = Duration::from_secs(10);
 
-/// The nodes that run, and what they should have.
+/// The running nodes, and the values that they should have.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Running {
-    nodes: BTreeMap<Place, Node>,
+    nodes: BTreeMap<PodIndex, Node>,
     password: Option<String>,
     values: BTreeMap<String, String>,
 }
@@ -33,41 +34,43 @@ struct Node {
     address: Address,
 }
 
-/// What a process made of the directives. One that has started again answers with another run id.
+/// The directives as applied to a process. A restarted process has another run id.
 #[derive(Clone, Debug, PartialEq)]
-struct Told {
+struct Applied {
     uid: PodUid,
     run_id: String,
     values: BTreeMap<String, String>,
-    /// What it takes only when it starts.
+    /// Directives that take effect only after a restart.
     at_start: BTreeSet<String>,
 }
 
-/// By place, what its process was told.
-type AllTold = BTreeMap<Place, Told>;
+/// What was applied, by pod.
+type AllApplied = BTreeMap<PodIndex, Applied>;
 
-/// Keeps the nodes of one cluster configured; ends with it.
+/// Keeps the nodes of one cluster configured, until it is dropped.
 #[derive(Debug)]
 pub struct Configurator {
     running: watch::Sender<Running>,
-    told: watch::Receiver<AllTold>,
+    applied: watch::Receiver<AllApplied>,
     task: JoinHandle<()>,
 }
 
 impl Running {
-    /// The nodes of these pods. `values` is what [`check_config`] said of the manifest.
+    /// The nodes of these pods. `values` is the result of [`check_config`] for the manifest.
     ///
     /// [`check_config`]: super::check_config
     #[must_use]
     pub fn of(
-        pods: &BTreeMap<Place, PodView>,
+        pods: &BTreeMap<PodIndex, PodView>,
         password: Option<String>,
         values: BTreeMap<String, String>,
     ) -> Running {
-        let running = pods.iter().filter(|(_, pod)| pod.phase == Phase::Running);
-        let nodes = running.filter_map(|(place, pod)| {
+        let running = pods
+            .iter()
+            .filter(|(_, pod)| pod.phase == PodPhase::Running);
+        let nodes = running.filter_map(|(index, pod)| {
             let (uid, address) = (pod.uid.clone(), pod.address.clone()?);
-            Some((*place, Node { uid, address }))
+            Some((*index, Node { uid, address }))
         });
         Running {
             nodes: nodes.collect(),
@@ -76,32 +79,33 @@ impl Running {
         }
     }
 
-    /// Whether they all were told what they should have by now.
-    fn is_told(&self, told: &AllTold) -> bool {
-        let was = |(place, node): (&Place, &Node)| {
-            let told = told.get(place);
-            told.is_some_and(|told| told.uid == node.uid && told.values == self.values)
+    /// Whether the desired values were applied to all of them.
+    fn is_applied(&self, applied: &AllApplied) -> bool {
+        let was = |(index, node): (&PodIndex, &Node)| {
+            let applied = applied.get(index);
+            applied.is_some_and(|applied| applied.uid == node.uid && applied.values == self.values)
         };
         self.nodes.iter().all(was)
     }
 }
 
 impl Configurator {
-    /// For the nodes of a cluster. `say` hears, for people, what became of a directive of a node.
+    /// Starts the task for the nodes of a cluster. `say` gets a line for people for every directive
+    /// that was applied or refused.
     #[must_use]
-    pub fn start(say: impl Fn(Place, &str) + Send + Sync + 'static) -> Configurator {
+    pub fn start(say: impl Fn(PodIndex, &str) + Send + Sync + 'static) -> Configurator {
         let (running, seen) = watch::channel(Running::default());
-        let (telling, told) = watch::channel(AllTold::default());
-        let task = tokio::spawn(keep_configured(seen, telling, say));
+        let (applying, applied) = watch::channel(AllApplied::default());
+        let task = tokio::spawn(keep_configured(seen, applying, say));
         Configurator {
             running,
-            told,
+            applied,
             task,
         }
     }
 
-    /// Takes what a pass saw.
-    pub fn see(&self, running: Running) {
+    /// Takes the running nodes that a pass saw.
+    pub fn update(&self, running: Running) {
         self.running.send_if_modified(|known| {
             let news = *known != running;
             *known = running;
@@ -109,20 +113,23 @@ impl Configurator {
         });
     }
 
-    /// The directives that wait for a restart of the node in that pod; none while it was not asked.
+    /// The directives that wait for a restart of the node in that pod; none until it was asked.
     #[must_use]
-    pub fn restart_for(&self, place: Place, uid: &PodUid) -> Option<Vec<String>> {
-        let told = self.told.borrow();
-        let told = told.get(&place).filter(|told| told.uid == *uid);
-        told.map(|told| told.at_start.iter().cloned().collect())
+    pub fn restart_for(&self, index: PodIndex, uid: &PodUid) -> Option<Vec<String>> {
+        let applied = self.applied.borrow();
+        let applied = applied.get(&index).filter(|applied| applied.uid == *uid);
+        applied.map(|applied| applied.at_start.iter().cloned().collect())
     }
 
-    /// Waits until every node that a pass saw last was told: without end, should one not answer.
-    pub async fn all_told(&self) {
+    /// Waits until the values are applied to every node of the last pass: without a limit, if a
+    /// node does not answer.
+    pub async fn all_applied(&self) {
         let running = self.running.borrow().clone();
-        let mut told = self.told.clone();
-        // It fails when the task has ended, after which nobody is told anything.
-        let _ = told.wait_for(|told| running.is_told(told)).await;
+        let mut applied = self.applied.clone();
+        // It fails if the task has ended; then nothing more is applied.
+        let _ = applied
+            .wait_for(|applied| running.is_applied(applied))
+            .await;
     }
 }
 
@@ -134,23 +141,23 @@ impl Drop for Configurator {
 
 async fn keep_configured(
     mut seen: watch::Receiver<Running>,
-    told: watch::Sender<AllTold>,
-    say: impl Fn(Place, &str) + Sync,
+    applied: watch::Sender<AllApplied>,
+    say: impl Fn(PodIndex, &str) + Sync,
 ) {
     let links = Links::new(Arc::new(Notify::new()));
     loop {
         let running = seen.borrow_and_update().clone();
         links.set_password(running.password.as_deref());
-        links.keep(|place| running.nodes.contains_key(&place));
-        told.send_modify(|told| told.retain(|place, _| running.nodes.contains_key(place)));
+        links.keep(|index| running.nodes.contains_key(&index));
+        applied.send_modify(|applied| applied.retain(|index, _| running.nodes.contains_key(index)));
         let mut pause = SAME;
-        for (place, node) in &running.nodes {
-            let before = told.borrow().get(place).cloned();
-            let say = |text: &str| say(*place, text);
-            match tell(&links, *place, node, &running.values, before, say).await {
-                Some(now) => told.send_modify(|told| drop(told.insert(*place, now))),
+        for (index, node) in &running.nodes {
+            let before = applied.borrow().get(index).cloned();
+            let say = |text: &str| say(*index, text);
+            match apply(&links, *index, node, &running.values, before, say).await {
+                Some(now) => applied.send_modify(|applied| drop(applied.insert(*index, now))),
                 None => {
-                    links.drop_link(*place);
+                    links.drop_link(*index);
                     pause = AGAIN;
                 }
             }
@@ -162,16 +169,16 @@ async fn keep_configured(
     }
 }
 
-/// What the process of a node was told; none where it did not answer.
-async fn tell(
+/// Applies the values to a node; none if it did not answer.
+async fn apply(
     links: &Links,
-    place: Place,
+    index: PodIndex,
     node: &Node,
     values: &BTreeMap<String, String>,
-    before: Option<Told>,
+    before: Option<Applied>,
     say: impl Fn(&str) + Sync,
-) -> Option<Told> {
-    let mut connection = links.get(place, &node.address).await.ok()?;
+) -> Option<Applied> {
+    let mut connection = links.get(index, &node.address).await.ok()?;
     let run_id = run_id(&mut connection).await?;
     if let Some(before) = before
         && (&before.uid, &before.run_id, &before.values) == (&node.uid, &run_id, values)
@@ -187,7 +194,7 @@ async fn tell(
         set.arg("SET").arg(name).arg(value);
         let answer = tokio::time::timeout(DEADLINE, set.query_async::<()>(&mut connection));
         match answer.await.ok()? {
-            Ok(()) => say(&links.line(&format!("{name} is {value:?} now"))),
+            Ok(()) => say(&links.line(&format!("{name} is now {value:?}"))),
             Err(error) if error.kind() == ErrorKind::Io => return None,
             Err(error) => {
                 let why = links.line(&reason(&error));
@@ -196,7 +203,7 @@ async fn tell(
             }
         }
     }
-    Some(Told {
+    Some(Applied {
         uid: node.uid.clone(),
         run_id,
         values: values.clone(),
@@ -204,7 +211,7 @@ async fn tell(
     })
 }
 
-/// The directives that a node has otherwise than it should, without those that the operator sets.
+/// The directives whose values differ from the desired ones, without those that the operator sets.
 fn outdated<'a>(
     has: &BTreeMap<String, String>,
     values: &'a BTreeMap<String, String>,

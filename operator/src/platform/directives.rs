@@ -1,12 +1,12 @@
-//! redis.conf, as far as it is the same wherever a node runs.
+//! The part of redis.conf that is the same on every platform.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::model::Desired;
 
-/// The redis.conf of a node: what its platform decides, what every node is told, and the
-/// directives of the manifest.
+/// The redis.conf of a node: the directives of its platform, those of every node, and those of the
+/// manifest.
 #[must_use]
 pub fn render(own: &[(&str, String)], config: &BTreeMap<String, String>) -> String {
     let mut text = String::from("# Written by slotkeeper; the next pass replaces it.\n");
@@ -17,22 +17,23 @@ pub fn render(own: &[(&str, String)], config: &BTreeMap<String, String>) -> Stri
     text + &lines(config)
 }
 
-/// What every node is told, and no manifest may say otherwise.
+/// The directives of every node, which no manifest may change.
 const EVERYWHERE: [(&str, &str); 6] = [
     // The platform runs the process.
     ("daemonize", "no"),
     ("cluster-enabled", "yes"),
     ("cluster-config-file", "nodes.conf"),
-    // A master that comes back empty waits for its replicas without end: it is the operator that
+    // A master that restarts without its data waits for its replicas without a limit: the operator
     // knows whether one of them may still return.
     ("cluster-empty-master-wait", "-1"),
-    // Whoever is asked to leave lets a replica take over first, so nothing acknowledged is lost.
+    // A master that is asked to stop first lets a replica take over, so no acknowledged write is
+    // lost.
     ("shutdown-handover", "yes"),
     // Replicas stay where the operator attaches them.
     ("cluster-allow-replica-migration", "no"),
 ];
 
-/// The directives of a manifest, with those that the operator sets where it does not.
+/// The directives of a manifest, completed with the operator's defaults.
 #[must_use]
 pub fn complete(config: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let defaults = [
@@ -40,7 +41,7 @@ pub fn complete(config: &BTreeMap<String, String>) -> BTreeMap<String, String> {
             "cluster-node-timeout",
             Desired::DEFAULT_NODE_TIMEOUT_MS.to_string(),
         ),
-        // One lost shard must not take the others with it.
+        // A lost shard must not stop the others.
         ("cluster-require-full-coverage", "no".to_owned()),
     ];
     let mut all = config.clone();
@@ -55,14 +56,14 @@ pub fn complete(config: &BTreeMap<String, String>) -> BTreeMap<String, String> {
 pub fn lines(config: &BTreeMap<String, String>) -> String {
     let mut text = String::new();
     for (directive, value) in &complete(config) {
-        // A value may be several words, so it is not quoted; an empty one has to be.
+        // A value may be several words, so it is not quoted, unless it is empty.
         let empty = value.trim().is_empty();
         line(&mut text, directive, if empty { "\"\"" } else { value });
     }
     text
 }
 
-/// A word of redis.conf, whatever is in it.
+/// A quoted word of redis.conf, with any content.
 #[must_use]
 pub fn quoted(word: &str) -> String {
     let mut text = String::from("\"");

@@ -1,19 +1,19 @@
-//! The Kubernetes platform: a StatefulSet for each shard, and what its pods need around them.
+//! The Kubernetes platform: a StatefulSet per shard, and the other objects that its pods need.
 //!
-//! It looks at what the watches have in memory, so that a pass costs the API server nothing, and
-//! writes by server-side apply only what is not as it should be.
+//! It reads the cache of the watches, so a pass costs the API server nothing, and writes only
+//! objects that differ, by server-side apply.
 
 mod api;
+mod cache;
 mod fenced;
-mod judge;
 mod memory;
 pub mod names;
 pub mod objects;
 mod pods;
 mod secret;
 mod status;
-mod watched;
-mod world;
+mod store;
+mod validator;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -23,93 +23,93 @@ use kube::{Api, Client};
 use slotkeeper_crds::{RedisCluster, RedisClusterStatus};
 use tracing::info;
 
+pub use cache::{Cache, Declared};
 pub use fenced::Term;
 pub use memory::load_memory;
-pub use watched::ClusterKey;
-pub use world::{Declared, World};
+pub use store::ClusterKey;
 
 use api::Writer;
-use fenced::Fenced;
-use judge::Judge;
-use memory::Memo;
+use fenced::FencedWriter;
+use memory::MemoryWrite;
 use names::Names;
-use objects::{Kind, Settings, Wanted};
-use pods::{Lives, Look};
+use objects::{DesiredObject, Kind, Settings};
+use pods::{PodInput, PodTracker};
 use secret::Password;
-use status::Told;
+use status::StatusWrite;
+use validator::ConfigValidator;
 
 use super::configure::{Configurator, Running};
 use super::{Platform, PlatformError, Survey};
-use crate::model::{Desired, Memory, ObjectState, Objects, Place, PodUid, PodView, ShardObject};
+use crate::model::{Desired, Memory, ObjectState, Objects, PodIndex, PodUid, PodView, ShardObject};
 use crate::observe::now;
 
-/// Says whether this operator is the one that acts.
+/// Whether this operator is the leader.
 pub type Leads = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// One RedisCluster on Kubernetes.
 pub struct KubernetesPlatform {
     client: Client,
-    world: Arc<World>,
+    cache: Arc<Cache>,
     settings: Arc<Settings>,
     key: ClusterKey,
     uid: String,
     clusters: Api<RedisCluster>,
     writer: Arc<Writer>,
     password: Password,
-    /// None where it only looks.
-    hands: Option<Hands>,
+    /// None if it only reads.
+    config_sync: Option<ConfigSync>,
     leads: Option<Leads>,
     term: Option<Term>,
-    memory: Fenced,
-    status: Fenced,
-    lives: Mutex<Lives>,
+    memory: FencedWriter,
+    status: FencedWriter,
+    tracker: Mutex<PodTracker>,
 }
 
-/// What the nodes are configured with.
+/// Checks the directives of the manifest and applies them to the nodes.
 #[derive(Debug)]
-struct Hands {
-    judge: Judge,
+struct ConfigSync {
+    validator: ConfigValidator,
     configurator: Configurator,
 }
 
 impl KubernetesPlatform {
-    /// The platform of a declared cluster, which leaves the nodes' directives as they are.
+    /// The platform of a declared cluster. It does not change the directives of nodes.
     #[must_use]
     pub fn new(
         client: Client,
-        world: Arc<World>,
+        cache: Arc<Cache>,
         settings: Arc<Settings>,
         key: ClusterKey,
         uid: String,
     ) -> KubernetesPlatform {
         let namespace = key.namespace.clone();
         KubernetesPlatform {
-            world,
+            cache,
             settings,
             uid,
             clusters: Api::namespaced(client.clone(), &namespace),
             password: Password::in_secrets_of(client.clone(), &namespace),
             writer: Arc::new(Writer::new(client.clone(), namespace)),
             client,
-            hands: None,
+            config_sync: None,
             leads: None,
             term: None,
-            memory: Fenced::default(),
-            status: Fenced::default(),
-            lives: Mutex::default(),
+            memory: FencedWriter::default(),
+            status: FencedWriter::default(),
+            tracker: Mutex::default(),
             key,
         }
     }
 
-    /// The same, with that password, whatever the Secret says.
+    /// The same, with this password instead of the one in the Secret.
     #[must_use]
     pub fn given(mut self, password: String) -> KubernetesPlatform {
         self.password = Password::Given(password);
         self
     }
 
-    /// The same, for as long as `leads` says so, in that term: after that no step reaches a node
-    /// any more, and nothing that a successor has written is written over.
+    /// The same, while `leads` says so, in that term. Afterwards no step reaches a node any more,
+    /// and nothing that a successor has written is overwritten.
     #[must_use]
     pub fn leading(mut self, leads: Leads, term: Term) -> KubernetesPlatform {
         let writer = Writer::new(self.client.clone(), self.key.namespace.clone());
@@ -121,22 +121,23 @@ impl KubernetesPlatform {
         self
     }
 
-    /// The same, which brings changed directives to the nodes; the node's program judges them.
+    /// The same, and it applies changed directives to the nodes, after the node's program has
+    /// checked them.
     #[must_use]
     pub fn configuring(mut self, node_program: PathBuf) -> KubernetesPlatform {
         let cluster = self.key.clone();
         let say = move |node, text: &str| info!(%cluster, %node, "{text}");
-        self.hands = Some(Hands {
-            judge: Judge::new(node_program),
+        self.config_sync = Some(ConfigSync {
+            validator: ConfigValidator::new(node_program),
             configurator: Configurator::start(say),
         });
         self
     }
 
-    /// What the operator that keeps a cluster was told, where it keeps it already.
+    /// The settings of the operator that runs a cluster, if it does already.
     #[must_use]
-    pub fn settings_of(world: &World, key: &ClusterKey) -> Option<Settings> {
-        let maps = world.objects(key, Kind::ConfigMap);
+    pub fn settings_of(cache: &Cache, key: &ClusterKey) -> Option<Settings> {
+        let maps = cache.objects(key, Kind::ConfigMap);
         let mut settings = maps.values().filter_map(|map| {
             let annotations = &map.value["metadata"]["annotations"];
             let settings = annotations[objects::SETTINGS_ANNOTATION].as_str()?;
@@ -153,9 +154,9 @@ impl KubernetesPlatform {
         }
     }
 
-    /// How the objects compare with the manifest.
+    /// Compares the objects with the manifest.
     fn objects(&self, cluster: &RedisCluster, refused: Option<String>) -> Objects {
-        let sets = self.world.objects(&self.key, Kind::StatefulSet);
+        let sets = self.cache.objects(&self.key, Kind::StatefulSet);
         let shards = sets.values().filter_map(|set| {
             let name = set.value["metadata"]["name"].as_str()?;
             let shard = name.strip_prefix(&self.key.name)?.strip_prefix('-')?;
@@ -181,11 +182,11 @@ impl KubernetesPlatform {
         }
     }
 
-    /// The worst of them counts.
-    fn compare(&self, wanted: &[Wanted]) -> ObjectState {
+    /// The worst state counts.
+    fn compare(&self, wanted: &[DesiredObject]) -> ObjectState {
         let mut state = ObjectState::Current;
         for wanted in wanted {
-            let live = self.world.objects(&self.key, wanted.kind);
+            let live = self.cache.objects(&self.key, wanted.kind);
             match live.get(&wanted.name) {
                 None => return ObjectState::Missing,
                 Some(live) if !self.writer.is_current(live, wanted) => state = ObjectState::Stale,
@@ -196,35 +197,35 @@ impl KubernetesPlatform {
     }
 
     fn exists(&self, kind: Kind, name: &str) -> bool {
-        self.world.objects(&self.key, kind).contains_key(name)
+        self.cache.objects(&self.key, kind).contains_key(name)
     }
 
-    fn pods(&self, cluster: &RedisCluster) -> BTreeMap<Place, PodView> {
+    fn pods(&self, cluster: &RedisCluster) -> BTreeMap<PodIndex, PodView> {
         let names = self.names();
-        let pods = self.world.pods(&self.key);
+        let pods = self.cache.pods(&self.key);
         let desired = Desired::from(cluster);
-        let there = pods.keys().filter_map(|name| names.place_of(name));
-        let places: BTreeSet<Place> = desired.places().chain(there).collect();
-        let mut lives = self.lives();
-        lives.keep(|place| places.contains(&place));
+        let there = pods.keys().filter_map(|name| names.index_of(name));
+        let indexes: BTreeSet<PodIndex> = desired.pod_indexes().chain(there).collect();
+        let mut tracker = self.tracker();
+        tracker.keep(|index| indexes.contains(&index));
         let now = now();
         let mut views = BTreeMap::new();
-        for place in places {
-            let name = names.pod(place);
-            let look = Look {
-                place,
-                hostname: names.hostname(place),
+        for index in indexes {
+            let name = names.pod(index);
+            let input = PodInput {
+                index,
+                hostname: names.hostname(index),
                 pod: pods.get(&name).map(|pod| &**pod),
                 storage: cluster.spec.storage.is_some(),
                 name,
             };
-            let ready = |machine: &str| self.world.is_ready(machine);
-            let view = lives.view(look, now, ready);
-            let hands = self.hands.as_ref();
-            let restart_for =
-                hands.and_then(|hands| hands.configurator.restart_for(place, &view.uid));
+            let ready = |host: &str| self.cache.is_ready(host);
+            let view = tracker.view(input, now, ready);
+            let config_sync = self.config_sync.as_ref();
+            let restart_for = config_sync
+                .and_then(|config_sync| config_sync.configurator.restart_for(index, &view.uid));
             views.insert(
-                place,
+                index,
                 PodView {
                     restart_for: restart_for.unwrap_or_default(),
                     ..view
@@ -234,9 +235,9 @@ impl KubernetesPlatform {
         views
     }
 
-    async fn apply(&self, wanted: Vec<Wanted>) -> Result<(), PlatformError> {
+    async fn apply(&self, wanted: Vec<DesiredObject>) -> Result<(), PlatformError> {
         for wanted in wanted {
-            let live = self.world.objects(&self.key, wanted.kind);
+            let live = self.cache.objects(&self.key, wanted.kind);
             let current =
                 (live.get(&wanted.name)).is_some_and(|live| self.writer.is_current(live, &wanted));
             if !current {
@@ -246,21 +247,23 @@ impl KubernetesPlatform {
         Ok(())
     }
 
-    fn lives(&self) -> MutexGuard<'_, Lives> {
-        self.lives.lock().unwrap_or_else(PoisonError::into_inner)
+    fn tracker(&self) -> MutexGuard<'_, PodTracker> {
+        self.tracker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Hands {
-    /// Says what is wrong with the manifest's directives, or has them brought to the nodes.
+impl ConfigSync {
+    /// Checks the manifest's directives and starts applying them to the nodes, or says what is
+    /// wrong.
     async fn configure(
         &self,
         cluster: &RedisCluster,
-        pods: &BTreeMap<Place, PodView>,
+        pods: &BTreeMap<PodIndex, PodView>,
         password: Option<String>,
     ) -> Result<(), String> {
-        let values = self.judge.of(cluster).await?;
-        self.configurator.see(Running::of(pods, password, values));
+        let values = self.validator.of(cluster).await?;
+        self.configurator
+            .update(Running::of(pods, password, values));
         Ok(())
     }
 }
@@ -271,15 +274,15 @@ impl Platform for KubernetesPlatform {
         let key = auth.map(|auth| &auth.password_secret_ref);
         let known = self.password.get(key, &self.writer).await?;
         let pods = self.pods(cluster);
-        let judged = match &self.hands {
-            Some(hands) => {
-                hands
+        let validated = match &self.config_sync {
+            Some(config_sync) => {
+                config_sync
                     .configure(cluster, &pods, known.password.clone())
                     .await
             }
             None => Ok(()),
         };
-        let refused = known.trouble.or(judged.err());
+        let refused = known.trouble.or(validated.err());
         Ok(Survey {
             objects: self.objects(cluster, refused),
             pods,
@@ -287,12 +290,12 @@ impl Platform for KubernetesPlatform {
         })
     }
 
-    async fn life(&self, place: Place) -> Option<PodUid> {
+    async fn pod_uid(&self, index: PodIndex) -> Option<PodUid> {
         if self.leads.as_ref().is_some_and(|leads| !leads()) {
             return None;
         }
-        let pods = self.world.pods(&self.key);
-        let pod = pods.get(&self.names().pod(place))?;
+        let pods = self.cache.pods(&self.key);
+        let pod = pods.get(&self.names().pod(index))?;
         pod.metadata.uid.clone().map(PodUid)
     }
 
@@ -328,11 +331,11 @@ impl Platform for KubernetesPlatform {
 
     async fn remember(&self, memory: &Memory) -> Result<(), PlatformError> {
         let (client, term) = (self.client.clone(), self.term.clone());
-        let memo = Memo::new(client, &self.names(), &self.uid, memory, term);
+        let write = MemoryWrite::new(client, &self.names(), &self.uid, memory, term);
         let fenced = self.memory.clone();
-        let request = async move { fenced.write(memo).await };
+        let request = async move { fenced.write(write).await };
         let what = format!("ConfigMap {}", self.names().memory());
-        self.writer.fencedly(what, request).await
+        self.writer.write_fenced(what, request).await
     }
 
     fn selector(&self) -> Option<String> {
@@ -340,14 +343,16 @@ impl Platform for KubernetesPlatform {
     }
 
     async fn publish(&self, status: &RedisClusterStatus) -> Result<(), PlatformError> {
-        let told = Told {
+        let write = StatusWrite {
             clusters: self.clusters.clone(),
             name: self.key.name.clone(),
             uid: self.uid.clone(),
             status: status.clone(),
         };
         let fenced = self.status.clone();
-        let request = async move { fenced.write(told).await };
-        self.writer.fencedly("the status".to_owned(), request).await
+        let request = async move { fenced.write(write).await };
+        self.writer
+            .write_fenced("the status".to_owned(), request)
+            .await
     }
 }

@@ -26,15 +26,15 @@ pub use state::{
     PodState, State, load_cluster, load_manifest, load_memory, save_cluster, save_manifest,
     save_memory,
 };
-use supervisor::Life;
+use supervisor::PodProcess;
 pub use supervisor::{GRACE, Supervisor, Tell};
 
 use super::configure::{Configurator, Running};
 use super::manifest::Manifest;
 use super::{Platform, PlatformError, Survey};
-use crate::model::{Memory, Place, PodUid, PodView};
+use crate::model::{Memory, PodIndex, PodUid, PodView};
 
-/// How long nodes that are about to be left alone may take to be told their directives.
+/// How long the last directives may take before the nodes are left running.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// A cluster of processes in a directory.
@@ -42,18 +42,17 @@ pub struct LocalPlatform {
     supervisor: Arc<Supervisor>,
     files: Files,
     cluster: Mutex<RedisCluster>,
-    /// Every directive with its value, as the node's program understands the manifest.
+    /// Every directive with its value, as the node's program reports it for the manifest.
     values: Mutex<BTreeMap<String, String>>,
     configurator: Configurator,
 }
 
 impl LocalPlatform {
-    /// The cluster of a manifest in the directory of `layout`. Pods that the directory's record
-    /// names are kept running from now on; no other process is touched or started. `values` is
-    /// what [`check_config`] said of the manifest.
+    /// The cluster of a manifest in the directory of `layout`. Pods in the record of the directory
+    /// are supervised from now on; no other process is touched or started. `values` is the result
+    /// of [`check_config`] for the manifest.
     ///
-    /// # Errors
-    /// When a port that is needed is taken, or the record cannot be read.
+    /// # Errors When a needed port is taken, or the record cannot be read.
     pub fn open(
         layout: Layout,
         binary: PathBuf,
@@ -69,26 +68,26 @@ impl LocalPlatform {
             layout: supervisor.layout().clone(),
             password: manifest.password.clone(),
         };
-        let recorded: Vec<Place> = supervisor.record(|state| state.places().collect());
-        let places = places(&manifest.cluster).chain(recorded.iter().copied());
-        for place in places {
-            if supervisor.left_over(place).is_none() {
-                check_ports(supervisor.layout(), place)?;
+        let recorded: Vec<PodIndex> = supervisor.record(|state| state.pod_indexes().collect());
+        let indexes = pod_indexes(&manifest.cluster).chain(recorded.iter().copied());
+        for index in indexes {
+            if supervisor.left_over(index).is_none() {
+                check_ports(supervisor.layout(), index)?;
             }
         }
         if !recorded.is_empty() {
             let failed = |error: std::io::Error| format!("cannot write the password: {error}");
             files.write_password().map_err(failed)?;
         }
-        for place in recorded {
-            // What is started now is started with the manifest of now.
-            if supervisor.left_over(place).is_none() {
-                files.write_config(&manifest.cluster, place)?;
+        for index in recorded {
+            // A process that starts now gets the present manifest.
+            if supervisor.left_over(index).is_none() {
+                files.write_config(&manifest.cluster, index)?;
             }
-            supervisor.keep(place);
+            supervisor.keep(index);
         }
         let layout = files.layout.clone();
-        let say = move |place, text: &str| tell(&format!("{}: {text}", layout.pod(place)));
+        let say = move |index, text: &str| tell(&format!("{}: {text}", layout.pod(index)));
         Ok(LocalPlatform {
             files,
             supervisor,
@@ -98,7 +97,7 @@ impl LocalPlatform {
         })
     }
 
-    /// Takes a changed manifest and what [`check_config`] said of it.
+    /// Takes a changed manifest and the result of [`check_config`] for it.
     pub fn apply(&self, cluster: &RedisCluster, values: BTreeMap<String, String>) {
         *lock(&self.values) = values;
         let mut known = lock(&self.cluster);
@@ -113,29 +112,29 @@ impl LocalPlatform {
         self.supervisor.layout()
     }
 
-    /// Stops the supervisor and then the nodes: replicas first, so that no master hands over to
-    /// one that is about to end, too.
+    /// Stops the supervisor and then the nodes: replicas first, so that no master hands over to a
+    /// replica that is about to stop as well.
     pub async fn stop(&self) {
         let masters = self.masters();
-        let (masters, replicas): (Vec<_>, Vec<_>) = (self.supervisor.let_go().await)
+        let (masters, replicas): (Vec<_>, Vec<_>) = (self.supervisor.release().await)
             .into_iter()
-            .partition(|(place, _)| masters.contains(&self.layout().pod(*place)));
+            .partition(|(index, _)| masters.contains(&self.layout().pod(*index)));
         for group in [replicas, masters] {
-            let ending = group.into_iter().map(|(place, mut process)| async move {
+            let ending = group.into_iter().map(|(index, mut process)| async move {
                 process.end(GRACE).await;
                 self.supervisor
-                    .record(|state| state.pod(place).process = None);
+                    .record(|state| state.pod(index).process = None);
             });
             join_all(ending).await;
         }
     }
 
-    /// Stops the supervisor and leaves the nodes running, told what the manifest says.
+    /// Stops the supervisor and leaves the nodes running, with the directives of the manifest.
     pub async fn leave(&self) {
-        // Who does not answer now is told by the next run.
-        let _ = tokio::time::timeout(LAST_WORDS, self.configurator.all_told()).await;
-        self.noted(&self.supervisor.lives());
-        self.supervisor.let_go().await;
+        // The next run configures nodes that do not answer now.
+        let _ = tokio::time::timeout(LAST_WORDS, self.configurator.all_applied()).await;
+        self.noted(&self.supervisor.pods());
+        self.supervisor.release().await;
     }
 
     fn masters(&self) -> Vec<String> {
@@ -145,20 +144,20 @@ impl LocalPlatform {
         masters.map(|master| master.pod.clone()).collect()
     }
 
-    fn prepare(&self, cluster: &RedisCluster, place: Place) -> Result<(), String> {
-        if !self.supervisor.keeps(place) && self.supervisor.left_over(place).is_none() {
-            check_ports(self.layout(), place)?;
+    fn prepare(&self, cluster: &RedisCluster, index: PodIndex) -> Result<(), String> {
+        if !self.supervisor.keeps(index) && self.supervisor.left_over(index).is_none() {
+            check_ports(self.layout(), index)?;
         }
-        self.files.write_config(cluster, place)
+        self.files.write_config(cluster, index)
     }
 
-    /// The record, with what is known by now of directives that wait for a restart.
-    fn noted(&self, lives: &BTreeMap<Place, Life>) -> State {
+    /// The record, updated with the directives that wait for a restart.
+    fn noted(&self, pods: &BTreeMap<PodIndex, PodProcess>) -> State {
         self.supervisor.record(|state| {
-            for (place, life) in lives {
-                // While a node was not asked, what the run before has found holds.
-                if let Some(names) = self.configurator.restart_for(*place, &life.uid) {
-                    state.note_restart_for(*place, &life.uid, names);
+            for (index, pod) in pods {
+                // Until a node was asked, the result of the previous run holds.
+                if let Some(names) = self.configurator.restart_for(*index, &pod.uid) {
+                    state.note_restart_for(*index, &pod.uid, names);
                 }
             }
             state.clone()
@@ -166,13 +165,13 @@ impl LocalPlatform {
     }
 
     /// Ends a pod; without storage its data goes with it.
-    fn remove(&self, place: Place) {
+    fn remove(&self, index: PodIndex) {
         let cluster = lock(&self.cluster);
         let keep = cluster.spec.storage.is_some();
-        let dir = self.layout().pod_dir(place);
-        self.supervisor.remove(place, move || {
+        let dir = self.layout().pod_dir(index);
+        self.supervisor.remove(index, move || {
             if !keep {
-                // What is left of it is overwritten by the next pod of the place.
+                // Remaining files are overwritten by the next pod with this index.
                 let _ = fs::remove_dir_all(dir);
             }
         });
@@ -181,34 +180,34 @@ impl LocalPlatform {
 
 impl Platform for LocalPlatform {
     async fn survey(&self, cluster: &RedisCluster) -> Result<Survey, PlatformError> {
-        let lives = self.supervisor.lives();
-        let mut state = self.noted(&lives);
+        let supervised = self.supervisor.pods();
+        let mut state = self.noted(&supervised);
         let objects = self.files.objects(cluster, &state);
         let mut pods = BTreeMap::new();
-        for place in places(cluster).chain(lives.keys().copied()) {
-            let life = lives.get(&place).cloned().unwrap_or_default();
+        for index in pod_indexes(cluster).chain(supervised.keys().copied()) {
+            let pod = supervised.get(&index).cloned().unwrap_or_default();
             let address = self
                 .layout()
-                .address(place)
+                .address(index)
                 .map_err(PlatformError::Refused)?;
             let view = PodView {
-                name: self.layout().pod(place),
-                uid: life.uid,
-                hostname: self.layout().hostname(place),
-                phase: life.phase,
+                name: self.layout().pod(index),
+                uid: pod.uid,
+                hostname: self.layout().hostname(index),
+                phase: pod.phase,
                 address: Some(address),
-                // All are on this one, which is what the user asked for.
-                machine: None,
-                ended: life.ended,
+                // All run on this machine, as the user wants.
+                host: None,
+                ended: pod.ended,
                 volume_mounted: true,
-                restart_for: state.pod(place).restart_for.clone(),
+                restart_for: state.pod(index).restart_for.clone(),
             };
-            pods.insert(place, view);
+            pods.insert(index, view);
         }
         let password = self.files.password.clone();
         let values = lock(&self.values).clone();
         self.configurator
-            .see(Running::of(&pods, password.clone(), values));
+            .update(Running::of(&pods, password.clone(), values));
         Ok(Survey {
             objects,
             pods,
@@ -216,9 +215,9 @@ impl Platform for LocalPlatform {
         })
     }
 
-    async fn life(&self, place: Place) -> Option<PodUid> {
-        let life = self.supervisor.lives().remove(&place)?;
-        life.phase.may_run().then_some(life.uid)
+    async fn pod_uid(&self, index: PodIndex) -> Option<PodUid> {
+        let pod = self.supervisor.pods().remove(&index)?;
+        pod.phase.may_run().then_some(pod.uid)
     }
 
     async fn ensure_common(&self, _: &RedisCluster) -> Result<(), PlatformError> {
@@ -233,17 +232,17 @@ impl Platform for LocalPlatform {
         shard: u32,
         pods: u32,
     ) -> Result<(), PlatformError> {
-        let places = (0..pods).map(|ordinal| Place::new(shard, ordinal));
-        for place in places.clone() {
-            self.prepare(cluster, place)
+        let indexes = (0..pods).map(|ordinal| PodIndex::new(shard, ordinal));
+        for index in indexes.clone() {
+            self.prepare(cluster, index)
                 .map_err(PlatformError::Refused)?;
         }
         self.supervisor
             .record(|state| state.shards.insert(shard, pods));
-        places.for_each(|place| self.supervisor.keep(place));
-        for place in self.supervisor.lives().into_keys() {
-            if place.shard == shard && place.ordinal >= pods {
-                self.remove(place);
+        indexes.for_each(|index| self.supervisor.keep(index));
+        for index in self.supervisor.pods().into_keys() {
+            if index.shard == shard && index.ordinal >= pods {
+                self.remove(index);
             }
         }
         Ok(())
@@ -251,9 +250,9 @@ impl Platform for LocalPlatform {
 
     async fn remove_shard(&self, shard: u32) -> Result<(), PlatformError> {
         self.supervisor.record(|state| state.shards.remove(&shard));
-        for place in self.supervisor.lives().into_keys() {
-            if place.shard == shard {
-                self.remove(place);
+        for index in self.supervisor.pods().into_keys() {
+            if index.shard == shard {
+                self.remove(index);
             }
         }
         Ok(())
@@ -271,13 +270,13 @@ impl Platform for LocalPlatform {
     async fn publish(&self, status: &RedisClusterStatus) -> Result<(), PlatformError> {
         let mut cluster = lock(&self.cluster);
         cluster.status = Some(status.clone());
-        let places: BTreeMap<String, Place> = (self.supervisor.lives().into_keys())
-            .map(|place| (self.layout().pod(place), place))
+        let indexes: BTreeMap<String, PodIndex> = (self.supervisor.pods().into_keys())
+            .map(|index| (self.layout().pod(index), index))
             .collect();
         self.supervisor.record(|state| {
             for MemberStatus { pod, node_id, .. } in members(status) {
-                if let (Some(place), Some(_)) = (places.get(pod), node_id) {
-                    state.pod(*place).node_id.clone_from(node_id);
+                if let (Some(index), Some(_)) = (indexes.get(pod), node_id) {
+                    state.pod(*index).node_id.clone_from(node_id);
                 }
             }
         });
@@ -286,11 +285,11 @@ impl Platform for LocalPlatform {
     }
 }
 
-/// Every place that the manifest asks for.
-fn places(cluster: &RedisCluster) -> impl Iterator<Item = Place> + use<> {
+/// The index of every pod that the manifest asks for.
+fn pod_indexes(cluster: &RedisCluster) -> impl Iterator<Item = PodIndex> + use<> {
     let (shards, ordinals) = (cluster.spec.shards, cluster.spec.replicas_per_shard + 1);
     (0..u32::from(shards)).flat_map(move |shard| {
-        (0..u32::from(ordinals)).map(move |ordinal| Place::new(shard, ordinal))
+        (0..u32::from(ordinals)).map(move |ordinal| PodIndex::new(shard, ordinal))
     })
 }
 
@@ -299,15 +298,15 @@ fn members(status: &RedisClusterStatus) -> impl Iterator<Item = &MemberStatus> {
     shards.flat_map(|shard| shard.master.iter().chain(&shard.replicas))
 }
 
-fn check_ports(layout: &Layout, place: Place) -> Result<(), String> {
-    let address = layout.address(place)?;
+fn check_ports(layout: &Layout, index: PodIndex) -> Result<(), String> {
+    let address = layout.address(index)?;
     for port in [
         address.port,
         address.bus_port,
         Layout::health_port(&address),
     ] {
         ports::check_free(&address.ip, port)
-            .map_err(|error| format!("{}: {error}", layout.pod(place)))?;
+            .map_err(|error| format!("{}: {error}", layout.pod(index)))?;
     }
     Ok(())
 }
@@ -316,7 +315,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The directory of a cluster where the user names none.
+/// The default directory of a cluster.
 #[must_use]
 pub fn default_dir(name: &str) -> PathBuf {
     Path::new(".slotkeeper").join(name)

@@ -13,12 +13,12 @@ use slotkeeper_crds::{RedisCluster, SecretKey, check};
 
 use super::read_password;
 
-/// What a manifest file asks for: one cluster, and the password out of a Secret beside it.
+/// The content of a manifest file: one cluster, and the password from a Secret beside it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Manifest {
-    /// The cluster, checked and with its defaults.
+    /// The cluster, checked and with defaults.
     pub cluster: RedisCluster,
-    /// The password, if it is to have one.
+    /// The password, if it has one.
     pub password: Option<String>,
 }
 
@@ -30,7 +30,7 @@ pub fn read(path: &Path, old: Option<&RedisCluster>) -> Result<Manifest, String>
     parse(&text(path)?, old).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// The same, where the Secret may be somewhere else: then there is no password.
+/// The same for a file without the Secret, which may be somewhere else: then there is no password.
 ///
 /// # Errors
 /// One message that names the file and every field that is wrong.
@@ -38,7 +38,7 @@ pub fn read_part(path: &Path, old: Option<&RedisCluster>) -> Result<Manifest, St
     parse_part(&text(path)?, old).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// The longest file, in bytes; an API server takes no longer object either.
+/// The longest file, in bytes; an API server accepts no longer object either.
 const FILE_MAX: u64 = 4 << 20;
 
 fn text(path: &Path) -> Result<String, String> {
@@ -49,7 +49,7 @@ fn text(path: &Path) -> Result<String, String> {
     if bytes.len() as u64 > FILE_MAX {
         return Err(format!("{} has more than {FILE_MAX} bytes", path.display()));
     }
-    String::from_utf8(bytes).map_err(|_| format!("{} is no text in UTF-8", path.display()))
+    String::from_utf8(bytes).map_err(|_| format!("{} is not UTF-8 text", path.display()))
 }
 
 fn parse(text: &str, old: Option<&RedisCluster>) -> Result<Manifest, String> {
@@ -80,7 +80,7 @@ fn of_kind<'a>(documents: &'a [Value], kind: &'a str) -> impl Iterator<Item = &'
     documents.iter().filter(move |d| d["kind"] == kind)
 }
 
-/// What there is instead of what is missing: a name may be misspelled.
+/// Lists the objects that are there, because a name may be misspelt.
 fn there(documents: &[Value]) -> String {
     let named = |document: &Value| {
         let name = document["metadata"]["name"].as_str();
@@ -137,7 +137,7 @@ fn password(documents: &[Value], key: &SecretKey) -> Result<Option<String>, Stri
     read_password(&secret, key).map(Some)
 }
 
-/// The Secret, if its values are what they must be. An error names the key and no value.
+/// The Secret, if its values have the right form. An error names the key, never a value.
 fn well_formed(secret: &Value, name: &str) -> Result<Value, String> {
     let mut secret = secret.clone();
     for field in ["data", "stringData"] {
@@ -190,7 +190,7 @@ mod tests {
             parse(&broken, None).unwrap().password.as_deref(),
             Some("hi")
         );
-        // Another Secret is none of ours.
+        // Other Secrets do not matter.
         let more = format!("{TEXT}kind: Secret\nmetadata: {{name: x}}\ndata: {{a: '?'}}\n");
         assert!(parse(&more, None).is_ok());
     }
@@ -214,7 +214,7 @@ mod tests {
             (
                 "'123456'",
                 "''",
-                "Secret pw: password must be a line of text that is not empty",
+                "Secret pw: password must be a non-empty line of text",
             ),
             (
                 "kind: RedisCluster",
@@ -292,7 +292,7 @@ mod tests {
         );
     }
 
-    /// What kubectl takes.
+    /// Forms that kubectl accepts.
     #[test]
     fn a_list_and_a_byte_order_mark_are_taken() {
         let (secret, cluster) = TEXT.trim_end_matches("---\n").split_once("---\n").unwrap();

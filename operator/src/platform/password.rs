@@ -1,10 +1,10 @@
-//! What a password may be, wherever it is read.
+//! Passwords in Secrets.
 
 use k8s_openapi::api::core::v1::Secret;
 use slotkeeper_crds::SecretKey;
 
 /// The password under a key of a Secret. One line break at its end is dropped, as the node does
-/// with a file: whoever makes a Secret out of a file has one.
+/// with a file, because a Secret that is created from a file often has one.
 ///
 /// # Errors
 /// Names the Secret, the key, and what is wrong.
@@ -30,7 +30,7 @@ pub fn read_password(secret: &Secret, key: &SecretKey) -> Result<String, String>
     }
     if password.is_empty() || password.chars().any(char::is_control) {
         return Err(format!(
-            "Secret {name}: {key} must be a line of text that is not empty"
+            "Secret {name}: {key} must be a non-empty line of text"
         ));
     }
     Ok(password)

@@ -1,4 +1,4 @@
-//! One condition a file, each a pure function of the pass.
+//! The conditions, one per file, each a pure function of the pass.
 
 mod data_lost;
 mod members_joined;
@@ -9,11 +9,11 @@ mod nodes_conf_failing;
 mod progressing;
 mod ready;
 mod replicas_attached;
-mod shared_machine;
+mod shared_host;
 mod slots_covered;
 mod snapshots_failing;
 
-use super::Subject;
+use super::ReportInput;
 
 /// One condition of the status.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,8 +21,8 @@ pub struct Condition {
     /// Its type.
     pub kind: &'static str,
     /// Whether it holds.
-    pub truth: Truth,
-    /// One stable word for machines.
+    pub status: ConditionStatus,
+    /// A stable word for programs.
     pub reason: &'static str,
     /// One sentence for people.
     pub message: String,
@@ -30,25 +30,25 @@ pub struct Condition {
 
 /// Whether a condition holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Truth {
+pub enum ConditionStatus {
     /// It does.
     True,
     /// It does not.
     False,
-    /// This pass did not observe what it takes to say.
+    /// This pass did not observe enough to tell.
     Unknown,
 }
 
 impl Condition {
     fn new(
         kind: &'static str,
-        truth: Truth,
+        status: ConditionStatus,
         reason: &'static str,
         message: impl Into<String>,
     ) -> Condition {
         Condition {
             kind,
-            truth,
+            status,
             reason,
             message: message.into(),
         }
@@ -56,24 +56,24 @@ impl Condition {
 }
 
 /// All conditions, in the order in which the status has them.
-pub(super) fn all(subject: &Subject<'_>) -> Vec<Condition> {
+pub(super) fn all(input: &ReportInput<'_>) -> Vec<Condition> {
     vec![
-        ready::of(subject),
-        members_joined::of(subject),
-        slots_covered::of(subject),
-        replicas_attached::of(subject),
-        progressing::of(subject),
-        data_lost::of(subject),
-        shared_machine::of(subject),
-        no_quorum::of(subject),
-        no_safe_replica::of(subject),
-        snapshots_failing::of(subject),
-        nodes_conf_failing::of(subject),
-        memory_overcommitted::of(subject),
+        ready::of(input),
+        members_joined::of(input),
+        slots_covered::of(input),
+        replicas_attached::of(input),
+        progressing::of(input),
+        data_lost::of(input),
+        shared_host::of(input),
+        no_quorum::of(input),
+        no_safe_replica::of(input),
+        snapshots_failing::of(input),
+        nodes_conf_failing::of(input),
+        memory_overcommitted::of(input),
     ]
 }
 
-/// The wanted places of which something is not so, as text: `0-1, 2-0`.
+/// The items as text: `0-1, 2-0`.
 fn list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
     let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
     items.join(", ")

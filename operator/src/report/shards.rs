@@ -1,10 +1,12 @@
+//! `status.shards`, and the counts of served slots and ready nodes.
+
 use slotkeeper_crds::{MemberStatus, Role, ShardStatus};
 use slotkeeper_topology::NodeId;
 
-use crate::model::{NodeFacts, Place};
+use crate::model::{NodeFacts, PodIndex};
 use crate::planner::{View, serves};
 
-/// What each wanted shard looks like.
+/// The status of each desired shard.
 pub(super) fn statuses(view: &View<'_>) -> Vec<ShardStatus> {
     (0..view.desired.shards)
         .map(|shard| status(view, shard))
@@ -13,29 +15,29 @@ pub(super) fn statuses(view: &View<'_>) -> Vec<ShardStatus> {
 
 fn status(view: &View<'_>, shard: u32) -> ShardStatus {
     let owner = match view.owners_of(shard)[..] {
-        [owner] => view.places.get(&owner).map(|place| (owner, *place)),
+        [owner] => view.indexes.get(&owner).map(|index| (owner, *index)),
         _ => None,
     };
-    let is_master = |place: Place| owner.is_some_and(|(_, at)| at == place);
+    let is_master = |index: PodIndex| owner.is_some_and(|(_, at)| at == index);
     let others = view
         .pods_of(shard)
-        .map(|(place, _)| place)
-        .filter(|place| !is_master(*place));
+        .map(|(index, _)| index)
+        .filter(|index| !is_master(*index));
     ShardStatus {
         name: format!("{}-{shard}", view.desired.name),
         slots: owner
             .map(|(id, _)| view.owners[&id].slots.to_string())
             .unwrap_or_default(),
-        master: owner.map(|(id, place)| member(view, place, Some(id))),
-        replicas: others.map(|place| member(view, place, None)).collect(),
+        master: owner.map(|(id, index)| member(view, index, Some(id))),
+        replicas: others.map(|index| member(view, index, None)).collect(),
     }
 }
 
-fn member(view: &View<'_>, place: Place, id: Option<NodeId>) -> MemberStatus {
-    let pod = view.pod(place);
+fn member(view: &View<'_>, index: PodIndex, id: Option<NodeId>) -> MemberStatus {
+    let pod = view.pod(index);
     let facts = view
         .observation
-        .facts(place)
+        .facts(index)
         .filter(|facts| id.is_none_or(|id| facts.id == id));
     let address = pod.and_then(|pod| pod.address.as_ref());
     let known = facts.map(|facts| facts.id).or(id);
@@ -66,7 +68,7 @@ fn link(facts: &NodeFacts) -> Option<&'static str> {
     })
 }
 
-/// How many slots have an owner that answered and serves.
+/// The number of slots whose owner answered and serves.
 pub(super) fn slots_served(view: &View<'_>) -> u16 {
     let owners = view
         .owners
@@ -76,18 +78,18 @@ pub(super) fn slots_served(view: &View<'_>) -> u16 {
     u16::try_from(slots).unwrap_or(u16::MAX)
 }
 
-/// How many wanted shards have a master that answered and serves.
+/// The number of desired shards whose master answered and serves.
 pub(super) fn served(view: &View<'_>) -> u32 {
     let shards = (0..view.desired.shards).filter(|shard| view.serving_owner_of(*shard).is_some());
     u32::try_from(shards.count()).unwrap_or(u32::MAX)
 }
 
-/// How many wanted nodes are ready: a master that owns slots and serves, a replica whose link is
-/// up. What they think of other shards does not matter.
+/// The number of desired nodes that are ready: a master that owns slots and serves, or a replica
+/// whose link is up. Their view of other shards does not matter.
 pub(super) fn ready_nodes(view: &View<'_>) -> usize {
     let wanted = view
         .answered()
-        .filter(|(place, _)| view.desired.wants(*place));
+        .filter(|(index, _)| view.desired.wants(*index));
     wanted.filter(|(_, facts)| is_ready(view, facts)).count()
 }
 

@@ -1,13 +1,15 @@
+//! The report as the status of the RedisCluster.
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use slotkeeper_crds::RedisClusterStatus;
 
-use super::{Condition, Phase, Report, Truth};
+use super::{ClusterPhase, Condition, ConditionStatus, Report};
 use crate::model::Moment;
 
 impl Report {
-    /// The status that says it. A condition whose truth is as before keeps the time of its last
-    /// transition, so that a status that says nothing new is equal to the one before.
+    /// The report as a status. A condition whose status is unchanged keeps the time of its last
+    /// transition, so a report without changes gives an equal status.
     #[must_use]
     pub fn status(
         &self,
@@ -41,16 +43,16 @@ impl Report {
     ) -> slotkeeper_crds::Condition {
         let Condition {
             kind,
-            truth,
+            status,
             reason,
             message,
         } = condition;
         let same = before
             .iter()
-            .find(|c| c.type_ == *kind && c.status == truth.as_str());
+            .find(|c| c.type_ == *kind && c.status == status.as_str());
         slotkeeper_crds::Condition {
             type_: (*kind).to_owned(),
-            status: truth.as_str().to_owned(),
+            status: status.as_str().to_owned(),
             reason: (*reason).to_owned(),
             message: message.clone(),
             observed_generation: Some(self.generation),
@@ -68,26 +70,26 @@ fn time(moment: Moment) -> Time {
     Time(Timestamp::from_second(seconds).unwrap_or_default())
 }
 
-impl std::fmt::Display for Phase {
+impl std::fmt::Display for ClusterPhase {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(match self {
-            Phase::Paused => "Paused",
-            Phase::Forming => "Forming",
-            Phase::Ready => "Ready",
-            Phase::Degraded => "Degraded",
-            Phase::Outage => "Outage",
+            ClusterPhase::Paused => "Paused",
+            ClusterPhase::Forming => "Forming",
+            ClusterPhase::Ready => "Ready",
+            ClusterPhase::Degraded => "Degraded",
+            ClusterPhase::Outage => "Outage",
         })
     }
 }
 
-impl Truth {
+impl ConditionStatus {
     /// As the Kubernetes API spells it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Truth::True => "True",
-            Truth::False => "False",
-            Truth::Unknown => "Unknown",
+            ConditionStatus::True => "True",
+            ConditionStatus::False => "False",
+            ConditionStatus::Unknown => "Unknown",
         }
     }
 }

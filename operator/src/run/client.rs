@@ -1,5 +1,5 @@
-//! The client of the API server, which counts what is written: a converged cluster costs no writes,
-//! and the metrics show it.
+//! The client of the API server. It counts writes, so the metrics show that a converged cluster
+//! causes none.
 
 #[cfg(test)]
 pub(crate) mod fake;
@@ -12,14 +12,13 @@ use tower::util::MapRequestLayer;
 use super::metrics::Metrics;
 use crate::text;
 
-/// A client for the cluster that this process runs in, or that the kubeconfig names.
+/// A client for the Kubernetes cluster that this process runs in, or that the kubeconfig names.
 ///
-/// # Errors
-/// When there is neither, or its settings cannot work.
+/// # Errors When there is neither, or the settings are invalid.
 pub async fn client(metrics: Metrics) -> Result<Client, String> {
     let failed = |error: &dyn std::error::Error| {
         let error = text::line(&error.to_string());
-        format!("no API server to speak to: {error}")
+        format!("no API server: {error}")
     };
     let config = Config::infer().await.map_err(|error| failed(&error))?;
     let builder = ClientBuilder::try_from(config).map_err(|error| failed(&error))?;
@@ -32,7 +31,7 @@ pub async fn client(metrics: Metrics) -> Result<Client, String> {
     Ok(builder.with_layer(&count).build())
 }
 
-/// What a request writes, if it does: the verb as Kubernetes has it, and the resource with its
+/// What a request writes, if it is a write: the Kubernetes verb, and the resource with its
 /// subresource.
 fn write(method: &Method, path: &str) -> Option<(&'static str, String)> {
     let verb = match *method {

@@ -1,4 +1,4 @@
-//! One task for every RedisCluster, from its declaration to its deletion.
+//! One task per RedisCluster, from its creation to its deletion.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,35 +10,35 @@ use slotkeeper_crds::RedisCluster;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
-use super::teller::{Teller, Tellers};
+use super::telemetry::{ClusterTelemetry, Telemetry};
 use crate::platform::kubernetes::objects::Settings;
 use crate::platform::kubernetes::{
-    ClusterKey, Declared, KubernetesPlatform, Leads, Term, World, load_memory,
+    Cache, ClusterKey, Declared, KubernetesPlatform, Leads, Term, load_memory,
 };
 use crate::reconcile::Reconciler;
 
-/// After a pass that failed the next one waits that long, unless something happens.
+/// The delay after a failed pass, unless something changes.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// What the tasks share.
 pub struct Context {
     /// The API server.
     pub client: Client,
-    /// What is watched.
-    pub world: Arc<World>,
-    /// The surroundings.
+    /// The cache of the watches.
+    pub cache: Arc<Cache>,
+    /// The settings of the operator.
     pub settings: Arc<Settings>,
-    /// The program that judges directives.
+    /// The program that checks directives.
     pub node_program: PathBuf,
-    /// Who tells of what happens.
-    pub tellers: Tellers,
+    /// Logs, Events and metrics.
+    pub telemetry: Telemetry,
     /// Whether this process leads now.
     pub leads: Leads,
-    /// Which leadership it is.
+    /// The term of the leadership.
     pub term: Term,
 }
 
-/// The tasks. They end with it.
+/// The tasks. They end when it is dropped.
 pub struct Clusters {
     context: Arc<Context>,
     kept: BTreeMap<ClusterKey, Kept>,
@@ -50,7 +50,7 @@ struct Kept {
 }
 
 impl Clusters {
-    /// None yet.
+    /// No tasks yet.
     #[must_use]
     pub fn new(context: Context) -> Clusters {
         Clusters {
@@ -59,30 +59,30 @@ impl Clusters {
         }
     }
 
-    /// Keeps every cluster that is declared, without end.
+    /// Runs every declared cluster, until cancelled.
     pub async fn keep(&mut self) {
         loop {
             self.follow();
-            self.context.world.roster_changed().await;
+            self.context.cache.cluster_list_changed().await;
         }
     }
 
-    /// Ends the tasks of clusters that are no more, and starts those of new ones.
+    /// Ends the tasks of deleted clusters, and starts those of new ones.
     fn follow(&mut self) {
-        let world = &self.context.world;
+        let cache = &self.context.cache;
         self.kept.retain(|key, kept| {
-            let stays = world
+            let stays = cache
                 .declared(key)
                 .is_some_and(|declared| is_live(&declared, &kept.uid));
             if !stays {
-                info!(cluster = %key, "the RedisCluster is deleted; its objects go with it");
+                info!(cluster = %key, "the RedisCluster was deleted; its objects are deleted with it");
                 kept.task.abort();
-                world.let_go(key);
+                cache.unsubscribe(key);
             }
             stays
         });
-        for key in world.clusters() {
-            let declared = world.declared(&key).filter(|declared| !declared.deleting);
+        for key in cache.clusters() {
+            let declared = cache.declared(&key).filter(|declared| !declared.deleting);
             if let (Some(declared), false) = (declared, self.kept.contains_key(&key)) {
                 let uid = declared.uid.clone();
                 let task = tokio::spawn(keep_one(self.context.clone(), key.clone(), uid.clone()));
@@ -102,25 +102,25 @@ fn is_live(declared: &Declared, uid: &str) -> bool {
     declared.uid == uid && !declared.deleting
 }
 
-/// Keeps one cluster until it is deleted.
+/// Runs one cluster until it is deleted.
 async fn keep_one(context: Arc<Context>, key: ClusterKey, uid: String) {
-    let wake = context.world.wake_of(&key);
+    let wake = context.cache.subscribe(&key);
     let memory = loop {
         match load_memory(&context.client, &key, &uid).await {
             Ok(memory) => break memory,
             Err(error) => {
-                warn!(cluster = %key, %error, "what is to be remembered cannot be read yet");
+                warn!(cluster = %key, %error, "the operator's memory cannot be read yet");
                 tokio::time::sleep(AGAIN).await;
             }
         }
     };
-    let mut teller = context.tellers.of(&key, &uid);
-    let Some(mut cluster) = readable(&context, &key, &uid, &mut teller).await else {
+    let mut telemetry = context.telemetry.of_cluster(&key, &uid);
+    let Some(mut cluster) = readable(&context, &key, &uid, &mut telemetry).await else {
         return;
     };
     let platform = KubernetesPlatform::new(
         context.client.clone(),
-        context.world.clone(),
+        context.cache.clone(),
         context.settings.clone(),
         key.clone(),
         uid.clone(),
@@ -132,17 +132,17 @@ async fn keep_one(context: Arc<Context>, key: ClusterKey, uid: String) {
         match declared(&context, &key, &uid) {
             None => return,
             Some(Ok(current)) => cluster = current,
-            // What was declared before stays true for what runs.
-            Some(Err(why)) => teller.unreadable(&why),
+            // The previous declaration stays in effect.
+            Some(Err(why)) => telemetry.unreadable(&why),
         }
         let started = Instant::now();
-        let pause = match reconciler.pass(&cluster, &mut teller).await {
+        let pause = match reconciler.pass(&cluster, &mut telemetry).await {
             Ok(pause) => {
-                teller.passed(started.elapsed());
+                telemetry.passed(started.elapsed());
                 pause
             }
             Err(error) => {
-                teller.failed(&error);
+                telemetry.failed(&error);
                 AGAIN
             }
         };
@@ -150,29 +150,29 @@ async fn keep_one(context: Arc<Context>, key: ClusterKey, uid: String) {
     }
 }
 
-/// Waits for a declaration that can be read; none where the cluster is deleted before.
+/// Waits for a readable declaration; none if the cluster is deleted first.
 async fn readable(
     context: &Context,
     key: &ClusterKey,
     uid: &str,
-    teller: &mut Teller,
+    telemetry: &mut ClusterTelemetry,
 ) -> Option<RedisCluster> {
-    let wake = context.world.wake_of(key);
+    let wake = context.cache.subscribe(key);
     loop {
         match declared(context, key, uid)? {
             Ok(cluster) => return Some(cluster),
-            Err(why) => teller.unreadable(&why),
+            Err(why) => telemetry.unreadable(&why),
         }
         wake.notified().await;
     }
 }
 
-/// The cluster as it is declared now; none where it is deleted.
+/// The cluster as it is declared now; none if it is deleted.
 fn declared(
     context: &Context,
     key: &ClusterKey,
     uid: &str,
 ) -> Option<Result<RedisCluster, String>> {
-    let declared = context.world.declared(key)?;
+    let declared = context.cache.declared(key)?;
     is_live(&declared, uid).then(|| declared.cluster.clone())
 }

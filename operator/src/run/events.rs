@@ -1,5 +1,5 @@
-//! Events of events.k8s.io/v1 for every act. A pass only puts them into a queue; a task of their
-//! own publishes them.
+//! Events of events.k8s.io/v1 for every step. A pass only queues them; a separate task publishes
+//! them.
 
 mod compose;
 mod publish;
@@ -20,71 +20,71 @@ use publish::Publisher;
 
 pub use compose::{invalid_manifest, of_status, of_step};
 
-/// So many Events wait at most; forming the largest cluster takes a few thousand, over minutes.
+/// The maximum number of queued Events. Forming the largest cluster causes a few thousand, over
+/// minutes.
 const QUEUE: usize = 1024;
 
-/// Takes Events to publish; clones feed the same queue.
+/// Queues Events for publishing; clones share the queue.
 #[derive(Clone, Debug)]
 pub struct Events {
-    queue: mpsc::Sender<Order>,
+    queue: mpsc::Sender<QueueItem>,
     full: Arc<AtomicBool>,
     metrics: Metrics,
 }
 
-pub(super) enum Order {
-    Publish(Box<Told>),
-    /// Everything before it is published.
+pub(super) enum QueueItem {
+    Publish(Box<QueuedEvent>),
+    /// Confirms that everything before it is published.
     Flushed(oneshot::Sender<()>),
 }
 
-pub(super) struct Told {
+pub(super) struct QueuedEvent {
     pub(super) event: Event,
     pub(super) about: ObjectReference,
 }
 
 impl Events {
-    /// Starts the task that publishes them. It ends with the last handle.
+    /// Starts the task that publishes them. It ends when the last handle is dropped.
     #[must_use]
     pub fn start(client: Client, metrics: Metrics) -> Events {
-        let (events, orders) = Events::queue(metrics.clone());
-        tokio::spawn(work(orders, Publisher::new(client), metrics));
+        let (events, items) = Events::queue(metrics.clone());
+        tokio::spawn(work(items, Publisher::new(client), metrics));
         events
     }
 
-    pub(super) fn queue(metrics: Metrics) -> (Events, mpsc::Receiver<Order>) {
-        let (queue, orders) = mpsc::channel(QUEUE);
+    pub(super) fn queue(metrics: Metrics) -> (Events, mpsc::Receiver<QueueItem>) {
+        let (queue, items) = mpsc::channel(QUEUE);
         let full = Arc::default();
         let events = Events {
             queue,
             full,
             metrics,
         };
-        (events, orders)
+        (events, items)
     }
 
-    /// Has them published about that object, some time soon. Never waits: what the queue cannot
-    /// take is lost, and counted.
-    pub fn tell(&self, about: &ObjectReference, events: Vec<Event>) {
+    /// Queues Events about that object. Never waits: Events that do not fit are lost, and counted.
+    pub fn enqueue(&self, about: &ObjectReference, events: Vec<Event>) {
         for event in events {
             let about = about.clone();
-            let order = Order::Publish(Box::new(Told { event, about }));
-            let full = self.queue.try_send(order).is_err();
+            let item = QueueItem::Publish(Box::new(QueuedEvent { event, about }));
+            let full = self.queue.try_send(item).is_err();
             let was_full = self.full.swap(full, Ordering::Relaxed);
             if full {
                 self.metrics.event_lost();
             }
             if full && !was_full {
-                tracing::warn!("Events are lost: the API server takes them too slowly");
+                tracing::warn!("Events are lost: the API server is too slow");
             }
         }
     }
 
-    /// Waits until everything told so far is published, or that time is over.
+    /// Waits until everything queued so far is published, at most this long.
     pub async fn flush(&self, most: Duration) {
         let (flushed, done) = oneshot::channel();
         let flushing = async {
-            // Without the task there is nobody to wait for.
-            if self.queue.send(Order::Flushed(flushed)).await.is_ok() {
+            // Without the task there is nothing to wait for.
+            if self.queue.send(QueueItem::Flushed(flushed)).await.is_ok() {
                 let _ = done.await;
             }
         };
@@ -92,18 +92,18 @@ impl Events {
     }
 }
 
-async fn work(mut orders: mpsc::Receiver<Order>, mut publisher: Publisher, metrics: Metrics) {
-    while let Some(order) = orders.recv().await {
-        match order {
-            Order::Publish(told) => {
-                let Told { event, about } = *told;
+async fn work(mut items: mpsc::Receiver<QueueItem>, mut publisher: Publisher, metrics: Metrics) {
+    while let Some(item) = items.recv().await {
+        match item {
+            QueueItem::Publish(told) => {
+                let QueuedEvent { event, about } = *told;
                 if let Err(error) = publisher.publish(&event, &about).await {
                     metrics.event_lost();
                     let reason = event.reason;
                     tracing::warn!(reason, %error, "an Event was not published");
                 }
             }
-            Order::Flushed(flushed) => {
+            QueueItem::Flushed(flushed) => {
                 let _ = flushed.send(());
             }
         }

@@ -1,70 +1,70 @@
-//! Whether the process lives and is ready, as its main loop last said.
+//! Whether the process is alive and ready, as last reported by its main loop.
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// A main loop that has not turned for so long is dead.
+/// A main loop that has not run for this long is dead.
 const DEAD: Duration = Duration::from_secs(30);
 
-/// How far the process is.
+/// The state of the operator process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// It has not spoken to the API server yet.
+pub enum OperatorState {
+    /// It has not contacted the API server yet.
     Starting,
-    /// Another process leads; this one would be the next.
+    /// Another process leads; this one is a standby.
     Standby,
-    /// It leads, and its watches have not brought everything yet.
+    /// It leads, and its cache is not synced yet.
     Syncing,
-    /// It leads and knows everything there is.
+    /// It leads, and its cache is synced.
     Leading,
 }
 
-/// What the probes are answered from; shared by the main loop and the server.
+/// The answers to probes, shared by the main loop and the server.
 #[derive(Debug)]
 pub struct Health {
     start: Instant,
     beat_ms: AtomicU64,
-    stage: AtomicU8,
+    state: AtomicU8,
 }
 
 impl Health {
-    /// Starting, and alive.
+    /// Alive, and starting.
     #[must_use]
     pub fn new() -> Health {
         Health {
             start: Instant::now(),
             beat_ms: AtomicU64::new(0),
-            stage: AtomicU8::new(Stage::Starting as u8),
+            state: AtomicU8::new(OperatorState::Starting as u8),
         }
     }
 
-    /// The main loop turns. To be called every few seconds.
+    /// Reports that the main loop runs. Call it every few seconds.
     pub fn beat(&self) {
         self.beat_ms.store(self.now_ms(), Ordering::Relaxed);
     }
 
-    /// The process has come that far.
-    pub fn enter(&self, stage: Stage) {
-        self.stage.store(stage as u8, Ordering::Relaxed);
+    /// Sets the state of the process.
+    pub fn enter(&self, state: OperatorState) {
+        self.state.store(state as u8, Ordering::Relaxed);
     }
 
-    /// Whether the main loop turns.
+    /// Whether the main loop runs.
     ///
-    /// # Errors
-    /// With the reason, when it does not.
+    /// # Errors The reason if it does not.
     pub fn live(&self) -> Result<(), String> {
         self.live_at(self.now_ms())
     }
 
-    /// Whether the process does its work, or would at once when it became the leader.
+    /// Whether the process works, or could work at once as the leader.
     ///
-    /// # Errors
-    /// With what is missing.
+    /// # Errors What is missing.
     pub fn ready(&self) -> Result<(), String> {
         self.live()?;
-        match self.stage.load(Ordering::Relaxed) {
-            stage if stage == Stage::Starting as u8 => Err("starting".to_owned()),
-            stage if stage == Stage::Syncing as u8 => Err("the watches are not synced".to_owned()),
+        match self.state.load(Ordering::Relaxed) {
+            state if state == OperatorState::Starting as u8 => Err("starting".to_owned()),
+            state if state == OperatorState::Syncing as u8 => {
+                Err("the watches are not synced".to_owned())
+            }
             _ => Ok(()),
         }
     }
@@ -74,7 +74,7 @@ impl Health {
         if u128::from(silent_ms) < DEAD.as_millis() {
             return Ok(());
         }
-        Err(format!("the main loop has not turned for {silent_ms} ms"))
+        Err(format!("the main loop has not run for {silent_ms} ms"))
     }
 
     fn now_ms(&self) -> u64 {
@@ -97,7 +97,7 @@ mod tests {
         let health = Health::new();
         assert_eq!(health.live_at(29_999), Ok(()));
         let error = health.live_at(30_000).unwrap_err();
-        assert_eq!(error, "the main loop has not turned for 30000 ms");
+        assert_eq!(error, "the main loop has not run for 30000 ms");
         health.beat_ms.store(25_000, Ordering::Relaxed);
         assert_eq!(health.live_at(30_000), Ok(()));
     }

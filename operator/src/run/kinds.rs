@@ -2,21 +2,21 @@
 
 use crate::model::{FailoverMode, Step, StepOutcome};
 
-/// What one kind of step is called.
+/// The names of one kind of step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kind {
+pub struct StepKind {
     /// The value of the label `step` of metrics.
     pub label: &'static str,
     /// The `action` of an Event.
     pub action: &'static str,
-    /// The `reason` of an Event that says that it was done.
+    /// The `reason` of an Event after it was done.
     pub done: &'static str,
 }
 
-impl Kind {
+impl StepKind {
     /// The kind of a step.
     #[must_use]
-    pub fn of(step: &Step) -> Kind {
+    pub fn of(step: &Step) -> StepKind {
         let (label, action, done) = match step {
             Step::EnsureCommon => ("ensure_common", "EnsureCommon", "ObjectsEnsured"),
             Step::EnsureShard { .. } => ("ensure_shard", "EnsureShard", "ShardEnsured"),
@@ -37,7 +37,7 @@ impl Kind {
                 ("end_withholding", "EndWithholding", "WithholdingEnded")
             }
         };
-        Kind {
+        StepKind {
             label,
             action,
             done,

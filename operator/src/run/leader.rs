@@ -1,8 +1,8 @@
-//! One operator at a time: an election over a Lease of coordination.k8s.io/v1.
+//! Leader election with a Lease of coordination.k8s.io/v1: one operator acts at a time.
 //!
-//! The crates that offer this compare the times in the Lease, which other clocks have written, or
-//! speak to older API clients; so the rules of client-go are kept here, by the monotonic clock of
-//! the process alone.
+//! The available crates compare the times in the Lease, which other clocks have written, or need
+//! older API clients. So the rules of client-go are implemented here, using only the monotonic
+//! clock of the process.
 
 mod elector;
 #[cfg(test)]
@@ -21,9 +21,9 @@ use tokio::sync::{Notify, watch};
 use super::metrics::Metrics;
 use crate::platform::kubernetes::Term;
 use crate::text;
-use elector::{Answer, Elector, Next, Request, Terms};
+use elector::{Answer, Elector, LeaseTiming, Next, Request};
 
-const TERMS: Terms = Terms {
+const TIMING: LeaseTiming = LeaseTiming {
     duration: Duration::from_secs(15),
     renew_every: Duration::from_secs(5),
     deadline: Duration::from_secs(10),
@@ -31,7 +31,7 @@ const TERMS: Terms = Terms {
     patience: Duration::from_secs(3),
 };
 
-/// Someone who wants to lead.
+/// A candidate for the leadership.
 pub struct Candidate {
     api: Api<Lease>,
     name: String,
@@ -48,19 +48,20 @@ pub struct Leadership {
     keeper: tokio::task::JoinHandle<()>,
 }
 
-/// Tells at any moment whether this process leads; clones tell the same.
+/// Says at any moment whether this process leads; clones agree.
 #[derive(Clone, Debug)]
-pub struct Fence(watch::Receiver<Standing>);
+pub struct Fence(watch::Receiver<LeaseState>);
 
 #[derive(Clone, Debug)]
-enum Standing {
+enum LeaseState {
     LeadsUntil(Instant),
     Over(String),
 }
 
 impl Candidate {
-    /// Stands for the Lease of that namespace and name. No other process that lives may have the
-    /// same identity; one that has ended may, and its leadership is taken up at once.
+    /// A candidate for the Lease of that namespace and name. No other living process may have the
+    /// same identity; a process that has ended may have had it, and its leadership is continued at
+    /// once.
     #[must_use]
     pub fn new(
         client: Client,
@@ -77,11 +78,11 @@ impl Candidate {
         }
     }
 
-    /// Waits until this process leads. The Lease is taken when there is none, when nobody holds it,
-    /// or when it was seen unchanged for the 15 seconds that its holder has promised to renew it
-    /// in. From then on it is renewed every 5 seconds in the background.
+    /// Waits until this process leads. The Lease is taken if it does not exist, has no holder, or
+    /// was seen unchanged for its duration of 15 seconds. From then on it is renewed every 5
+    /// seconds in the background.
     pub async fn acquire(self) -> Leadership {
-        let mut elector = Elector::new(&self.identity, TERMS, now());
+        let mut elector = Elector::new(&self.identity, TIMING, now());
         let mut said = (None, None);
         let until = loop {
             if let Some(until) = elector.leads_until() {
@@ -90,8 +91,8 @@ impl Candidate {
             match elector.next(now()) {
                 Next::Send(request) => self.turn(&mut elector, request).await,
                 Next::Wait(until) => tokio::time::sleep_until(until.into()).await,
-                // A leader alone can lose.
-                Next::Lost(_) => elector = Elector::new(&self.identity, TERMS, now()),
+                // Only a leader can lose.
+                Next::Lost(_) => elector = Elector::new(&self.identity, TIMING, now()),
             }
             let news = (
                 elector.holder().map(str::to_owned),
@@ -105,12 +106,12 @@ impl Candidate {
         tracing::info!(
             lease = self.name,
             identity = self.identity,
-            "leads from now on"
+            "this process is the leader now"
         );
-        let (standing, fence) = watch::channel(Standing::LeadsUntil(until));
+        let (lease_state, fence) = watch::channel(LeaseState::LeadsUntil(until));
         let stop = Arc::new(Notify::new());
         let term = elector.term();
-        let keeper = tokio::spawn(self.keep(elector, standing, Arc::clone(&stop)));
+        let keeper = tokio::spawn(self.keep(elector, lease_state, Arc::clone(&stop)));
         Leadership {
             fence: Fence(fence),
             term,
@@ -123,15 +124,15 @@ impl Candidate {
         if let Some(trouble) = trouble {
             tracing::warn!(lease = self.name, %trouble, "the Lease cannot be read or taken");
         } else if let Some(holder) = holder {
-            tracing::info!(lease = self.name, %holder, "another process leads; this one stands by");
+            tracing::info!(lease = self.name, %holder, "another process is the leader; this one stands by");
         }
     }
 
-    /// Renews until it is lost, or to be released.
+    /// Renews the Lease until it is lost or released.
     async fn keep(
         self,
         mut elector: Elector,
-        standing: watch::Sender<Standing>,
+        lease_state: watch::Sender<LeaseState>,
         stop: Arc<Notify>,
     ) {
         self.metrics.leads(true);
@@ -153,29 +154,29 @@ impl Candidate {
                 Next::Lost(why) => break why,
             }
             if let Some(until) = elector.leads_until() {
-                standing.send_replace(Standing::LeadsUntil(until));
+                lease_state.send_replace(LeaseState::LeadsUntil(until));
             }
         };
         self.metrics.leads(false);
-        standing.send_replace(Standing::Over(why));
+        lease_state.send_replace(LeaseState::Over(why));
     }
 
     async fn release(&self, elector: &Elector) -> String {
         let Some(request) = elector.release() else {
-            return "it was over before it was released".to_owned();
+            return "it was lost before it was released".to_owned();
         };
-        let sending = tokio::time::timeout(TERMS.patience, self.send(request));
+        let sending = tokio::time::timeout(TIMING.patience, self.send(request));
         match sending.await {
             Ok(Answer::Written(_)) => "it was released".to_owned(),
             answer => {
                 let answer = answer.map_or_else(|_| "no answer".to_owned(), |it| format!("{it:?}"));
                 tracing::warn!(lease = self.name, answer, "the Lease was not released");
-                "it was not released; it runs out by itself".to_owned()
+                "it was not released; it expires by itself".to_owned()
             }
         }
     }
 
-    /// Sends one request and hands in its answer.
+    /// Sends one request and passes on its answer.
     async fn turn(&self, elector: &mut Elector, request: Request) {
         let sent = now();
         let sending = tokio::time::timeout(elector.patience(sent), self.send(request));
@@ -211,12 +212,12 @@ impl Candidate {
     }
 }
 
-/// The monotonic clock that the timers of the runtime go by.
+/// The monotonic clock of the runtime's timers.
 fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
-/// Puts the times in, which people read and no candidate relies on.
+/// Sets the times, which are for people; no candidate relies on them.
 fn stamp(lease: &mut Lease) {
     let now = MicroTime(Timestamp::now());
     let spec = lease.spec.get_or_insert_default();
@@ -225,14 +226,14 @@ fn stamp(lease: &mut Lease) {
 }
 
 impl Leadership {
-    /// Resolves when this process leads no more, with the reason. It has to end then, at once:
-    /// another one leads, or is about to.
+    /// Resolves when this process no longer leads, with the reason. The process must then end at
+    /// once, because another one leads or is about to.
     pub async fn lost(&self) -> String {
-        let mut standing = self.fence.0.clone();
-        let over = standing.wait_for(|standing| matches!(standing, Standing::Over(_)));
+        let mut lease_state = self.fence.0.clone();
+        let over = lease_state.wait_for(|lease_state| matches!(lease_state, LeaseState::Over(_)));
         match over.await.as_deref() {
-            Ok(Standing::Over(why)) => why.clone(),
-            _ => "nobody renews the Lease any more".to_owned(),
+            Ok(LeaseState::Over(why)) => why.clone(),
+            _ => "the Lease is no longer renewed".to_owned(),
         }
     }
 
@@ -242,23 +243,23 @@ impl Leadership {
         self.term.clone()
     }
 
-    /// Tells whether this process leads.
+    /// A fence that says whether this process leads.
     #[must_use]
     pub fn fence(&self) -> Fence {
         self.fence.clone()
     }
 
-    /// Gives the Lease up, so that a successor starts at once. To be called when nothing is
-    /// reconciled any more.
+    /// Gives up the Lease, so that a successor starts at once. Call it when nothing is reconciled
+    /// any more.
     pub async fn release(mut self) {
         self.stop.notify_one();
         if (&mut self.keeper).await.is_err() {
-            tracing::warn!("the Lease was not released; it runs out by itself");
+            tracing::warn!("the Lease was not released; it expires by itself");
         }
     }
 }
 
-/// A process that stops without a release leaves the Lease to run out.
+/// If a process stops without a release, the Lease expires.
 impl Drop for Leadership {
     fn drop(&mut self) {
         self.keeper.abort();
@@ -266,20 +267,20 @@ impl Drop for Leadership {
 }
 
 impl Fence {
-    /// Whether this process leads at this very moment, whatever has or has not run in between: a
-    /// process that slept through its deadline leads no more.
+    /// Whether this process leads at this moment, even if no task ran in between: a process that
+    /// slept past its deadline does not lead.
     #[must_use]
     pub fn holds(&self) -> bool {
         match &*self.0.borrow() {
-            Standing::LeadsUntil(until) => now() < *until,
-            Standing::Over(_) => false,
+            LeaseState::LeadsUntil(until) => now() < *until,
+            LeaseState::Over(_) => false,
         }
     }
 }
 
-/// The identity of this process. `pod` is the name of its pod, where it runs in one: the first
-/// process of a container that starts again is then the same candidate as the one before it, which
-/// has ended for sure, and leads on at once.
+/// The identity of this process. `pod` is the name of its pod, if it runs in one. Then the first
+/// process of a restarted container is the same candidate as its predecessor, which has certainly
+/// ended, and continues to lead at once.
 #[must_use]
 pub fn identity(pod: Option<&str>) -> String {
     let pid = std::process::id();

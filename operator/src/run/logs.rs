@@ -1,4 +1,4 @@
-//! Logs to standard error, as text for people or as JSON for machines.
+//! Logs to standard error, as text for people or as JSON for programs.
 
 mod lines;
 
@@ -13,8 +13,8 @@ use tracing_subscriber::{EnvFilter, fmt};
 
 use lines::Lines;
 
-/// It logs whole answers of the API server that it cannot read, Secrets among them. What is wrong
-/// with them is told by whoever asked.
+/// This target logs whole unreadable answers of the API server, which may contain Secrets. The
+/// caller reports the error instead.
 const LOGS_BODIES: &str = "kube_client::client";
 
 /// What is logged, and how.
@@ -24,25 +24,24 @@ pub struct Logs {
     /// `info,kube=debug`.
     #[arg(long, env = "SLOTKEEPER_LOG_LEVEL", default_value = "info")]
     pub log_level: String,
-    /// How a line looks.
+    /// The format of a line.
     #[arg(long, env = "SLOTKEEPER_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
 }
 
-/// How a line of the log looks.
+/// The format of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// For people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
 impl Logs {
-    /// Logs from here on.
+    /// Starts logging.
     ///
-    /// # Errors
-    /// When the level cannot be read, or something logs already.
+    /// # Errors When the level is invalid, or logging was started already.
     pub fn start(&self) -> Result<(), String> {
         let subscriber = self.subscriber(std::io::stderr, std::io::stderr().is_terminal())?;
         tracing::subscriber::set_global_default(subscriber)
@@ -152,7 +151,7 @@ mod tests {
         });
         let text = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
         let count = text.lines().count();
-        // Those that may come at once, and some more on a slow machine.
+        // The burst, and some more on a slow machine.
         assert!((100..5_000).contains(&count), "{count}");
         assert!(text.lines().all(|line| line.len() < 8_000));
         assert!(text.lines().last().unwrap().contains("something else"));
@@ -172,7 +171,7 @@ mod tests {
             .unwrap();
         let error = tracing::subscriber::with_default(subscriber, || {
             runtime.block_on(async {
-                // A Secret whose data are no map.
+                // A Secret whose data is not a map.
                 let answer = serde_json::json!({"metadata": {"name": "pw"}, "data": "s3cret"});
                 let client = fake::client(move |_, _, _| Ok(answer.clone()));
                 let secrets = Api::<Secret>::default_namespaced(client);

@@ -1,4 +1,4 @@
-//! What Prometheus is told. The series of a cluster end with the cluster.
+//! The metrics for Prometheus. The series of a cluster end with the cluster.
 
 mod series;
 
@@ -10,7 +10,7 @@ use prometheus_client::encoding::prometheus_text;
 use prometheus_client::registry::Registry;
 use slotkeeper_crds::RedisClusterStatus;
 
-use super::kinds::{Kind, outcome_label};
+use super::kinds::{StepKind, outcome_label};
 use crate::model::{Step, StepOutcome};
 use crate::platform::PlatformError;
 use crate::reconcile::is_ready;
@@ -33,7 +33,7 @@ struct Inner {
     clusters: Mutex<BTreeMap<ClusterLabels, Weak<ClusterMetrics>>>,
 }
 
-/// The metrics of one cluster. Whoever drops the last handle takes the series along.
+/// The metrics of one cluster. Its series are removed when the last handle is dropped.
 #[derive(Debug)]
 pub struct ClusterMetrics {
     all: Metrics,
@@ -54,7 +54,7 @@ impl Metrics {
         }))
     }
 
-    /// The metrics of a cluster: one and the same handle for as long as anybody holds it.
+    /// The metrics of a cluster: the same handle while it is in use.
     #[must_use]
     pub fn cluster(&self, namespace: &str, name: &str) -> Arc<ClusterMetrics> {
         let labels = ClusterLabels::new(namespace, name);
@@ -76,19 +76,19 @@ impl Metrics {
         self.0.series.leader.set(i64::from(leads));
     }
 
-    /// Something is written to the API server: the verb as Kubernetes has it, and the resource.
+    /// Counts a write to the API server: the Kubernetes verb, and the resource.
     pub fn wrote(&self, verb: &'static str, resource: &str) {
         let resource = resource.to_owned();
         let labels = WriteLabels { verb, resource };
         self.0.series.api_writes.get_or_create(&labels).inc();
     }
 
-    /// An Event was given up: the queue was full, or the API server did not take it.
+    /// Counts a lost Event: the queue was full, or the API server did not accept it.
     pub fn event_lost(&self) {
         self.0.series.events_lost.inc();
     }
 
-    /// Everything as Prometheus reads it, of the type [`CONTENT_TYPE`].
+    /// Everything in the text format of Prometheus, of the type [`CONTENT_TYPE`].
     #[must_use]
     pub fn render(&self) -> String {
         let mut text = String::new();
@@ -104,7 +104,7 @@ impl Default for Metrics {
 }
 
 impl ClusterMetrics {
-    /// A pass has come to its end.
+    /// Counts a completed pass.
     pub fn pass(&self, took: Duration) {
         let series = self.series();
         series.passes.get_or_create(&self.labels).inc();
@@ -112,7 +112,7 @@ impl ClusterMetrics {
         seconds.observe(took.as_secs_f64());
     }
 
-    /// A pass has failed; it counts as a pass, too.
+    /// Counts a failed pass; it also counts as a pass.
     pub fn failed(&self, error: &PlatformError) {
         self.series().passes.get_or_create(&self.labels).inc();
         self.count_error(match error {
@@ -121,7 +121,7 @@ impl ClusterMetrics {
         });
     }
 
-    /// The manifest cannot be read.
+    /// Counts an unreadable manifest.
     pub fn unreadable(&self) {
         self.count_error("unreadable_manifest");
     }
@@ -135,18 +135,18 @@ impl ClusterMetrics {
         lock(&self.used).errors.insert(labels);
     }
 
-    /// A step was performed.
+    /// Counts a step.
     pub fn step(&self, step: &Step, outcome: &StepOutcome) {
         let labels = StepLabels {
             cluster: self.labels.clone(),
-            step: Kind::of(step).label,
+            step: StepKind::of(step).label,
             outcome: outcome_label(outcome),
         };
         self.series().steps.get_or_create(&labels).inc();
         lock(&self.used).steps.insert(labels);
     }
 
-    /// The state of the cluster as its status tells it.
+    /// Sets the gauges from a status.
     pub fn status(&self, status: &RedisClusterStatus) {
         let series = self.series();
         let set = |gauges: &Gauges, value: i64| {
@@ -183,7 +183,7 @@ impl ClusterMetrics {
 impl Drop for ClusterMetrics {
     fn drop(&mut self) {
         let mut clusters = lock(&self.all.0.clusters);
-        // A cluster that came again under the same name goes on with the series.
+        // A new cluster with the same name continues the series.
         let gone = (clusters.get(&self.labels)).is_some_and(|handle| handle.strong_count() == 0);
         if gone {
             clusters.remove(&self.labels);
@@ -243,7 +243,7 @@ mod tests {
         }
     }
 
-    /// Everything that can be told of a cluster.
+    /// Everything that can be recorded for a cluster.
     fn tell(cluster: &ClusterMetrics) {
         cluster.pass(Duration::from_millis(30));
         cluster.failed(&PlatformError::Unknown("late".to_owned()));

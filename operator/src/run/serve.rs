@@ -1,5 +1,5 @@
-//! `/metrics`, `/healthz` and `/readyz`: they answer while the passes are busy, and no caller can
-//! make a pass wait.
+//! `/metrics`, `/healthz` and `/readyz`, independent of passes: they answer while passes are busy,
+//! and no caller can delay a pass.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -10,10 +10,9 @@ use slotkeeper_http::{Answer, Site};
 use super::health::Health;
 use super::metrics::{self, Metrics};
 
-/// Answers on that address until the process ends. Returns the address with its real port.
+/// Serves on that address until the process ends. Returns the address with its actual port.
 ///
-/// # Errors
-/// When the address cannot be listened on, or the thread cannot be started.
+/// # Errors When listening on the address fails, or the thread cannot be started.
 pub fn serve(listen: SocketAddr, health: Arc<Health>, metrics: Metrics) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind(listen)?;
     listener.set_nonblocking(true)?;
@@ -23,7 +22,7 @@ pub fn serve(listen: SocketAddr, health: Arc<Health>, metrics: Metrics) -> io::R
     Ok(address)
 }
 
-/// What there is to be read.
+/// The pages.
 struct Page {
     health: Arc<Health>,
     metrics: Metrics,
@@ -47,7 +46,7 @@ mod tests {
     use std::io::{Read, Write};
     use std::net::TcpStream;
 
-    use super::super::health::Stage;
+    use super::super::health::OperatorState;
     use super::*;
 
     struct Served {
@@ -97,11 +96,11 @@ mod tests {
         let starting = served.get("/readyz");
         assert!(starting.starts_with("HTTP/1.1 503 "), "{starting}");
         assert!(starting.ends_with("starting\n"), "{starting}");
-        served.health.enter(Stage::Standby);
+        served.health.enter(OperatorState::Standby);
         assert!(served.get("/readyz").starts_with("HTTP/1.1 200 "));
-        served.health.enter(Stage::Syncing);
+        served.health.enter(OperatorState::Syncing);
         assert!(served.get("/readyz").starts_with("HTTP/1.1 503 "));
-        served.health.enter(Stage::Leading);
+        served.health.enter(OperatorState::Leading);
         assert!(served.get("/readyz").starts_with("HTTP/1.1 200 "));
         assert!(served.get("/healthz").starts_with("HTTP/1.1 200 "));
     }
@@ -118,7 +117,7 @@ mod tests {
         let served = served();
         let connect = |_| {
             let mut stream = TcpStream::connect(served.address).unwrap();
-            // One that had to leave already takes no more.
+            // A connection that was already closed accepts nothing more.
             let _ = stream.write_all(b"GET ");
             stream
         };

@@ -1,4 +1,4 @@
-//! Steps as they reach the model world: verified first, as the real ones are.
+//! Performs steps on the model, verified first like real ones.
 
 use slotkeeper::model::{FailoverMode, Step, StepOutcome, Target};
 use slotkeeper::planner::nevers::Nevers;
@@ -37,14 +37,14 @@ impl World {
         }
     }
 
-    /// Whether the step would be sent: a reset is not, when its last look finds a key.
+    /// Whether the step would be sent: a reset is not, if its last check finds a key.
     fn try_reaches(&self, step: &Step) -> bool {
         !matches!(step, Step::ResetSoft { .. })
     }
 
     fn verified(&mut self, target: &Target) -> Result<&mut Node, StepOutcome> {
         let not_sent = || StepOutcome::NotSent("another node".to_owned());
-        let spot = self.spots.get_mut(&target.place).ok_or_else(not_sent)?;
+        let spot = self.spots.get_mut(&target.pod).ok_or_else(not_sent)?;
         if spot.cut || spot.hidden || spot.uid.to_string() != target.uid.0 {
             return Err(not_sent());
         }
@@ -129,8 +129,8 @@ impl World {
     fn ensure_shard(&mut self, shard: u32, pods: u32) {
         let kept = self.objects.insert(shard, pods).unwrap_or(0);
         for ordinal in pods..kept {
-            let place = slotkeeper::model::Place::new(shard, ordinal);
-            self.end_pod(place, false);
+            let index = slotkeeper::model::PodIndex::new(shard, ordinal);
+            self.end_pod(index, false);
         }
     }
 
@@ -138,7 +138,7 @@ impl World {
         let now = self.now;
         let met = self.verified(peer)?.clone();
         let teller = self.verified(node)?.clone();
-        if !self.reach(node.place, peer.place) {
+        if !self.reach(node.pod, peer.pod) {
             return Ok(());
         }
         self.verified(node)?.introduce(&met, now);
@@ -203,7 +203,7 @@ impl Node {
         let known = self
             .table
             .entry(other.id)
-            .or_insert_with(|| other.as_known(now));
+            .or_insert_with(|| other.as_table_entry(now));
         (known.ip, known.no_addr, known.ping_sent) = (other.ip, false, 0);
     }
 }

@@ -1,33 +1,33 @@
 //! The model's cluster bus: exchange of headers and gossip, failure detection, elections.
 
-use slotkeeper::model::Place;
+use slotkeeper::model::PodIndex;
 use slotkeeper_topology::NodeId;
 
-use crate::node::{Known, Manual, Mask, Node};
+use crate::node::{Manual, Mask, Node, TableEntry};
 use crate::world::World;
 
-/// For how long a forgotten id is not learnt again.
+/// How long a forgotten id is not learnt again.
 pub const BAN_MS: u64 = 60_000;
 
 impl World {
     pub fn gossip(&mut self) {
-        for place in self.running() {
+        for index in self.running() {
             let ids: Vec<NodeId> = self
-                .node(place)
+                .node(index)
                 .map(|node| node.table.keys().copied().collect())
                 .unwrap_or_default();
             for id in ids {
-                self.ping(place, id);
+                self.ping(index, id);
             }
         }
-        for place in self.running() {
-            self.suspect(place);
+        for index in self.running() {
+            self.suspect(index);
         }
     }
 
-    fn ping(&mut self, from: Place, id: NodeId) {
+    fn ping(&mut self, from: PodIndex, id: NodeId) {
         if self.node(from).is_none_or(|node| node.withholding) {
-            // A node that withholds itself only reads.
+            // A node that withholds itself only receives.
             return;
         }
         let Some(known) = self
@@ -42,7 +42,7 @@ impl World {
         }
         let at = self
             .at_ip(known.ip)
-            .filter(|place| self.reach(from, *place));
+            .filter(|index| self.reach(from, *index));
         match at {
             Some(to) if self.node(to).is_some_and(|node| node.id == id) => {
                 self.deliver(from, to);
@@ -63,7 +63,7 @@ impl World {
         self.unanswered(from, id);
     }
 
-    fn ponged(&mut self, at: Place, id: NodeId) {
+    fn ponged(&mut self, at: PodIndex, id: NodeId) {
         let now = self.now;
         if let Some(known) = self.node_mut(at).and_then(|node| node.table.get_mut(&id)) {
             (known.ping_sent, known.pong) = (0, now);
@@ -71,7 +71,7 @@ impl World {
         }
     }
 
-    fn unanswered(&mut self, at: Place, id: NodeId) {
+    fn unanswered(&mut self, at: PodIndex, id: NodeId) {
         let (now, timeout) = (self.now, self.node_timeout);
         if let Some(known) = self.node_mut(at).and_then(|node| node.table.get_mut(&id)) {
             if known.ping_sent == 0 {
@@ -81,8 +81,8 @@ impl World {
         }
     }
 
-    /// One packet: the sender's header, and what it says of others.
-    fn deliver(&mut self, from: Place, to: Place) {
+    /// One packet: the header of the sender, and its gossip about others.
+    fn deliver(&mut self, from: PodIndex, to: PodIndex) {
         let (now, Some(sender)) = (self.now, self.node(from).cloned()) else {
             return;
         };
@@ -121,9 +121,10 @@ impl World {
         }
     }
 
-    /// Agreement on a failure: the majority of the masters with slots, by each node's own table.
-    fn suspect(&mut self, place: Place) {
-        let Some(node) = self.node(place) else { return };
+    /// Agreement on a failure: the majority of the masters with slots, according to each node's own
+    /// table.
+    fn suspect(&mut self, index: PodIndex) {
+        let Some(node) = self.node(index) else { return };
         let owners = node.owners();
         let suspects: Vec<NodeId> = node
             .table
@@ -134,9 +135,9 @@ impl World {
         for id in suspects {
             let agree = owners.iter().filter(|owner| {
                 let at = if **owner == node.id {
-                    Some(place)
+                    Some(index)
                 } else {
-                    self.peer(place, **owner)
+                    self.peer(index, **owner)
                 };
                 let known = at
                     .and_then(|at| self.node(at))
@@ -144,13 +145,13 @@ impl World {
                 known.is_some_and(|known| known.suspected || known.failed)
             });
             if 2 * agree.count() > owners.len() {
-                self.broadcast_failure(place, id);
+                self.broadcast_failure(index, id);
                 return;
             }
         }
     }
 
-    pub fn broadcast_failure(&mut self, from: Place, id: NodeId) {
+    pub fn broadcast_failure(&mut self, from: PodIndex, id: NodeId) {
         for to in self
             .running()
             .into_iter()
@@ -164,17 +165,17 @@ impl World {
     }
 
     pub fn elect(&mut self) {
-        for place in self.running() {
-            if self.wants_election(place) {
-                self.run_election(place);
+        for index in self.running() {
+            if self.wants_election(index) {
+                self.run_election(index);
             }
         }
     }
 
-    fn wants_election(&mut self, place: Place) -> bool {
+    fn wants_election(&mut self, index: PodIndex) -> bool {
         let (now, timeout) = (self.now, self.node_timeout);
         let delay = self.random.between(500, 1_500);
-        let Some(node) = self.node_mut(place) else {
+        let Some(node) = self.node_mut(index) else {
             return false;
         };
         let Some(master) = node.master else {
@@ -198,26 +199,26 @@ impl World {
         *node.election_at.get_or_insert(now + delay) <= now
     }
 
-    /// Asks every master with slots that it reaches; one vote for a master in two node timeouts.
-    fn run_election(&mut self, place: Place) {
+    /// Asks every reachable master with slots; each votes once per master within two node timeouts.
+    fn run_election(&mut self, index: PodIndex) {
         let (now, timeout) = (self.now, self.node_timeout);
-        let Some(node) = self.node(place) else { return };
+        let Some(node) = self.node(index) else { return };
         let Some(master) = node.master else { return };
         let manual = node.manual.map(|(manual, _)| manual);
         let owners = node.owners();
         if manual == Some(Manual::Plain) {
-            let Some(at) = self.peer(place, master).filter(|_| node.link.up) else {
+            let Some(at) = self.peer(index, master).filter(|_| node.link.up) else {
                 return;
             };
             let Some(data) = self.node(at).map(|n| n.data.clone()) else {
                 return;
             };
-            if let Some(node) = self.node_mut(place) {
+            if let Some(node) = self.node_mut(index) {
                 node.data = data;
             }
         }
-        let voters: Vec<Place> = (owners.iter())
-            .filter_map(|owner| self.peer(place, *owner))
+        let voters: Vec<PodIndex> = (owners.iter())
+            .filter_map(|owner| self.peer(index, *owner))
             .filter(|at| {
                 let Some(voter) = self.node(*at) else {
                     return false;
@@ -227,7 +228,7 @@ impl World {
                     .votes
                     .get(&master)
                     .is_none_or(|at| now - at > 2 * timeout);
-                let id = self.node(place).map(|n| n.id);
+                let id = self.node(index).map(|n| n.id);
                 let known = id.is_some_and(|id| voter.table.contains_key(&id));
                 known && free && voter.slots != 0 && (failed || manual.is_some())
             })
@@ -236,7 +237,7 @@ impl World {
             .iter()
             .filter_map(|at| self.node(*at))
             .map(|n| n.current_epoch)
-            .chain(self.node(place).map(|n| n.current_epoch))
+            .chain(self.node(index).map(|n| n.current_epoch))
             .max()
             .unwrap_or(0);
         for at in &voters {
@@ -246,7 +247,7 @@ impl World {
             }
         }
         let replid = self.fresh();
-        let Some(node) = self.node_mut(place) else {
+        let Some(node) = self.node_mut(index) else {
             return;
         };
         node.current_epoch = epoch;
@@ -258,13 +259,13 @@ impl World {
         }
     }
 
-    /// Nodes that withhold themselves decide by their replicas' words.
+    /// Nodes that withhold themselves decide by the answers of their replicas.
     pub fn resolve_withholding(&mut self) {
         if !self.self_resolving {
             return;
         }
-        for place in self.running() {
-            let Some(node) = self.node(place).filter(|node| node.withholding) else {
+        for index in self.running() {
+            let Some(node) = self.node(index).filter(|node| node.withholding) else {
                 continue;
             };
             let followers: Vec<NodeId> = (node.table.iter())
@@ -276,7 +277,7 @@ impl World {
             let mut all = true;
             let mut newer = false;
             for follower in followers {
-                let at = self.peer(place, follower);
+                let at = self.peer(index, follower);
                 match at
                     .and_then(|at| self.node(at))
                     .filter(|n| n.link.syncing.is_none())
@@ -291,8 +292,8 @@ impl World {
                 }
             }
             if newer {
-                self.broadcast_failure(place, id);
-            } else if all && let Some(node) = self.node_mut(place) {
+                self.broadcast_failure(index, id);
+            } else if all && let Some(node) = self.node_mut(index) {
                 node.withholding = false;
             }
         }
@@ -313,7 +314,7 @@ impl Node {
         };
         known.ip = sender.ip;
         known.no_addr = false;
-        known.place = sender.place;
+        known.pod = sender.pod;
         known.master = sender.master;
         known.epoch = known.epoch.max(sender.epoch);
         if sender.master.is_some() {
@@ -327,7 +328,7 @@ impl Node {
             self.current_epoch += 1;
             self.epoch = self.current_epoch;
         }
-        // A master that became a replica of another: its replicas follow it there.
+        // If their master became a replica, replicas attach to its master.
         if self.master == Some(sender.id)
             && let Some(next) = sender.master.filter(|next| *next != self.id)
             && self.table.contains_key(&next)
@@ -354,7 +355,7 @@ impl Node {
                     }
                 }
                 None if !banned && !theirs.no_addr => {
-                    let known = Known {
+                    let known = TableEntry {
                         slots: 0,
                         ping_sent: 0,
                         pong: 0,

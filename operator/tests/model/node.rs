@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use slotkeeper::model::Place;
+use slotkeeper::model::PodIndex;
 use slotkeeper_topology::NodeId;
 
 /// A set of shards' ranges: bit `s` stands for all slots of shard `s`.
@@ -12,9 +12,9 @@ pub type Mask = u16;
 pub struct Node {
     pub id: NodeId,
     pub run: u64,
-    pub place: Place,
+    pub pod: PodIndex,
     pub ip: u32,
-    pub table: BTreeMap<NodeId, Known>,
+    pub table: BTreeMap<NodeId, TableEntry>,
     pub banned: BTreeMap<NodeId, u64>,
     pub current_epoch: u64,
     pub master: Option<NodeId>,
@@ -37,10 +37,10 @@ pub enum Manual {
     Force,
 }
 
-/// What a node knows of another.
+/// What a node knows about another.
 #[derive(Clone, Debug)]
-pub struct Known {
-    pub place: Place,
+pub struct TableEntry {
+    pub pod: PodIndex,
     pub ip: u32,
     pub master: Option<NodeId>,
     pub slots: Mask,
@@ -95,11 +95,11 @@ impl Data {
 }
 
 impl Node {
-    pub fn new(id: NodeId, run: u64, place: Place, ip: u32, replid: u64) -> Node {
+    pub fn new(id: NodeId, run: u64, index: PodIndex, ip: u32, replid: u64) -> Node {
         Node {
             id,
             run,
-            place,
+            pod: index,
             ip,
             table: BTreeMap::new(),
             banned: BTreeMap::new(),
@@ -117,9 +117,9 @@ impl Node {
     }
 
     /// How it would list another after a first contact.
-    pub fn as_known(&self, now: u64) -> Known {
-        Known {
-            place: self.place,
+    pub fn as_table_entry(&self, now: u64) -> TableEntry {
+        TableEntry {
+            pod: self.pod,
             ip: self.ip,
             master: self.master,
             slots: 0,

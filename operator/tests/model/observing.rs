@@ -1,16 +1,16 @@
-//! What the operator sees of the model world, and what the checker knows of it.
+//! What the operator observes of the model, and the truth for the checker.
 
 use std::sync::LazyLock;
 
 use slotkeeper::model::{
     Address, ClusterInfo, Desired, Moment, NodeFacts, NodeView, ObjectState, Objects, Observation,
-    Phase, Place, PodUid, PodView, ProcessEnd, Proof, Replication, Role, ShardObject, Silence,
-    Snapshots, Upstream,
+    PodIndex, PodPhase, PodUid, PodView, ProcessEnd, Proof, Replication, Role, ShardObject,
+    Silence, Snapshots, Upstream,
 };
 use slotkeeper::planner::nevers::{TrueNode, Truth};
 use slotkeeper_topology::{Epoch, NodeAddress, NodeFlags, NodeId, NodeLine, SlotSet, even_split};
 
-use crate::node::{Known, Mask, Node};
+use crate::node::{Mask, Node, TableEntry};
 use crate::world::{Spot, World};
 
 /// The slots of each mask, by number of shards.
@@ -42,8 +42,8 @@ pub fn address(ip: u32) -> Address {
     }
 }
 
-pub fn hostname(place: Place) -> String {
-    format!("demo-{place}.demo")
+pub fn hostname(index: PodIndex) -> String {
+    format!("demo-{index}.demo")
 }
 
 impl World {
@@ -77,11 +77,11 @@ impl World {
             .spots
             .iter()
             .filter(|(_, spot)| spot.uid != 0)
-            .map(|(place, _)| *place);
-        for place in desired.places().chain(known) {
-            let spot = self.spots.get(&place).unwrap_or(&nothing);
-            observation.pods.insert(place, pod(place, spot));
-            observation.nodes.insert(place, self.view(spot));
+            .map(|(index, _)| *index);
+        for index in desired.pod_indexes().chain(known) {
+            let spot = self.spots.get(&index).unwrap_or(&nothing);
+            observation.pods.insert(index, pod(index, spot));
+            observation.nodes.insert(index, self.view(spot));
         }
         observation
     }
@@ -101,17 +101,17 @@ impl World {
             pong_received: 0,
             ..self.line(
                 node.id,
-                &Known {
+                &TableEntry {
                     slots: node.slots,
                     epoch: node.epoch,
-                    ..node.as_known(0)
+                    ..node.as_table_entry(0)
                 },
             )
         }];
         lines.extend(node.table.iter().map(|(id, known)| {
             let line = self.line(*id, known);
             // It sends no PING, but it keeps its links.
-            let linked = node.withholding && self.peer(node.place, *id).is_some();
+            let linked = node.withholding && self.peer(node.pod, *id).is_some();
             NodeLine {
                 connected: line.connected || linked,
                 ..line
@@ -135,7 +135,7 @@ impl World {
                 },
                 replid: node.data.replid.to_string(),
                 replid2: (node.data.replid2 != 0).then(|| node.data.replid2.to_string()),
-                // Of its model histories none is renamed by a restart.
+                // In the model, a restart does not rename a history.
                 replid2_end: None,
                 offset: node.data.offset,
                 upstream: node.master.map(|_| Upstream {
@@ -150,12 +150,12 @@ impl World {
             snapshots: Snapshots::default(),
             nodes_conf_error: None,
             withholding: node.withholding,
-            // As Redis, which tells nothing of them.
+            // As Redis, which does not report them.
             candidacies: None,
         }
     }
 
-    fn line(&self, id: NodeId, known: &Known) -> NodeLine {
+    fn line(&self, id: NodeId, known: &TableEntry) -> NodeLine {
         let Address { ip, port, bus_port } = address(known.ip);
         let slots = if known.master.is_none() {
             known.slots
@@ -168,7 +168,7 @@ impl World {
                 ip,
                 port,
                 bus_port,
-                hostname: hostname(known.place),
+                hostname: hostname(known.pod),
                 aux: Vec::new(),
             },
             flags: flags(
@@ -192,7 +192,7 @@ impl World {
         let nodes = self.spots.values().filter_map(|spot| {
             let node = spot.process.as_ref().or(spot.disk.as_ref())?;
             Some(TrueNode {
-                place: node.place,
+                pod: node.pod,
                 id: node.id,
                 running: spot.process.is_some(),
                 master: node.master,
@@ -232,27 +232,27 @@ fn flags(
     }
 }
 
-fn pod(place: Place, spot: &Spot) -> PodView {
+fn pod(index: PodIndex, spot: &Spot) -> PodView {
     let unreachable = spot.cut || spot.hidden;
     let phase = match &spot.process {
-        _ if spot.uid == 0 => Phase::Missing,
-        _ if unreachable => Phase::Unknown,
-        Some(_) if spot.leaves_at.is_some() => Phase::Deleting,
-        Some(_) => Phase::Running,
-        None => Phase::Terminated,
+        _ if spot.uid == 0 => PodPhase::Missing,
+        _ if unreachable => PodPhase::Unknown,
+        Some(_) if spot.leaves_at.is_some() => PodPhase::Deleting,
+        Some(_) => PodPhase::Running,
+        None => PodPhase::Terminated,
     };
     let proven = spot.process.is_none() && !(unreachable && spot.uid != 0);
     PodView {
-        name: format!("demo-{place}"),
+        name: format!("demo-{index}"),
         uid: PodUid(if spot.uid == 0 {
             String::new()
         } else {
             spot.uid.to_string()
         }),
-        hostname: hostname(place),
+        hostname: hostname(index),
         phase,
         address: (spot.uid != 0).then(|| address(spot.ip)),
-        machine: None,
+        host: None,
         ended: spot.ended.filter(|_| proven).map(|(uid, at)| ProcessEnd {
             uid: PodUid(uid.to_string()),
             at: Moment(at),

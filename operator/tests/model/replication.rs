@@ -1,36 +1,36 @@
-//! The model's replication: one link a replica, partial or full.
+//! The model's replication: one link per replica, partial or full.
 
-use slotkeeper::model::Place;
+use slotkeeper::model::PodIndex;
 
 use crate::node::Data;
 use crate::world::World;
 
 impl World {
     pub fn replicate(&mut self) {
-        for place in self.running() {
-            self.replicate_one(place);
+        for index in self.running() {
+            self.replicate_one(index);
         }
     }
 
-    fn replicate_one(&mut self, place: Place) {
+    fn replicate_one(&mut self, index: PodIndex) {
         let (now, full_ms, replid) = (self.now, self.random.between(200, 2_000), self.fresh());
         let lags = self.random.chance(20);
-        let Some(node) = self.node(place) else { return };
+        let Some(node) = self.node(index) else { return };
         let Some(master) = node.master else { return };
         let source = self
-            .peer(place, master)
+            .peer(index, master)
             .and_then(|at| self.node(at))
             .filter(|m| m.master.is_none() && !m.withholding && m.data.complete)
             .map(|m| Data {
                 synced_with: Some(m.id),
                 ..m.data.clone()
             });
-        let Some(node) = self.node_mut(place) else {
+        let Some(node) = self.node_mut(index) else {
             return;
         };
         let Some(source) = source else {
             if node.link.syncing.take().is_some() {
-                // Cut short: what was loaded so far is worth nothing.
+                // Interrupted: what was loaded so far is discarded.
                 node.data = Data {
                     complete: false,
                     replid,

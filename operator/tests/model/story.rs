@@ -1,8 +1,8 @@
-//! One run: a cluster forms, faults come between the steps, then they end and it heals.
+//! One run: a cluster forms, faults happen between the steps, then they end and it heals.
 
-use slotkeeper::model::{Desired, Memory, Outcome, Place, Plan, Seen, StepOutcome};
+use slotkeeper::model::{Desired, Memory, Outcome, Plan, PodIndex, Seen, StepOutcome};
 use slotkeeper::planner::nevers::{self, Nevers};
-use slotkeeper::report::Phase;
+use slotkeeper::report::ClusterPhase;
 use slotkeeper::{planner, report};
 
 use crate::random::Random;
@@ -17,19 +17,19 @@ pub struct Story {
     verbose: bool,
 }
 
-/// How a story ends.
+/// How a run ends.
 #[derive(Debug)]
 pub enum End {
-    /// The cluster is as desired and nothing is left to do.
+    /// The cluster has converged.
     Ready,
-    /// Nothing may be done, and the plan says what it waits for.
+    /// Nothing may be done; the plan says what it waits for.
     Waiting(String),
 }
 
-/// For how long faults come, and how long healing may take.
+/// How long faults happen, and how long healing may take.
 const FAULTY_MS: u64 = 60_000;
 const HEALING_MS: u64 = 400_000;
-/// For how long the plan must stay empty.
+/// How long the plan must stay empty.
 const REST_MS: u64 = 5_000;
 
 impl Story {
@@ -74,13 +74,13 @@ impl Story {
             self.world.turns(3);
             let (plan, phase) = self.pass(false)?;
             let timed = plan.next_pass().is_some();
-            if !plan.steps.is_empty() || timed || phase == Phase::Forming {
+            if !plan.steps.is_empty() || timed || phase == ClusterPhase::Forming {
                 at_rest_since = None;
             } else {
                 let since = *at_rest_since.get_or_insert(self.world.now);
                 // Without a wait, only what gossip and replication still do is left.
                 let patience = match (phase, plan.waiting.is_empty()) {
-                    (Phase::Ready, _) => REST_MS,
+                    (ClusterPhase::Ready, _) => REST_MS,
                     (_, false) => 40_000,
                     (_, true) => 90_000,
                 };
@@ -93,21 +93,21 @@ impl Story {
         Err(format!("it does not come to rest: {last:?}"))
     }
 
-    fn end(&self, plan: &Plan, phase: Phase) -> Result<End, String> {
+    fn end(&self, plan: &Plan, phase: ClusterPhase) -> Result<End, String> {
         let waits: Vec<String> = plan
             .waiting
             .iter()
             .map(|wait| wait.reason.to_string())
             .collect();
         match phase {
-            Phase::Ready => Ok(End::Ready),
+            ClusterPhase::Ready => Ok(End::Ready),
             _ if waits.is_empty() => Err(format!("it rests as {phase} and waits for nothing")),
             _ => Ok(End::Waiting(format!("{phase}: {}", waits.join(" | ")))),
         }
     }
 
     /// One pass of the operator: observe, plan, check, act, report.
-    fn pass(&mut self, faulty: bool) -> Result<(Plan, Phase), String> {
+    fn pass(&mut self, faulty: bool) -> Result<(Plan, ClusterPhase), String> {
         let mut observation = self.world.observe(&self.desired);
         self.seen.update(&observation);
         observation.seen = self.seen.clone();
@@ -128,7 +128,7 @@ impl Story {
         Ok((plan, report.phase))
     }
 
-    /// Sends a step; on its way it may be lost, delayed, refused or doubled.
+    /// Sends a step; it may be lost, delayed, refused or duplicated.
     fn act(&mut self, step: &slotkeeper::model::Step, faulty: bool) -> StepOutcome {
         let unknown = || StepOutcome::Unknown("no answer in time".to_owned());
         if !faulty {
@@ -155,42 +155,42 @@ impl Story {
     }
 
     fn fault(&mut self) {
-        let places: Vec<Place> = self.world.spots.keys().copied().collect();
-        let Some(place) = self.faults.pick(&places).copied() else {
+        let indexes: Vec<PodIndex> = self.world.spots.keys().copied().collect();
+        let Some(index) = self.faults.pick(&indexes).copied() else {
             return;
         };
         let what = self.faults.below(16);
         if self.verbose {
-            println!("{} fault {what} at {place}", self.world.now);
+            println!("{} fault {what} at {index}", self.world.now);
         }
         match what {
-            0..=2 => self.world.kill(place, Keep::All),
-            3 | 4 => self.world.kill(place, Keep::Configuration),
-            5 => self.world.kill(place, Keep::Nothing),
-            6 | 7 => self.delete(place),
-            8 => self.spot(place, |spot| spot.cut = true),
-            9 => self.spot(place, |spot| spot.hidden = true),
+            0..=2 => self.world.kill(index, Keep::All),
+            3 | 4 => self.world.kill(index, Keep::Configuration),
+            5 => self.world.kill(index, Keep::Nothing),
+            6 | 7 => self.delete(index),
+            8 => self.spot(index, |spot| spot.cut = true),
+            9 => self.spot(index, |spot| spot.hidden = true),
             10..=12 => {
-                self.spot(place, |spot| (spot.cut, spot.hidden) = (false, false));
+                self.spot(index, |spot| (spot.cut, spot.hidden) = (false, false));
             }
             13 => self.restart_planner(),
             14 => {
                 let replicas = u32::try_from(self.faults.below(4)).expect("small");
                 self.desired.replicas_per_shard = replicas;
             }
-            _ => self.whole_shard(place.shard),
+            _ => self.whole_shard(index.shard),
         }
     }
 
-    fn spot(&mut self, place: Place, change: impl Fn(&mut crate::world::Spot)) {
-        if let Some(spot) = self.world.spots.get_mut(&place) {
+    fn spot(&mut self, index: PodIndex, change: impl Fn(&mut crate::world::Spot)) {
+        if let Some(spot) = self.world.spots.get_mut(&index) {
             change(spot);
         }
     }
 
-    fn delete(&mut self, place: Place) {
+    fn delete(&mut self, index: PodIndex) {
         let at = self.world.now + self.faults.between(100, 4_000);
-        self.spot(place, |spot| {
+        self.spot(index, |spot| {
             if spot.process.is_some() {
                 spot.leaves_at = Some(at);
             }
@@ -204,13 +204,13 @@ impl Story {
             1 => Keep::Configuration,
             _ => Keep::Nothing,
         };
-        let places: Vec<Place> = self.world.spots.keys().copied().collect();
-        for place in places.into_iter().filter(|place| place.shard == shard) {
-            self.world.kill(place, keep);
+        let indexes: Vec<PodIndex> = self.world.spots.keys().copied().collect();
+        for index in indexes.into_iter().filter(|index| index.shard == shard) {
+            self.world.kill(index, keep);
         }
     }
 
-    /// A new planner has what was stored; half of them without the votes.
+    /// A new planner has the stored memory; half of them lack the votes.
     fn restart_planner(&mut self) {
         let memory = Memory::from(&self.seen);
         self.seen = Seen::from(memory);

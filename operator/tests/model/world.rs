@@ -1,37 +1,37 @@
-//! A model of a whole cluster: places, processes, disks, a network that can be cut, and time.
+//! A model of a whole cluster: pods, processes, disks, a network with partitions, and time.
 
 use std::collections::BTreeMap;
 
-use slotkeeper::model::{Place, Step};
+use slotkeeper::model::{PodIndex, Step};
 use slotkeeper_topology::NodeId;
 
 use crate::node::Node;
 use crate::random::Random;
 
-/// How long a turn of the world is, in milliseconds.
+/// The length of a turn, in milliseconds.
 pub const TURN_MS: u64 = 100;
 
 pub struct World {
     pub random: Random,
     pub now: u64,
     pub node_timeout: u64,
-    /// How many shards the slots are split over.
+    /// The number of shards that share the slots.
     pub shards: u32,
     pub common: bool,
-    /// How many pods the platform keeps for a shard.
+    /// The number of pods that the platform runs for a shard.
     pub objects: BTreeMap<u32, u32>,
-    pub spots: BTreeMap<Place, Spot>,
-    /// Steps on their way.
+    pub spots: BTreeMap<PodIndex, Spot>,
+    /// Steps in flight.
     pub delayed: Vec<(u64, Step)>,
     pub formed: bool,
     /// Shards that were ever written to.
     pub written: crate::node::Mask,
-    /// Whether a master that withholds decides by itself, too.
+    /// Whether a master that withholds itself may decide by itself.
     pub self_resolving: bool,
     next: u64,
 }
 
-/// A place: its pod, its process and its disk.
+/// A pod with its process and its disk.
 #[derive(Default)]
 pub struct Spot {
     pub uid: u64,
@@ -40,13 +40,13 @@ pub struct Spot {
     pub disk: Option<Node>,
     /// When the process starts again.
     pub start_at: Option<u64>,
-    /// When the process that was told to end does end.
+    /// When a process that was asked to end does end.
     pub leaves_at: Option<u64>,
-    /// Cut off from everybody.
+    /// Partitioned from all others.
     pub cut: bool,
-    /// Cut off from the operator alone.
+    /// Partitioned from the operator only.
     pub hidden: bool,
-    /// Life and time of the last end.
+    /// Incarnation and time of the last end.
     pub ended: Option<(u64, u64)>,
 }
 
@@ -70,7 +70,7 @@ impl World {
         }
     }
 
-    /// A number that was never given before.
+    /// A number that was not used before.
     pub fn fresh(&mut self) -> u64 {
         self.next += 1;
         self.next
@@ -84,45 +84,45 @@ impl World {
         NodeId::from_random(bytes)
     }
 
-    pub fn node(&self, place: Place) -> Option<&Node> {
-        self.spots.get(&place)?.process.as_ref()
+    pub fn node(&self, index: PodIndex) -> Option<&Node> {
+        self.spots.get(&index)?.process.as_ref()
     }
 
-    pub fn node_mut(&mut self, place: Place) -> Option<&mut Node> {
-        self.spots.get_mut(&place)?.process.as_mut()
+    pub fn node_mut(&mut self, index: PodIndex) -> Option<&mut Node> {
+        self.spots.get_mut(&index)?.process.as_mut()
     }
 
-    pub fn running(&self) -> Vec<Place> {
+    pub fn running(&self) -> Vec<PodIndex> {
         let running = self.spots.iter().filter(|(_, spot)| spot.process.is_some());
-        running.map(|(place, _)| *place).collect()
+        running.map(|(index, _)| *index).collect()
     }
 
-    /// The place whose running node has that address.
-    pub fn at_ip(&self, ip: u32) -> Option<Place> {
+    /// The pod whose running node has that address.
+    pub fn at_ip(&self, ip: u32) -> Option<PodIndex> {
         let mut spots = self.spots.iter();
         spots
             .find(|(_, spot)| spot.ip == ip && spot.process.is_some())
-            .map(|(place, _)| *place)
+            .map(|(index, _)| *index)
     }
 
-    pub fn reach(&self, a: Place, b: Place) -> bool {
-        let cut = |place| self.spots.get(&place).is_none_or(|spot| spot.cut);
+    pub fn reach(&self, a: PodIndex, b: PodIndex) -> bool {
+        let cut = |index| self.spots.get(&index).is_none_or(|spot| spot.cut);
         a == b || !cut(a) && !cut(b)
     }
 
-    /// The place of the running node that another believes to be at its address, if it can be
+    /// The pod of the running node at the address that another node has for it, if it can be
     /// reached there and has that id.
-    pub fn peer(&self, from: Place, id: NodeId) -> Option<Place> {
+    pub fn peer(&self, from: PodIndex, id: NodeId) -> Option<PodIndex> {
         let known = self
             .node(from)?
             .table
             .get(&id)
             .filter(|known| !known.no_addr)?;
-        let place = self.at_ip(known.ip)?;
-        (self.node(place)?.id == id && self.reach(from, place)).then_some(place)
+        let index = self.at_ip(known.ip)?;
+        (self.node(index)?.id == id && self.reach(from, index)).then_some(index)
     }
 
-    /// A turn of the world.
+    /// Advances the model by one turn.
     pub fn turn(&mut self) {
         self.now += TURN_MS;
         self.processes();
@@ -141,36 +141,36 @@ impl World {
 
     /// Starts what has to start and ends what has to end.
     fn processes(&mut self) {
-        let places: Vec<Place> = self.spots.keys().copied().collect();
-        for place in places {
-            let kept = self.objects.get(&place.shard).copied().unwrap_or(0) > place.ordinal;
+        let indexes: Vec<PodIndex> = self.spots.keys().copied().collect();
+        for index in indexes {
+            let kept = self.objects.get(&index.shard).copied().unwrap_or(0) > index.ordinal;
             let now = self.now;
-            let spot = self.spots.get_mut(&place).expect("a known place");
+            let spot = self.spots.get_mut(&index).expect("a known pod");
             if spot.leaves_at.is_some_and(|at| at <= now) {
-                self.end_pod(place, kept);
+                self.end_pod(index, kept);
                 continue;
             }
             if spot.start_at.is_some_and(|at| at <= now) && kept {
-                self.start(place);
+                self.start(index);
             }
         }
-        let wanted: Vec<Place> = (self.objects.iter())
-            .flat_map(|(shard, pods)| (0..*pods).map(|ordinal| Place::new(*shard, ordinal)))
+        let wanted: Vec<PodIndex> = (self.objects.iter())
+            .flat_map(|(shard, pods)| (0..*pods).map(|ordinal| PodIndex::new(*shard, ordinal)))
             .collect();
-        for place in wanted {
+        for index in wanted {
             let start = self.now + self.random.between(100, 3_000);
-            let spot = self.spots.entry(place).or_default();
+            let spot = self.spots.entry(index).or_default();
             if spot.process.is_none() && spot.start_at.is_none() {
                 spot.start_at = Some(start);
             }
         }
     }
 
-    fn start(&mut self, place: Place) {
+    fn start(&mut self, index: PodIndex) {
         let (run, id, replid, uid) = (self.fresh(), self.fresh_id(), self.fresh(), self.fresh());
         let resolving = self.now;
         let ip = u32::try_from(self.fresh()).expect("few addresses");
-        let spot = self.spots.get_mut(&place).expect("a known place");
+        let spot = self.spots.get_mut(&index).expect("a known pod");
         spot.start_at = None;
         if spot.uid == 0 {
             (spot.uid, spot.ip) = (uid, ip);
@@ -181,7 +181,7 @@ impl World {
                 ip: spot.ip,
                 ..disk
             },
-            None => Node::new(id, run, place, spot.ip, replid),
+            None => Node::new(id, run, index, spot.ip, replid),
         };
         node.link = crate::node::Link {
             down_since: resolving,
@@ -200,11 +200,11 @@ impl World {
         spot.process = Some(node);
     }
 
-    /// Ends a process; its disk keeps the configuration, and of the data what the fault leaves.
-    pub fn kill(&mut self, place: Place, keep: Keep) {
+    /// Ends a process; its disk keeps the configuration, and the data that the fault leaves.
+    pub fn kill(&mut self, index: PodIndex, keep: Keep) {
         let (now, replid) = (self.now, self.fresh());
         let start = now + self.random.between(200, 5_000);
-        let Some(spot) = self.spots.get_mut(&place) else {
+        let Some(spot) = self.spots.get_mut(&index) else {
             return;
         };
         let Some(mut node) = spot.process.take() else {
@@ -231,11 +231,11 @@ impl World {
         }
     }
 
-    /// Ends the pod of a place: another life and another address come after it.
-    pub fn end_pod(&mut self, place: Place, keep: bool) {
+    /// Ends a pod: its successor has another UID and another address.
+    pub fn end_pod(&mut self, index: PodIndex, keep: bool) {
         let volume = keep && self.random.chance(70);
-        self.kill(place, if volume { Keep::All } else { Keep::Nothing });
-        let Some(spot) = self.spots.get_mut(&place) else {
+        self.kill(index, if volume { Keep::All } else { Keep::Nothing });
+        let Some(spot) = self.spots.get_mut(&index) else {
             return;
         };
         (spot.uid, spot.ip, spot.leaves_at) = (0, 0, None);
@@ -245,25 +245,25 @@ impl World {
     }
 
     fn all_owned(&self) -> bool {
-        let places = self.running();
-        let owned = places
+        let indexes = self.running();
+        let owned = indexes
             .iter()
-            .filter_map(|place| self.node(*place))
+            .filter_map(|index| self.node(*index))
             .fold(0, |m, n| m | n.slots);
         let all = (0..self.shards).fold(0, |mask, shard| mask | 1 << shard);
-        let met = places
+        let met = indexes
             .iter()
             .filter_map(|p| self.node(*p))
             .any(|n| !n.table.is_empty());
-        owned == all && (met || places.len() == 1)
+        owned == all && (met || indexes.len() == 1)
     }
 
     /// Clients write to every master that serves.
     fn write(&mut self) {
-        for place in self.running() {
+        for index in self.running() {
             let percent = 30;
             let writes = self.random.chance(percent);
-            let Some(node) = self.node_mut(place) else {
+            let Some(node) = self.node_mut(index) else {
                 continue;
             };
             if !writes || node.master.is_some() || node.withholding || node.slots == 0 {

@@ -1,8 +1,8 @@
-//! Objects as an API server gives them back, and leaves of them that are changed.
+//! Objects as an API server returns them, and changes of single leaves.
 
 use serde_json::{Map, Value, json};
 
-/// Lists of which a webhook or another manager may have a part.
+/// Lists in which a webhook or another manager may own elements.
 const SHARED: [&str; 6] = [
     "containers",
     "env",
@@ -12,14 +12,14 @@ const SHARED: [&str; 6] = [
     "volumes",
 ];
 
-/// The object with fields and elements that nobody asked for, its empty ones dropped, and its
-/// quantities written in another way.
+/// The object with additional fields and elements, without empty ones, and with quantities in
+/// another form.
 pub fn defaulted(value: &Value, seed: u64) -> Value {
     let mut dice = seed;
     decorate("", value, &mut dice)
 }
 
-/// The JSON pointers of all that is text, a number, or yes or no.
+/// The JSON pointers of all strings, numbers and booleans.
 pub fn leaves(value: &Value) -> Vec<String> {
     let mut found = Vec::new();
     walk(value, "", &mut found);
@@ -98,7 +98,7 @@ fn walk(value: &Value, at: &str, found: &mut Vec<String>) {
     }
 }
 
-/// One of two, by a generator that needs no more than its seed.
+/// A random boolean from a minimal generator.
 fn roll(dice: &mut u64) -> bool {
     *dice = dice
         .wrapping_mul(6_364_136_223_846_793_005)

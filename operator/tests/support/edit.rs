@@ -2,20 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use slotkeeper::model::{Amount, NodeFacts, Phase, Role, Silence, Upstream};
+use slotkeeper::model::{Amount, NodeFacts, PodPhase, Role, Silence, Upstream};
 use slotkeeper_topology::{Epoch, NodeFlags, NodeId, NodeLine};
 
 use crate::observed;
 use crate::script;
 
-pub fn phase(text: &str) -> Phase {
+pub fn phase(text: &str) -> PodPhase {
     match text {
-        "missing" => Phase::Missing,
-        "pending" => Phase::Pending,
-        "running" => Phase::Running,
-        "deleting" => Phase::Deleting,
-        "terminated" => Phase::Terminated,
-        "unknown" => Phase::Unknown,
+        "missing" => PodPhase::Missing,
+        "pending" => PodPhase::Pending,
+        "running" => PodPhase::Running,
+        "deleting" => PodPhase::Deleting,
+        "terminated" => PodPhase::Terminated,
+        "unknown" => PodPhase::Unknown,
         other => panic!("no such phase: {other}"),
     }
 }
@@ -32,7 +32,7 @@ pub fn silence(text: &str) -> Silence {
     }
 }
 
-/// So many MiB, which the manifest writes with that unit.
+/// An amount in MiB, written with that unit.
 pub fn amount(value: &str, unit: &str) -> Option<Amount> {
     let number: u64 = value.parse().expect("a number of MiB");
     Some(Amount {
@@ -83,8 +83,8 @@ pub fn line(facts: &mut NodeFacts, id: NodeId, fields: &BTreeMap<String, String>
         return;
     }
     if !facts.lines.iter().any(|line| line.id == id) {
-        let place = fields.get("at").expect("a new line needs at=PLACE");
-        facts.lines.push(observed::line(script::place(place), id));
+        let index = fields.get("at").expect("a new line needs at=SHARD-ORDINAL");
+        facts.lines.push(observed::line(script::index(index), id));
     }
     let own = facts.id == id;
     let found = facts.lines.iter_mut().find(|line| line.id == id);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use slotkeeper::model::{
     Address, ClusterInfo, Desired, Moment, NodeFacts, NodeView, ObjectState, Objects, Observation,
-    Phase, Place, PodUid, PodView, Replication, Role, ShardObject, Snapshots, Upstream,
+    PodIndex, PodPhase, PodUid, PodView, Replication, Role, ShardObject, Snapshots, Upstream,
 };
 use slotkeeper_topology::{Epoch, NodeAddress, NodeFlags, NodeId, NodeLine, SlotSet};
 
@@ -15,13 +15,13 @@ pub fn id(text: &str) -> NodeId {
         .expect("a node id is hexadecimal")
 }
 
-/// The first id of the node at a place: two digits for the shard, two for the ordinal.
-pub fn first_id(place: Place) -> NodeId {
-    id(&format!("{:02x}{:02x}", place.shard, place.ordinal))
+/// The first id of the node of a pod: two digits for the shard, two for the ordinal.
+pub fn first_id(index: PodIndex) -> NodeId {
+    id(&format!("{:02x}{:02x}", index.shard, index.ordinal))
 }
 
-pub fn address(place: Place) -> Address {
-    let ip = format!("10.0.{}.{}", place.shard, place.ordinal + 1);
+pub fn address(index: PodIndex) -> Address {
+    let ip = format!("10.0.{}.{}", index.shard, index.ordinal + 1);
     Address {
         ip,
         port: 6379,
@@ -29,11 +29,11 @@ pub fn address(place: Place) -> Address {
     }
 }
 
-pub fn hostname(place: Place) -> String {
-    format!("demo-{place}.demo")
+pub fn hostname(index: PodIndex) -> String {
+    format!("demo-{index}.demo")
 }
 
-/// Objects and pods that run, each with a node that knows nobody and has nothing.
+/// Running objects and pods, each with a new node that knows no other.
 pub fn fresh(desired: &Desired) -> Observation {
     let object = ShardObject {
         pods: desired.pods_per_shard(),
@@ -46,14 +46,17 @@ pub fn fresh(desired: &Desired) -> Observation {
             .collect(),
         refused: None,
     };
-    let pods = desired.places().map(|place| (place, pod(place))).collect();
-    let lone = |place| {
+    let pods = desired
+        .pod_indexes()
+        .map(|index| (index, pod(index)))
+        .collect();
+    let lone = |index| {
         (
-            place,
-            NodeView::Answered(Box::new(lone(place, first_id(place)))),
+            index,
+            NodeView::Answered(Box::new(lone(index, first_id(index)))),
         )
     };
-    let nodes = desired.places().map(lone).collect();
+    let nodes = desired.pod_indexes().map(lone).collect();
     Observation {
         now: Moment(100_000),
         objects,
@@ -67,11 +70,11 @@ pub fn fresh(desired: &Desired) -> Observation {
 pub fn healthy(desired: &Desired) -> Observation {
     let mut observation = fresh(desired);
     let lines: Vec<NodeLine> = desired
-        .places()
-        .map(|place| formed_line(desired, place))
+        .pod_indexes()
+        .map(|index| formed_line(desired, index))
         .collect();
     let epoch = Epoch(u64::from(desired.shards));
-    for (place, view) in &mut observation.nodes {
+    for (index, view) in &mut observation.nodes {
         let NodeView::Answered(facts) = view else {
             continue;
         };
@@ -82,10 +85,10 @@ pub fn healthy(desired: &Desired) -> Observation {
             ..facts.cluster
         };
         facts.keys = 10;
-        facts.replication.replid = format!("history{}", place.shard);
+        facts.replication.replid = format!("history{}", index.shard);
         facts.replication.offset = 1000;
-        if place.ordinal > 0 {
-            let master = address(Place::new(place.shard, 0));
+        if index.ordinal > 0 {
+            let master = address(PodIndex::new(index.shard, 0));
             facts.replication.role = Role::Replica;
             facts.replication.upstream = Some(Upstream {
                 host: master.ip,
@@ -109,8 +112,8 @@ pub fn mark_myself(facts: &mut NodeFacts) {
     }
 }
 
-pub fn lone(place: Place, id: NodeId) -> NodeFacts {
-    let mut line = line(place, id);
+pub fn lone(index: PodIndex, id: NodeId) -> NodeFacts {
+    let mut line = line(index, id);
     line.flags.myself = true;
     line.pong_received = 0;
     NodeFacts {
@@ -120,7 +123,7 @@ pub fn lone(place: Place, id: NodeId) -> NodeFacts {
         lines: vec![line],
         cluster: ClusterInfo::default(),
         replication: Replication {
-            replid: format!("own{place}"),
+            replid: format!("own{index}"),
             ..Replication::default()
         },
         keys: 0,
@@ -133,15 +136,15 @@ pub fn lone(place: Place, id: NodeId) -> NodeFacts {
 }
 
 /// The line of a master without slots.
-pub fn line(place: Place, id: NodeId) -> NodeLine {
-    let at = address(place);
+pub fn line(index: PodIndex, id: NodeId) -> NodeLine {
+    let at = address(index);
     NodeLine {
         id,
         address: NodeAddress {
             ip: at.ip,
             port: at.port,
             bus_port: at.bus_port,
-            hostname: hostname(place),
+            hostname: hostname(index),
             aux: Vec::new(),
         },
         flags: NodeFlags {
@@ -158,29 +161,29 @@ pub fn line(place: Place, id: NodeId) -> NodeLine {
     }
 }
 
-fn formed_line(desired: &Desired, place: Place) -> NodeLine {
-    let mut line = line(place, first_id(place));
-    line.config_epoch = Epoch(u64::from(place.shard) + 1);
-    if place.ordinal == 0 {
-        line.slots = desired.layout()[place.shard as usize].clone();
+fn formed_line(desired: &Desired, index: PodIndex) -> NodeLine {
+    let mut line = line(index, first_id(index));
+    line.config_epoch = Epoch(u64::from(index.shard) + 1);
+    if index.ordinal == 0 {
+        line.slots = desired.layout()[index.shard as usize].clone();
     } else {
         line.flags = NodeFlags {
             slave: true,
             ..NodeFlags::default()
         };
-        line.master = Some(first_id(Place::new(place.shard, 0)));
+        line.master = Some(first_id(PodIndex::new(index.shard, 0)));
     }
     line
 }
 
-pub fn pod(place: Place) -> PodView {
+pub fn pod(index: PodIndex) -> PodView {
     PodView {
-        name: format!("demo-{place}"),
+        name: format!("demo-{index}"),
         uid: PodUid("1".to_owned()),
-        hostname: hostname(place),
-        phase: Phase::Running,
-        address: Some(address(place)),
-        machine: Some(format!("machine{}", place.ordinal)),
+        hostname: hostname(index),
+        phase: PodPhase::Running,
+        address: Some(address(index)),
+        host: Some(format!("host{}", index.ordinal)),
         ended: None,
         volume_mounted: true,
         restart_for: Vec::new(),

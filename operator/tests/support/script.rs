@@ -1,11 +1,11 @@
-//! The language of the scenario files: one command a line; `plan` and `status` are followed by
+//! The language of the scenario files: one command per line; `plan` and `status` are followed by
 //! what they print, up to a blank line. See `tests/scenarios/README.md`.
 
 use std::fmt::Write as _;
 
 use slotkeeper::model::{
-    Candidacy, Desired, Moment, NodeView, ObjectState, Observation, Outcome, Phase, Place, Plan,
-    PodUid, ProcessEnd, Proof, ShardObject, StepOutcome,
+    Candidacy, Desired, Moment, NodeView, ObjectState, Observation, Outcome, Plan, PodIndex,
+    PodPhase, PodUid, ProcessEnd, Proof, ShardObject, StepOutcome,
 };
 use slotkeeper::{planner, report};
 use slotkeeper_topology::{Epoch, NodeLine};
@@ -20,7 +20,7 @@ pub struct Script {
     outcome: Outcome,
 }
 
-/// Runs the commands of a scenario and gives its text back with fresh output.
+/// Runs the commands of a scenario and returns its text with fresh output.
 pub fn run(text: &str) -> String {
     let mut script = Script {
         desired: Desired::new("demo", 3, 1),
@@ -43,7 +43,7 @@ pub fn run(text: &str) -> String {
                 let _ = writeln!(result, "{line}");
                 let _ = writeln!(block, "{line}");
             }
-            script.nodes(place(words[0]), &block);
+            script.nodes(index(words[0]), &block);
         } else if let Some(output) = script.command(command, words) {
             while lines.next_if(|line| !line.trim().is_empty()).is_some() {}
             result += &output;
@@ -64,12 +64,12 @@ impl Script {
                 self.observation.seen.votes_known = true;
             }
             "nothing" => self.nothing(),
-            "pod" => self.pod(place(words[0]), &words[1..]),
+            "pod" => self.pod(index(words[0]), &words[1..]),
             "object" => self.object(words),
-            "node" => self.node(place(words[0]), &words[1..]),
+            "node" => self.node(index(words[0]), &words[1..]),
             "line" => self.line(words),
             "told" => self.told(words),
-            "replace" => self.replace(place(words[0]), words[1]),
+            "replace" => self.replace(index(words[0]), words[1]),
             "advance" => {
                 let ms: u64 = words[0].parse().expect("milliseconds");
                 self.observation.now = self.observation.now.after(ms);
@@ -107,22 +107,22 @@ impl Script {
             ..slotkeeper::model::Objects::default()
         };
         for pod in self.observation.pods.values_mut() {
-            (pod.phase, pod.uid, pod.address) = (Phase::Missing, PodUid::default(), None);
+            (pod.phase, pod.uid, pod.address) = (PodPhase::Missing, PodUid::default(), None);
         }
     }
 
-    fn pod(&mut self, place: Place, words: &[&str]) {
+    fn pod(&mut self, index: PodIndex, words: &[&str]) {
         let now = self.observation.now;
         let pod = self
             .observation
             .pods
-            .entry(place)
-            .or_insert_with(|| observed::pod(place));
+            .entry(index)
+            .or_insert_with(|| observed::pod(index));
         for (name, value) in observed::fields(words) {
             match name.as_str() {
                 "phase" => pod.phase = edit::phase(&value),
                 "uid" => pod.uid = PodUid(value),
-                "machine" => pod.machine = Some(value),
+                "host" => pod.host = Some(value),
                 "ip" => pod.address.get_or_insert_default().ip = value,
                 "unmounted" => pod.volume_mounted = false,
                 "mounted" => pod.volume_mounted = true,
@@ -175,18 +175,18 @@ impl Script {
     }
 
     /// Changes what a node answers, or that it answers.
-    fn node(&mut self, place: Place, words: &[&str]) {
+    fn node(&mut self, index: PodIndex, words: &[&str]) {
         if let Some(why) = words[0].strip_prefix("silent=") {
             self.observation
                 .nodes
-                .insert(place, NodeView::Silent(edit::silence(why)));
+                .insert(index, NodeView::Silent(edit::silence(why)));
             return;
         }
         let lone = || {
-            let lone = observed::lone(place, observed::first_id(place));
+            let lone = observed::lone(index, observed::first_id(index));
             NodeView::Answered(Box::new(lone))
         };
-        let view = self.observation.nodes.entry(place).or_insert_with(lone);
+        let view = self.observation.nodes.entry(index).or_insert_with(lone);
         if let NodeView::Silent(_) = view {
             *view = lone();
         }
@@ -198,8 +198,7 @@ impl Script {
         }
     }
 
-    /// Every node that answers tells of elections: of `none`, or of the one of
-    /// `MASTER CANDIDATE EPOCH SINCE`.
+    /// Every answering node reports elections: `none`, or one as `MASTER CANDIDATE EPOCH SINCE`.
     fn told(&mut self, words: &[&str]) {
         let candidacies = match words {
             [master, candidate, epoch, since] => vec![Candidacy {
@@ -217,28 +216,28 @@ impl Script {
         }
     }
 
-    /// Another node, new and alone, answers at the place.
-    fn replace(&mut self, place: Place, id: &str) {
-        let lone = observed::lone(place, observed::id(id));
+    /// Another node, new and alone, answers in the pod.
+    fn replace(&mut self, index: PodIndex, id: &str) {
+        let lone = observed::lone(index, observed::id(id));
         self.observation
             .nodes
-            .insert(place, NodeView::Answered(Box::new(lone)));
+            .insert(index, NodeView::Answered(Box::new(lone)));
     }
 
     /// `line OBSERVER|all|others ID name=value...`: changes one line in the CLUSTER NODES of one
     /// node, of all, or of all but the node with that id.
     fn line(&mut self, words: &[&str]) {
         let id = observed::id(words[1]);
-        for (place, view) in &mut self.observation.nodes {
+        for (index, view) in &mut self.observation.nodes {
             let NodeView::Answered(facts) = view else {
                 continue;
             };
             let chosen = match words[0] {
                 "all" => true,
                 "others" => facts.id != id,
-                observer => *place == self::place(observer),
+                observer => *index == self::index(observer),
             };
-            // A lone node that was put in a pod's place does not know the others.
+            // A new node in an existing pod does not know the others.
             let known =
                 facts.line(id).is_some() || words.iter().any(|word| word.starts_with("at="));
             if chosen && known {
@@ -248,9 +247,9 @@ impl Script {
     }
 
     /// The whole CLUSTER NODES of a node; ids may be shortened, the own line is found by its id.
-    fn nodes(&mut self, place: Place, block: &str) {
-        let Some(NodeView::Answered(facts)) = self.observation.nodes.get_mut(&place) else {
-            panic!("{place} does not answer");
+    fn nodes(&mut self, index: PodIndex, block: &str) {
+        let Some(NodeView::Answered(facts)) = self.observation.nodes.get_mut(&index) else {
+            panic!("{index} does not answer");
         };
         facts.lines = block
             .lines()
@@ -334,7 +333,7 @@ impl Script {
                 text,
                 "  {:<16} {:<7} {}: {}",
                 condition.kind,
-                condition.truth.as_str(),
+                condition.status.as_str(),
                 condition.reason,
                 condition.message
             );
@@ -343,9 +342,9 @@ impl Script {
     }
 }
 
-pub fn place(text: &str) -> Place {
-    let (shard, ordinal) = text.split_once('-').expect("a place is SHARD-ORDINAL");
-    Place::new(
+pub fn index(text: &str) -> PodIndex {
+    let (shard, ordinal) = text.split_once('-').expect("a pod is SHARD-ORDINAL");
+    PodIndex::new(
         shard.parse().expect("a shard"),
         ordinal.parse().expect("an ordinal"),
     )

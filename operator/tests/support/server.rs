@@ -9,7 +9,7 @@ use slotkeeper::model::Address;
 /// What they and their clients share.
 pub const PASSWORD: &str = "123456";
 
-/// A redis-server in a directory of its own, gone when dropped.
+/// A redis-server in its own directory, ended when dropped.
 pub struct Server {
     child: Child,
     pub address: Address,
@@ -17,7 +17,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// One that announces that hostname; none where it is empty.
+    /// Starts one that announces the hostname, unless it is empty.
     pub fn start(hostname: &str) -> Server {
         let (port, bus_port) = (free_port(), free_port());
         let dir = std::env::temp_dir().join(format!("slotkeeper-real-{port}"));
@@ -68,7 +68,7 @@ impl Drop for Server {
 }
 
 fn free_port() -> u16 {
-    // Below the range that outgoing connections take theirs from.
+    // Below the range of ephemeral ports.
     static NEXT: std::sync::atomic::AtomicU16 = std::sync::atomic::AtomicU16::new(0);
     let start = 21720 + u16::try_from(std::process::id() % 4).unwrap() * 16;
     loop {

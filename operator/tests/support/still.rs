@@ -1,18 +1,18 @@
-//! A platform that makes nothing.
+//! A platform that changes nothing.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use slotkeeper::model::{Memory, Place, PodUid};
+use slotkeeper::model::{Memory, PodIndex, PodUid};
 use slotkeeper::platform::{Platform, PlatformError, Survey};
 use slotkeeper_crds::{RedisCluster, RedisClusterStatus};
 
-/// Its pods never change; what is asked of it beside them fails in one way or the other.
+/// Its pods never change; other requests fail.
 #[derive(Clone, Debug, Default)]
 pub struct Still {
-    /// What there is.
+    /// The survey.
     pub survey: Arc<Mutex<Survey>>,
-    /// It has no room for what has to be remembered.
+    /// Whether it cannot store the operator's memory.
     pub full: Arc<AtomicBool>,
 }
 
@@ -21,7 +21,7 @@ impl Platform for Still {
         Ok(self.survey.lock().unwrap().clone())
     }
 
-    async fn life(&self, _: Place) -> Option<PodUid> {
+    async fn pod_uid(&self, _: PodIndex) -> Option<PodUid> {
         Some(PodUid("1".to_owned()))
     }
 

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-/// Holds a committed file to what it has to be; with UPDATE in the environment it is written.
+/// Compares a committed file with its generated content; with UPDATE in the environment it is
+/// written.
 ///
 /// # Panics
 /// When it is stale, with the first line that differs; or cannot be written.

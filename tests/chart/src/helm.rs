@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::{chart, root};
 
-/// What `helm install` would do.
+/// The result of a `helm install`.
 #[derive(Debug, Deserialize)]
 pub struct Release {
     /// The objects, as YAML.
@@ -20,15 +20,15 @@ struct Info {
 }
 
 impl Release {
-    /// What it tells the user at the end.
+    /// The notes for the user.
     #[must_use]
     pub fn notes(&self) -> &str {
         &self.info.notes
     }
 }
 
-/// Renders the chart as the release `slotkeeper` in the namespace `slotkeeper-system`, with further
-/// arguments that set values. No Kubernetes is asked.
+/// Renders the chart as the release `slotkeeper` in the namespace `slotkeeper-system`, with
+/// additional arguments that set values. Needs no Kubernetes.
 ///
 /// # Panics
 /// When helm refuses.
@@ -37,10 +37,9 @@ pub fn install(values: &[&str]) -> Release {
     try_install(values).unwrap_or_else(|said| panic!("{values:?}: {said}"))
 }
 
-/// The same with values that helm may refuse.
+/// The same, with values that helm may refuse.
 ///
-/// # Errors
-/// What it says then.
+/// # Errors Helm's error message.
 pub fn try_install(values: &[&str]) -> Result<Release, String> {
     let dry = ["-n", "slotkeeper-system", "--dry-run=client", "-o", "json"];
     let text = on_chart(&["install", "slotkeeper"], &[&dry, values].concat())?;

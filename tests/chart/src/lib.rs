@@ -1,6 +1,6 @@
 //! What the tests of the chart share: a real helm, and the chart's values as a person reads them.
 //!
-//! `UPDATE=1 cargo test -p slotkeeper-chart` writes anew what is generated: the golden files, and the
+//! `UPDATE=1 cargo test -p slotkeeper-chart` updates what is generated: the golden files, and the
 //! table in the chart's README.
 
 use std::path::{Path, PathBuf};

@@ -24,8 +24,7 @@ impl Object {
 
 /// The objects of what helm rendered, in its order.
 ///
-/// # Panics
-/// When it is no YAML.
+/// # Panics When it is not YAML.
 #[must_use]
 pub fn objects(manifest: &str) -> Vec<Object> {
     let documents = manifest.split("---\n# Source: slotkeeper/templates/");

@@ -13,7 +13,7 @@ pub struct Documented {
     pub name: String,
     /// The comment above it.
     pub meaning: String,
-    /// What it is where nobody sets it.
+    /// Its default.
     pub default: Value,
 }
 
@@ -36,10 +36,9 @@ pub fn file(path: &str) -> Value {
     serde_norway::from_str(&text).expect(path)
 }
 
-/// The values that have a comment, in order. An empty line parts a comment from what follows it.
+/// The values that have a comment, in order. An empty line separates a comment from what follows.
 ///
-/// # Panics
-/// When the text is no YAML.
+/// # Panics When the text is not YAML.
 #[must_use]
 pub fn documented(text: &str) -> Vec<Documented> {
     let defaults: Value = serde_norway::from_str(text).expect("values are YAML");

@@ -9,8 +9,9 @@ mod memory;
 use std::collections::BTreeSet;
 
 use slotkeeper::model::{
-    Address, Desired, FailoverMode, Moment, ObjectState, Objects, Observation, Outcome, Phase,
-    Place, Plan, PodUid, PodView, ProcessEnd, Proof, Seen, ShardObject, Step, StepOutcome, Target,
+    Address, Desired, FailoverMode, Moment, ObjectState, Objects, Observation, Outcome, Plan,
+    PodIndex, PodPhase, PodUid, PodView, ProcessEnd, Proof, Seen, ShardObject, Step, StepOutcome,
+    Target,
 };
 use slotkeeper::planner::nevers::{self, Nevers, Truth};
 use slotkeeper::planner::plan;
@@ -148,8 +149,8 @@ impl Operator {
     }
 
     fn truth(&mut self, world: &World) -> Truth {
-        let places: Vec<Place> = self.layout.places().collect();
-        let truth = world.truth(&places);
+        let indexes: Vec<PodIndex> = self.layout.pod_indexes().collect();
+        let truth = world.truth(&indexes);
         self.formed |= truth.formed;
         self.written = self.written.union(&truth.written);
         let shards = self.objects.shards.iter();
@@ -166,17 +167,17 @@ impl Operator {
 
     fn observe(&mut self, world: &mut World) -> Observation {
         let now = moment(world);
-        let places: Vec<Place> = self.layout.places().collect();
-        let there = |(ix, place): (NodeIx, &Place)| {
-            self.desired.wants(*place) || !self.is_missing(world, ix)
+        let indexes: Vec<PodIndex> = self.layout.pod_indexes().collect();
+        let there = |(ix, index): (NodeIx, &PodIndex)| {
+            self.desired.wants(*index) || !self.is_missing(world, ix)
         };
-        let there: Vec<bool> = places.iter().enumerate().map(there).collect();
-        let pods = (places.iter().enumerate())
+        let there: Vec<bool> = indexes.iter().enumerate().map(there).collect();
+        let pods = (indexes.iter().enumerate())
             .filter(|(ix, _)| there[*ix])
-            .map(|(ix, place)| (*place, self.pod(world, ix, *place)))
+            .map(|(ix, index)| (*index, self.pod(world, ix, *index)))
             .collect();
         let answers = asking::ask_all(world, self.cut, self.mute);
-        let nodes = (places.into_iter().zip(answers))
+        let nodes = (indexes.into_iter().zip(answers))
             .zip(&there)
             .filter_map(|(node, there)| there.then_some(node))
             .collect();
@@ -198,21 +199,21 @@ impl Operator {
         world.hosts[ix].incarnation == 0 || self.removed.contains(&ix)
     }
 
-    fn pod(&self, world: &World, ix: NodeIx, place: Place) -> PodView {
+    fn pod(&self, world: &World, ix: NodeIx, index: PodIndex) -> PodView {
         let host = &world.hosts[ix];
         let uid = PodUid(host.incarnation.to_string());
         let phase = match (world.is_up(ix), self.is_missing(world, ix)) {
-            (true, _) => Phase::Running,
-            (false, true) => Phase::Missing,
-            (false, false) => Phase::Terminated,
+            (true, _) => PodPhase::Running,
+            (false, true) => PodPhase::Missing,
+            (false, false) => PodPhase::Terminated,
         };
-        let ended = (phase == Phase::Terminated).then(|| ProcessEnd {
+        let ended = (phase == PodPhase::Terminated).then(|| ProcessEnd {
             uid: uid.clone(),
             at: Moment(host.ended_us / 1000),
             proof: Proof::Terminated,
         });
         PodView {
-            name: format!("sim-{place}"),
+            name: format!("sim-{index}"),
             uid,
             hostname: host
                 .config
@@ -221,7 +222,7 @@ impl Operator {
                 .unwrap_or_default(),
             phase,
             address: Some(address(world, ix)),
-            machine: Some(format!("machine-{ix}")),
+            host: Some(format!("host-{ix}")),
             ended,
             volume_mounted: true,
             restart_for: Vec::new(),
@@ -324,12 +325,12 @@ impl Operator {
     /// What the platform does with a shard's object: pods come, and those beyond go with their disks.
     fn keep_pods(&mut self, world: &mut World, shard: u32, pods: u32) {
         for ix in 0..world.hosts.len() {
-            let place = self.place(ix);
+            let index = self.index(ix);
             let missing = self.is_missing(world, ix);
-            if place.shard == shard && place.ordinal < pods && missing {
+            if index.shard == shard && index.ordinal < pods && missing {
                 self.removed.remove(&ix);
                 world.start(ix);
-            } else if place.shard == shard && place.ordinal >= pods && !missing {
+            } else if index.shard == shard && index.ordinal >= pods && !missing {
                 self.removed.insert(ix);
                 world.kill(ix);
                 world.move_host(ix);
@@ -392,7 +393,7 @@ impl Operator {
             return StepOutcome::NotSent("it cannot be reached".to_owned());
         }
         if world.hosts[ix].incarnation.to_string() != node.uid.0 {
-            return StepOutcome::NotSent("the pod has another life".to_owned());
+            return StepOutcome::NotSent("the pod has been replaced".to_owned());
         }
         match my_id(world, ix) {
             Some(id) if id == node.id => {}
@@ -408,14 +409,14 @@ impl Operator {
         }
     }
 
-    fn place(&self, ix: NodeIx) -> Place {
+    fn index(&self, ix: NodeIx) -> PodIndex {
         let pods = self.layout.pods_per_shard() as usize;
         // Simulated clusters have a handful of nodes.
-        Place::new((ix / pods) as u32, (ix % pods) as u32)
+        PodIndex::new((ix / pods) as u32, (ix % pods) as u32)
     }
 
     fn ix(&self, node: &Target) -> NodeIx {
-        let Place { shard, ordinal } = node.place;
+        let PodIndex { shard, ordinal } = node.pod;
         (shard * self.layout.pods_per_shard() + ordinal) as usize
     }
 }

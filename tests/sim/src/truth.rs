@@ -1,6 +1,6 @@
 //! The world as it is, whatever anybody believes: what the operator's steps are held against.
 
-use slotkeeper::model::Place;
+use slotkeeper::model::PodIndex;
 use slotkeeper::planner::nevers::{TrueNode, Truth};
 use slotkeeper_node::engine::Engine;
 use slotkeeper_topology::{SlotSet, parse_nodes};
@@ -12,12 +12,12 @@ impl World {
     /// The nodes at their places: those that run, and those that may return from their disks. Written
     /// to is here what holds a key now.
     #[must_use]
-    pub fn truth(&self, places: &[Place]) -> Truth {
+    pub fn truth(&self, indexes: &[PodIndex]) -> Truth {
         let written = self.written_slots();
-        let nodes: Vec<TrueNode> = (self.hosts.iter().zip(places))
-            .filter_map(|(host, place)| match &host.engine {
-                Some(engine) => running(engine, *place, &written),
-                None => stopped(host, *place),
+        let nodes: Vec<TrueNode> = (self.hosts.iter().zip(indexes))
+            .filter_map(|(host, index)| match &host.engine {
+                Some(engine) => running(engine, *index, &written),
+                None => stopped(host, *index),
             })
             .collect();
         let owned = (nodes.iter().filter(|node| node.running))
@@ -26,7 +26,7 @@ impl World {
             .filter_map(|host| host.engine.as_ref()?.cluster())
             .any(|cluster| cluster.health().knows_a_peer);
         Truth {
-            formed: owned == SlotSet::full() && (met || places.len() == 1),
+            formed: owned == SlotSet::full() && (met || indexes.len() == 1),
             written: (nodes.iter()).fold(SlotSet::new(), |all, node| all.union(&node.keys)),
             nodes,
             ..Truth::default()
@@ -34,7 +34,7 @@ impl World {
     }
 }
 
-fn running(engine: &Engine, place: Place, written: &SlotSet) -> Option<TrueNode> {
+fn running(engine: &Engine, index: PodIndex, written: &SlotSet) -> Option<TrueNode> {
     let cluster = engine.cluster()?;
     let mut keys = SlotSet::new();
     for slot in written.iter().filter(|slot| engine.keys_in_slot(*slot) > 0) {
@@ -43,7 +43,7 @@ fn running(engine: &Engine, place: Place, written: &SlotSet) -> Option<TrueNode>
     let master = cluster.my_master().map(|master| cluster.id_of(master));
     let complete = engine.is_complete();
     Some(TrueNode {
-        place,
+        pod: index,
         id: cluster.my_id(),
         running: true,
         master,
@@ -57,7 +57,7 @@ fn running(engine: &Engine, place: Place, written: &SlotSet) -> Option<TrueNode>
 }
 
 /// What nodes.conf says of the node itself. Simulated nodes save no data.
-fn stopped(host: &Host, place: Place) -> Option<TrueNode> {
+fn stopped(host: &Host, index: PodIndex) -> Option<TrueNode> {
     let text = String::from_utf8_lossy(host.disk.nodes_conf.as_ref()?);
     let lines: String = (text.lines())
         .filter(|line| !line.starts_with("vars ") && !line.starts_with('#'))
@@ -66,7 +66,7 @@ fn stopped(host: &Host, place: Place) -> Option<TrueNode> {
     let lines = parse_nodes(&lines).expect("a node's own nodes.conf can be read");
     let me = lines.into_iter().find(|line| line.flags.myself)?;
     Some(TrueNode {
-        place,
+        pod: index,
         id: me.id,
         running: false,
         master: me.master,

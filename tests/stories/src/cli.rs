@@ -1,4 +1,4 @@
-//! redis-cli, as a person at a terminal would use it.
+//! redis-cli, used as a person at a terminal would use it.
 
 use std::process::{Command, Stdio};
 
@@ -27,7 +27,7 @@ impl Cli {
         }
     }
 
-    /// With one.
+    /// The same, with a password.
     #[must_use]
     pub fn with_password(self, password: &str) -> Cli {
         Cli {
@@ -36,7 +36,8 @@ impl Cli {
         }
     }
 
-    /// Runs one command; what it printed, without the last line break. An error reply is text, too.
+    /// Runs one command; returns what it printed, without the last line break. An error reply is
+    /// also text.
     ///
     /// # Errors
     /// What redis-cli printed when it could not connect.

@@ -1,12 +1,11 @@
-//! Stories on Kubernetes: the rig, or whatever cluster KUBECONFIG leads to.
+//! Stories on Kubernetes: on the rig, or on the cluster of KUBECONFIG.
 //!
-//! The process that runs them is in the network of the cluster: it reaches pods and Services.
+//! The process that runs them must be in the network of the cluster, so that it reaches pods and
+//! Services.
 
-/// Clusters and their pods.
 pub mod cluster;
 mod operator;
 mod processes;
-/// What a story has for itself.
 pub mod story;
 
 pub use cluster::Cluster;
@@ -16,10 +15,9 @@ pub use story::Story;
 
 use std::process::{Command, Output, Stdio};
 
-/// Runs a program to its end; what it printed.
+/// Runs a program to its end; returns what it printed.
 ///
-/// # Errors
-/// With what it printed, when it fails.
+/// # Errors What it printed, if it fails.
 pub fn run(command: &mut Command) -> Result<String, String> {
     let output = command.stdin(Stdio::null()).output();
     let output = output.map_err(|error| format!("{command:?}: {error}"))?;

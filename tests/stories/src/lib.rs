@@ -8,6 +8,6 @@ pub mod kubernetes;
 pub mod load;
 pub mod local;
 pub mod patience;
-pub mod place;
 pub mod readme;
 pub mod server;
+pub mod workspace;

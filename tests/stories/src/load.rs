@@ -1,4 +1,4 @@
-//! A write load over a cluster: numbered keys, and which of them were acknowledged.
+//! A write load on a cluster: numbered keys, and which of them were acknowledged.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -18,7 +18,7 @@ pub struct Load {
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// Keys below this number were acknowledged, each.
+    /// All keys below this number were acknowledged.
     acknowledged: AtomicU64,
     paused: AtomicBool,
     ended: AtomicBool,
@@ -29,8 +29,7 @@ struct Shared {
 impl Load {
     /// Starts writing through the node at a port of 127.0.0.1, without a password.
     ///
-    /// # Panics
-    /// When the address is none.
+    /// # Panics When the address is invalid.
     #[must_use]
     pub fn start(port: u16) -> Load {
         Load::start_with(port, None)
@@ -47,8 +46,7 @@ impl Load {
 
     /// Starts writing through any of these servers, `host:port` each.
     ///
-    /// # Panics
-    /// When an address is none.
+    /// # Panics When an address is invalid.
     #[must_use]
     pub fn start_at(servers: &[String], password: Option<&str>) -> Load {
         let urls = servers.iter().map(|server| format!("redis://{server}"));
@@ -73,7 +71,7 @@ impl Load {
         }
     }
 
-    /// Stops writing until [`Load::resume`]; none is under way when this returns.
+    /// Stops writing until [`Load::resume`]; no write is in progress when this returns.
     ///
     /// # Panics
     /// When the writer panicked.
@@ -87,12 +85,12 @@ impl Load {
         );
     }
 
-    /// Goes on.
+    /// Continues writing.
     pub fn resume(&self) {
         self.shared.paused.store(false, Ordering::SeqCst);
     }
 
-    /// How many writes were acknowledged.
+    /// The number of acknowledged writes.
     #[must_use]
     pub fn acknowledged(&self) -> u64 {
         self.shared.acknowledged.load(Ordering::SeqCst)

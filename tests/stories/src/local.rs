@@ -1,4 +1,4 @@
-//! `slotkeeper local`, run as a person would run it.
+//! `slotkeeper local`, used as a person would use it.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -9,8 +9,8 @@ use rustix::process::Signal;
 
 use crate::cli::Cli;
 use crate::patience::within;
-use crate::place::Place;
 use crate::server::{binary, send};
+use crate::workspace::Workspace;
 
 /// The password in the example's Secret.
 pub const PASSWORD: &str = "123456";
@@ -18,22 +18,22 @@ pub const PASSWORD: &str = "123456";
 /// How long a cluster may take to be Ready on a busy machine.
 const READY: Duration = Duration::from_secs(90);
 
-/// A cluster of the example manifest, and the program that keeps it.
+/// A cluster of the example manifest, and the `local up` process that runs it.
 #[derive(Debug)]
 pub struct Local {
-    place: Place,
+    workspace: Workspace,
     manifest: PathBuf,
     keeper: Option<Child>,
 }
 
 impl Local {
-    /// A place with the example's manifest, changed by replacing texts in it. Nothing runs yet.
+    /// A workspace with the example's manifest, changed by replacing texts in it. Nothing runs yet.
     ///
     /// # Panics
     /// When a text to replace is not there: the example has changed.
     #[must_use]
     pub fn new(story: &str, changes: &[(&str, &str)]) -> Local {
-        let place = Place::new(story);
+        let workspace = Workspace::new(story);
         let example = concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/../../examples/rediscluster.yaml"
@@ -43,16 +43,16 @@ impl Local {
             assert!(text.contains(old), "the example no longer says {old:?}");
             text = text.replace(old, new);
         }
-        let manifest = place.dir().join("rediscluster.yaml");
+        let manifest = workspace.dir().join("rediscluster.yaml");
         fs::write(&manifest, text).expect("the story's folder can be written");
         Local {
-            place,
+            workspace,
             manifest,
             keeper: None,
         }
     }
 
-    /// Starts `slotkeeper local up`, which goes on until it is ended.
+    /// Starts `slotkeeper local up`, which runs until it is ended.
     ///
     /// # Panics
     /// When it cannot be started.
@@ -60,7 +60,7 @@ impl Local {
         let log = (File::options()
             .create(true)
             .append(true)
-            .open(self.place.dir().join("up.log")))
+            .open(self.workspace.dir().join("up.log")))
         .expect("the story's folder can be written");
         let errors = log.try_clone().expect("an open file can be shared");
         let child = (self.up_command())
@@ -116,10 +116,10 @@ impl Local {
     /// What `up` has printed so far.
     #[must_use]
     pub fn log(&self) -> String {
-        fs::read_to_string(self.place.dir().join("up.log")).unwrap_or_default()
+        fs::read_to_string(self.workspace.dir().join("up.log")).unwrap_or_default()
     }
 
-    /// Ends `up` as Ctrl-C does, and waits for it; its exit code.
+    /// Ends `up` as Ctrl-C does, and waits for it; returns its exit code.
     ///
     /// # Panics
     /// When it does not run, or does not end within a minute.
@@ -154,16 +154,16 @@ impl Local {
         assert!(output.status.success(), "{errors}");
     }
 
-    /// redis-cli at the `nth` node.
+    /// redis-cli for the `nth` node.
     #[must_use]
     pub fn node(&self, nth: u16) -> Cli {
-        Cli::at(self.place.port(nth)).with_password(PASSWORD)
+        Cli::at(self.workspace.port(nth)).with_password(PASSWORD)
     }
 
     /// The port of the `nth` node.
     #[must_use]
     pub fn port(&self, nth: u16) -> u16 {
-        self.place.port(nth)
+        self.workspace.port(nth)
     }
 
     /// The manifest's file.
@@ -172,10 +172,9 @@ impl Local {
         &self.manifest
     }
 
-    /// Kills the process of the `nth` node as `kill -9` does; its process id.
+    /// Kills the process of the `nth` node as `kill -9` does; returns its process id.
     ///
-    /// # Panics
-    /// When the node does not tell its process id.
+    /// # Panics When the node does not report its process id.
     pub fn kill_node(&self, nth: u16) -> u32 {
         let pid = self
             .pid(nth)
@@ -184,7 +183,7 @@ impl Local {
         pid
     }
 
-    /// The process of the `nth` node, by its own word.
+    /// The process id that the `nth` node reports.
     ///
     /// # Errors
     /// When it does not answer.
@@ -199,7 +198,7 @@ impl Local {
             .arg("-f")
             .arg(&self.manifest)
             .arg("--base-port")
-            .arg(self.place.port(0).to_string());
+            .arg(self.workspace.port(0).to_string());
         command
     }
 
@@ -209,7 +208,7 @@ impl Local {
         command
             .args(words)
             .arg("--dir")
-            .arg(self.place.dir().join("nodes"));
+            .arg(self.workspace.dir().join("nodes"));
         command
     }
 }

@@ -1,4 +1,4 @@
-//! Waiting for what must come: bounded, and with the last reason when it does not.
+//! Waiting with a limit, and with the last error when the limit is reached.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ pub fn within<T>(limit: Duration, what: &str, mut attempt: impl FnMut() -> Resul
     }
 }
 
-/// As [`within`], for something that is simply true in the end.
+/// As [`within`], for a condition.
 ///
 /// # Panics
 /// When it is not within `limit`.

@@ -9,12 +9,12 @@ pub fn root() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
-/// A block of lines that are set apart from the text: indented by four blanks, or fenced.
+/// A code block: indented by four blanks, or fenced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
-    /// The heading that it stands under.
+    /// The heading above it.
     pub section: String,
-    /// What stands behind the fence; none for an indented block.
+    /// The language after the fence; none for an indented block.
     pub language: Option<String>,
     /// Its lines, without the indentation.
     pub lines: Vec<String>,

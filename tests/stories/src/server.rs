@@ -1,4 +1,4 @@
-//! Servers: our node, and redis-server beside it.
+//! Servers: our node and redis-server.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts one in a folder of its own, with further directives, and waits for its PONG.
+    /// Starts one in its own folder, with additional directives, and waits for its PONG.
     ///
     /// # Panics
     /// When it does not start within ten seconds.
@@ -58,7 +58,7 @@ impl Server {
         server
     }
 
-    /// Starts it again after it was killed, from what its folder holds.
+    /// Starts it again after it was killed, in the same folder.
     ///
     /// # Panics
     /// When it does not start within ten seconds.
@@ -90,7 +90,7 @@ impl Server {
         });
     }
 
-    /// Ends it as `kill -9` does; nothing when it is dead already.
+    /// Ends it as `kill -9` does; does nothing if it has ended already.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             // It may have ended by itself.
@@ -99,7 +99,7 @@ impl Server {
         }
     }
 
-    /// Asks it to end, as SIGTERM does, and waits for it; the exit code.
+    /// Asks it to end with SIGTERM, and waits for it; returns the exit code.
     ///
     /// # Panics
     /// When it does not run, or has not ended after a minute.
@@ -154,7 +154,7 @@ impl Drop for Server {
     }
 }
 
-/// One of the workspace's programs, built beside the running test.
+/// A program of the cargo workspace, built beside the running test.
 ///
 /// # Panics
 /// When it was not built: a story that cannot run has failed.
@@ -179,8 +179,8 @@ pub fn send(child: &Child, signal: Signal) {
     send_to(child.id(), signal);
 }
 
-/// Sends a signal to a process that the story has started, directly or not. One that has ended
-/// already is left alone.
+/// Sends a signal to a process that the story has started, directly or not. If it has ended
+/// already, nothing happens.
 ///
 /// # Panics
 /// When the number is no process id.

@@ -17,8 +17,8 @@ mod hindered;
 mod idle;
 #[path = "rig/killed_container.rs"]
 mod killed_container;
-#[path = "rig/lost_machine.rs"]
-mod lost_machine;
+#[path = "rig/lost_host.rs"]
+mod lost_host;
 #[path = "rig/operator_restarted.rs"]
 mod operator_restarted;
 #[path = "rig/readme.rs"]

@@ -1,3 +1,5 @@
+//! Parsing of replies: what is read, what is refused, and that no text makes it panic.
+
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -134,7 +136,7 @@ proptest! {
             (NODES, CLUSTER, &*info),
         ] {
             if let Ok(facts) = NodeFacts::parse(nodes, cluster, info, Moment(5)) {
-                // What is asked of facts is answered, whatever they are.
+                // The accessors must not panic, whatever the facts are.
                 let _ = (facts.link_up(), facts.is_master(), facts.alone(), facts.master());
                 let _ = (facts.peers().count(), facts.myself());
             }

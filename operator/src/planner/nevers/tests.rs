@@ -1,4 +1,4 @@
-//! A checker that never objects checks nothing: one plan for each never that it must refuse.
+//! A checker that never objects checks nothing: for each never, one plan that it must refuse.
 
 use slotkeeper_topology::even_split;
 
@@ -12,7 +12,7 @@ fn id(digit: u8) -> NodeId {
 
 fn target(shard: u32, digit: u8) -> Target {
     Target {
-        place: Place::new(shard, 0),
+        pod: PodIndex::new(shard, 0),
         uid: PodUid("1".to_owned()),
         id: id(digit),
     }
@@ -21,8 +21,8 @@ fn target(shard: u32, digit: u8) -> Target {
 /// Two masters with all slots and their keys, and a replica of the first.
 fn truth() -> Truth {
     let slots = even_split(2);
-    let node = |place, digit, slots: &SlotSet, master: Option<NodeId>| TrueNode {
-        place,
+    let node = |index, digit, slots: &SlotSet, master: Option<NodeId>| TrueNode {
+        pod: index,
         id: id(digit),
         running: true,
         master,
@@ -39,9 +39,9 @@ fn truth() -> Truth {
     };
     Truth {
         nodes: vec![
-            node(Place::new(0, 0), 1, &slots[0], None),
-            node(Place::new(1, 0), 2, &slots[1], None),
-            node(Place::new(0, 1), 3, &slots[0], Some(id(1))),
+            node(PodIndex::new(0, 0), 1, &slots[0], None),
+            node(PodIndex::new(1, 0), 2, &slots[1], None),
+            node(PodIndex::new(0, 1), 3, &slots[0], Some(id(1))),
         ],
         formed: true,
         written: SlotSet::full(),

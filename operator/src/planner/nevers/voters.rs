@@ -1,4 +1,4 @@
-//! Who has a vote, worked out without the rules' own view.
+//! The masters that can vote, computed without the code of the rules.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use slotkeeper_topology::{NodeId, SlotSet};
 
 use crate::model::Observation;
 
-/// The masters that own slots, by what anybody who answers knows.
+/// The masters that own slots, according to all answering nodes.
 pub(super) fn voters(observation: &Observation) -> Vec<NodeId> {
     let mut owners: BTreeMap<NodeId, (u64, SlotSet)> = BTreeMap::new();
     let answers = |id: NodeId| observation.answered().any(|(_, facts)| facts.id == id);

@@ -1,24 +1,26 @@
-use crate::model::{NodeFacts, Phase, Place, Step, WaitReason};
+//! Rule: attach replicas to the master of their shard.
+
+use crate::model::{NodeFacts, PodIndex, PodPhase, Step, WaitReason};
 
 use super::super::view::serves;
 use super::{Draft, View};
 
-/// Makes every other node of a shard follow the shard's master: an empty master without slots,
-/// and a replica whose own master no longer owns slots or is of another shard. A master that
+/// Makes the other nodes of a shard replicate its master: an empty master without slots, and a
+/// replica whose present master no longer owns slots or belongs to another shard. A master that
 /// holds keys is never made a replica.
 pub(super) fn apply(view: &View<'_>, draft: &mut Draft<'_>) {
     for shard in 0..view.desired.shards {
-        let Some((master_place, master)) = view.serving_owner_of(shard) else {
+        let Some((master_index, master)) = view.serving_owner_of(shard) else {
             continue;
         };
-        for (place, _) in view
+        for (index, _) in view
             .pods_of(shard)
-            .filter(|(place, _)| *place != master_place)
+            .filter(|(index, _)| *index != master_index)
         {
-            let Some(facts) = view.observation.facts(place) else {
+            let Some(facts) = view.observation.facts(index) else {
                 continue;
             };
-            attach(view, draft, (place, facts), master);
+            attach(view, draft, (index, facts), master);
         }
     }
 }
@@ -26,42 +28,42 @@ pub(super) fn apply(view: &View<'_>, draft: &mut Draft<'_>) {
 fn attach(
     view: &View<'_>,
     draft: &mut Draft<'_>,
-    (place, facts): (Place, &NodeFacts),
+    (index, facts): (PodIndex, &NodeFacts),
     master: &NodeFacts,
 ) {
     let leaves = view
-        .pod(place)
-        .is_none_or(|pod| pod.phase == Phase::Deleting);
+        .pod(index)
+        .is_none_or(|pod| pod.phase == PodPhase::Deleting);
     let acquainted = facts.peers().any(|line| line.id == master.id)
         && master.peers().any(|line| line.id == facts.id);
-    if leaves || !acquainted || !serves(facts) || !view.desired.wants(place) {
+    if leaves || !acquainted || !serves(facts) || !view.desired.wants(index) {
         return;
     }
     let why = match facts.master() {
-        Some(followed) if followed == master.id || !is_wrong(view, followed, place.shard) => {
+        Some(followed) if followed == master.id || !is_wrong(view, followed, index.shard) => {
             return;
         }
         Some(followed) => format!("its master {followed:.8} is not the master of the shard"),
         None if !facts.is_master() || owns_slots(view, facts) => return,
         None if facts.keys > 0 => {
             let reason = WaitReason::HoldsKeys {
-                place,
+                index,
                 keys: facts.keys,
             };
-            return draft.wait(Some(place.shard), reason, None);
+            return draft.wait(Some(index.shard), reason, None);
         }
-        None => "the shard's other nodes follow its master".to_owned(),
+        None => "the other nodes of the shard replicate its master".to_owned(),
     };
     let step = Step::Replicate {
-        node: view.target(place, facts),
+        node: view.target(index, facts),
         master: master.id,
     };
-    draft.step(Some(place.shard), step, why);
+    draft.step(Some(index.shard), step, why);
 }
 
-/// Whether a master is the wrong one to follow: it owns no slots, so whatever its replica holds
-/// has been superseded; or it is of another shard and alive, so its replica holds nothing that it
-/// does not hold itself.
+/// Whether a master is the wrong one to replicate. Either it owns no slots, so the data of its
+/// replica is superseded; or it belongs to another shard and serves, so its replica holds nothing
+/// that it does not hold itself.
 fn is_wrong(view: &View<'_>, followed: slotkeeper_topology::NodeId, shard: u32) -> bool {
     if !view.owners.contains_key(&followed) {
         return true;
@@ -73,7 +75,7 @@ fn is_wrong(view: &View<'_>, followed: slotkeeper_topology::NodeId, shard: u32) 
             .is_some_and(|facts| facts.is_master() && serves(facts))
 }
 
-/// Whether anybody, itself included, says that the node owns slots.
+/// Whether any node, including itself, lists slots for the node.
 fn owns_slots(view: &View<'_>, facts: &NodeFacts) -> bool {
     view.owners.contains_key(&facts.id)
         || view

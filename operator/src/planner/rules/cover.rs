@@ -1,15 +1,17 @@
+//! Rule: assign lost slots.
+
 use slotkeeper_topology::{NodeId, SlotSet};
 
-use crate::model::{NodeFacts, Place, Step, WaitReason};
+use crate::model::{NodeFacts, PodIndex, Step, WaitReason};
 
 use super::super::forming::Forming;
 use super::super::view::serves;
 use super::{Draft, View};
 
-/// Assigns slots that nobody owns any more to a master of the shard that is to have them, when
-/// nobody is left who could own them with data. Its epoch is first raised above every epoch seen:
-/// so the slots never stand, not even for a moment, under an epoch that an old owner's claim
-/// could beat, and a pass that ends in between leaves nothing half done.
+/// Assigns slots that have no owner any more to a master of the shard that must own them, once no
+/// node is left that could own them with data. The epoch of the master is first raised above every
+/// epoch seen, so the slots never stand under an epoch that the claim of an old owner could beat,
+/// and a pass that ends in between leaves nothing half done.
 pub(super) fn apply(view: &View<'_>, draft: &mut Draft<'_>) {
     if Forming::of(view) != Forming::Over {
         return;
@@ -34,18 +36,18 @@ fn cover(view: &View<'_>, draft: &mut Draft<'_>, shard: u32, lost: SlotSet) {
         draft.wait(Some(shard), reason, None);
         return;
     }
-    let (place, facts) = match heir(view, shard) {
-        Ok(heir) => heir,
+    let (index, facts) = match new_owner(view, shard) {
+        Ok(new_owner) => new_owner,
         Err(reason) => return draft.wait(Some(shard), reason, None),
     };
-    let node = view.target(place, facts);
+    let node = view.target(index, facts);
     let above = highest_epoch_of_others(view, facts.id);
     if facts.myself().config_epoch <= above {
         let step = Step::BumpEpoch { node, above };
         return draft.step(
             Some(shard),
             step,
-            "it is to own lost slots before any old claim",
+            "it will own lost slots, and no old claim may beat it",
         );
     }
     let loss = format!("slots {lost} had no owner any more; the keys that they held are lost");
@@ -53,32 +55,32 @@ fn cover(view: &View<'_>, draft: &mut Draft<'_>, shard: u32, lost: SlotSet) {
     draft.step_with_loss(Some(shard), step, "the slots have no owner", Some(loss));
 }
 
-/// Whoever may still own the slots with data, or may say so.
+/// The nodes that may still own the slots with data, or whose answer is missing.
 fn hindrance(view: &View<'_>, shard: u32) -> Option<WaitReason> {
     let listed = view.listed();
-    let unheard = |place: &Place| {
+    let unheard = |index: &PodIndex| {
         let known = view
-            .places
+            .indexes
             .iter()
-            .any(|(id, at)| at == place && listed.contains(id));
+            .any(|(id, at)| at == index && listed.contains(id));
         let silent = view
             .observation
-            .facts(*place)
+            .facts(*index)
             .is_none_or(|facts| facts.loading);
-        silent && (place.shard == shard || !known)
+        silent && (index.shard == shard || !known)
     };
-    let places: Vec<Place> = view
+    let indexes: Vec<PodIndex> = view
         .observation
         .pods
         .keys()
         .copied()
-        .chain(view.desired.places())
+        .chain(view.desired.pod_indexes())
         .collect();
-    let mut places: Vec<Place> = places.into_iter().filter(unheard).collect();
-    places.sort_unstable();
-    places.dedup();
-    if !places.is_empty() {
-        return Some(WaitReason::Unanswered { places });
+    let mut indexes: Vec<PodIndex> = indexes.into_iter().filter(unheard).collect();
+    indexes.sort_unstable();
+    indexes.dedup();
+    if !indexes.is_empty() {
+        return Some(WaitReason::Unanswered { pods: indexes });
     }
     let mut listed = listed.into_iter();
     listed
@@ -87,7 +89,7 @@ fn hindrance(view: &View<'_>, shard: u32) -> Option<WaitReason> {
 }
 
 /// Whether an id that does not answer may hold data of the shard's lost slots: it belongs to the
-/// shard, is a stranger without slots of its own, or follows one of the two.
+/// shard, is a stranger without slots, or replicates one of these.
 fn may_own(view: &View<'_>, id: NodeId, shard: u32) -> bool {
     if view.facts(id).is_some() || view.is_gone(id) || view.owners.contains_key(&id) {
         return false;
@@ -102,11 +104,12 @@ fn may_own(view: &View<'_>, id: NodeId, shard: u32) -> bool {
     !(follows_owner || elsewhere && view.lines().all(|line| line.id != id || line.flags.master))
 }
 
-/// The node that gets the slots: the shard's master, or a node of a shard that holds nothing.
-fn heir<'a>(view: &View<'a>, shard: u32) -> Result<(Place, &'a NodeFacts), WaitReason> {
+/// The node that will own the slots: the master of the shard, or a node of a shard that holds
+/// nothing.
+fn new_owner<'a>(view: &View<'a>, shard: u32) -> Result<(PodIndex, &'a NodeFacts), WaitReason> {
     match view.owners_of(shard)[..] {
         [_] => {
-            let none = || WaitReason::Unanswered { places: Vec::new() };
+            let none = || WaitReason::Unanswered { pods: Vec::new() };
             return view.serving_owner_of(shard).ok_or_else(none);
         }
         [] => {}
@@ -115,26 +118,26 @@ fn heir<'a>(view: &View<'a>, shard: u32) -> Result<(Place, &'a NodeFacts), WaitR
             return Err(WaitReason::Conflict { what });
         }
     }
-    let members: Vec<(Place, &NodeFacts)> = view
+    let members: Vec<(PodIndex, &NodeFacts)> = view
         .answered()
-        .filter(|(place, _)| place.shard == shard)
+        .filter(|(index, _)| index.shard == shard)
         .collect();
-    if let Some((place, facts)) = members.iter().find(|(_, facts)| facts.keys > 0) {
+    if let Some((index, facts)) = members.iter().find(|(_, facts)| facts.keys > 0) {
         return Err(WaitReason::HoldsKeys {
-            place: *place,
+            index: *index,
             keys: facts.keys,
         });
     }
-    let mut masters = members.into_iter().filter(|(place, facts)| {
-        let joined = facts.peers().next().is_some() || view.desired.places().count() == 1;
-        view.desired.wants(*place) && facts.is_master() && serves(facts) && joined
+    let mut masters = members.into_iter().filter(|(index, facts)| {
+        let joined = facts.peers().next().is_some() || view.desired.pod_indexes().count() == 1;
+        view.desired.wants(*index) && facts.is_master() && serves(facts) && joined
     });
     masters.next().ok_or_else(|| WaitReason::Conflict {
         what: format!("shard {shard} has no master that could get its lost slots"),
     })
 }
 
-/// The highest epoch that anybody has heard of, unless the node itself brought it up.
+/// The highest configuration epoch of all other nodes.
 fn highest_epoch_of_others(view: &View<'_>, id: NodeId) -> slotkeeper_topology::Epoch {
     let others = view
         .lines()

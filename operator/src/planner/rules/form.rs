@@ -1,20 +1,22 @@
+//! Rule: form the cluster; happens once.
+
 use slotkeeper_topology::Epoch;
 
-use crate::model::{Place, Step, WaitReason};
+use crate::model::{PodIndex, Step, WaitReason};
 
 use super::super::forming::{self, Forming};
 use super::{Draft, View};
 
-/// Gives the first master of each shard, still alone, its slots and an epoch of its own. Two
-/// steps, in any order, repeated until both are seen; only then are the nodes met.
+/// Gives the first master of each shard, which is still alone, its slots and its own epoch: two
+/// steps, in any order, repeated until both are observed. Only then do the nodes meet.
 pub(super) fn apply(view: &View<'_>, draft: &mut Draft<'_>) {
     match Forming::of(view) {
         Forming::Over | Forming::Done => {}
-        Forming::Unanswered(places) => {
-            draft.wait(None, WaitReason::Unanswered { places }, None);
+        Forming::Unanswered(indexes) => {
+            draft.wait(None, WaitReason::Unanswered { pods: indexes }, None);
         }
-        Forming::Blocked(place, what) => {
-            draft.wait(Some(place.shard), WaitReason::Conflict { what }, None);
+        Forming::Blocked(index, what) => {
+            draft.wait(Some(index.shard), WaitReason::Conflict { what }, None);
         }
         Forming::Ready => {
             (0..view.desired.shards).for_each(|shard| form_shard(view, draft, shard));
@@ -23,14 +25,14 @@ pub(super) fn apply(view: &View<'_>, draft: &mut Draft<'_>) {
 }
 
 fn form_shard(view: &View<'_>, draft: &mut Draft<'_>, shard: u32) {
-    let place = Place::new(shard, 0);
-    let Some(facts) = view.observation.facts(place) else {
+    let index = PodIndex::new(shard, 0);
+    let Some(facts) = view.observation.facts(index) else {
         return;
     };
-    let Ok(part) = forming::part(view, place, facts) else {
+    let Ok(part) = forming::part(view, index, facts) else {
         return;
     };
-    let node = view.target(place, facts);
+    let node = view.target(index, facts);
     if !part.has_slots {
         let slots = view.desired.layout()[shard as usize].clone();
         let step = Step::AddSlots {
@@ -48,10 +50,6 @@ fn form_shard(view: &View<'_>, draft: &mut Draft<'_>, shard: u32) {
             node,
             epoch: Epoch(u64::from(shard) + 1),
         };
-        draft.step(
-            Some(shard),
-            step,
-            "every master starts with an epoch of its own",
-        );
+        draft.step(Some(shard), step, "every master starts with its own epoch");
     }
 }

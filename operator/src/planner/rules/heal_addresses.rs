@@ -1,18 +1,20 @@
-use crate::model::{Address, NodeFacts, Place, Step, Target};
+//! Rule: tell nodes the new addresses of others.
+
+use crate::model::{Address, NodeFacts, PodIndex, Step, Target};
 
 use super::{Draft, View};
 
-/// How many nodes are told of new addresses in one pass beyond the hub's own.
+/// The maximum number of repairs in one pass.
 const REPAIRS_MOST: usize = 64;
 
-/// Tells nodes where others are that moved: a MEET at the new address makes a node that knows the
-/// peer's id adopt it. First between the hub and everybody, the rest by gossip; what gossip leaves
-/// is told one by one.
+/// Tells nodes the new addresses of others: MEET at the new address makes a node that knows the
+/// peer's id adopt it. First between the hub and all others; gossip spreads the rest, and what it
+/// leaves is repaired one by one.
 pub(super) fn apply(view: &View<'_>, draft: &mut Draft<'_>) {
     let Some((hub, _)) = view.hub() else { return };
     let wrong: Vec<Repair> = view
         .answered()
-        .flat_map(|(place, facts)| repairs(view, place, facts))
+        .flat_map(|(index, facts)| repairs(view, index, facts))
         .collect();
     let (of_hub, others): (Vec<Repair>, Vec<Repair>) =
         wrong.into_iter().partition(|repair| repair.involves(hub));
@@ -24,9 +26,9 @@ pub(super) fn apply(view: &View<'_>, draft: &mut Draft<'_>) {
         known,
     } in chosen.into_iter().take(REPAIRS_MOST)
     {
-        let why = format!("it believes {} to be at {known}", peer.place);
+        let why = format!("it has the address {known} for {}", peer.pod);
         draft.step(
-            Some(peer.place.shard),
+            Some(peer.pod.shard),
             Step::Meet {
                 node,
                 peer,
@@ -45,23 +47,23 @@ struct Repair {
 }
 
 impl Repair {
-    fn involves(&self, place: Place) -> bool {
-        self.node.place == place || self.peer.place == place
+    fn involves(&self, index: PodIndex) -> bool {
+        self.node.pod == index || self.peer.pod == index
     }
 }
 
-/// The peers that the node believes to be where they are not. Only a peer that answered at its
-/// address in this pass counts.
-fn repairs(view: &View<'_>, place: Place, facts: &NodeFacts) -> Vec<Repair> {
+/// The peers for which the node has a wrong address. Only peers that answered at their address in
+/// this pass count.
+fn repairs(view: &View<'_>, index: PodIndex, facts: &NodeFacts) -> Vec<Repair> {
     let mut repairs = Vec::new();
     for line in facts.peers() {
         let Some(peer) = view.facts(line.id) else {
             continue;
         };
-        let Some(peer_place) = view.places.get(&line.id) else {
+        let Some(peer_index) = view.indexes.get(&line.id) else {
             continue;
         };
-        let Some(address) = view.pod(*peer_place).and_then(|pod| pod.address.clone()) else {
+        let Some(address) = view.pod(*peer_index).and_then(|pod| pod.address.clone()) else {
             continue;
         };
         let known = Address {
@@ -74,8 +76,8 @@ fn repairs(view: &View<'_>, place: Place, facts: &NodeFacts) -> Vec<Repair> {
         });
         if (known != address || line.flags.no_addr) && !under_way {
             repairs.push(Repair {
-                node: view.target(place, facts),
-                peer: view.target(*peer_place, peer),
+                node: view.target(index, facts),
+                peer: view.target(*peer_index, peer),
                 address,
                 known: if line.flags.no_addr {
                     "no address".to_owned()

@@ -1,26 +1,28 @@
+//! Rule: bring every node into the cluster.
+
 use slotkeeper_topology::SlotSet;
 
-use crate::model::{NodeFacts, Phase, Place, Step, WaitReason};
+use crate::model::{NodeFacts, PodIndex, PodPhase, Step, WaitReason};
 
 use super::super::forming::Forming;
 use super::{Draft, View};
 
-/// Brings every node into the cluster: one of its members, the hub, meets each that it does not
-/// know or that does not know it; gossip tells the others.
+/// Brings every node into the cluster: one member, the hub, meets each node that it does not know
+/// or that does not know it; gossip tells the others.
 pub(super) fn apply(view: &View<'_>, draft: &mut Draft<'_>) {
     if !matches!(Forming::of(view), Forming::Over | Forming::Done) {
         return;
     }
-    let Some((hub_place, hub)) = view.hub() else {
+    let Some((hub_index, hub)) = view.hub() else {
         return;
     };
-    for (place, facts) in view.answered() {
-        let stays = view.desired.wants(place)
+    for (index, facts) in view.answered() {
+        let stays = view.desired.wants(index)
             && view
-                .pod(place)
-                .is_some_and(|pod| pod.phase != Phase::Deleting);
-        if place != hub_place && stays && !acquainted(hub, facts) {
-            meet(view, draft, (hub_place, hub), (place, facts));
+                .pod(index)
+                .is_some_and(|pod| pod.phase != PodPhase::Deleting);
+        if index != hub_index && stays && !acquainted(hub, facts) {
+            meet(view, draft, (hub_index, hub), (index, facts));
         }
     }
 }
@@ -33,11 +35,11 @@ fn acquainted(hub: &NodeFacts, facts: &NodeFacts) -> bool {
 fn meet(
     view: &View<'_>,
     draft: &mut Draft<'_>,
-    (hub_place, hub): (Place, &NodeFacts),
-    (place, facts): (Place, &NodeFacts),
+    (hub_index, hub): (PodIndex, &NodeFacts),
+    (index, facts): (PodIndex, &NodeFacts),
 ) {
-    let shard = Some(place.shard);
-    let Some(address) = view.pod(place).and_then(|pod| pod.address.clone()) else {
+    let shard = Some(index.shard);
+    let Some(address) = view.pod(index).and_then(|pod| pod.address.clone()) else {
         return;
     };
     let under_way = hub.lines.iter().any(|line| {
@@ -47,34 +49,39 @@ fn meet(
     if under_way {
         return;
     }
-    if let Some(what) = conflict(view, hub, place, facts) {
+    if let Some(what) = conflict(view, hub, index, facts) {
         draft.wait(shard, WaitReason::Conflict { what }, None);
         return;
     }
     let step = Step::Meet {
-        node: view.target(hub_place, hub),
-        peer: view.target(place, facts),
+        node: view.target(hub_index, hub),
+        peer: view.target(index, facts),
         address,
     };
-    draft.step(shard, step, "it is not known to the cluster");
+    draft.step(shard, step, "the cluster does not know it yet");
 }
 
-/// Why the newcomer must not be met: it would bring another cluster's nodes or claims with it.
-fn conflict(view: &View<'_>, hub: &NodeFacts, place: Place, facts: &NodeFacts) -> Option<String> {
+/// Why the newcomer must not join: it would bring nodes or claims of another cluster with it.
+fn conflict(
+    view: &View<'_>,
+    hub: &NodeFacts,
+    index: PodIndex,
+    facts: &NodeFacts,
+) -> Option<String> {
     if hub.peers().any(|line| line.id == facts.id) || facts.peers().any(|line| line.id == hub.id) {
         return None;
     }
     let stranger = facts
         .peers()
-        .find(|line| !view.places.contains_key(&line.id));
+        .find(|line| !view.indexes.contains_key(&line.id));
     if let Some(line) = stranger {
         return Some(format!(
-            "{place} knows {:.8}, which is no node of this cluster",
+            "{index} knows {:.8}, which is no node of this cluster",
             line.id
         ));
     }
     let others = (view.lines().filter(|line| line.id != facts.id))
         .fold(SlotSet::new(), |all, line| all.union(&line.slots));
     let both = others.intersection(&facts.myself().slots);
-    (!both.is_empty()).then(|| format!("{place} claims {both}, which others own, too"))
+    (!both.is_empty()).then(|| format!("{index} claims {both}, which others own, too"))
 }

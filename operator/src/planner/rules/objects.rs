@@ -1,10 +1,12 @@
+//! Rule: create and correct the objects of the platform.
+
 use crate::model::{ObjectState, Step, WaitReason};
 
 use super::{Draft, View};
 
-/// Creates what the platform lacks and corrects what says something else. It adds pods; taking
-/// pods away is the last rule's. A process that ended is started again by the platform itself. A
-/// manifest that cannot work changes nothing; what runs goes on and is kept well by the other rules.
+/// Creates missing objects of the platform and corrects stale ones. It adds pods; the last rule
+/// removes them. The platform itself restarts processes. A manifest that cannot be applied changes
+/// nothing; the other rules keep the running cluster healthy.
 pub(super) fn apply(view: &View<'_>, draft: &mut Draft<'_>) {
     let objects = &view.observation.objects;
     if let Some(what) = objects.refused.clone() {
@@ -25,15 +27,15 @@ pub(super) fn apply(view: &View<'_>, draft: &mut Draft<'_>) {
         if state != ObjectState::Current {
             draft.step(Some(shard), step, why(state));
         } else if kept < wanted {
-            draft.step(Some(shard), step, format!("it keeps {kept} pods"));
+            draft.step(Some(shard), step, format!("it has {kept} pods"));
         }
     }
 }
 
 fn why(state: ObjectState) -> &'static str {
     match state {
-        ObjectState::Missing => "it is not there",
-        ObjectState::Stale => "it does not say what the manifest says",
+        ObjectState::Missing => "it does not exist",
+        ObjectState::Stale => "it differs from the manifest",
         ObjectState::Current => "it is as it should be",
     }
 }

@@ -1,10 +1,12 @@
-use crate::model::{Place, ShardObject, Step, WaitReason};
+//! Rule: remove pods and shards that the manifest no longer wants.
+
+use crate::model::{PodIndex, ShardObject, Step, WaitReason};
 
 use super::take_over;
 use super::{Draft, View};
 
-/// Takes away what the manifest no longer wants: pods beyond the wanted replicas, one at a time
-/// and never a master that has not handed over; shards that own neither a slot nor a key.
+/// Removes what the manifest no longer wants: surplus pods, one at a time and never a master that
+/// has not handed over; and shards that own neither a slot nor a key.
 pub(super) fn apply(view: &View<'_>, draft: &mut Draft<'_>) {
     if view.observation.objects.refused.is_some() {
         return;
@@ -21,75 +23,75 @@ pub(super) fn apply(view: &View<'_>, draft: &mut Draft<'_>) {
     }
 }
 
-/// Takes the pod with the highest ordinal away.
+/// Removes the pod with the highest ordinal.
 fn shrink(view: &View<'_>, draft: &mut Draft<'_>, shard: u32, pods: u32) {
-    let leaving = Place::new(shard, pods);
-    let stays = |place: Place| place.ordinal < view.desired.pods_per_shard();
-    let going = view.pods_of(shard).map(|(place, _)| place);
-    let going: Vec<Place> = going.filter(|place| place.ordinal > pods).collect();
+    let leaving = PodIndex::new(shard, pods);
+    let stays = |index: PodIndex| index.ordinal < view.desired.pods_per_shard();
+    let going = view.pods_of(shard).map(|(index, _)| index);
+    let going: Vec<PodIndex> = going.filter(|index| index.ordinal > pods).collect();
     let going = going
         .into_iter()
-        .find(|place| view.pod(*place).is_some_and(|pod| !pod.uid.0.is_empty()));
-    if let Some(place) = going {
-        let what = format!("{place} is still on its way out");
+        .find(|index| view.pod(*index).is_some_and(|pod| !pod.uid.0.is_empty()));
+    if let Some(index) = going {
+        let what = format!("{index} is still being removed");
         return draft.wait(Some(shard), WaitReason::Conflict { what }, None);
     }
-    let Some((master_place, master)) = view.serving_owner_of(shard) else {
-        let places = view
+    let Some((master_index, master)) = view.serving_owner_of(shard) else {
+        let indexes = view
             .pods_of(shard)
-            .map(|(place, _)| place)
+            .map(|(index, _)| index)
             .filter(|p| stays(*p))
             .collect();
-        return draft.wait(Some(shard), WaitReason::Unanswered { places }, None);
+        return draft.wait(Some(shard), WaitReason::Unanswered { pods: indexes }, None);
     };
-    if master_place == leaving {
-        return take_over::hand_over_to(view, draft, (master.id, master_place), stays);
+    if master_index == leaving {
+        return take_over::hand_over_to(view, draft, (master.id, master_index), stays);
     }
     if let Some(facts) = view.observation.facts(leaving) {
         if facts.is_master() && facts.keys > 0 {
             let reason = WaitReason::HoldsKeys {
-                place: leaving,
+                index: leaving,
                 keys: facts.keys,
             };
             return draft.wait(Some(shard), reason, None);
         }
-        // Two nodes of a shard are never down at once by an act of ours.
-        let silent: Vec<Place> = (view.pods_of(shard).map(|(place, _)| place))
-            .filter(|place| stays(*place) && view.observation.facts(*place).is_none())
+        // The operator never takes down two nodes of a shard at once.
+        let silent: Vec<PodIndex> = (view.pods_of(shard).map(|(index, _)| index))
+            .filter(|index| stays(*index) && view.observation.facts(*index).is_none())
             .collect();
         if !silent.is_empty() {
-            return draft.wait(Some(shard), WaitReason::Unanswered { places: silent }, None);
+            return draft.wait(Some(shard), WaitReason::Unanswered { pods: silent }, None);
         }
     }
     let why = format!(
-        "the manifest wants {} pods a shard",
+        "the manifest wants {} pods per shard",
         view.desired.pods_per_shard()
     );
     draft.step(Some(shard), Step::EnsureShard { shard, pods }, why);
 }
 
 fn remove_shard(view: &View<'_>, draft: &mut Draft<'_>, shard: u32, object: &ShardObject) {
-    let places: Vec<Place> = (0..object.pods)
-        .map(|ordinal| Place::new(shard, ordinal))
+    let indexes: Vec<PodIndex> = (0..object.pods)
+        .map(|ordinal| PodIndex::new(shard, ordinal))
         .collect();
-    let silent: Vec<Place> = places
+    let silent: Vec<PodIndex> = indexes
         .iter()
         .copied()
-        .filter(|place| view.observation.facts(*place).is_none())
+        .filter(|index| view.observation.facts(*index).is_none())
         .collect();
     if !silent.is_empty() {
-        return draft.wait(Some(shard), WaitReason::Unanswered { places: silent }, None);
+        return draft.wait(Some(shard), WaitReason::Unanswered { pods: silent }, None);
     }
     if !view.owners_of(shard).is_empty() {
         let what = format!("shard {shard} is no longer wanted and still owns slots");
         return draft.wait(Some(shard), WaitReason::Conflict { what }, None);
     }
-    let holders = places
+    let holders = indexes
         .iter()
-        .filter_map(|place| Some((*place, view.observation.facts(*place)?)));
-    if let Some((place, facts)) = holders.into_iter().find(|(_, facts)| facts.keys > 0) {
+        .filter_map(|index| Some((*index, view.observation.facts(*index)?)));
+    if let Some((index, facts)) = holders.into_iter().find(|(_, facts)| facts.keys > 0) {
         let reason = WaitReason::HoldsKeys {
-            place,
+            index,
             keys: facts.keys,
         };
         return draft.wait(Some(shard), reason, None);

@@ -1,4 +1,5 @@
-//! Gives the slots of a master that is dead, withholds itself or leaves to its replica.
+//! Rule: give the slots of a master that is dead, withholds itself or is being deleted to its
+//! replica.
 
 mod candidate;
 mod death;
@@ -7,28 +8,28 @@ mod withholding;
 
 use slotkeeper_topology::NodeId;
 
-use crate::model::{FailoverMode, Place, Step, WaitReason};
+use crate::model::{FailoverMode, PodIndex, Step, WaitReason};
 
 use super::{Draft, View};
 use candidate::{Choice, Refusal};
 use death::{Death, Down};
-use vote::Lack;
+use vote::Blocked;
 
 pub(super) fn apply(view: &View<'_>, draft: &mut Draft<'_>) {
-    // The dead first: their slots are served by nobody.
+    // Dead masters first: their slots are not served.
     let mut leaving = Vec::new();
-    for (id, place) in view
+    for (id, index) in view
         .owners
         .keys()
-        .filter_map(|id| Some((*id, *view.places.get(id)?)))
+        .filter_map(|id| Some((*id, *view.indexes.get(id)?)))
     {
-        let master = Master { id, place };
-        match death::of(view, id, place) {
+        let master = Master { id, pod: index };
+        match death::of(view, id, index) {
             Death::Serves => {}
             Death::Leaves => leaving.push(master),
             Death::NotProven => {
                 let reason = WaitReason::NotProvenDead { master: id };
-                draft.wait(Some(place.shard), reason, None);
+                draft.wait(Some(index.shard), reason, None);
             }
             Death::Down(down) => replace(view, draft, master, down),
         }
@@ -38,19 +39,19 @@ pub(super) fn apply(view: &View<'_>, draft: &mut Draft<'_>) {
         .for_each(|master| hand_over(view, draft, master));
 }
 
-/// A master that owns slots, and its place.
+/// A master that owns slots, and its pod.
 #[derive(Clone, Copy)]
 struct Master {
     id: NodeId,
-    place: Place,
+    pod: PodIndex,
 }
 
-/// A master that no longer serves: first its withholding may end, then a replica takes over.
+/// A master that no longer serves: end its withholding if possible, else let a replica take over.
 fn replace(view: &View<'_>, draft: &mut Draft<'_>, master: Master, down: Down) {
     if down == Down::Withholds && withholding::end(view, draft, master) {
         return;
     }
-    let shard = Some(master.place.shard);
+    let shard = Some(master.pod.shard);
     let choice = match candidate::choose(view, master, down) {
         Ok(choice) => choice,
         Err(Refusal { reason, until }) => return draft.wait(shard, reason, until),
@@ -65,13 +66,13 @@ fn replace(view: &View<'_>, draft: &mut Draft<'_>, master: Master, down: Down) {
     }
     match vote::mode(view, master.id, choice.facts.id, down) {
         Ok(mode) => ask(view, draft, master, choice, mode, down.why()),
-        Err(Lack { reason, until }) => draft.wait(shard, reason, until),
+        Err(Blocked { reason, until }) => draft.wait(shard, reason, until),
     }
 }
 
-/// A master that is being deleted and still answers hands over by itself: nothing is lost.
+/// A master that is being deleted and still answers hands over: nothing is lost.
 fn hand_over(view: &View<'_>, draft: &mut Draft<'_>, master: Master) {
-    let shard = Some(master.place.shard);
+    let shard = Some(master.pod.shard);
     let Some(choice) = candidate::in_sync(view, master.id, |_| true) else {
         let members = candidate::describe(view, master, "its pod is being deleted");
         let reason = WaitReason::NoSafeReplica {
@@ -80,7 +81,7 @@ fn hand_over(view: &View<'_>, draft: &mut Draft<'_>, master: Master) {
         };
         return draft.wait(shard, reason, None);
     };
-    if let Err(Lack { reason, until }) = vote::majority(view, master.id, choice.facts.id) {
+    if let Err(Blocked { reason, until }) = vote::majority(view, master.id, choice.facts.id) {
         return draft.wait(shard, reason, until);
     }
     ask(
@@ -102,7 +103,7 @@ fn ask(
     mode: FailoverMode,
     why: &str,
 ) {
-    let shard = Some(master.place.shard);
+    let shard = Some(master.pod.shard);
     if let Some((pending, until)) = vote::pending(view, draft, master.id, mode) {
         return draft.wait(
             shard,
@@ -110,9 +111,9 @@ fn ask(
             Some(until),
         );
     }
-    let Choice { place, facts, loss } = choice;
+    let Choice { index, facts, loss } = choice;
     let step = Step::Failover {
-        node: view.target(place, facts),
+        node: view.target(index, facts),
         mode,
         master: master.id,
         epoch: (facts.candidacies.is_some() && mode != FailoverMode::Plain)
@@ -121,15 +122,15 @@ fn ask(
     draft.step_with_loss(shard, step, why, loss);
 }
 
-/// The plain hand-over that another rule wants before it takes a master away.
+/// The plain failover that another rule needs before it removes a master.
 pub(super) fn hand_over_to(
     view: &View<'_>,
     draft: &mut Draft<'_>,
-    (id, place): (NodeId, Place),
-    eligible: impl Fn(Place) -> bool,
+    (id, index): (NodeId, PodIndex),
+    eligible: impl Fn(PodIndex) -> bool,
 ) {
-    let master = Master { id, place };
-    let shard = Some(place.shard);
+    let master = Master { id, pod: index };
+    let shard = Some(index.shard);
     let Some(choice) = candidate::in_sync(view, id, eligible) else {
         let members = candidate::describe(view, master, "no replica that stays is in sync");
         return draft.wait(
@@ -142,7 +143,7 @@ pub(super) fn hand_over_to(
         );
     };
     match vote::majority(view, id, choice.facts.id) {
-        Err(Lack { reason, until }) => draft.wait(shard, reason, until),
+        Err(Blocked { reason, until }) => draft.wait(shard, reason, until),
         Ok(()) => {
             ask(
                 view,
@@ -150,7 +151,7 @@ pub(super) fn hand_over_to(
                 master,
                 choice,
                 FailoverMode::Plain,
-                "its place is to be taken away",
+                "its pod is to be removed",
             );
         }
     }

@@ -1,3 +1,5 @@
+//! The configurator against a small fake node.
+
 use std::sync::{Mutex, MutexGuard};
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
@@ -6,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 
-const PLACE: Place = Place {
+const POD: PodIndex = PodIndex {
     shard: 1,
     ordinal: 0,
 };
@@ -18,17 +20,17 @@ fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     owned.collect()
 }
 
-/// As much of a node as a configurator speaks to. It takes everything but `tcp-backlog`.
+/// The part of a node that a configurator uses. It accepts every directive except `tcp-backlog`.
 #[derive(Clone, Default)]
 struct Process {
     run_id: String,
     values: Arc<Mutex<BTreeMap<String, String>>>,
-    /// What it was told, in that order.
+    /// The CONFIG SET commands that it got, in order.
     heard: Arc<Mutex<Vec<String>>>,
 }
 
 impl Process {
-    /// Starts with these directives; gives where it listens.
+    /// Starts with these directives; returns its address.
     async fn start(run_id: &str, values: &[(&str, &str)]) -> (Process, Address) {
         let process = Process {
             run_id: run_id.to_owned(),
@@ -101,11 +103,11 @@ async fn request(lines: &mut Lines<BufReader<OwnedReadHalf>>) -> Option<Vec<Stri
 fn running(uid: &PodUid, address: &Address, values: &[(&str, &str)]) -> Running {
     let pod = PodView {
         uid: uid.clone(),
-        phase: Phase::Running,
+        phase: PodPhase::Running,
         address: Some(address.clone()),
         ..PodView::default()
     };
-    Running::of(&BTreeMap::from([(PLACE, pod)]), None, map(values))
+    Running::of(&BTreeMap::from([(POD, pod)]), None, map(values))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -136,14 +138,17 @@ fn only_pods_whose_process_runs_and_has_an_address_are_told() {
         ..PodView::default()
     };
     let pods = [
-        pod(Phase::Running, Some(Address::default())),
-        pod(Phase::Running, None),
-        pod(Phase::Terminated, Some(Address::default())),
+        pod(PodPhase::Running, Some(Address::default())),
+        pod(PodPhase::Running, None),
+        pod(PodPhase::Terminated, Some(Address::default())),
     ];
-    let pods = (0..).map(|shard| Place::new(shard, 0)).zip(pods).collect();
+    let pods = (0..)
+        .map(|shard| PodIndex::new(shard, 0))
+        .zip(pods)
+        .collect();
     let running = Running::of(&pods, None, BTreeMap::new());
-    let told: Vec<Place> = running.nodes.into_keys().collect();
-    assert_eq!(told, [Place::new(0, 0)]);
+    let told: Vec<PodIndex> = running.nodes.into_keys().collect();
+    assert_eq!(told, [PodIndex::new(0, 0)]);
 }
 
 #[tokio::test]
@@ -151,7 +156,7 @@ async fn a_node_is_told_what_it_has_otherwise_and_what_it_refuses_waits_for_its_
     let said: Arc<Mutex<Vec<String>>> = Arc::default();
     let hearing = Arc::clone(&said);
     let configurator =
-        Configurator::start(move |place, text| lock(&hearing).push(format!("{place}: {text}")));
+        Configurator::start(move |index, text| lock(&hearing).push(format!("{index}: {text}")));
     let fresh = [
         ("loglevel", "notice"),
         ("maxmemory", "0"),
@@ -159,41 +164,38 @@ async fn a_node_is_told_what_it_has_otherwise_and_what_it_refuses_waits_for_its_
     ];
     let (process, address) = Process::start("a", &fresh).await;
     let uid = PodUid("1".to_owned());
-    assert_eq!(configurator.restart_for(PLACE, &uid), None);
+    assert_eq!(configurator.restart_for(POD, &uid), None);
 
     let mut wanted = fresh;
     wanted[1].1 = "1048576";
     wanted[2].1 = "100";
-    configurator.see(running(&uid, &address, &wanted));
-    configurator.all_told().await;
+    configurator.update(running(&uid, &address, &wanted));
+    configurator.all_applied().await;
     assert_eq!(
-        configurator.restart_for(PLACE, &uid),
+        configurator.restart_for(POD, &uid),
         Some(strings(&["tcp-backlog"]))
     );
     let expected = strings(&["maxmemory 1048576", "tcp-backlog 100"]);
     assert_eq!(*lock(&process.heard), expected);
     let expected = strings(&[
-        "1-0: maxmemory is \"1048576\" now",
+        "1-0: maxmemory is now \"1048576\"",
         "1-0: tcp-backlog waits for a restart: can't set immutable config",
     ]);
     assert_eq!(*lock(&said), expected);
 
-    // Who takes the change back needs no restart, and has nothing to be told.
+    // After the change is taken back, no restart is needed and nothing is applied.
     wanted[2].1 = "511";
-    configurator.see(running(&uid, &address, &wanted));
-    configurator.all_told().await;
-    assert_eq!(configurator.restart_for(PLACE, &uid), Some(strings(&[])));
+    configurator.update(running(&uid, &address, &wanted));
+    configurator.all_applied().await;
+    assert_eq!(configurator.restart_for(POD, &uid), Some(strings(&[])));
     assert_eq!(lock(&process.heard).len(), 2);
 
-    // The next process is another one, whatever the last one was told.
+    // The next process starts without the changes.
     let (next, address) = Process::start("b", &fresh).await;
     let next_uid = PodUid("2".to_owned());
-    configurator.see(running(&next_uid, &address, &wanted));
-    configurator.all_told().await;
-    assert_eq!(
-        configurator.restart_for(PLACE, &next_uid),
-        Some(strings(&[]))
-    );
+    configurator.update(running(&next_uid, &address, &wanted));
+    configurator.all_applied().await;
+    assert_eq!(configurator.restart_for(POD, &next_uid), Some(strings(&[])));
     assert_eq!(*lock(&next.heard), strings(&["maxmemory 1048576"]));
-    assert_eq!(configurator.restart_for(PLACE, &uid), None);
+    assert_eq!(configurator.restart_for(POD, &uid), None);
 }

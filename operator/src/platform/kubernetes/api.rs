@@ -1,4 +1,4 @@
-//! What the operator writes to the API server, and how long it waits for it.
+//! Writes to the API server, with a limit on how long a pass waits for them.
 
 use std::collections::BTreeMap;
 use std::collections::hash_map::DefaultHasher;
@@ -12,32 +12,32 @@ use kube::{Api, Client};
 use serde_json::Value;
 
 use super::Leads;
-use super::fenced::Written as Fenced;
+use super::cache::Live;
+use super::fenced::Written as FencedResult;
 use super::names::MANAGER;
 use super::objects::compare::says;
-use super::objects::{Kind, Wanted};
-use super::world::Live;
+use super::objects::{DesiredObject, Kind};
 use crate::platform::PlatformError;
 use crate::text;
 
-/// How long a pass waits for the API server. What takes longer goes on behind its back: no quota,
-/// webhook or slow server may stand between a dead master and its successor.
+/// How long a pass waits for the API server. A slower request continues in the background: no
+/// quota, webhook or slow server may delay the successor of a dead master.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// After a request that took longer the next passes wait for none for so long.
+/// After a slower request, passes do not wait for the API server at all for this time.
 const REST: Duration = Duration::from_secs(2);
 
 /// Applies the objects of one cluster.
 pub struct Writer {
     client: Client,
     namespace: String,
-    /// None: always.
+    /// None: it always writes.
     leads: Option<Leads>,
     written: Mutex<BTreeMap<(Kind, String), Written>>,
     slow_until: Mutex<Option<Instant>>,
 }
 
-/// What the API server made of what was applied last.
+/// What was applied last, and the resulting version.
 #[derive(Clone, Debug, PartialEq)]
 struct Written {
     body: u64,
@@ -57,17 +57,17 @@ impl Writer {
         }
     }
 
-    /// The same, for as long as `leads` says so.
+    /// The same, while `leads` says so.
     #[must_use]
     pub fn leading(mut self, leads: Leads) -> Writer {
         self.leads = Some(leads);
         self
     }
 
-    /// Whether an object says what it shall. If somebody else, a webhook say, has changed what was
-    /// applied, then what became of it counts: to apply it again would change nothing, for ever.
+    /// Whether an object is as desired. If something else, such as a webhook, changes what is
+    /// applied, then the result counts: applying it again would never change anything.
     #[must_use]
-    pub fn is_current(&self, live: &Live, wanted: &Wanted) -> bool {
+    pub fn is_current(&self, live: &Live, wanted: &DesiredObject) -> bool {
         if says(&live.value, &wanted.body) {
             return true;
         }
@@ -78,14 +78,14 @@ impl Writer {
         })
     }
 
-    /// Creates the object, or corrects what is ours in it (server-side apply).
+    /// Creates the object, or corrects our fields in it (server-side apply).
     ///
     /// # Errors
     /// When the API server refuses it, or has not answered yet.
-    pub async fn apply(self: &Arc<Writer>, wanted: Wanted) -> Result<(), PlatformError> {
+    pub async fn apply(self: &Arc<Writer>, wanted: DesiredObject) -> Result<(), PlatformError> {
         let writer = self.clone();
         let what = format!("{:?} {}", wanted.kind, wanted.name);
-        self.patiently(what, async move {
+        self.with_timeout(what, async move {
             let api = writer.api(wanted.kind);
             let params = PatchParams::apply(MANAGER).force();
             let patch = Patch::Apply(&wanted.body);
@@ -107,7 +107,7 @@ impl Writer {
         .await
     }
 
-    /// Deletes an object and, in the background, what it owns. One that is not there is no failure.
+    /// Deletes an object and, in the background, what it owns. A missing object is not a failure.
     ///
     /// # Errors
     /// When the API server refuses it, or has not answered yet.
@@ -117,7 +117,7 @@ impl Writer {
             propagation_policy: Some(PropagationPolicy::Background),
             ..DeleteParams::default()
         };
-        self.patiently(format!("{kind:?} {name}"), async move {
+        self.with_timeout(format!("{kind:?} {name}"), async move {
             match api.delete(&name, &params).await {
                 Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
                 other => other.map(drop),
@@ -126,18 +126,17 @@ impl Writer {
         .await
     }
 
-    /// Waits for a request as long as a pass may wait.
+    /// Waits for a request, at most as long as a pass may wait.
     ///
-    /// # Errors
-    /// When the API server refuses it, or has not answered yet: then it goes on, and what it asks
-    /// for may still happen.
-    pub async fn patiently<T: Send + 'static>(
+    /// # Errors When the API server refuses it, or has not answered yet: then the request continues
+    /// and may still succeed.
+    pub async fn with_timeout<T: Send + 'static>(
         &self,
         what: String,
         request: impl Future<Output = kube::Result<T>> + Send + 'static,
     ) -> Result<T, PlatformError> {
         if self.leads.as_ref().is_some_and(|leads| !leads()) {
-            let why = format!("{what}: another operator may lead by now");
+            let why = format!("{what}: another operator may be the leader now");
             return Err(PlatformError::Refused(why));
         }
         if self.is_slow() {
@@ -158,16 +157,15 @@ impl Writer {
         }
     }
 
-    /// The same for one that says itself when it must not be.
+    /// The same for a fenced write.
     ///
-    /// # Errors
-    /// Then, too.
-    pub async fn fencedly(
+    /// # Errors As above, or when the fence refuses the write.
+    pub async fn write_fenced(
         &self,
         what: String,
-        request: impl Future<Output = Fenced<()>> + Send + 'static,
+        request: impl Future<Output = FencedResult<()>> + Send + 'static,
     ) -> Result<(), PlatformError> {
-        let written = self.patiently(what.clone(), request).await?;
+        let written = self.with_timeout(what.clone(), request).await?;
         written.map_err(|why| PlatformError::Refused(format!("{what}: {why}")))
     }
 
@@ -190,7 +188,7 @@ impl Writer {
     }
 }
 
-/// An error of the API server as an outcome: what it said no to has not happened.
+/// An error of the API server as an outcome: a refused request has not happened.
 fn refusal(what: &str, error: &kube::Error) -> PlatformError {
     match error {
         kube::Error::Api(status) if status.code < 500 => {

@@ -1,5 +1,5 @@
-//! Writes that a later leader's fence off: each names the version of the object that it replaces, so
-//! that a request which the API server performs late undoes nothing that was written after it.
+//! Fenced writes: each names the version of the object that it replaces, so a request that the API
+//! server performs late undoes nothing that a later leader has written.
 
 use std::fmt;
 use std::future::Future;
@@ -10,19 +10,19 @@ use tokio::sync::Mutex;
 
 use super::Leads;
 
-/// A request has so long. What is not answered by then may still happen; its version tells it from
-/// what comes after it.
+/// The time limit of a request. Without an answer it may still happen, but its version keeps it
+/// from overwriting later writes.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How often a write is tried while others write, too.
+/// How often a write is tried while others write as well.
 const ATTEMPTS: usize = 3;
 
-/// One leadership: a later one of the same Lease has a higher number.
+/// One leadership. A later one of the same Lease has a higher number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Term {
     /// The UID of the Lease.
     pub lease: String,
-    /// How often it had changed hands.
+    /// Its number of transitions.
     pub transitions: i32,
 }
 
@@ -33,7 +33,8 @@ impl fmt::Display for Term {
 }
 
 impl Term {
-    /// Whether the text is that of a later term. Of another Lease nobody knows.
+    /// Whether the text is a later term of the same Lease. Terms of different Leases cannot be
+    /// compared.
     pub(super) fn precedes(&self, text: &str) -> bool {
         let Some((lease, number)) = text.rsplit_once('/') else {
             return false;
@@ -45,64 +46,64 @@ impl Term {
     }
 }
 
-/// The version of an object; none where there is no object.
+/// The version of an object; none if there is no object.
 pub(super) type Version = Option<String>;
 
-/// A write's outcome: the inner error says why it must not be.
+/// The outcome of a write; the inner error says why the fence refuses it.
 pub(super) type Written<T> = kube::Result<Result<T, String>>;
 
-/// An object that is written in full.
-pub(super) trait Object: Sync {
-    /// The version that is there, unless it is not ours to replace.
-    fn look(&self) -> impl Future<Output = Written<Version>> + Send;
+/// An object that is written as a whole.
+pub(super) trait FencedObject: Sync {
+    /// The present version, unless it must not be replaced.
+    fn read_version(&self) -> impl Future<Output = Written<Version>> + Send;
 
-    /// Replaces exactly that version, or creates the object, and gives back the new version. What
-    /// else is there now is an error with the code 404 or 409.
+    /// Replaces exactly that version, or creates the object, and returns the new version. If
+    /// another version is there, the error has the code 404 or 409.
     fn replace(&self, version: &Version) -> impl Future<Output = kube::Result<Version>> + Send;
 }
 
-/// Who writes an object.
+/// Writes one object, fenced.
 #[derive(Clone, Default)]
-pub(super) struct Fenced {
+pub(super) struct FencedWriter {
     /// None: always.
     pub leads: Option<Leads>,
-    /// The version as last known, if it is. Held while a request is under way, so that none of ours
-    /// overtakes another.
+    /// The last known version. Locked during a request, so that requests of this writer do not
+    /// overtake each other.
     known: Arc<Mutex<Option<Version>>>,
 }
 
-impl Fenced {
-    /// Writes the object in place of the version that is there.
-    pub(super) async fn write(&self, object: impl Object) -> Written<()> {
+impl FencedWriter {
+    /// Replaces the present version of the object.
+    pub(super) async fn write(&self, object: impl FencedObject) -> Written<()> {
         let writing = tokio::time::timeout(PATIENCE, self.try_write(&object));
         let late = |_| Ok(Err("no answer in time".to_owned()));
         writing.await.unwrap_or_else(late)
     }
 
-    async fn try_write(&self, object: &impl Object) -> Written<()> {
+    async fn try_write(&self, object: &impl FencedObject) -> Written<()> {
         let mut known = self.known.lock().await;
         for _ in 0..ATTEMPTS {
-            // Until there is an answer, nobody knows.
+            // Until there is an answer, the version is unknown.
             let version = match known.take() {
                 Some(version) => version,
-                None => match object.look().await? {
+                None => match object.read_version().await? {
                     Ok(version) => version,
                     Err(why) => return Ok(Err(why)),
                 },
             };
             if self.leads.as_ref().is_some_and(|leads| !leads()) {
-                return Ok(Err("another operator may lead by now".to_owned()));
+                return Ok(Err("another operator may be the leader now".to_owned()));
             }
             match object.replace(&version).await {
                 Ok(version) => {
                     *known = version.map(Some);
                     return Ok(Ok(()));
                 }
-                // Somebody else has written or deleted it.
+                // Another client has written or deleted it.
                 Err(kube::Error::Api(status)) if [404, 409].contains(&status.code) => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(Err("others write it all the time".to_owned()))
+        Ok(Err("other clients keep writing it".to_owned()))
     }
 }

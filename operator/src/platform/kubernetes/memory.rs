@@ -1,4 +1,4 @@
-//! What has to outlive the operator, in a ConfigMap beside the cluster.
+//! The operator's memory of a cluster, in a ConfigMap beside it.
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Patch, PatchParams, PostParams};
@@ -6,38 +6,38 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 use tracing::warn;
 
-use super::fenced::{Object, Term, Version, Written};
+use super::fenced::{FencedObject, Term, Version, Written};
 use super::names::{MANAGER, Names};
 use super::objects::owner_reference;
-use super::watched::ClusterKey;
+use super::store::ClusterKey;
 use crate::model::Memory;
 use crate::text;
 
 /// The key in the ConfigMap.
 const KEY: &str = "memory.json";
 
-/// Whose write it was: the Lease's UID and how often that had changed hands.
+/// The leadership that wrote it: the Lease's UID and its number of transitions.
 const TERM: &str = "slotkeeper.dev/term";
 
-/// The ConfigMap as it is to be. A request of a leader that has been replaced, however late it is
-/// performed, changes nothing that its successor has written.
-pub(super) struct Memo {
+/// A write of the ConfigMap. A late write of a former leader changes nothing that its successor has
+/// written.
+pub(super) struct MemoryWrite {
     maps: Api<ConfigMap>,
     name: String,
     body: Value,
-    /// None: whoever wrote it last.
+    /// None: the last writer is not checked.
     term: Option<Term>,
 }
 
-impl Memo {
+impl MemoryWrite {
     pub(super) fn new(
         client: Client,
         names: &Names<'_>,
         uid: &str,
         memory: &Memory,
         term: Option<Term>,
-    ) -> Memo {
-        Memo {
+    ) -> MemoryWrite {
+        MemoryWrite {
             maps: Api::namespaced(client, names.namespace),
             name: names.memory(),
             body: object(names, uid, memory, term.as_ref()),
@@ -46,9 +46,9 @@ impl Memo {
     }
 }
 
-impl Object for Memo {
-    /// Unless a later leader has written it.
-    async fn look(&self) -> Written<Version> {
+impl FencedObject for MemoryWrite {
+    /// Fails if a later leader has written it.
+    async fn read_version(&self) -> Written<Version> {
         let Some(map) = self.maps.get_opt(&self.name).await? else {
             return Ok(Ok(None));
         };
@@ -98,11 +98,10 @@ fn object(names: &Names<'_>, uid: &str, memory: &Memory, term: Option<&Term>) ->
     })
 }
 
-/// Reads what an earlier operator has left to be remembered of the cluster with that UID. What
-/// cannot be read counts as none, which delays and permits nothing.
+/// Reads the memory of an earlier operator of the cluster with that UID. An unreadable memory
+/// counts as none, which only causes delays.
 ///
-/// # Errors
-/// When the API server does not say.
+/// # Errors When the API server does not answer.
 pub async fn load_memory(
     client: &Client,
     key: &ClusterKey,
@@ -117,7 +116,8 @@ pub async fn load_memory(
     let name = names.memory();
     let map = maps.get_opt(&name).await;
     let map = map.map_err(|error| format!("ConfigMap {name}: {}", text::of_api(&error)))?;
-    // That of an earlier cluster of this name, until it is collected, says nothing of this one.
+    // A ConfigMap of an earlier cluster with this name, not garbage-collected yet, says nothing
+    // about this one.
     let ours = map.filter(|map| {
         let mut owners = map.metadata.owner_references.iter().flatten();
         owners.any(|owner| owner.uid == uid)
@@ -136,7 +136,7 @@ mod tests {
 
     use hyper::Method;
 
-    use super::super::fenced::Fenced;
+    use super::super::fenced::FencedWriter;
     use super::*;
     use crate::run::client::fake;
 
@@ -159,7 +159,7 @@ mod tests {
             };
             Leader {
                 client: fake::client(move |method, _, body| server.answer(method, body)),
-                fenced: Fenced::default(),
+                fenced: FencedWriter::default(),
                 term,
             }
         }
@@ -197,7 +197,7 @@ mod tests {
 
     struct Leader {
         client: Client,
-        fenced: Fenced,
+        fenced: FencedWriter,
         term: Term,
     }
 
@@ -208,8 +208,8 @@ mod tests {
                 ..Memory::default()
             };
             let (client, term) = (self.client.clone(), Some(self.term.clone()));
-            let memo = Memo::new(client, &NAMES, "uid-1", &memory, term);
-            self.fenced.write(memo).await.unwrap()
+            let write = MemoryWrite::new(client, &NAMES, "uid-1", &memory, term);
+            self.fenced.write(write).await.unwrap()
         }
     }
 
@@ -231,7 +231,7 @@ mod tests {
         let mut old = server.leader(3);
         old.fenced.leads = Some(Arc::new(|| false));
         let why = old.write(true).await.unwrap_err();
-        assert!(why.contains("another operator may lead"), "{why}");
+        assert!(why.contains("another operator may be the leader"), "{why}");
         server.edit(|_, map| assert_eq!(*map, None));
     }
 

@@ -1,20 +1,20 @@
-//! What the objects of a cluster are called, and the labels by which they are found again.
+//! The names of a cluster's objects, and their labels.
 
 use std::collections::BTreeMap;
 
 use slotkeeper_crds::RedisCluster;
 
-use crate::model::Place;
+use crate::model::PodIndex;
 
-/// The label that says which cluster an object belongs to.
+/// The label with the cluster that an object belongs to.
 pub const CLUSTER_LABEL: &str = "slotkeeper.dev/cluster";
-/// The label that says which shard a pod belongs to.
+/// The label with the shard that a pod belongs to.
 pub const SHARD_LABEL: &str = "slotkeeper.dev/shard";
 
-/// The label that says who writes an object.
+/// The label with the manager of an object.
 pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
 
-/// Who writes our objects: the value of `app.kubernetes.io/managed-by`.
+/// The manager of our objects: the value of `app.kubernetes.io/managed-by`.
 pub const MANAGER: &str = "slotkeeper";
 
 /// The names of one cluster's objects.
@@ -33,7 +33,7 @@ pub struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    /// The names of a cluster as the API server gave it, which has a name and a namespace.
+    /// The names of a cluster from the API server, which has a name and a namespace.
     #[must_use]
     pub fn of(cluster: &'a RedisCluster, domain: &'a str) -> Names<'a> {
         Names {
@@ -49,23 +49,23 @@ impl<'a> Names<'a> {
         format!("{}-{shard}", self.name)
     }
 
-    /// The pod of a place: what the StatefulSet of its shard calls it.
+    /// The name of a pod, as the StatefulSet of its shard gives it.
     #[must_use]
-    pub fn pod(&self, place: Place) -> String {
-        format!("{}-{place}", self.name)
+    pub fn pod(&self, index: PodIndex) -> String {
+        format!("{}-{index}", self.name)
     }
 
-    /// The place of a pod; none if no pod of this cluster is called so.
+    /// The index of a pod; none if no pod of this cluster has that name.
     #[must_use]
-    pub fn place_of(&self, pod: &str) -> Option<Place> {
+    pub fn index_of(&self, pod: &str) -> Option<PodIndex> {
         let numbers = pod.strip_prefix(self.name)?.strip_prefix('-')?;
         let (shard, ordinal) = numbers.split_once('-')?;
-        let place = Place::new(shard.parse().ok()?, ordinal.parse().ok()?);
-        // Not every way to write a number is the one that names are written in.
-        (self.pod(place) == pod).then_some(place)
+        let index = PodIndex::new(shard.parse().ok()?, ordinal.parse().ok()?);
+        // Numbers in names have no leading zeros or signs.
+        (self.pod(index) == pod).then_some(index)
     }
 
-    /// The Service that gives every pod a name.
+    /// The Service that gives every pod a DNS name.
     #[must_use]
     pub fn headless(&self) -> String {
         format!("{}-nodes", self.name)
@@ -83,7 +83,7 @@ impl<'a> Names<'a> {
         format!("{}-config", self.name)
     }
 
-    /// The ConfigMap with what has to outlive the operator.
+    /// The ConfigMap with the operator's memory.
     #[must_use]
     pub fn memory(&self) -> String {
         format!("{}-memory", self.name)
@@ -101,20 +101,20 @@ impl<'a> Names<'a> {
         self.shard(shard)
     }
 
-    /// The name that the node of a place announces: stable, while its address is not.
+    /// The hostname that the node of a pod announces: stable, unlike its address.
     #[must_use]
-    pub fn hostname(&self, place: Place) -> String {
-        self.fqdn(&self.pod(place))
+    pub fn hostname(&self, index: PodIndex) -> String {
+        self.fqdn(&self.pod(index))
     }
 
-    /// A pod under the headless Service; `pod` may be a variable that becomes one's name.
+    /// The DNS name of a pod under the headless Service; `pod` may be a variable.
     #[must_use]
     pub fn fqdn(&self, pod: &str) -> String {
         let (headless, namespace, domain) = (self.headless(), self.namespace, self.domain);
         format!("{pod}.{headless}.{namespace}.svc.{domain}")
     }
 
-    /// The labels of an object that the whole cluster shares.
+    /// The labels of a common object of the cluster.
     #[must_use]
     pub fn labels(&self) -> BTreeMap<String, String> {
         let mut labels = self.selects();
@@ -150,7 +150,7 @@ impl<'a> Names<'a> {
         format!("{CLUSTER_LABEL}={}", self.name)
     }
 
-    /// The labels that select the pods of a shard. A StatefulSet cannot change them any more.
+    /// The labels that select the pods of a shard. A StatefulSet cannot change them later.
     #[must_use]
     pub fn selects_shard(&self, shard: u32) -> BTreeMap<String, String> {
         let mut labels = self.selects();
@@ -176,10 +176,10 @@ mod tests {
     #[test]
     fn a_pod_is_called_as_its_statefulset_calls_it() {
         let names = names("tour");
-        let place = Place::new(2, 1);
-        assert_eq!(names.pod(place), format!("{}-1", names.shard(2)));
+        let index = PodIndex::new(2, 1);
+        assert_eq!(names.pod(index), format!("{}-1", names.shard(2)));
         assert_eq!(
-            names.hostname(place),
+            names.hostname(index),
             "tour-2-1.tour-nodes.shop.svc.cluster.local"
         );
     }
@@ -189,7 +189,7 @@ mod tests {
         let others = "tour tour- tour-0 tour-0- tour--1 tour-0-1-2 tour-a-1 tour-00-1 tour-0-01 \
                       tour-+0-1 tour-0-99999999999 our-0-1 tour2-0-1 atour-0-1";
         for pod in others.split(' ') {
-            assert_eq!(names("tour").place_of(pod), None, "{pod}");
+            assert_eq!(names("tour").index_of(pod), None, "{pod}");
         }
     }
 
@@ -210,13 +210,13 @@ mod tests {
             shard in 0u32..1000,
             ordinal in 0u32..6,
         ) {
-            let place = Place::new(shard, ordinal);
-            let pod = names(&name).pod(place);
-            prop_assert_eq!(names(&name).place_of(&pod), Some(place));
+            let index = PodIndex::new(shard, ordinal);
+            let pod = names(&name).pod(index);
+            prop_assert_eq!(names(&name).index_of(&pod), Some(index));
             // The longest things that become labels: a pod, and a revision of a StatefulSet.
             prop_assert!(pod.len() <= 63 && names(&name).shard(shard).len() + 11 <= 63);
             if other != name {
-                prop_assert_eq!(names(&other).place_of(&pod), None);
+                prop_assert_eq!(names(&other).index_of(&pod), None);
             }
         }
     }

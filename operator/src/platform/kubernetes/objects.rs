@@ -1,16 +1,16 @@
-//! The objects that a cluster consists of on Kubernetes, out of its manifest. Pure: what is
-//! applied, and how a live object compares with it.
+//! The objects of a cluster on Kubernetes, from its manifest. Pure: what is applied, and how a live
+//! object compares with it.
 
 pub mod compare;
 
 mod budget;
 mod config_map;
 mod container;
+mod desired_object;
 mod network_policy;
 mod scheduling;
 mod services;
 mod stateful_set;
-mod wanted;
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ use kube::core::ApiResource;
 use serde::{Deserialize, Serialize};
 use slotkeeper_crds::{PullPolicy, RedisCluster, RedisClusterSpec};
 
-pub use wanted::{APPLIED_ANNOTATION, Wanted, owner_reference};
+pub use desired_object::{APPLIED_ANNOTATION, DesiredObject, owner_reference};
 
 use super::names::Names;
 use crate::platform::directives::complete;
@@ -39,34 +39,34 @@ pub const CONTAINER: &str = "node";
 /// The volume of the node's data in its pod.
 pub const DATA_VOLUME: &str = "data";
 
-/// The annotation with the [`Settings`] of the operator that keeps the cluster, as JSON, for those
-/// who want to know what it would make of a manifest.
+/// The annotation with the [`Settings`] of the operator that runs the cluster, as JSON, for
+/// `slotkeeper plan`.
 pub const SETTINGS_ANNOTATION: &str = "slotkeeper.dev/settings";
 
-/// What the operator knows of its surroundings.
+/// What the operator was told about its environment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Settings {
-    /// The image with `slotkeeper-node` for manifests that name none.
+    /// The image with `slotkeeper-node` for manifests without an image.
     pub node_image: String,
-    /// When that image is pulled, unless the manifest says it; Kubernetes' own rule if none does.
+    /// When that image is pulled, unless the manifest says it. None: the default of Kubernetes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_image_pull_policy: Option<PullPolicy>,
     /// The domain of the Kubernetes cluster, such as `cluster.local`.
     pub cluster_domain: String,
 }
 
-/// The kinds of objects that a cluster consists of, in the order in which they are applied: pods
-/// find their names, their configuration and their walls when they start.
+/// The kinds of objects of a cluster, in the order in which they are applied: names, configuration
+/// and network rules exist before the pods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// A name for pods.
+    /// DNS names for pods, and an address for clients.
     Service,
     /// redis.conf.
     ConfigMap,
-    /// Who may talk to the nodes.
+    /// Who may connect to the nodes.
     NetworkPolicy,
-    /// How many pods of a shard may leave at once.
+    /// How many pods of a shard may be evicted at once.
     PodDisruptionBudget,
     /// The pods of a shard.
     StatefulSet,
@@ -82,7 +82,7 @@ impl Kind {
         Kind::StatefulSet,
     ];
 
-    /// Where the API server has it.
+    /// Its resource on the API server.
     #[must_use]
     pub fn api_resource(self) -> ApiResource {
         match self {
@@ -95,36 +95,41 @@ impl Kind {
     }
 }
 
-/// What the whole cluster shares.
+/// The common objects of the cluster.
 #[must_use]
-pub fn common(cluster: &RedisCluster, settings: &Settings) -> Vec<Wanted> {
-    let maker = Maker::new(cluster, settings);
+pub fn common(cluster: &RedisCluster, settings: &Settings) -> Vec<DesiredObject> {
+    let context = RenderContext::new(cluster, settings);
     let mut objects = vec![
-        Wanted::of(Kind::Service, &services::headless(&maker)),
-        Wanted::of(Kind::Service, &services::client(&maker)),
-        Wanted::of(Kind::ConfigMap, &config_map::config_map(&maker)),
+        DesiredObject::of(Kind::Service, &services::headless(&context)),
+        DesiredObject::of(Kind::Service, &services::client(&context)),
+        DesiredObject::of(Kind::ConfigMap, &config_map::config_map(&context)),
     ];
-    if maker.spec().network_policy.enabled {
-        let policy = network_policy::network_policy(&maker);
-        objects.push(Wanted::of(Kind::NetworkPolicy, &policy));
+    if context.spec().network_policy.enabled {
+        let policy = network_policy::network_policy(&context);
+        objects.push(DesiredObject::of(Kind::NetworkPolicy, &policy));
     }
     objects
 }
 
-/// What one shard has for itself, with that many pods.
+/// The objects of one shard with that number of pods.
 #[must_use]
-pub fn shard(cluster: &RedisCluster, settings: &Settings, shard: u32, pods: u32) -> Vec<Wanted> {
-    let maker = Maker::new(cluster, settings);
+pub fn shard(
+    cluster: &RedisCluster,
+    settings: &Settings,
+    shard: u32,
+    pods: u32,
+) -> Vec<DesiredObject> {
+    let context = RenderContext::new(cluster, settings);
     vec![
-        Wanted::of(Kind::PodDisruptionBudget, &budget::budget(&maker, shard)),
-        Wanted::of(
+        DesiredObject::of(Kind::PodDisruptionBudget, &budget::budget(&context, shard)),
+        DesiredObject::of(
             Kind::StatefulSet,
-            &stateful_set::stateful_set(&maker, shard, pods),
+            &stateful_set::stateful_set(&context, shard, pods),
         ),
     ]
 }
 
-/// What must not be there, though an earlier manifest may have asked for it.
+/// Objects that must not exist, though an earlier manifest may have asked for them.
 #[must_use]
 pub fn unwanted(cluster: &RedisCluster) -> Vec<(Kind, String)> {
     if cluster.spec.network_policy.enabled {
@@ -134,22 +139,22 @@ pub fn unwanted(cluster: &RedisCluster) -> Vec<(Kind, String)> {
     vec![(Kind::NetworkPolicy, name)]
 }
 
-/// The directives that the nodes of a manifest shall have, beside those that the operator owns.
+/// The directives of a manifest's nodes, without those that the operator owns.
 #[must_use]
 pub fn directives(spec: &RedisClusterSpec) -> BTreeMap<String, String> {
     complete(&spec.config)
 }
 
-/// What every object is made from.
-struct Maker<'a> {
+/// The input of every object.
+struct RenderContext<'a> {
     cluster: &'a RedisCluster,
     settings: &'a Settings,
     names: Names<'a>,
 }
 
-impl<'a> Maker<'a> {
-    fn new(cluster: &'a RedisCluster, settings: &'a Settings) -> Maker<'a> {
-        Maker {
+impl<'a> RenderContext<'a> {
+    fn new(cluster: &'a RedisCluster, settings: &'a Settings) -> RenderContext<'a> {
+        RenderContext {
             cluster,
             settings,
             names: Names::of(cluster, &settings.cluster_domain),

@@ -1,97 +1,102 @@
-//! Pods as the planner sees them, and what proves that the process of one has ended.
+//! Pods as the planner sees them, and what proves that a pod's process has ended.
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod};
 
 use super::objects::{BUS_PORT, CLIENT_PORT, CONTAINER, DATA_VOLUME};
-use crate::model::{Address, Moment, Phase, Place, PodUid, PodView, ProcessEnd, Proof};
+use crate::model::{Address, Moment, PodIndex, PodPhase, PodUid, PodView, ProcessEnd, Proof};
 
-/// What is remembered of the pods from one look to the next: a pod that is gone proves more to
-/// those who know where it was. An empty memory is a safe start.
+/// What is remembered of pods between passes: the host of a deleted pod can prove that its process
+/// has ended. An empty memory is a safe start.
 #[derive(Debug, Default)]
-pub struct Lives {
-    places: BTreeMap<Place, Life>,
+pub struct PodTracker {
+    pods: BTreeMap<PodIndex, TrackedPod>,
 }
 
-/// The last pod that was seen in a place.
+/// The last incarnation of a pod that was seen.
 #[derive(Debug, Default)]
-struct Life {
+struct TrackedPod {
     uid: String,
-    machine: Option<String>,
-    /// Whether a process was ever started in it.
+    host: Option<String>,
+    /// Whether a process was started in it.
     started: bool,
     ended: Option<ProcessEnd>,
 }
 
-/// What a look at one place needs.
-pub struct Look<'a> {
-    /// The place.
-    pub place: Place,
-    /// What its pod is called.
+/// What is known about one pod now.
+pub struct PodInput<'a> {
+    /// The index of the pod.
+    pub index: PodIndex,
+    /// Its name.
     pub name: String,
     /// The hostname that its node announces.
     pub hostname: String,
-    /// The pod, if there is one.
+    /// The pod, if it exists.
     pub pod: Option<&'a Pod>,
-    /// Whether its node is to have a volume of its own.
+    /// Whether its node should have a volume.
     pub storage: bool,
 }
 
-impl Lives {
-    /// The view of a place. `ready` says whether a machine is there and Ready.
-    pub fn view(&mut self, look: Look<'_>, now: Moment, ready: impl Fn(&str) -> bool) -> PodView {
-        let life = self.places.entry(look.place).or_default();
+impl PodTracker {
+    /// The view of a pod. `ready` says whether a host exists and is Ready.
+    pub fn view(
+        &mut self,
+        input: PodInput<'_>,
+        now: Moment,
+        ready: impl Fn(&str) -> bool,
+    ) -> PodView {
+        let tracked = self.pods.entry(input.index).or_default();
         let view = PodView {
-            name: look.name,
-            hostname: look.hostname,
+            name: input.name,
+            hostname: input.hostname,
             ..PodView::default()
         };
-        let Some(pod) = look.pod else {
-            life.close(now, ready);
+        let Some(pod) = input.pod else {
+            tracked.close(now, ready);
             return PodView {
-                ended: life.ended.clone(),
+                ended: tracked.ended.clone(),
                 ..view
             };
         };
         let uid = pod.metadata.uid.clone().unwrap_or_default();
-        if life.uid != uid {
-            life.close(now, &ready);
-            // The end of the life before stays known until a process runs in the new one.
-            let ended = life.ended.take();
-            *life = Life {
+        if tracked.uid != uid {
+            tracked.close(now, &ready);
+            // The end of the previous incarnation stays known until a process runs in the new one.
+            let ended = tracked.ended.take();
+            *tracked = TrackedPod {
                 ended,
                 uid: uid.clone(),
-                ..Life::default()
+                ..TrackedPod::default()
             };
         }
-        life.machine = machine(pod);
+        tracked.host = host(pod);
         let process = process(pod);
-        life.learn(&process, now);
-        let phase = phase(pod, &process, life.machine.as_deref().is_some_and(ready));
+        tracked.learn(&process, now);
+        let phase = phase(pod, &process, tracked.host.as_deref().is_some_and(ready));
         PodView {
             uid: PodUid(uid),
             phase,
             address: address(pod),
-            machine: life.machine.clone(),
-            ended: life.ended.clone(),
-            volume_mounted: !look.storage || life.started && has_volume(pod),
+            host: tracked.host.clone(),
+            ended: tracked.ended.clone(),
+            volume_mounted: !input.storage || tracked.started && has_volume(pod),
             ..view
         }
     }
 
-    /// Forgets the places that are no longer asked for.
-    pub fn keep(&mut self, keep: impl Fn(Place) -> bool) {
-        self.places.retain(|place, _| keep(*place));
+    /// Forgets the pods that are no longer needed.
+    pub fn keep(&mut self, keep: impl Fn(PodIndex) -> bool) {
+        self.pods.retain(|index, _| keep(*index));
     }
 }
 
-impl Life {
-    /// The pod is gone. Where its machine is Ready, its kubelet has seen to it that the process is,
-    /// too; a machine that nobody reaches proves nothing.
+impl TrackedPod {
+    /// The pod is gone. If its host is Ready, its kubelet has ended the process; an unreachable
+    /// host proves nothing.
     fn close(&mut self, now: Moment, ready: impl Fn(&str) -> bool) {
-        let machine = self.machine.as_deref();
-        if self.started && self.ended.is_none() && machine.is_some_and(ready) {
+        let host = self.host.as_deref();
+        if self.started && self.ended.is_none() && host.is_some_and(ready) {
             self.ended = Some(ProcessEnd {
                 uid: PodUid(self.uid.clone()),
                 at: now,
@@ -109,7 +114,7 @@ impl Life {
             }
             Process::Ended(container) => {
                 self.started = true;
-                // Every container is a life of its own: the second end in a pod is not the first.
+                // Every container counts as an incarnation, so a second end in a pod is a new one.
                 let uid = PodUid(format!("{}/{container}", self.uid));
                 if self.ended.as_ref().is_none_or(|end| end.uid != uid) {
                     self.ended = Some(ProcessEnd {
@@ -123,7 +128,7 @@ impl Life {
     }
 }
 
-/// The node's process, as the kubelet has reported it last.
+/// The node's process, as last reported by the kubelet.
 #[derive(Debug, PartialEq)]
 enum Process<'a> {
     /// None was started yet.
@@ -143,7 +148,7 @@ fn process(pod: &Pod) -> Process<'_> {
         .find(|container| container.name == CONTAINER);
     match container {
         Some(container) => of_container(container),
-        // A pod reaches one of these phases when all its containers have ended.
+        // In these phases all containers of a pod have ended.
         None => match status.and_then(|status| status.phase.as_deref()) {
             Some("Failed" | "Succeeded") => Process::Ended(""),
             _ => Process::None,
@@ -161,23 +166,23 @@ fn of_container(container: &ContainerStatus) -> Process<'_> {
         state.is_some()
     };
     if ended(&container.state) || ended(&container.last_state) {
-        // That of the last one that ran, as long as no other one runs.
+        // The id of the last container, while no other runs.
         return Process::Ended(container.container_id.as_deref().unwrap_or_default());
     }
     Process::None
 }
 
-fn phase(pod: &Pod, process: &Process<'_>, ready: bool) -> Phase {
+fn phase(pod: &Pod, process: &Process<'_>, ready: bool) -> PodPhase {
     match process {
-        Process::None => Phase::Pending,
-        Process::Ended(_) => Phase::Terminated,
-        Process::Runs if !ready => Phase::Unknown,
-        Process::Runs if pod.metadata.deletion_timestamp.is_some() => Phase::Deleting,
-        Process::Runs => Phase::Running,
+        Process::None => PodPhase::Pending,
+        Process::Ended(_) => PodPhase::Terminated,
+        Process::Runs if !ready => PodPhase::Unknown,
+        Process::Runs if pod.metadata.deletion_timestamp.is_some() => PodPhase::Deleting,
+        Process::Runs => PodPhase::Running,
     }
 }
 
-fn machine(pod: &Pod) -> Option<String> {
+fn host(pod: &Pod) -> Option<String> {
     pod.spec.as_ref()?.node_name.clone()
 }
 
@@ -190,7 +195,7 @@ fn address(pod: &Pod) -> Option<Address> {
     })
 }
 
-/// A pod is started only when the volumes that it names are mounted.
+/// A container starts only after the volumes of its pod are mounted.
 fn has_volume(pod: &Pod) -> bool {
     let volumes = pod.spec.as_ref().and_then(|spec| spec.volumes.as_ref());
     let mut volumes = volumes.into_iter().flatten();
@@ -203,28 +208,28 @@ mod tests {
 
     use super::*;
 
-    /// Looks at place 0-0 again and again, on machine `m`.
+    /// Observes pod 0-0 on host `m` repeatedly.
     #[derive(Default)]
     struct Story {
-        lives: Lives,
+        tracker: PodTracker,
         now: u64,
         unreachable: bool,
     }
 
     impl Story {
-        fn look(&mut self, pod: Option<Value>) -> PodView {
+        fn see(&mut self, pod: Option<Value>) -> PodView {
             self.now += 1;
             let pod: Option<Pod> = pod.map(|pod| serde_json::from_value(pod).unwrap());
-            let look = Look {
-                place: Place::new(0, 0),
+            let input = PodInput {
+                index: PodIndex::new(0, 0),
                 name: "tour-0-0".to_owned(),
                 hostname: "tour-0-0.tour-nodes".to_owned(),
                 pod: pod.as_ref(),
                 storage: false,
             };
             let ready = !self.unreachable;
-            self.lives
-                .view(look, Moment(self.now), |machine| machine == "m" && ready)
+            self.tracker
+                .view(input, Moment(self.now), |host| host == "m" && ready)
         }
     }
 
@@ -254,48 +259,48 @@ mod tests {
 
     #[test]
     fn a_pod_that_runs_has_an_address_and_no_end() {
-        let view = Story::default().look(Some(pod("u", &running("c"))));
-        assert_eq!(view.phase, Phase::Running);
+        let view = Story::default().see(Some(pod("u", &running("c"))));
+        assert_eq!(view.phase, PodPhase::Running);
         assert_eq!(view.uid, PodUid("u".to_owned()));
         let address = view.address.unwrap();
         assert_eq!(address.to_string(), "10.0.0.1:6379@16379");
-        assert_eq!((view.ended, view.machine.as_deref()), (None, Some("m")));
+        assert_eq!((view.ended, view.host.as_deref()), (None, Some("m")));
     }
 
     #[test]
     fn every_end_of_a_container_is_one_of_its_own() {
         let mut story = Story::default();
-        story.look(Some(pod("u", &running("c1"))));
-        let first = story.look(Some(pod("u", &crashed("c1"))));
-        assert_eq!(first.phase, Phase::Terminated);
+        story.see(Some(pod("u", &running("c1"))));
+        let first = story.see(Some(pod("u", &crashed("c1"))));
+        assert_eq!(first.phase, PodPhase::Terminated);
         let end = first.ended.unwrap();
         assert_eq!((end.at, end.proof), (Moment(2), Proof::Terminated));
-        let same = story.look(Some(pod("u", &crashed("c1"))));
+        let same = story.see(Some(pod("u", &crashed("c1"))));
         assert_eq!(same.ended, Some(end));
-        // It ran again in between, though nobody looked.
-        let second = story.look(Some(pod("u", &crashed("c2"))));
+        // It ran again in between, unobserved.
+        let second = story.see(Some(pod("u", &crashed("c2"))));
         assert_eq!(second.ended.unwrap().at, Moment(4));
-        assert_eq!(story.look(Some(pod("u", &running("c3")))).ended, None);
+        assert_eq!(story.see(Some(pod("u", &running("c3")))).ended, None);
     }
 
     #[test]
     fn a_pod_that_is_gone_from_a_ready_machine_has_ended() {
         let mut story = Story::default();
-        story.look(Some(pod("u", &running("c"))));
-        let gone = story.look(None);
-        assert_eq!(gone.phase, Phase::Missing);
+        story.see(Some(pod("u", &running("c"))));
+        let gone = story.see(None);
+        assert_eq!(gone.phase, PodPhase::Missing);
         assert_eq!(gone.ended.as_ref().unwrap().proof, Proof::PodGone);
-        // Its successor has not started anything yet.
-        let next = story.look(Some(pod("v", &created())));
-        assert_eq!((next.phase, next.ended), (Phase::Pending, gone.ended));
-        assert_eq!(story.look(Some(pod("v", &running("c")))).ended, None);
+        // Its successor has not started a process yet.
+        let next = story.see(Some(pod("v", &created())));
+        assert_eq!((next.phase, next.ended), (PodPhase::Pending, gone.ended));
+        assert_eq!(story.see(Some(pod("v", &running("c")))).ended, None);
     }
 
     #[test]
     fn a_successor_that_was_seen_first_proves_the_end_as_well() {
         let mut story = Story::default();
-        story.look(Some(pod("u", &running("c"))));
-        let next = story.look(Some(pod("v", &created())));
+        story.see(Some(pod("u", &running("c"))));
+        let next = story.see(Some(pod("v", &created())));
         let end = next.ended.unwrap();
         assert_eq!((end.uid.0.as_str(), end.proof), ("u", Proof::PodGone));
     }
@@ -303,28 +308,31 @@ mod tests {
     #[test]
     fn a_machine_that_nobody_reaches_proves_nothing() {
         let mut story = Story::default();
-        story.look(Some(pod("u", &running("c"))));
+        story.see(Some(pod("u", &running("c"))));
         story.unreachable = true;
-        let lost = story.look(Some(pod("u", &running("c"))));
-        assert_eq!((lost.phase, lost.ended), (Phase::Unknown, None));
-        assert_eq!(story.look(None).ended, None);
-        // Once it is back without the pod, that is proven.
+        let lost = story.see(Some(pod("u", &running("c"))));
+        assert_eq!((lost.phase, lost.ended), (PodPhase::Unknown, None));
+        assert_eq!(story.see(None).ended, None);
+        // Once the host is back without the pod, the end is proven.
         story.unreachable = false;
-        assert_eq!(story.look(None).ended.unwrap().proof, Proof::PodGone);
+        assert_eq!(story.see(None).ended.unwrap().proof, Proof::PodGone);
     }
 
     #[test]
     fn a_pod_that_never_started_leaves_no_end() {
         let mut story = Story::default();
-        assert_eq!(story.look(Some(pod("u", &created()))).phase, Phase::Pending);
-        assert_eq!(story.look(None).ended, None);
+        assert_eq!(
+            story.see(Some(pod("u", &created()))).phase,
+            PodPhase::Pending
+        );
+        assert_eq!(story.see(None).ended, None);
     }
 
     #[test]
     fn a_pod_that_is_being_deleted_still_runs() {
         let mut leaving = pod("u", &running("c"));
         leaving["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
-        let view = Story::default().look(Some(leaving));
-        assert_eq!(view.phase, Phase::Deleting);
+        let view = Story::default().see(Some(leaving));
+        assert_eq!(view.phase, PodPhase::Deleting);
     }
 }

@@ -1,4 +1,4 @@
-//! The password of a cluster, out of the Secret that its manifest names.
+//! The password of a cluster, from the Secret that its manifest names.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,21 +10,22 @@ use slotkeeper_crds::SecretKey;
 use super::api::Writer;
 use crate::platform::{PlatformError, read_password};
 
-/// A password that is known is read again that often.
+/// How often a known password is read again.
 const AGAIN: Duration = Duration::from_secs(30);
-/// One that is not yet that often.
+/// How often an unknown password is read again.
 const MISSING_AGAIN: Duration = Duration::from_secs(2);
 
 /// Where the password comes from.
 #[derive(Debug)]
 pub enum Password {
-    /// It is known.
+    /// It was given.
     Given(String),
-    /// Out of the Secret that the manifest names.
+    /// From the Secret that the manifest names.
     Secret(Box<Reader>),
 }
 
-/// Reads Secrets one by one and does not watch them: so the operator needs no right to list them.
+/// Reads Secrets one by one instead of watching them, so the operator needs no permission to list
+/// them.
 #[derive(Debug)]
 pub struct Reader {
     secrets: Api<Secret>,
@@ -35,23 +36,23 @@ pub struct Reader {
 struct Read {
     key: SecretKey,
     at: Instant,
-    /// The password that nodes and clients share since it was first read.
+    /// The first password that was read; nodes and clients use it since.
     password: Option<String>,
     /// What is wrong with the Secret now.
     trouble: Option<String>,
 }
 
-/// What a pass knows of the password.
+/// What a pass knows about the password.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Known {
-    /// The password, if there is to be one and it is known.
+pub struct PasswordState {
+    /// The password, if there is one and it is known.
     pub password: Option<String>,
     /// Why the manifest cannot be applied as it is.
     pub trouble: Option<String>,
 }
 
 impl Password {
-    /// Out of the Secrets of a namespace.
+    /// From the Secrets of a namespace.
     #[must_use]
     pub fn in_secrets_of(client: Client, namespace: &str) -> Password {
         Password::Secret(Box::new(Reader {
@@ -60,17 +61,16 @@ impl Password {
         }))
     }
 
-    /// What is known of it now; `key` is the manifest's, if it wants one.
+    /// The present state of the password; `key` is from the manifest, if it wants a password.
     ///
-    /// # Errors
-    /// When the API server does not say what is in the Secret, and nothing is known of it.
+    /// # Errors When the API server does not answer and no password is known.
     pub async fn get(
         &self,
         key: Option<&SecretKey>,
         writer: &Writer,
-    ) -> Result<Known, PlatformError> {
+    ) -> Result<PasswordState, PlatformError> {
         match self {
-            Password::Given(password) => Ok(Known {
+            Password::Given(password) => Ok(PasswordState {
                 password: Some(password.clone()),
                 trouble: None,
             }),
@@ -80,12 +80,16 @@ impl Password {
 }
 
 impl Reader {
-    /// The password for the key of a Secret; read anew where that is due. The first one that was
-    /// read stays: nodes have read it when they started.
-    async fn get(&self, key: Option<&SecretKey>, writer: &Writer) -> Result<Known, PlatformError> {
+    /// The password for the key of a Secret, read again when due. The first password that was read
+    /// stays, because nodes have started with it.
+    async fn get(
+        &self,
+        key: Option<&SecretKey>,
+        writer: &Writer,
+    ) -> Result<PasswordState, PlatformError> {
         let Some(key) = key else {
             *self.lock() = None;
-            return Ok(Known::default());
+            return Ok(PasswordState::default());
         };
         let known = self.lock().clone().filter(|read| read.key == *key);
         if let Some(known) = known.as_ref().filter(|read| read.is_fresh()) {
@@ -94,10 +98,10 @@ impl Reader {
         let secrets = self.secrets.clone();
         let name = key.name.clone();
         let request = async move { secrets.get_opt(&name).await };
-        let secret = writer.patiently(format!("Secret {}", key.name), request);
+        let secret = writer.with_timeout(format!("Secret {}", key.name), request);
         let secret = match (secret.await, &known) {
             (Ok(secret), _) => secret,
-            // What was known holds while the API server is away.
+            // The known state holds while the API server is unreachable.
             (Err(_), Some(known)) => return Ok(known.known()),
             (Err(error), None) => return Err(error),
         };
@@ -147,9 +151,9 @@ impl Read {
         self.at.elapsed() < again
     }
 
-    fn known(&self) -> Known {
+    fn known(&self) -> PasswordState {
         let trouble = self.trouble.as_ref();
-        Known {
+        PasswordState {
             password: self.password.clone(),
             trouble: trouble.map(|what| format!("spec.auth.passwordSecretRef: {what}")),
         }

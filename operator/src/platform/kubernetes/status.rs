@@ -1,23 +1,23 @@
-//! The status of a cluster, as it is to be published.
+//! Writes the status of a cluster.
 
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use slotkeeper_crds::{RedisCluster, RedisClusterStatus};
 
-use super::fenced::{Object, Version, Written};
+use super::fenced::{FencedObject, Version, Written};
 use super::names::MANAGER;
 
-/// A status on its way.
-pub(super) struct Told {
+/// A write of a status.
+pub(super) struct StatusWrite {
     pub clusters: Api<RedisCluster>,
     pub name: String,
     pub uid: String,
     pub status: RedisClusterStatus,
 }
 
-impl Object for Told {
-    async fn look(&self) -> Written<Version> {
+impl FencedObject for StatusWrite {
+    async fn read_version(&self) -> Written<Version> {
         let cluster = self.clusters.get_opt(&self.name).await?;
         let ours = cluster.filter(|cluster| cluster.metadata.uid.as_ref() == Some(&self.uid));
         Ok(ours.map_or_else(
@@ -27,7 +27,8 @@ impl Object for Told {
     }
 
     async fn replace(&self, version: &Version) -> kube::Result<Version> {
-        // With the UID, so that the status of one cluster never gets to its successor.
+        // With the UID, so that the status of one cluster never reaches a successor with the same
+        // name.
         let patch = json!({
             "apiVersion": "slotkeeper.dev/v1alpha1",
             "kind": "RedisCluster",

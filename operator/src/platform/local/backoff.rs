@@ -1,21 +1,23 @@
+//! The delay before a process is restarted.
+
 use std::time::Duration;
 
-/// The second restart waits that long.
+/// The delay before the second restart.
 const FIRST: Duration = Duration::from_secs(10);
-/// No restart waits longer.
+/// The longest delay.
 const MOST: Duration = Duration::from_secs(300);
-/// A process that ran that long starts afresh.
+/// A process that ran this long resets the delay.
 const RESET: Duration = Duration::from_secs(600);
 
-/// How long the next restart waits, as a kubelet has it: not at all, then ten seconds, then twice
-/// as long each time.
+/// The delay before the next restart, as in a kubelet: none, then ten seconds, then twice as long
+/// each time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Backoff {
     next: Duration,
 }
 
 impl Backoff {
-    /// A process has ended after it ran that long: how long its restart waits.
+    /// The delay before the restart of a process that has ended after running this long.
     pub fn wait(&mut self, ran: Duration) -> Duration {
         if ran >= RESET {
             self.next = Duration::ZERO;

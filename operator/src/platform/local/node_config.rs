@@ -1,14 +1,16 @@
+//! The redis.conf of a local node.
+
 use slotkeeper_crds::RedisClusterSpec;
 
 use super::layout::Layout;
-use crate::model::{Address, Place};
+use crate::model::{Address, PodIndex};
 use crate::platform::directives::{self, quoted};
 
-/// The redis.conf of the node of a place.
+/// The redis.conf of the node of a pod.
 #[must_use]
 pub fn render(
     layout: &Layout,
-    place: Place,
+    index: PodIndex,
     address: &Address,
     spec: &RedisClusterSpec,
     password: Option<&str>,
@@ -17,10 +19,10 @@ pub fn render(
         ("bind", address.ip.clone()),
         ("port", address.port.to_string()),
         ("protected-mode", "yes".to_owned()),
-        ("dir", quoted(&layout.pod_dir(place).to_string_lossy())),
+        ("dir", quoted(&layout.pod_dir(index).to_string_lossy())),
         ("cluster-port", address.bus_port.to_string()),
         ("cluster-announce-ip", address.ip.clone()),
-        ("cluster-announce-hostname", layout.hostname(place)),
+        ("cluster-announce-hostname", layout.hostname(index)),
         ("health-bind", address.ip.clone()),
         ("health-port", Layout::health_port(address).to_string()),
     ];
@@ -47,7 +49,7 @@ mod tests {
             base_port: 6379,
             shards: 3,
         };
-        let place = Place::new(1, 1);
+        let index = PodIndex::new(1, 1);
         let spec = RedisClusterSpec {
             config: config
                 .iter()
@@ -55,8 +57,8 @@ mod tests {
                 .collect(),
             ..RedisClusterSpec::default()
         };
-        let address = layout.address(place).unwrap();
-        render(&layout, place, &address, &spec, Some("a \"b\" \\c"))
+        let address = layout.address(index).unwrap();
+        render(&layout, index, &address, &spec, Some("a \"b\" \\c"))
     }
 
     #[test]

@@ -1,3 +1,5 @@
+//! The configuration and password files of a local cluster.
+
 use std::fs;
 use std::io;
 
@@ -6,9 +8,9 @@ use slotkeeper_crds::RedisCluster;
 use super::layout::Layout;
 use super::node_config;
 use super::state::{State, save};
-use crate::model::{ObjectState, Objects, Place, ShardObject};
+use crate::model::{ObjectState, Objects, PodIndex, ShardObject};
 
-/// The files that the operator keeps for a cluster: what a ConfigMap and a Secret are elsewhere.
+/// The files of a cluster: the counterpart of the ConfigMap and the Secret on Kubernetes.
 #[derive(Clone, Debug)]
 pub struct Files {
     /// Where they are.
@@ -18,12 +20,12 @@ pub struct Files {
 }
 
 impl Files {
-    /// How they compare with the manifest; the record says which shards there are.
+    /// Compares them with the manifest; the record says which shards exist.
     #[must_use]
     pub fn objects(&self, cluster: &RedisCluster, state: &State) -> Objects {
         let shards = state.shards.iter().map(|(&shard, &pods)| {
             let current =
-                (0..pods).all(|ordinal| self.is_current(cluster, Place::new(shard, ordinal)));
+                (0..pods).all(|ordinal| self.is_current(cluster, PodIndex::new(shard, ordinal)));
             let state = if current {
                 ObjectState::Current
             } else {
@@ -40,19 +42,17 @@ impl Files {
 
     /// Writes the configuration of a pod.
     ///
-    /// # Errors
-    /// When there is no port for it, or the disk refuses it.
-    pub fn write_config(&self, cluster: &RedisCluster, place: Place) -> Result<(), String> {
-        let text = self.config(cluster, place)?;
-        let failed = |error: io::Error| format!("{}: {error}", self.layout.pod(place));
-        fs::create_dir_all(self.layout.pod_dir(place)).map_err(failed)?;
-        save(&self.layout.config_file(place), &text).map_err(failed)
+    /// # Errors When there is no port for it, or the file cannot be written.
+    pub fn write_config(&self, cluster: &RedisCluster, index: PodIndex) -> Result<(), String> {
+        let text = self.config(cluster, index)?;
+        let failed = |error: io::Error| format!("{}: {error}", self.layout.pod(index));
+        fs::create_dir_all(self.layout.pod_dir(index)).map_err(failed)?;
+        save(&self.layout.config_file(index), &text).map_err(failed)
     }
 
     /// Writes the password.
     ///
-    /// # Errors
-    /// When the disk refuses it.
+    /// # Errors When the file cannot be written.
     pub fn write_password(&self) -> io::Result<()> {
         save(
             &Layout::password_file(&self.layout.dir),
@@ -68,17 +68,17 @@ impl Files {
         }
     }
 
-    fn is_current(&self, cluster: &RedisCluster, place: Place) -> bool {
-        let on_disk = fs::read_to_string(self.layout.config_file(place));
-        on_disk.is_ok_and(|text| self.config(cluster, place) == Ok(text))
+    fn is_current(&self, cluster: &RedisCluster, index: PodIndex) -> bool {
+        let on_disk = fs::read_to_string(self.layout.config_file(index));
+        on_disk.is_ok_and(|text| self.config(cluster, index) == Ok(text))
     }
 
-    fn config(&self, cluster: &RedisCluster, place: Place) -> Result<String, String> {
-        let address = self.layout.address(place)?;
+    fn config(&self, cluster: &RedisCluster, index: PodIndex) -> Result<String, String> {
+        let address = self.layout.address(index)?;
         let password = self.password.as_deref();
         Ok(node_config::render(
             &self.layout,
-            place,
+            index,
             &address,
             &cluster.spec,
             password,

@@ -1,4 +1,4 @@
-//! Who holds a port of this machine.
+//! Which process uses a port of this machine.
 
 use std::fmt;
 use std::fs;
@@ -20,22 +20,21 @@ impl fmt::Display for Holder {
     }
 }
 
-/// Makes sure that a port can be listened on.
+/// Checks that a port is free.
 ///
-/// # Errors
-/// Names the port and, if it can be seen, the process that holds it.
+/// # Errors Names the port and, if visible, the process that uses it.
 pub fn check_free(ip: &str, port: u16) -> Result<(), String> {
     match TcpListener::bind((ip, port)) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => Err(match holder(port) {
             Some(holder) => format!("port {port} is taken by {holder}"),
-            None => format!("port {port} is taken by a process that cannot be seen from here"),
+            None => format!("port {port} is taken by a process that is not visible from here"),
         }),
         Err(error) => Err(format!("cannot listen on {ip}:{port}: {error}")),
     }
 }
 
-/// The process that listens on a port, if it can be seen.
+/// The process that listens on a port, if it is visible.
 #[must_use]
 pub fn holder(port: u16) -> Option<Holder> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
@@ -62,7 +61,7 @@ pub fn processes() -> impl Iterator<Item = u32> {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
-/// The command line of a process; empty when it cannot be read.
+/// The command line of a process; empty if it cannot be read.
 #[must_use]
 pub fn command_line(pid: u32) -> Vec<String> {
     let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();

@@ -1,3 +1,5 @@
+//! The process of a node: started, adopted, watched, ended.
+
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -15,17 +17,17 @@ use tokio::sync::oneshot;
 
 use super::ports::{command_line, processes};
 
-/// One process for good: a pid alone may be used again.
+/// Identifies one process; a pid alone may be reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessId {
     /// The process id.
     pub pid: u32,
-    /// When it was started, in clock ticks since the machine was: field 22 of /proc/PID/stat.
+    /// Its start time in clock ticks since boot: field 22 of /proc/PID/stat.
     pub started: u64,
 }
 
 impl ProcessId {
-    /// The process that now has the pid, unless it has ended and only waits to be collected.
+    /// The process that now has the pid, unless it is a zombie.
     #[must_use]
     pub fn of(pid: u32) -> Option<ProcessId> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
@@ -52,16 +54,16 @@ fn start_time(stat: &str) -> Option<u64> {
     fields.nth(18)?.parse().ok()
 }
 
-/// A running node: a child of ours, or one that an earlier run has left.
+/// A running node: a child process, or one that an earlier run has left.
 #[derive(Debug)]
 pub struct Process {
-    /// Which it is.
+    /// Its identity.
     pub id: ProcessId,
     handle: Arc<OwnedFd>,
     how: How,
 }
 
-/// How the end of a process is learned.
+/// How the end of a process is noticed.
 #[derive(Debug)]
 enum How {
     Child(Child),
@@ -69,8 +71,8 @@ enum How {
 }
 
 impl Process {
-    /// Starts a node in its own process group, so that Ctrl-C in a terminal reaches the operator
-    /// alone. What it says goes to the end of `log`.
+    /// Starts a node in its own process group, so that Ctrl-C in a terminal reaches only the
+    /// operator. Its output is appended to `log`.
     ///
     /// # Errors
     /// When it cannot be started.
@@ -92,13 +94,13 @@ impl Process {
         Ok(Process { id, handle, how })
     }
 
-    /// Takes over a process that runs already.
+    /// Adopts a running process.
     ///
     /// # Errors
     /// When it has ended.
     pub fn adopt(id: ProcessId) -> io::Result<Process> {
         let handle = Arc::new(open(id)?);
-        // Only now that the handle is there is it sure that the pid was not used again meanwhile.
+        // Only with the handle open is it certain that the pid was not reused meanwhile.
         if !id.runs() {
             return Err(io::Error::from(io::ErrorKind::NotFound));
         }
@@ -106,7 +108,7 @@ impl Process {
         Ok(Process { id, handle, how })
     }
 
-    /// Waits for its end and says how it ended, as far as that is known.
+    /// Waits for its end and returns how it ended, as far as that is known.
     pub async fn wait(&mut self) -> String {
         match &mut self.how {
             How::Child(child) => match child.wait().await {
@@ -114,14 +116,14 @@ impl Process {
                 Err(error) => error.to_string(),
             },
             How::Watched(ended) => {
-                // An error means that the watch is over, too.
+                // An error also means that the watch is over.
                 let _ = ended.await;
                 "ended".to_owned()
             }
         }
     }
 
-    /// Asks it to end (SIGTERM), waits for that long, then ends it (SIGKILL).
+    /// Asks it to end (SIGTERM), waits for the grace period, then kills it (SIGKILL).
     pub async fn end(&mut self, grace: Duration) -> String {
         self.signal(Signal::TERM);
         if let Ok(how) = tokio::time::timeout(grace, self.wait()).await {
@@ -132,7 +134,7 @@ impl Process {
     }
 
     fn signal(&self, signal: Signal) {
-        // It fails for a process that has ended, which is what a signal here is for.
+        // It fails only if the process has ended, which is the goal.
         let _ = pidfd_send_signal(&*self.handle, signal);
     }
 }
@@ -143,19 +145,19 @@ fn open(id: ProcessId) -> io::Result<OwnedFd> {
     Ok(pidfd_open(pid, PidfdFlags::empty())?)
 }
 
-/// Tells when a process that is no child of ours has ended: its pidfd becomes readable then.
+/// Notices the end of a process that is not a child: its pidfd becomes readable.
 fn watch(handle: Arc<OwnedFd>) -> oneshot::Receiver<()> {
     let (ended, watched) = oneshot::channel();
     std::thread::spawn(move || {
         let mut events = [PollFd::new(&*handle, PollFlags::IN)];
         while poll(&mut events, None).is_err_and(|error| error == Errno::INTR) {}
-        // Nobody may wait for it any longer.
+        // The receiver may be gone.
         let _ = ended.send(());
     });
     watched
 }
 
-/// The process that was started with this configuration file, whoever started it.
+/// The process that was started with this configuration file, no matter by whom.
 #[must_use]
 pub fn find(config: &Path) -> Option<ProcessId> {
     let config = config.to_str()?;
@@ -189,7 +191,7 @@ mod tests {
         fs::write(&script, "while :; do sleep 0.05; done\n").unwrap();
         let mut own = Process::start(Path::new("/bin/sh"), &script, &dir.join("log")).unwrap();
         assert!(own.id.runs());
-        // The parent goes on a moment before /proc shows the new program's arguments.
+        // The parent may continue before /proc shows the arguments of the new program.
         for _ in 0..200 {
             if find(&script).is_some() {
                 break;

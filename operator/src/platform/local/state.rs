@@ -1,3 +1,5 @@
+//! The files that outlive a run of `slotkeeper local up`.
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
@@ -11,14 +13,14 @@ use slotkeeper_crds::RedisCluster;
 
 use super::layout::Layout;
 use super::process::{ProcessId, find};
-use crate::model::{Memory, Place, PodUid};
+use crate::model::{Memory, PodIndex, PodUid};
 
-/// What has to outlive a run of `local up`: which shards there are, and which processes.
+/// The record that outlives a run of `local up`: the shards, and the processes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct State {
     /// The port of pod 0 of shard 0.
     pub base_port: u16,
-    /// The shards and how many pods each has.
+    /// The shards and their numbers of pods.
     pub shards: BTreeMap<u32, u32>,
     /// The pods, by SHARD-ORDINAL.
     pub pods: BTreeMap<String, PodState>,
@@ -27,20 +29,20 @@ pub struct State {
 /// One pod.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PodState {
-    /// Counts its processes; what a pod UID is elsewhere.
+    /// Counts its processes; the counterpart of a pod UID on Kubernetes.
     pub incarnation: u64,
     /// Its process, if it has one.
     pub process: Option<ProcessId>,
-    /// The id that its node last gave.
+    /// The last known id of its node.
     pub node_id: Option<String>,
-    /// The directives that its process takes only when it is started again, as they were last
-    /// found. `local status` has them from here: it asks no node for its directives.
+    /// The directives that wait for a restart of its process, as last observed. `local status`
+    /// reads them here, because it does not ask nodes for their directives.
     #[serde(default)]
     pub restart_for: Vec<String>,
 }
 
 impl PodState {
-    /// Its present life, or the last.
+    /// Its present incarnation, or the last one.
     #[must_use]
     pub fn uid(&self) -> PodUid {
         PodUid(self.incarnation.to_string())
@@ -49,25 +51,26 @@ impl PodState {
 
 impl State {
     /// The record of a pod.
-    pub fn pod(&mut self, place: Place) -> &mut PodState {
-        self.pods.entry(place.to_string()).or_default()
+    pub fn pod(&mut self, index: PodIndex) -> &mut PodState {
+        self.pods.entry(index.to_string()).or_default()
     }
 
-    /// Notes what waits for a restart of the process of a pod, unless it has another one by now.
-    pub fn note_restart_for(&mut self, place: Place, uid: &PodUid, names: Vec<String>) {
-        let pod = self.pods.get_mut(&place.to_string());
+    /// Notes the directives that wait for a restart of a pod's process, unless it has been
+    /// replaced.
+    pub fn note_restart_for(&mut self, index: PodIndex, uid: &PodUid, names: Vec<String>) {
+        let pod = self.pods.get_mut(&index.to_string());
         if let Some(pod) = pod.filter(|pod| pod.uid() == *uid) {
             pod.restart_for = names;
         }
     }
 
-    /// Every place that a shard of the record has.
-    pub fn places(&self) -> impl Iterator<Item = Place> + '_ {
+    /// The index of every pod in the record.
+    pub fn pod_indexes(&self) -> impl Iterator<Item = PodIndex> + '_ {
         let shards = self.shards.iter();
-        shards.flat_map(|(shard, pods)| (0..*pods).map(|ordinal| Place::new(*shard, ordinal)))
+        shards.flat_map(|(shard, pods)| (0..*pods).map(|ordinal| PodIndex::new(*shard, ordinal)))
     }
 
-    /// Whether any process of the cluster's pods runs. `dir` is the directory, absolute.
+    /// Whether any process of the cluster's pods runs. `dir` is the absolute path of the directory.
     #[must_use]
     pub fn runs(&self, dir: &Path, cluster: &RedisCluster) -> bool {
         let layout = Layout {
@@ -78,10 +81,10 @@ impl State {
         };
         let recorded = |pod: &PodState| pod.process.is_some_and(ProcessId::runs);
         self.pods.values().any(recorded)
-            || (self.places()).any(|place| find(&layout.config_file(place)).is_some())
+            || (self.pod_indexes()).any(|index| find(&layout.config_file(index)).is_some())
     }
 
-    /// Reads the record of a directory; none when there is no cluster in it.
+    /// Reads the record of a directory; none if there is no cluster in it.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -121,7 +124,7 @@ pub fn load_manifest(dir: &Path) -> Option<PathBuf> {
     Some(PathBuf::from(OsString::from_vec(name)))
 }
 
-/// Notes it; absolute.
+/// Writes the absolute path of the manifest.
 ///
 /// # Errors
 /// When the disk refuses it.
@@ -129,7 +132,7 @@ pub fn save_manifest(dir: &Path, manifest: &Path) -> io::Result<()> {
     save(&Layout::manifest_file(dir), manifest.as_os_str().as_bytes())
 }
 
-/// Reads what an earlier run has left to be remembered in a directory.
+/// Reads the operator's memory of a directory.
 ///
 /// # Errors
 /// When it cannot be read.
@@ -145,7 +148,7 @@ pub fn save_memory(dir: &Path, memory: &Memory) -> io::Result<()> {
     save(&Layout::memory_file(dir), to_json(memory))
 }
 
-/// Replaces a file as a whole, readable for its owner only: a password may be in it.
+/// Replaces a file as a whole, readable only for its owner, because it may contain a password.
 ///
 /// # Errors
 /// When the disk refuses it.
@@ -184,17 +187,17 @@ mod tests {
 
     #[test]
     fn what_waits_for_a_restart_is_noted_for_the_process_that_was_asked() {
-        let place = Place::new(0, 1);
+        let index = PodIndex::new(0, 1);
         let (first, second) = (PodUid("1".to_owned()), PodUid("2".to_owned()));
         let names = vec!["tcp-backlog".to_owned()];
         let mut state = State::default();
-        state.note_restart_for(place, &first, names.clone());
+        state.note_restart_for(index, &first, names.clone());
         assert_eq!(state, State::default());
-        state.pod(place).incarnation = 2;
-        state.note_restart_for(place, &first, names.clone());
-        assert!(state.pod(place).restart_for.is_empty());
-        state.note_restart_for(place, &second, names.clone());
-        assert_eq!(state.pod(place).restart_for, names);
+        state.pod(index).incarnation = 2;
+        state.note_restart_for(index, &first, names.clone());
+        assert!(state.pod(index).restart_for.is_empty());
+        state.note_restart_for(index, &second, names.clone());
+        assert_eq!(state.pod(index).restart_for, names);
     }
 
     #[test]
@@ -203,7 +206,7 @@ mod tests {
             "incarnation": 3, "process": null, "node_id": null, "written": {"maxmemory": "1gb"},
             "config": {"maxmemory": "1gb"}, "at_start": ["databases"]}}}"#;
         let mut state: State = serde_json::from_str(text).unwrap();
-        assert_eq!(state.pod(Place::new(0, 0)).incarnation, 3);
+        assert_eq!(state.pod(PodIndex::new(0, 0)).incarnation, 3);
     }
 
     #[test]
@@ -216,13 +219,13 @@ mod tests {
             ..State::default()
         };
         state.shards.insert(1, 2);
-        state.pod(Place::new(1, 0)).incarnation = 3;
+        state.pod(PodIndex::new(1, 0)).incarnation = 3;
         state.save(&dir).unwrap();
         let read = State::load(&dir).unwrap().unwrap();
         assert_eq!(read, state);
         assert_eq!(
-            read.places().collect::<Vec<_>>(),
-            [Place::new(1, 0), Place::new(1, 1)]
+            read.pod_indexes().collect::<Vec<_>>(),
+            [PodIndex::new(1, 0), PodIndex::new(1, 1)]
         );
         save(&Layout::state_file(&dir), "{").unwrap();
         assert!(

@@ -1,4 +1,4 @@
-//! Keeps the processes of all pods running, as a kubelet does: whatever the planner thinks.
+//! Keeps the processes of all pods running, as a kubelet does, independent of the planner.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,23 +13,23 @@ use super::backoff::Backoff;
 use super::layout::Layout;
 use super::process::{Process, ProcessId, find};
 use super::state::State;
-use crate::model::{Phase, Place, PodUid, ProcessEnd, Proof};
+use crate::model::{PodIndex, PodPhase, PodUid, ProcessEnd, Proof};
 use crate::observe::now;
 use crate::text;
 
-/// How long a node may take to end by itself: its `shutdown-timeout` with the hand-over, and some.
+/// How long a node may take to stop: its `shutdown-timeout`, the hand-over, and a margin.
 pub const GRACE: Duration = Duration::from_secs(30);
 
-/// A process that ended earlier has not done anything useful.
+/// A process that ended within this time has failed to start.
 const SHORT: Duration = Duration::from_secs(3);
 
-/// Says one line about what happens, for people.
+/// Prints one line for people about what happens.
 pub type Tell = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// The pods of one cluster on this machine.
 pub struct Supervisor {
     shared: Arc<Shared>,
-    running: Mutex<BTreeMap<Place, Running>>,
+    running: Mutex<BTreeMap<PodIndex, Running>>,
 }
 
 struct Shared {
@@ -38,16 +38,16 @@ struct Shared {
     wake: Arc<Notify>,
     tell: Tell,
     state: Mutex<State>,
-    lives: Mutex<BTreeMap<Place, Life>>,
+    pods: Mutex<BTreeMap<PodIndex, PodProcess>>,
 }
 
 /// What is known of the process of a pod.
 #[derive(Clone, Debug, Default)]
-pub struct Life {
-    /// The present one, or the last.
+pub struct PodProcess {
+    /// The present incarnation, or the last one.
     pub uid: PodUid,
-    /// How it is.
-    pub phase: Phase,
+    /// Its phase.
+    pub phase: PodPhase,
     /// Its proven end.
     pub ended: Option<ProcessEnd>,
 }
@@ -57,18 +57,18 @@ struct Running {
     task: JoinHandle<Option<Process>>,
 }
 
-/// What a supervisor is told.
+/// An order to a supervised pod.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stop {
     Not,
-    /// End the process, and be done.
+    /// End the process and stop supervising.
     End,
-    /// Let go of the process as it is.
+    /// Stop supervising and leave the process running.
     Leave,
 }
 
 impl Supervisor {
-    /// Supervises nothing yet. `state` is the record of an earlier run.
+    /// A supervisor without pods. `state` is the record of an earlier run.
     pub fn new(
         layout: Layout,
         binary: PathBuf,
@@ -83,7 +83,7 @@ impl Supervisor {
                 wake,
                 tell,
                 state: Mutex::new(state),
-                lives: Mutex::default(),
+                pods: Mutex::default(),
             }),
             running: Mutex::default(),
         }
@@ -94,73 +94,73 @@ impl Supervisor {
         &self.shared.layout
     }
 
-    /// The record, to be read or changed; it is written to disk afterwards.
+    /// Reads or changes the record; a change is written to disk.
     pub fn record<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         self.shared.record(change)
     }
 
-    /// What is known of every supervised pod.
-    pub fn lives(&self) -> BTreeMap<Place, Life> {
-        lock(&self.shared.lives).clone()
+    /// The state of every supervised pod.
+    pub fn pods(&self) -> BTreeMap<PodIndex, PodProcess> {
+        lock(&self.shared.pods).clone()
     }
 
-    /// The process of a pod that an earlier run has left, if it still runs.
-    pub fn left_over(&self, place: Place) -> Option<ProcessId> {
-        let recorded = self.record(|state| state.pods.get(&place.to_string())?.process);
+    /// The process of a pod from an earlier run, if it still runs.
+    pub fn left_over(&self, index: PodIndex) -> Option<ProcessId> {
+        let recorded = self.record(|state| state.pods.get(&index.to_string())?.process);
         let runs = recorded.filter(|process| process.runs());
-        // A run that was killed right after it had started a node has no record of it.
-        runs.or_else(|| find(&self.layout().config_file(place)))
+        // A run that was killed right after it started a node did not record it.
+        runs.or_else(|| find(&self.layout().config_file(index)))
     }
 
-    /// Supervises a pod from now on: takes over its left over process, or starts one.
-    pub fn keep(&self, place: Place) {
+    /// Supervises a pod from now on: adopts its process from an earlier run, or starts one.
+    pub fn keep(&self, index: PodIndex) {
         let mut running = lock(&self.running);
-        if running.contains_key(&place) {
+        if running.contains_key(&index) {
             return;
         }
-        let adopted = self.left_over(place).and_then(|id| Process::adopt(id).ok());
+        let adopted = self.left_over(index).and_then(|id| Process::adopt(id).ok());
         let shared = self.shared.clone();
-        shared.born(place, adopted.as_ref());
+        shared.begin(index, adopted.as_ref());
         let (stop, stopped) = watch::channel(Stop::Not);
-        let task = tokio::spawn(async move { shared.supervise(place, adopted, stopped).await });
-        running.insert(place, Running { stop, task });
+        let task = tokio::spawn(async move { shared.supervise(index, adopted, stopped).await });
+        running.insert(index, Running { stop, task });
     }
 
     /// Whether a pod is supervised.
-    pub fn keeps(&self, place: Place) -> bool {
-        lock(&self.running).contains_key(&place)
+    pub fn keeps(&self, index: PodIndex) -> bool {
+        lock(&self.running).contains_key(&index)
     }
 
-    /// Ends the process of a pod and supervises it no longer; `then` runs when it has ended. The
-    /// caller does not wait.
-    pub fn remove(self: &Arc<Supervisor>, place: Place, then: impl FnOnce() + Send + 'static) {
-        let Some(running) = lock(&self.running).get(&place).map(|r| r.stop.clone()) else {
+    /// Ends the process of a pod and stops supervising it; `then` runs after it has ended. Does not
+    /// wait.
+    pub fn remove(self: &Arc<Supervisor>, index: PodIndex, then: impl FnOnce() + Send + 'static) {
+        let Some(running) = lock(&self.running).get(&index).map(|r| r.stop.clone()) else {
             return;
         };
         running.send_replace(Stop::End);
         let this = self.clone();
         tokio::spawn(async move {
-            let removed = lock(&this.running).remove(&place);
+            let removed = lock(&this.running).remove(&index);
             if let Some(removed) = removed {
                 let _ = removed.task.await;
             }
-            lock(&this.shared.lives).remove(&place);
-            this.record(|state| state.pods.remove(&place.to_string()));
+            lock(&this.shared.pods).remove(&index);
+            this.record(|state| state.pods.remove(&index.to_string()));
             then();
             this.shared.wake.notify_one();
         });
     }
 
-    /// Supervises nothing any longer and hands out what runs.
-    pub async fn let_go(&self) -> BTreeMap<Place, Process> {
+    /// Stops supervising all pods and returns the running processes.
+    pub async fn release(&self) -> BTreeMap<PodIndex, Process> {
         let running = std::mem::take(&mut *lock(&self.running));
         for pod in running.values() {
             pod.stop.send_replace(Stop::Leave);
         }
         let mut processes = BTreeMap::new();
-        for (place, pod) in running {
+        for (index, pod) in running {
             if let Ok(Some(process)) = pod.task.await {
-                processes.insert(place, process);
+                processes.insert(index, process);
             }
         }
         processes
@@ -180,25 +180,25 @@ impl Shared {
         result
     }
 
-    /// Notes how a pod is when its supervision begins.
-    fn born(&self, place: Place, adopted: Option<&Process>) {
+    /// Notes the state of a pod when its supervision begins.
+    fn begin(&self, index: PodIndex, adopted: Option<&Process>) {
         let (uid, had) = self.record(|state| {
-            let pod = state.pod(place);
+            let pod = state.pod(index);
             let had = pod.process.is_some();
             pod.process = adopted.map(|process| process.id);
             (pod.uid(), had)
         });
         let phase = match (adopted, had) {
-            (Some(_), _) => Phase::Running,
-            (None, true) => Phase::Terminated,
-            (None, false) => Phase::Pending,
+            (Some(_), _) => PodPhase::Running,
+            (None, true) => PodPhase::Terminated,
+            (None, false) => PodPhase::Pending,
         };
-        let ended = (phase == Phase::Terminated).then(|| end_of(&uid));
-        lock(&self.lives).insert(place, Life { uid, phase, ended });
+        let ended = (phase == PodPhase::Terminated).then(|| end_of(&uid));
+        lock(&self.pods).insert(index, PodProcess { uid, phase, ended });
         if let Some(process) = adopted {
-            let pod = self.layout.pod(place);
+            let pod = self.layout.pod(index);
             (self.tell)(&format!(
-                "{pod} runs already as process {}: adopted",
+                "{pod} already runs as process {}: adopted",
                 process.id.pid
             ));
         }
@@ -206,7 +206,7 @@ impl Shared {
 
     async fn supervise(
         &self,
-        place: Place,
+        index: PodIndex,
         adopted: Option<Process>,
         mut stop: watch::Receiver<Stop>,
     ) -> Option<Process> {
@@ -214,24 +214,24 @@ impl Shared {
         let mut next = adopted;
         loop {
             let since = Instant::now();
-            let how = match next.take().map_or_else(|| self.start(place), Ok) {
+            let how = match next.take().map_or_else(|| self.start(index), Ok) {
                 Ok(mut process) => tokio::select! {
                     how = process.wait() => how,
                     stop = told(&mut stop) => {
                         if stop == Stop::Leave {
                             return Some(process);
                         }
-                        self.change(place, |life| life.phase = Phase::Deleting);
+                        self.change(index, |pod| pod.phase = PodPhase::Deleting);
                         process.end(GRACE).await;
-                        self.ended(place);
+                        self.ended(index);
                         return None;
                     }
                 },
                 Err(error) => format!("cannot be started: {error}"),
             };
-            self.ended(place);
+            self.ended(index);
             let wait = backoff.wait(since.elapsed());
-            self.say_ended(place, &how, since.elapsed(), wait);
+            self.say_ended(index, &how, since.elapsed(), wait);
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
                 _ = told(&mut stop) => return None,
@@ -239,56 +239,56 @@ impl Shared {
         }
     }
 
-    /// Starts the next life of a pod. Its number is on disk before its process is there.
-    fn start(&self, place: Place) -> std::io::Result<Process> {
+    /// Starts the next incarnation of a pod. Its number is on disk before its process exists.
+    fn start(&self, index: PodIndex) -> std::io::Result<Process> {
         let uid = self.record(|state| {
-            let pod = state.pod(place);
+            let pod = state.pod(index);
             pod.incarnation += 1;
             pod.process = None;
             pod.restart_for.clear();
             pod.uid()
         });
-        let dir = self.layout.pod_dir(place);
+        let dir = self.layout.pod_dir(index);
         fs::create_dir_all(&dir)?;
-        let config = self.layout.config_file(place);
-        let process = Process::start(&self.binary, &config, &self.layout.log_file(place))?;
-        self.record(|state| state.pod(place).process = Some(process.id));
-        self.change(place, |life| {
-            *life = Life {
+        let config = self.layout.config_file(index);
+        let process = Process::start(&self.binary, &config, &self.layout.log_file(index))?;
+        self.record(|state| state.pod(index).process = Some(process.id));
+        self.change(index, |pod| {
+            *pod = PodProcess {
                 uid,
-                phase: Phase::Running,
+                phase: PodPhase::Running,
                 ended: None,
             };
         });
         Ok(process)
     }
 
-    fn ended(&self, place: Place) {
-        self.record(|state| state.pod(place).process = None);
-        self.change(place, |life| {
-            life.phase = Phase::Terminated;
-            life.ended = Some(end_of(&life.uid));
+    fn ended(&self, index: PodIndex) {
+        self.record(|state| state.pod(index).process = None);
+        self.change(index, |pod| {
+            pod.phase = PodPhase::Terminated;
+            pod.ended = Some(end_of(&pod.uid));
         });
     }
 
-    fn say_ended(&self, place: Place, how: &str, ran: Duration, wait: Duration) {
-        let pod = self.layout.pod(place);
+    fn say_ended(&self, index: PodIndex, how: &str, ran: Duration, wait: Duration) {
+        let pod = self.layout.pod(index);
         let when = match wait.as_secs() {
-            0 => "starting it again".to_owned(),
-            seconds => format!("starting it again in {seconds} s"),
+            0 => "restarting it".to_owned(),
+            seconds => format!("restarting it in {seconds} s"),
         };
-        (self.tell)(&format!("{pod}: its process is gone ({how}); {when}"));
-        // One that cannot even start says why.
+        (self.tell)(&format!("{pod}: its process has ended ({how}); {when}"));
+        // A process that fails to start logs the reason.
         if ran < SHORT
-            && let Some(line) = last_line(&self.layout.log_file(place))
+            && let Some(line) = last_line(&self.layout.log_file(index))
         {
             (self.tell)(&format!("{pod}: {line}"));
         }
     }
 
-    /// Changes what is known of a pod; the operator hears of it at once.
-    fn change(&self, place: Place, change: impl FnOnce(&mut Life)) {
-        change(lock(&self.lives).entry(place).or_default());
+    /// Changes the state of a pod and wakes the operator.
+    fn change(&self, index: PodIndex, change: impl FnOnce(&mut PodProcess)) {
+        change(lock(&self.pods).entry(index).or_default());
         self.wake.notify_one();
     }
 }
@@ -309,7 +309,7 @@ fn end_of(uid: &PodUid) -> ProcessEnd {
     }
 }
 
-/// Waits for an order. A supervisor without anybody to order it leaves its process alone.
+/// Waits for an order. If the supervisor is gone, the process is left running.
 async fn told(stop: &mut watch::Receiver<Stop>) -> Stop {
     match stop.wait_for(|stop| *stop != Stop::Not).await {
         Ok(stop) => *stop,

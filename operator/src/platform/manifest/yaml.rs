@@ -1,4 +1,5 @@
-//! The documents of a manifest file, read as kubectl reads them: what runs here is taken there.
+//! The documents of a manifest file, read as kubectl reads them, so a file that works here works
+//! there.
 
 use std::fmt;
 
@@ -26,7 +27,7 @@ pub(super) fn objects(text: &str) -> Result<Vec<Value>, String> {
 
 fn add(object: Value, place: &str, objects: &mut Vec<Value>) -> Result<(), String> {
     let Value::Object(mut fields) = object else {
-        return Err(format!("{place} is no object: it has no kind"));
+        return Err(format!("{place} is not an object: it has no kind"));
     };
     let Some(kind) = fields.get("kind").and_then(Value::as_str) else {
         return Err(format!("{place}: kind is required"));
@@ -47,7 +48,7 @@ fn add(object: Value, place: &str, objects: &mut Vec<Value>) -> Result<(), Strin
     Ok(())
 }
 
-/// The error, with what people often mean by it.
+/// The error, with a hint for a frequent mistake.
 fn told(error: &serde_norway::Error, text: &str) -> String {
     let line = error.location().map(|place| place.line());
     let line = line.and_then(|line| text.lines().nth(line.checked_sub(1)?));
@@ -58,7 +59,7 @@ fn told(error: &serde_norway::Error, text: &str) -> String {
     error.to_string()
 }
 
-/// Words that are booleans to kubectl, which reads YAML 1.1, where they stand without quotes.
+/// Words that are booleans to kubectl, which reads YAML 1.1, when they are not quoted.
 fn boolean(word: &str) -> Option<bool> {
     match word {
         "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Some(true),
@@ -74,7 +75,7 @@ struct Any<'t> {
 }
 
 impl Any<'_> {
-    /// Whether a word that lies in the text stands there in quotes.
+    /// Whether a word that is part of the text is quoted there.
     fn is_quoted(self, word: &str) -> bool {
         let start = (word.as_ptr() as usize).checked_sub(self.text.as_ptr() as usize);
         let before = start.and_then(|start| start.checked_sub(1));
@@ -102,7 +103,7 @@ impl<'de> Visitor<'de> for Any<'_> {
         Ok(Value::Null)
     }
 
-    /// A document with nothing in it.
+    /// An empty document.
     fn visit_none<E>(self) -> Result<Value, E> {
         Ok(Value::Null)
     }
@@ -123,7 +124,7 @@ impl<'de> Visitor<'de> for Any<'_> {
         let number = Number::from_f64(value);
         number.map(Value::Number).ok_or_else(|| {
             E::custom(format!(
-                "{value} is no number: put it in quotes if it is a text"
+                "{value} is not a number: put it in quotes if it is text"
             ))
         })
     }
@@ -166,7 +167,7 @@ impl<'de> Visitor<'de> for Any<'_> {
     }
 }
 
-/// `<<: *anchor`: what the map itself says wins.
+/// `<<: *anchor`: the map's own fields win.
 fn merge(value: Value, fields: &mut Map<String, Value>) -> Result<(), &'static str> {
     match value {
         Value::Object(more) => {
@@ -180,7 +181,7 @@ fn merge(value: Value, fields: &mut Map<String, Value>) -> Result<(), &'static s
     }
 }
 
-/// The name of a field, as it is written.
+/// The name of a field, as written.
 struct Key;
 
 impl<'de> DeserializeSeed<'de> for Key {
@@ -262,8 +263,11 @@ mod tests {
                 &["the key c is there twice", "line"],
             ),
             ("kind: X\nkind: X\n", &["the key kind is there twice"]),
-            ("- kind: X\n", &["document 1 is no object"]),
-            ("kind: X\n---\njust text\n", &["document 2 is no object"]),
+            ("- kind: X\n", &["document 1 is not an object"]),
+            (
+                "kind: X\n---\njust text\n",
+                &["document 2 is not an object"],
+            ),
             ("a: 1\n", &["document 1: kind is required"]),
             ("kind: List\n", &["document 1: items must be a list"]),
             (
@@ -272,7 +276,7 @@ mod tests {
             ),
             (
                 "kind: List\nitems: [1]\n",
-                &["document 1: items[0] is no object"],
+                &["document 1: items[0] is not an object"],
             ),
             ("kind: X\na: !mine 1\n", &["without a tag"]),
             ("kind: X\na: .nan\n", &["put it in quotes"]),

@@ -1,9 +1,11 @@
-use super::{Condition, Subject, Truth, list};
+//! The condition `DataLost`.
 
-/// Keys that were written are gone for good, and a step of the operator made that final. It stays
-/// true; what an earlier operator said is repeated until there is something newer.
-pub(super) fn of(subject: &Subject<'_>) -> Condition {
-    let seen = subject.view.seen();
+use super::{Condition, ConditionStatus, ReportInput, list};
+
+/// Written keys are lost for good, and a step of the operator made that final. It stays true; the
+/// message of an earlier operator is repeated until there is a newer one.
+pub(super) fn of(input: &ReportInput<'_>) -> Condition {
+    let seen = input.view.seen();
     let losses = seen
         .losses
         .iter()
@@ -13,8 +15,8 @@ pub(super) fn of(subject: &Subject<'_>) -> Condition {
         (true, Some(before)) => before.clone(),
         (true, None) => {
             let message = "no loss of data is known";
-            return Condition::new("DataLost", Truth::False, "NoLoss", message);
+            return Condition::new("DataLost", ConditionStatus::False, "NoLoss", message);
         }
     };
-    Condition::new("DataLost", Truth::True, "KeysLost", said)
+    Condition::new("DataLost", ConditionStatus::True, "KeysLost", said)
 }

@@ -1,38 +1,44 @@
-use super::{Condition, Subject, Truth, list};
-use crate::model::Place;
+//! The condition `MembersJoined`.
+
+use super::{Condition, ConditionStatus, ReportInput, list};
+use crate::model::PodIndex;
 
 /// Every wanted node answers and knows every other.
-pub(super) fn of(subject: &Subject<'_>) -> Condition {
-    let view = subject.view;
+pub(super) fn of(input: &ReportInput<'_>) -> Condition {
+    let view = input.view;
     let condition =
-        |truth, reason, message| Condition::new("MembersJoined", truth, reason, message);
-    let wanted: Vec<Place> = view.desired.places().collect();
-    let silent: Vec<Place> = wanted
+        |status, reason, message| Condition::new("MembersJoined", status, reason, message);
+    let wanted: Vec<PodIndex> = view.desired.pod_indexes().collect();
+    let silent: Vec<PodIndex> = wanted
         .iter()
         .copied()
-        .filter(|place| view.observation.facts(*place).is_none())
+        .filter(|index| view.observation.facts(*index).is_none())
         .collect();
     if silent.len() == wanted.len() {
-        return condition(Truth::Unknown, "NoAnswer", "no node answers".to_owned());
+        return condition(
+            ConditionStatus::Unknown,
+            "NoAnswer",
+            "no node answers".to_owned(),
+        );
     }
     if !silent.is_empty() {
         let message = format!("no answer from {}", list(silent));
-        return condition(Truth::False, "Unanswered", message);
+        return condition(ConditionStatus::False, "Unanswered", message);
     }
     let ids: Vec<_> = view.answered().map(|(_, facts)| facts.id).collect();
-    let strangers = |place: &Place| {
-        let facts = view.observation.facts(*place);
+    let strangers = |index: &PodIndex| {
+        let facts = view.observation.facts(*index);
         !facts.is_some_and(|facts| ids.iter().all(|id| facts.line(*id).is_some()))
     };
-    let apart: Vec<Place> = wanted.into_iter().filter(strangers).collect();
+    let apart: Vec<PodIndex> = wanted.into_iter().filter(strangers).collect();
     if apart.is_empty() {
         condition(
-            Truth::True,
+            ConditionStatus::True,
             "Joined",
             "every node knows every other".to_owned(),
         )
     } else {
         let message = format!("not every other node is known to {}", list(apart));
-        condition(Truth::False, "Joining", message)
+        condition(ConditionStatus::False, "Joining", message)
     }
 }

@@ -1,28 +1,30 @@
-use super::{Condition, Subject, Truth};
+//! The condition `MemoryOvercommitted`.
+
+use super::{Condition, ConditionStatus, ReportInput};
 
 const MIB: u64 = 1 << 20;
 
-/// A node needs that much beside `maxmemory`, however small it is.
+/// A node needs at least this much beside `maxmemory`.
 const LEAST_SPARE: u64 = 16 * MIB;
 
 /// A warning: the container of a node may be killed before `maxmemory` is reached.
 ///
-/// A quarter of the memory limit is left to what `maxmemory` does not count: the program itself,
-/// what waits for replicas, the parts of a full sync or of a snapshot on their way, and what the
-/// allocator loses between entries.
-pub(super) fn of(subject: &Subject<'_>) -> Condition {
-    let condition = |truth, reason, message: String| {
-        Condition::new("MemoryOvercommitted", truth, reason, message)
+/// A quarter of the memory limit is reserved for what `maxmemory` does not count: the program
+/// itself, output for replicas, parts of a full sync or snapshot in transit, and the overhead of
+/// the allocator.
+pub(super) fn of(input: &ReportInput<'_>) -> Condition {
+    let condition = |status, reason, message: String| {
+        Condition::new("MemoryOvercommitted", status, reason, message)
     };
-    let memory = &subject.view.desired.memory;
+    let memory = &input.view.desired.memory;
     let Some(limit) = &memory.limit else {
-        let message = "there is no resources.limits.memory".to_owned();
-        return condition(Truth::False, "NoLimit", message);
+        let message = "resources.limits.memory is not set".to_owned();
+        return condition(ConditionStatus::False, "NoLimit", message);
     };
     let most = limit.bytes.saturating_sub(spare(limit.bytes));
-    let (truth, reason, maxmemory) = match &memory.maxmemory {
+    let (status, reason, maxmemory) = match &memory.maxmemory {
         Some(set) if set.bytes > most => (
-            Truth::True,
+            ConditionStatus::True,
             "MaxmemoryTooHigh",
             format!("maxmemory is {}", set.text),
         ),
@@ -31,12 +33,12 @@ pub(super) fn of(subject: &Subject<'_>) -> Condition {
                 "maxmemory {} leaves enough of resources.limits.memory {}",
                 set.text, limit.text
             );
-            return condition(Truth::False, "EnoughSpare", message);
+            return condition(ConditionStatus::False, "EnoughSpare", message);
         }
         None => (
-            Truth::True,
+            ConditionStatus::True,
             "NoMaxmemory",
-            "there is no maxmemory".to_owned(),
+            "maxmemory is not set".to_owned(),
         ),
     };
     let message = format!(
@@ -45,15 +47,15 @@ pub(super) fn of(subject: &Subject<'_>) -> Condition {
         limit.text,
         advice(most, memory.maxmemory.as_ref().map(|set| set.bytes)),
     );
-    condition(truth, reason, message)
+    condition(status, reason, message)
 }
 
-/// Of a limit, what `maxmemory` must leave.
+/// The part of a limit that `maxmemory` must leave free.
 fn spare(limit: u64) -> u64 {
     (limit / 4).max(LEAST_SPARE)
 }
 
-/// What may stand in the manifest instead.
+/// What to write in the manifest instead.
 fn advice(most: u64, maxmemory: Option<u64>) -> String {
     let lower = (most >= MIB).then(|| format!("maxmemory: {}mb or less", most / MIB));
     let higher = maxmemory.map(|bytes| {

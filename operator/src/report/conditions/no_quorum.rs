@@ -1,9 +1,11 @@
-use super::{Condition, Subject, Truth};
+//! The condition `NoQuorum`.
+
+use super::{Condition, ConditionStatus, ReportInput};
 use crate::model::WaitReason;
 
-/// A warning: the masters cannot elect a new one by themselves.
-pub(super) fn of(subject: &Subject<'_>) -> Condition {
-    let lost = subject
+/// A warning: the masters cannot elect a new master by themselves.
+pub(super) fn of(input: &ReportInput<'_>) -> Condition {
+    let lost = input
         .plan
         .waiting
         .iter()
@@ -12,15 +14,15 @@ pub(super) fn of(subject: &Subject<'_>) -> Condition {
             _ => None,
         });
     if let Some(message) = lost {
-        return Condition::new("NoQuorum", Truth::True, "MajorityLost", message);
+        return Condition::new("NoQuorum", ConditionStatus::True, "MajorityLost", message);
     }
-    if subject.view.desired.shards < 3 {
+    if input.view.desired.shards < 3 {
         let message = "fewer than three masters cannot elect; only the operator can fail over";
-        return Condition::new("NoQuorum", Truth::True, "TooFewShards", message);
+        return Condition::new("NoQuorum", ConditionStatus::True, "TooFewShards", message);
     }
     Condition::new(
         "NoQuorum",
-        Truth::False,
+        ConditionStatus::False,
         "CanElect",
         "the masters can elect",
     )

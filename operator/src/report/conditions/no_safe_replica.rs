@@ -1,9 +1,11 @@
-use super::{Condition, Subject, Truth, list};
+//! The condition `NoSafeReplica`.
+
+use super::{Condition, ConditionStatus, ReportInput, list};
 use crate::model::WaitReason;
 
 /// A warning: a master does not serve, and no replica may take over without losing data.
-pub(super) fn of(subject: &Subject<'_>) -> Condition {
-    let waits: Vec<String> = (subject.plan.waiting.iter())
+pub(super) fn of(input: &ReportInput<'_>) -> Condition {
+    let waits: Vec<String> = (input.plan.waiting.iter())
         .filter_map(|wait| match &wait.reason {
             reason @ WaitReason::NoSafeReplica { .. } => Some(reason.to_string()),
             _ => None,
@@ -11,8 +13,18 @@ pub(super) fn of(subject: &Subject<'_>) -> Condition {
         .collect();
     if waits.is_empty() {
         let message = "no master waits for a safe replica";
-        Condition::new("NoSafeReplica", Truth::False, "NoneNeeded", message)
+        Condition::new(
+            "NoSafeReplica",
+            ConditionStatus::False,
+            "NoneNeeded",
+            message,
+        )
     } else {
-        Condition::new("NoSafeReplica", Truth::True, "DataAtRisk", list(waits))
+        Condition::new(
+            "NoSafeReplica",
+            ConditionStatus::True,
+            "DataAtRisk",
+            list(waits),
+        )
     }
 }

@@ -1,26 +1,28 @@
-use super::{Condition, Subject, Truth};
+//! The condition `NodesConfFailing`.
 
-/// A warning: a node cannot store nodes.conf. It serves on, but it neither votes nor is elected, and
-/// refuses changes of the cluster, until it can: a master of that shard that dies meanwhile may stay
-/// without a successor.
-pub(super) fn of(subject: &Subject<'_>) -> Condition {
-    let view = subject.view;
+use super::{Condition, ConditionStatus, ReportInput};
+
+/// A warning: a node cannot store nodes.conf. It still serves, but it neither votes nor stands for
+/// election, and refuses changes of the cluster, until it can. A master of its shard that dies
+/// meanwhile may stay without a successor.
+pub(super) fn of(input: &ReportInput<'_>) -> Condition {
+    let view = input.view;
     let condition =
-        |truth, reason, message| Condition::new("NodesConfFailing", truth, reason, message);
+        |status, reason, message| Condition::new("NodesConfFailing", status, reason, message);
     let failing: Vec<String> = (view.answered())
-        .filter_map(|(place, facts)| {
+        .filter_map(|(index, facts)| {
             let why = facts.nodes_conf_error.as_ref()?;
-            let name = subject.pod_name(place);
+            let name = input.pod_name(index);
             Some(format!("{name} cannot store nodes.conf: {why}"))
         })
         .collect();
     if failing.is_empty() {
-        let message = "no node that answers fails to store nodes.conf".to_owned();
-        return condition(Truth::False, "NoFailure", message);
+        let message = "every node that answers can store nodes.conf".to_owned();
+        return condition(ConditionStatus::False, "NoFailure", message);
     }
     let message = format!(
-        "{}; such a node neither votes nor is elected until there is room",
+        "{}; until it can, such a node neither votes nor stands for election",
         failing.join("; ")
     );
-    condition(Truth::True, "StoreFailed", message)
+    condition(ConditionStatus::True, "StoreFailed", message)
 }

@@ -1,42 +1,48 @@
-use super::{Condition, Subject, Truth, members_joined, replicas_attached, slots_covered};
+//! The condition `Ready`.
+
+use super::{
+    Condition, ConditionStatus, ReportInput, members_joined, replicas_attached, slots_covered,
+};
 use crate::model::NodeFacts;
 
-/// The sum: a manifest that works, every slot served, every node joined, every replica attached, and
-/// no node that still turns clients away because it has not seen so yet.
-pub(super) fn of(subject: &Subject<'_>) -> Condition {
-    if let Some(what) = &subject.view.observation.objects.refused {
-        return Condition::new("Ready", Truth::False, "ManifestRefused", what.clone());
+/// The summary: the manifest can be applied, every slot is served, every node has joined, every
+/// replica is attached, and no node still refuses clients because it considers the cluster down.
+pub(super) fn of(input: &ReportInput<'_>) -> Condition {
+    if let Some(what) = &input.view.observation.objects.refused {
+        return Condition::new(
+            "Ready",
+            ConditionStatus::False,
+            "ManifestRefused",
+            what.clone(),
+        );
     }
     let parts = [
-        slots_covered::of(subject),
-        members_joined::of(subject),
-        replicas_attached::of(subject),
+        slots_covered::of(input),
+        members_joined::of(input),
+        replicas_attached::of(input),
     ];
     for part in parts {
-        if part.truth != Truth::True {
-            return Condition::new("Ready", part.truth, part.reason, part.message);
+        if part.status != ConditionStatus::True {
+            return Condition::new("Ready", part.status, part.reason, part.message);
         }
     }
-    let (ready, wanted) = (subject.ready_nodes, subject.wanted_nodes);
+    let (ready, wanted) = (input.ready_nodes, input.wanted_nodes);
     if ready < wanted {
         let message = format!("{ready} of {wanted} nodes are ready");
-        return Condition::new("Ready", Truth::False, "NodesNotReady", message);
+        return Condition::new("Ready", ConditionStatus::False, "NodesNotReady", message);
     }
     let down = |facts: &NodeFacts| !facts.cluster.state_ok;
-    let down: Vec<String> = (subject.view.answered())
-        .filter(|(place, facts)| subject.view.desired.wants(*place) && down(facts))
-        .map(|(place, _)| place.to_string())
+    let down: Vec<String> = (input.view.answered())
+        .filter(|(index, facts)| input.view.desired.wants(*index) && down(facts))
+        .map(|(index, _)| index.to_string())
         .collect();
     if !down.is_empty() {
-        let message = format!(
-            "the cluster is still down in the eyes of {}",
-            down.join(", ")
-        );
-        return Condition::new("Ready", Truth::False, "ClusterDown", message);
+        let message = format!("the cluster is still down according to {}", down.join(", "));
+        return Condition::new("Ready", ConditionStatus::False, "ClusterDown", message);
     }
     Condition::new(
         "Ready",
-        Truth::True,
+        ConditionStatus::True,
         "AsDesired",
         format!("all {wanted} nodes are ready"),
     )

@@ -7,7 +7,7 @@ use kube::Client;
 use kube::client::Body;
 use serde_json::{Value, json};
 
-/// A client of a server that answers by that function: an object, or the code of an error.
+/// A client of a server that answers with the result of the function: an object, or an error code.
 pub(crate) fn client<F>(answer: F) -> Client
 where
     F: Fn(&Method, &str, Value) -> Result<Value, u16> + Clone + Send + 'static,

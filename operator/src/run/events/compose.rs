@@ -1,26 +1,28 @@
+//! The Events that a step or a new status causes.
+
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::runtime::events::{Event, EventType};
 use slotkeeper_crds::{Condition, RedisClusterStatus};
 
 use crate::model::{PlannedStep, Step, StepOutcome, Target};
 use crate::platform::kubernetes::names::Names;
-use crate::run::kinds::Kind;
+use crate::run::kinds::StepKind;
 use crate::text;
 
-/// The API server takes no longer note.
+/// The longest note that the API server accepts.
 const NOTE_BYTES: usize = 1024;
 
-/// Conditions that warn of something while they are True.
+/// Conditions that are warnings while they are True.
 const WARNINGS: [&str; 6] = [
     "NoSafeReplica",
     "NoQuorum",
-    "SharedMachine",
+    "SharedHost",
     "SnapshotsFailing",
     "NodesConfFailing",
     "MemoryOvercommitted",
 ];
 
-/// What is to be told of a step of that cluster. A step that was not sent is no act.
+/// The Events of a step. A step that was not sent causes none.
 #[must_use]
 pub fn of_step(
     cluster: &ObjectReference,
@@ -30,7 +32,7 @@ pub fn of_step(
     let PlannedStep {
         step, why, loss, ..
     } = planned;
-    let kind = Kind::of(step);
+    let kind = StepKind::of(step);
     let (type_, reason, note) = match outcome {
         StepOutcome::NotSent(_) => return Vec::new(),
         StepOutcome::Done => (EventType::Normal, kind.done, format!("{step}: {why}")),
@@ -60,7 +62,7 @@ pub fn of_step(
     events
 }
 
-/// What is to be told of a new status: another phase, and what somebody has to look after.
+/// The Events of a new status: a new phase, and new warnings.
 #[must_use]
 pub fn of_status(before: Option<&RedisClusterStatus>, after: &RedisClusterStatus) -> Vec<Event> {
     let mut events = Vec::new();
@@ -89,7 +91,7 @@ pub fn of_status(before: Option<&RedisClusterStatus>, after: &RedisClusterStatus
     events
 }
 
-/// That a manifest cannot work, and why.
+/// The Event for a manifest that cannot be applied.
 #[must_use]
 pub fn invalid_manifest(why: &str) -> Event {
     report(EventType::Warning, "InvalidManifest", why)
@@ -112,9 +114,9 @@ fn named<'a>(conditions: &'a [Condition], kind: &str) -> Option<&'a Condition> {
 /// The node that a step is about, if it is about one.
 fn about(step: &Step) -> Option<&Target> {
     match step {
-        // The newcomer; the other one only introduces it.
+        // The newcomer; the other node only introduces it.
         Step::Meet { peer, .. } => Some(peer),
-        // It is about the id that is dropped, whose pod is gone.
+        // It is about the forgotten id, whose pod is gone.
         Step::Forget { .. } => None,
         step => step.targets().first().copied(),
     }
@@ -129,14 +131,14 @@ fn pod(cluster: &ObjectReference, target: &Target) -> ObjectReference {
     ObjectReference {
         api_version: Some("v1".to_owned()),
         kind: Some("Pod".to_owned()),
-        name: Some(names.pod(target.place)),
+        name: Some(names.pod(target.pod)),
         namespace: cluster.namespace.clone(),
         uid: Some(target.uid.0.clone()),
         ..ObjectReference::default()
     }
 }
 
-/// As much of a note as the API server takes, in one line.
+/// The note as one line, cut to the length that the API server accepts.
 fn cut(note: &str) -> String {
     text::cut(note, NOTE_BYTES)
 }

@@ -1,3 +1,5 @@
+//! Publishes Events: counts up repeated ones, retries, and limits their rate.
+
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -5,35 +7,35 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Client;
 use kube::runtime::events::{Event, Recorder, Reporter};
 
-use crate::run::allowance::{Allowance, Terms};
+use crate::run::rate_limit::{RateLimit, TokenBucket};
 use crate::text;
 
 /// The `reportingController` of our Events.
 const CONTROLLER: &str = "slotkeeper.dev/operator";
 
-/// The same Event again within that time is counted up; it is as long as the recorder keeps one.
+/// The same Event within this time is counted up; the recorder keeps an Event this long.
 const SERIES: Duration = Duration::from_mins(6);
 
-/// Events of one kind, whatever their notes: what fails in another way each time has no more to
-/// tell. Forming a large cluster has some hundred shards to tell of, within minutes.
-const KIND: Terms = Terms {
+/// The rate limit of Events of one kind, regardless of their notes, so that failures with ever new
+/// notes do not flood. Forming a large cluster causes some hundred within minutes.
+const KIND: RateLimit = RateLimit {
     burst: 100,
     every: Duration::from_secs(30),
 };
 
-/// One Event may take that long, and is tried that often.
+/// The time limit of one attempt, and the number of attempts.
 const PATIENCE: Duration = Duration::from_secs(5);
 const ATTEMPTS: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Publishes Events one after the other.
+/// Publishes Events one by one.
 pub(super) struct Publisher {
     client: Client,
     reporter: Reporter,
     series: HashMap<Key, Series>,
 }
 
-/// What makes two Events the same but for their note.
+/// What makes two Events the same, apart from their note.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Key {
     about: Option<String>,
@@ -42,12 +44,12 @@ struct Key {
     related: Option<String>,
 }
 
-/// Events that say the same. A recorder counts an Event up whatever its note says now; so each
-/// note gets a recorder of its own, and no Event goes on saying why an earlier step failed.
+/// A series of equal Events. A recorder counts an Event up even if its note has changed, so each
+/// note gets its own recorder; otherwise an Event would keep the reason of an earlier failure.
 struct Series {
     note: Option<String>,
     recorder: Option<Recorder>,
-    allowance: Allowance,
+    bucket: TokenBucket,
     last: Instant,
 }
 
@@ -55,20 +57,20 @@ impl Publisher {
     pub(super) fn new(client: Client) -> Publisher {
         Publisher {
             client,
-            // The instance is the name of the machine, which in a pod is that of the pod.
+            // The instance is the hostname, which in a pod is the name of the pod.
             reporter: CONTROLLER.into(),
             series: HashMap::new(),
         }
     }
 
-    /// Publishes one, with a few attempts where that may help. Too many of a kind are left out.
+    /// Publishes one, with a few attempts if that may help. Too many of one kind are refused.
     pub(super) async fn publish(
         &mut self,
         event: &Event,
         about: &ObjectReference,
     ) -> Result<(), String> {
         if !self.admit(event, about, Instant::now()) {
-            return Err("there were too many of its kind".to_owned());
+            return Err("too many Events of this kind".to_owned());
         }
         let mut failed = String::new();
         for attempt in 0..ATTEMPTS {
@@ -80,7 +82,7 @@ impl Publisher {
                 Ok(Ok(())) => return Ok(()),
                 Ok(Err(error)) => {
                     failed = text::of_api(&error);
-                    // The Event to be counted up may be gone: the next attempt makes a new one.
+                    // The Event to count up may be gone: the next attempt creates a new one.
                     self.forget_recorder(event, about);
                     if !may_help(&error) {
                         break;
@@ -100,11 +102,11 @@ impl Publisher {
         let series = series.or_insert_with(|| Series {
             note: None,
             recorder: None,
-            allowance: Allowance::new(KIND, now),
+            bucket: TokenBucket::new(KIND, now),
             last: now,
         });
         series.last = now;
-        series.allowance.admit(now).is_some()
+        series.bucket.admit(now).is_some()
     }
 
     /// The recorder of the series that an admitted Event belongs to.
@@ -158,7 +160,7 @@ mod tests {
     use super::*;
     use crate::run::client::fake;
 
-    /// What an API server was asked, and the errors that it has yet to answer with.
+    /// The requests to an API server, and the errors that it will still answer with.
     #[derive(Clone, Default)]
     struct Server {
         asked: Arc<Mutex<Vec<String>>>,
@@ -252,7 +254,7 @@ mod tests {
         }
         let published = server.asked().len();
         assert_eq!(published + left_out, 1000);
-        // Those at once, and some more on a slow machine.
+        // The burst, and some more on a slow machine.
         assert!((100..200).contains(&published), "{published}");
     }
 }

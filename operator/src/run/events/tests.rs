@@ -1,3 +1,5 @@
+//! Which Events steps and statuses cause, and what a full queue does.
+
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
@@ -5,9 +7,9 @@ use kube::runtime::events::Event;
 use slotkeeper_crds::{Condition, RedisClusterStatus};
 use slotkeeper_topology::{Epoch, NodeId, SlotSet};
 
-use super::{Events, Order, QUEUE, invalid_manifest, of_status, of_step};
+use super::{Events, QUEUE, QueueItem, invalid_manifest, of_status, of_step};
 use crate::model::{
-    Address, FailoverMode, Place, PlannedStep, PodUid, Rule, Step, StepOutcome, Target,
+    Address, FailoverMode, PlannedStep, PodIndex, PodUid, Rule, Step, StepOutcome, Target,
 };
 use crate::run::metrics::Metrics;
 
@@ -26,7 +28,7 @@ fn id(digit: char) -> NodeId {
 
 fn target(shard: u32, ordinal: u32, digit: char) -> Target {
     Target {
-        place: Place::new(shard, ordinal),
+        pod: PodIndex::new(shard, ordinal),
         uid: PodUid(format!("uid-{shard}-{ordinal}")),
         id: id(digit),
     }
@@ -124,7 +126,7 @@ fn planned(step: Step, loss: Option<&str>) -> PlannedStep {
         rule: Rule::Cover,
         shard: Some(0),
         step,
-        why: "somebody has to".to_owned(),
+        why: "it has to be done".to_owned(),
         loss: loss.map(str::to_owned),
     }
 }
@@ -149,7 +151,7 @@ fn every_kind_of_step_has_a_reason_of_its_own_and_names_its_pod() {
         };
         assert_eq!(
             line(event),
-            format!("Normal {reason}: {text}: somebody has to")
+            format!("Normal {reason}: {text}: it has to be done")
         );
         let related = event.secondary.as_ref();
         let name = related.and_then(|related| related.name.as_deref());
@@ -176,7 +178,7 @@ fn reasons_and_actions_are_single_words_and_no_two_kinds_share_them() {
 
 #[test]
 fn what_was_not_sent_is_no_act() {
-    let outcome = StepOutcome::NotSent("the pod has another life by now".to_owned());
+    let outcome = StepOutcome::NotSent("the pod has been replaced".to_owned());
     for (step, ..) in steps() {
         assert!(told(step, Some("everything"), &outcome).is_empty());
     }
@@ -291,12 +293,12 @@ fn a_manifest_that_cannot_work_is_told_with_its_reason() {
 #[test]
 fn a_full_queue_loses_events_and_counts_them_and_nobody_waits() {
     let metrics = Metrics::new();
-    let (events, mut orders) = Events::queue(metrics.clone());
+    let (events, mut items) = Events::queue(metrics.clone());
     let many = (0..QUEUE + 3).map(|_| invalid_manifest("no"));
-    events.tell(&cluster(), many.collect());
+    events.enqueue(&cluster(), many.collect());
     let lost = |count: usize| format!("slotkeeper_events_lost_total {count}\n");
     assert!(metrics.render().contains(&lost(3)));
-    assert!(matches!(orders.try_recv(), Ok(Order::Publish(_))));
-    events.tell(&cluster(), vec![invalid_manifest("fits")]);
+    assert!(matches!(items.try_recv(), Ok(QueueItem::Publish(_))));
+    events.enqueue(&cluster(), vec![invalid_manifest("fits")]);
     assert!(metrics.render().contains(&lost(3)));
 }

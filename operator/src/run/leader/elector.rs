@@ -1,34 +1,36 @@
+//! One candidate of the leader election, as a pure state machine.
+
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 
 use crate::platform::kubernetes::Term;
 
-/// The times of an election. They are those of the components of Kubernetes itself, but for the
-/// pause between renewals: the deadline is well within what others wait.
+/// The times of an election. They are the defaults of the Kubernetes components, except for the
+/// renewal interval; the deadline is well below the duration that others wait.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Terms {
-    /// Others wait that long for a sign of life before they take over.
+pub(super) struct LeaseTiming {
+    /// How long others wait for a renewal before they take over.
     pub(super) duration: Duration,
-    /// The leader gives one that often.
+    /// How often the leader renews.
     pub(super) renew_every: Duration,
-    /// A leader that has not been heard for so long leads no more. Shorter than `duration`, so that
+    /// A leader without a renewal for this long no longer leads. Shorter than `duration`, so that
     /// it has stopped before another one starts.
     pub(super) deadline: Duration,
-    /// What has failed is tried again after that, and standbys look that often.
+    /// The delay after a failure, and how often standbys read the Lease.
     pub(super) retry: Duration,
-    /// One request may take that long.
+    /// The time limit of one request.
     pub(super) patience: Duration,
 }
 
-/// What is to be done next.
+/// What to do next.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Next {
-    /// Send this, and hand in the answer.
+    /// Send this, and pass on the answer.
     Send(Request),
-    /// Nothing before then.
+    /// Wait until then.
     Wait(Instant),
-    /// It is over: why this process does not lead any more.
+    /// The leadership is lost, for this reason.
     Lost(String),
 }
 
@@ -41,28 +43,28 @@ pub(super) enum Request {
     Write(Box<Lease>),
 }
 
-/// What came of a request.
+/// The outcome of a request.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Answer {
-    /// The Lease as it is.
+    /// The present Lease.
     Found(Box<Lease>),
-    /// There is none.
+    /// The Lease does not exist.
     Absent,
-    /// It was written and looks like this.
+    /// It was written, with this result.
     Written(Box<Lease>),
-    /// Somebody else has written it in the meantime.
+    /// Another client has written it meanwhile.
     Conflict,
     /// It failed or was not answered; a write may have happened.
     Failed(String),
 }
 
-/// One candidate: a pure machine, driven by answers and its own monotonic clock. It never looks at
-/// the times in the Lease, which are those of other clocks: a holder counts as gone once the Lease
-/// was seen unchanged for as long as the holder has promised to renew it.
+/// One candidate: a pure state machine, driven by answers and its own monotonic clock. It never
+/// uses the times in the Lease, which come from other clocks: a holder counts as gone once the
+/// Lease was seen unchanged for its whole duration.
 #[derive(Debug)]
 pub(super) struct Elector {
     identity: String,
-    terms: Terms,
+    timing: LeaseTiming,
     state: State,
     trouble: Option<String>,
 }
@@ -75,20 +77,20 @@ enum State {
     },
     Leading {
         lease: Box<Lease>,
-        /// When the last renewal that is known to have arrived was sent.
+        /// When the last confirmed renewal was sent.
         renewed: Instant,
         next: Instant,
-        /// The Lease has changed under us: read it before it is written again.
+        /// The Lease was changed by another client: read it before it is written again.
         stale: bool,
     },
     Lost(String),
 }
 
-/// What a standby has seen last.
+/// What a standby saw last.
 #[derive(Debug)]
 struct Seen {
     lease: Option<Box<Lease>>,
-    /// It may be taken from then on, if it stays as it is.
+    /// It may be taken from then on, if it stays unchanged.
     free_at: Instant,
 }
 
@@ -99,10 +101,10 @@ enum Turn {
 }
 
 impl Elector {
-    pub(super) fn new(identity: &str, terms: Terms, now: Instant) -> Elector {
+    pub(super) fn new(identity: &str, timing: LeaseTiming, now: Instant) -> Elector {
         Elector {
             identity: identity.to_owned(),
-            terms,
+            timing,
             state: State::Standby {
                 seen: None,
                 turn: Turn::Look(now),
@@ -114,12 +116,12 @@ impl Elector {
     /// Until when this process leads, unless it renews that.
     pub(super) fn leads_until(&self) -> Option<Instant> {
         match self.state {
-            State::Leading { renewed, .. } => Some(renewed + self.terms.deadline),
+            State::Leading { renewed, .. } => Some(renewed + self.timing.deadline),
             State::Standby { .. } | State::Lost(_) => None,
         }
     }
 
-    /// The leadership, for whoever leads.
+    /// The term of the leadership, for a leader.
     pub(super) fn term(&self) -> Term {
         let State::Leading { lease, .. } = &self.state else {
             return Term::default();
@@ -131,7 +133,7 @@ impl Elector {
         }
     }
 
-    /// Who holds the Lease in the eyes of a standby.
+    /// The holder of the Lease, as far as is known.
     pub(super) fn holder(&self) -> Option<&str> {
         match &self.state {
             State::Standby { seen, .. } => seen.as_ref()?.lease.as_deref().and_then(holder),
@@ -151,7 +153,7 @@ impl Elector {
         {
             self.lose(format!(
                 "the Lease could not be renewed for {} s: {}",
-                self.terms.deadline.as_secs(),
+                self.timing.deadline.as_secs(),
                 self.trouble.as_deref().unwrap_or("the process stood still")
             ));
         }
@@ -172,7 +174,7 @@ impl Elector {
                 Next::Send(Request::Write(Box::new(self.taken(old))))
             }
             State::Leading { next, renewed, .. } if now < *next => {
-                Next::Wait((*next).min(*renewed + self.terms.deadline))
+                Next::Wait((*next).min(*renewed + self.timing.deadline))
             }
             State::Leading { stale: true, .. } => Next::Send(Request::Read),
             State::Leading { lease, .. } => Next::Send(Request::Write(lease.clone())),
@@ -180,12 +182,12 @@ impl Elector {
         }
     }
 
-    /// How long the answer to a request that is sent now is waited for.
+    /// The time limit of a request that is sent now.
     pub(super) fn patience(&self, now: Instant) -> Duration {
         let left = self
             .leads_until()
             .map(|until| until.saturating_duration_since(now));
-        left.map_or(self.terms.patience, |left| left.min(self.terms.patience))
+        left.map_or(self.timing.patience, |left| left.min(self.timing.patience))
     }
 
     /// Takes the answer to a request that was sent at `sent`.
@@ -207,7 +209,7 @@ impl Elector {
             Answer::Absent => self.see(None, now),
             Answer::Written(lease) => self.lead(lease, sent),
             Answer::Conflict | Answer::Failed(_) => {
-                let at = now + self.terms.retry;
+                let at = now + self.timing.retry;
                 if let State::Standby { turn, .. } = &mut self.state {
                     *turn = Turn::Look(at);
                 }
@@ -219,7 +221,7 @@ impl Elector {
         if let Answer::Written(lease) = answer {
             return self.lead(lease, sent);
         }
-        let retry_at = now + self.terms.retry;
+        let retry_at = now + self.timing.retry;
         let State::Leading {
             lease, next, stale, ..
         } = &mut self.state
@@ -227,16 +229,16 @@ impl Elector {
             return;
         };
         match answer {
-            // A write of ours whose answer was lost, or a label that somebody has put there.
+            // Our own write whose answer was lost, or a changed label.
             Answer::Found(found) if holder(&found) == Some(&self.identity) => {
                 *lease = found;
                 (*next, *stale) = (now, false);
             }
             Answer::Found(found) => {
-                let by = holder(&found).unwrap_or("nobody").to_owned();
+                let by = holder(&found).unwrap_or("no one").to_owned();
                 self.lose(format!("the Lease is held by {by}"));
             }
-            // Somebody has deleted it. Whoever creates it first has it.
+            // It was deleted. The first to create it holds it.
             Answer::Absent => {
                 lease.metadata.resource_version = None;
                 lease.metadata.uid = None;
@@ -248,7 +250,8 @@ impl Elector {
         }
     }
 
-    /// The Lease as nobody's, for a successor to take at once; none where it is not ours.
+    /// A request that removes the holder, so that a successor can take the Lease at once; none if
+    /// this process does not hold it.
     pub(super) fn release(&self) -> Option<Request> {
         let State::Leading { lease, .. } = &self.state else {
             return None;
@@ -272,20 +275,20 @@ impl Elector {
             seen.lease.as_deref().map(version) == lease.as_deref().map(version)
         });
         let free_at = match seen {
-            // A process of that name was ours before: no other has it.
+            // An earlier process with this identity held it; no other has it.
             _ if ours => now,
             Some(seen) if same => seen.free_at,
-            _ if held => now + promise(lease.as_deref(), self.terms),
-            // It was there a moment ago, and its holder does not know yet that it was deleted.
+            _ if held => now + promise(lease.as_deref(), self.timing),
+            // It existed a moment ago, and its holder may not know yet that it was deleted.
             Some(Seen {
                 lease: Some(old), ..
-            }) if lease.is_none() && holder(old).is_some() => now + promise(Some(old), self.terms),
+            }) if lease.is_none() && holder(old).is_some() => now + promise(Some(old), self.timing),
             _ => now,
         };
         *turn = if free_at <= now {
             Turn::Take
         } else {
-            Turn::Look(free_at.min(now + self.terms.retry))
+            Turn::Look(free_at.min(now + self.timing.retry))
         };
         *seen = Some(Seen { lease, free_at });
     }
@@ -294,7 +297,7 @@ impl Elector {
         self.state = State::Leading {
             lease,
             renewed: sent,
-            next: sent + self.terms.renew_every,
+            next: sent + self.timing.renew_every,
             stale: false,
         };
     }
@@ -303,12 +306,12 @@ impl Elector {
         self.state = State::Lost(why);
     }
 
-    /// The Lease as ours. Whoever sends it puts the times in, for people.
+    /// The Lease with this process as the holder. The sender adds the times, for people.
     fn taken(&self, old: Option<&Lease>) -> Lease {
         let mut lease = old.cloned().unwrap_or_default();
         let before = lease.spec.take().unwrap_or_default();
         let again = before.holder_identity.as_ref() == Some(&self.identity);
-        let seconds = i32::try_from(self.terms.duration.as_secs()).unwrap_or(i32::MAX);
+        let seconds = i32::try_from(self.timing.duration.as_secs()).unwrap_or(i32::MAX);
         lease.spec = Some(LeaseSpec {
             holder_identity: Some(self.identity.clone()),
             lease_duration_seconds: Some(seconds),
@@ -333,10 +336,10 @@ fn version(lease: &Lease) -> Option<&str> {
     lease.metadata.resource_version.as_deref()
 }
 
-/// How long the holder may be silent, as it has promised.
-fn promise(lease: Option<&Lease>, terms: Terms) -> Duration {
+/// The duration of the Lease, as its holder set it.
+fn promise(lease: Option<&Lease>, timing: LeaseTiming) -> Duration {
     let seconds = lease
         .and_then(|lease| lease.spec.as_ref()?.lease_duration_seconds)
         .and_then(|seconds| u64::try_from(seconds).ok());
-    seconds.map_or(terms.duration, Duration::from_secs)
+    seconds.map_or(timing.duration, Duration::from_secs)
 }

@@ -1,3 +1,5 @@
+//! Leader election: the pure state machine, many random runs, and a fake API server.
+
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -8,7 +10,7 @@ use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use serde_json::Value;
 
 use super::elector::{Answer, Elector, Next, Request};
-use super::{Candidate, TERMS};
+use super::{Candidate, TIMING};
 use crate::run::client::fake;
 use crate::run::metrics::Metrics;
 
@@ -48,7 +50,7 @@ fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Sends what the elector wants to be sent now, until it waits or has lost.
+/// Sends the requests of the elector until it waits or has lost.
 fn run(elector: &mut Elector, server: &mut Server, now: Instant) -> Next {
     loop {
         match elector.next(now) {
@@ -62,7 +64,7 @@ fn run(elector: &mut Elector, server: &mut Server, now: Instant) -> Next {
 }
 
 fn elected(identity: &str, server: &mut Server, now: Instant) -> Elector {
-    let mut elector = Elector::new(identity, TERMS, now);
+    let mut elector = Elector::new(identity, TIMING, now);
     run(&mut elector, server, now);
     assert!(elector.leads_until().is_some(), "{elector:?}");
     elector
@@ -86,8 +88,8 @@ fn the_first_candidate_creates_the_lease_and_renews_it_every_five_seconds() {
 fn another_takes_over_once_the_lease_was_unchanged_for_its_duration_and_not_before() {
     let (mut server, start) = (Server::default(), Instant::now());
     elected("one", &mut server, start);
-    let mut two = Elector::new("two", TERMS, start);
-    // It starts to count when it sees the Lease, whatever the times in it say.
+    let mut two = Elector::new("two", TIMING, start);
+    // It starts to count when it first sees the Lease, regardless of the times in it.
     for second in 40..55 {
         run(&mut two, &mut server, start + seconds(second));
         assert_eq!(two.leads_until(), None, "second {second}");
@@ -102,7 +104,7 @@ fn another_takes_over_once_the_lease_was_unchanged_for_its_duration_and_not_befo
 fn every_renewal_starts_the_wait_anew() {
     let (mut server, start) = (Server::default(), Instant::now());
     let mut one = elected("one", &mut server, start);
-    let mut two = Elector::new("two", TERMS, start);
+    let mut two = Elector::new("two", TIMING, start);
     for second in 0..120 {
         run(&mut one, &mut server, start + seconds(second));
         run(&mut two, &mut server, start + seconds(second));
@@ -115,12 +117,12 @@ fn every_renewal_starts_the_wait_anew() {
 fn a_released_lease_is_taken_at_the_next_look() {
     let (mut server, start) = (Server::default(), Instant::now());
     let one = elected("one", &mut server, start);
-    let mut two = Elector::new("two", TERMS, start);
+    let mut two = Elector::new("two", TIMING, start);
     run(&mut two, &mut server, start);
     let release = one.release().unwrap();
     assert!(matches!(server.serve(release), Answer::Written(_)));
     assert_eq!(server.spec().holder_identity, None);
-    run(&mut two, &mut server, start + TERMS.retry);
+    run(&mut two, &mut server, start + TIMING.retry);
     assert!(two.leads_until().is_some());
 }
 
@@ -140,7 +142,7 @@ fn a_leader_that_cannot_renew_has_lost_at_the_deadline_and_says_why() {
             Next::Lost(why) => break why,
         }
     };
-    assert_eq!(now, start + TERMS.deadline);
+    assert_eq!(now, start + TIMING.deadline);
     assert_eq!(
         why,
         "the Lease could not be renewed for 10 s: connection refused"
@@ -150,20 +152,23 @@ fn a_leader_that_cannot_renew_has_lost_at_the_deadline_and_says_why() {
 #[test]
 fn a_renewal_counts_from_when_it_was_sent() {
     let (mut server, start) = (Server::default(), Instant::now());
-    let mut one = Elector::new("one", TERMS, start);
+    let mut one = Elector::new("one", TIMING, start);
     one.answered(start, Answer::Absent, start);
     let Next::Send(request) = one.next(start) else {
         panic!("{one:?}")
     };
     let answer = server.serve(request);
     one.answered(start, answer, start + seconds(3));
-    assert_eq!(one.leads_until(), Some(start + TERMS.deadline));
+    assert_eq!(one.leads_until(), Some(start + TIMING.deadline));
     let Next::Send(request) = one.next(start + seconds(5)) else {
         panic!("{one:?}")
     };
     let answer = server.serve(request);
     one.answered(start + seconds(5), answer, start + seconds(8));
-    assert_eq!(one.leads_until(), Some(start + seconds(5) + TERMS.deadline));
+    assert_eq!(
+        one.leads_until(),
+        Some(start + seconds(5) + TIMING.deadline)
+    );
 }
 
 #[test]
@@ -200,7 +205,7 @@ fn a_leader_that_sees_another_holder_has_lost_at_once() {
 fn a_deleted_lease_is_created_again_by_its_holder_and_not_by_a_standby() {
     let (mut server, start) = (Server::default(), Instant::now());
     let mut one = elected("one", &mut server, start);
-    let mut two = Elector::new("two", TERMS, start);
+    let mut two = Elector::new("two", TIMING, start);
     run(&mut two, &mut server, start);
     server.lease = None;
     run(&mut two, &mut server, start + seconds(1));
@@ -229,14 +234,14 @@ fn labels_of_others_stay() {
         .labels
         .get_or_insert_default()
         .insert(label.0.clone(), label.1.clone());
-    let mut two = Elector::new("two", TERMS, start);
+    let mut two = Elector::new("two", TIMING, start);
     run(&mut two, &mut server, start);
     run(&mut two, &mut server, start + seconds(15));
     let labels = server.lease.unwrap().metadata.labels.unwrap();
     assert_eq!(labels.get(&label.0), Some(&label.1));
 }
 
-/// A request on its way: when it arrives, if it does, and when its answer is back, if it is.
+/// A request in flight: when it arrives, if it does, and when its answer is back, if it comes.
 struct Flight {
     request: Option<Request>,
     sent: Instant,
@@ -261,12 +266,12 @@ impl Random {
     }
 }
 
-/// Candidates behind a network that delays and loses requests and answers, freezes and restarts
-/// them: never do two lead at the same moment, and when all is well one leads.
+/// Candidates behind a network that delays and loses requests and answers; they are also frozen and
+/// restarted. Two never lead at the same moment, and without trouble one leads.
 #[test]
 fn two_never_lead_at_once_whatever_is_lost_or_late() {
     let leaders: usize = (1..=300).map(story).sum();
-    assert!(leaders > 900, "leadership hardly ever went on: {leaders}");
+    assert!(leaders > 900, "leadership hardly ever changed: {leaders}");
 }
 
 struct Player {
@@ -283,7 +288,7 @@ fn story(seed: u64) -> usize {
     let mut born = |now| {
         lives += 1;
         Player {
-            elector: Elector::new(&format!("life-{lives}"), TERMS, now),
+            elector: Elector::new(&format!("life-{lives}"), TIMING, now),
             flight: None,
             frozen_until: now,
         }
@@ -329,7 +334,7 @@ fn story(seed: u64) -> usize {
         );
         assert!(
             step < 3999 || leading.len() == 1,
-            "seed {seed}: nobody leads"
+            "seed {seed}: no candidate leads"
         );
     }
     leaders.len()
@@ -372,7 +377,7 @@ fn play(
         Some((_, answer)) if answered => answer,
         _ => Answer::Failed("no answer in time".to_owned()),
     };
-    // What was given up may still arrive.
+    // A request that was given up may still arrive.
     if let (Some(request), Some(at)) = (flight.request, flight.arrives) {
         late.push((at, request));
     }
@@ -432,7 +437,7 @@ async fn a_candidate_leads_renews_and_hands_over_to_one_that_stands_by() {
     leadership.release().await;
     assert!(!fence.holds());
     let second = successor.await.unwrap();
-    assert!(before.elapsed() <= TERMS.retry, "{:?}", before.elapsed());
+    assert!(before.elapsed() <= TIMING.retry, "{:?}", before.elapsed());
     assert!(second.fence().holds());
     assert_eq!(api.spec().holder_identity.as_deref(), Some("two"));
 }
@@ -444,7 +449,11 @@ async fn a_leader_without_an_api_server_loses_within_the_deadline() {
     let (fence, before) = (leadership.fence(), tokio::time::Instant::now());
     api.down.store(true, Ordering::Relaxed);
     let why = leadership.lost().await;
-    assert!(before.elapsed() <= TERMS.deadline, "{:?}", before.elapsed());
+    assert!(
+        before.elapsed() <= TIMING.deadline,
+        "{:?}",
+        before.elapsed()
+    );
     assert!(why.contains("not today"), "{why}");
     assert!(!fence.holds());
 }
@@ -452,8 +461,8 @@ async fn a_leader_without_an_api_server_loses_within_the_deadline() {
 #[tokio::test(start_paused = true)]
 async fn a_process_that_slept_through_its_deadline_knows_it_before_anything_else() {
     let leadership = Api::default().candidate("one").acquire().await;
-    // The clock jumps and no task runs in between.
-    tokio::time::advance(TERMS.deadline).await;
+    // The clock jumps; no task runs in between.
+    tokio::time::advance(TIMING.deadline).await;
     let fence = leadership.fence();
     assert!(!fence.holds());
 }

@@ -1,5 +1,4 @@
-//! The lines of the log, which outsiders may cause and fill: no longer than they need be, and no
-//! more of one kind than somebody can read.
+//! Log lines, which outsiders can cause and fill: their length and their rate per kind are limited.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -11,13 +10,13 @@ use tracing::Metadata;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::LogFormat;
-use crate::run::allowance::{Allowance, Terms};
+use crate::run::rate_limit::{RateLimit, TokenBucket};
 use crate::text;
 
-/// A line takes so many bytes at most; a field of one in JSON, too.
+/// The maximum length in bytes of a line, and of a field in JSON.
 const MOST: usize = 4096;
-/// The lines from one place in the program.
-const KIND: Terms = Terms {
+/// The rate limit of lines from one source location.
+const KIND: RateLimit = RateLimit {
     burst: 100,
     every: Duration::from_millis(200),
 };
@@ -27,8 +26,8 @@ const KIND: Terms = Terms {
 pub(super) struct Lines<W> {
     to: W,
     format: LogFormat,
-    /// By the place in the program that they come from, of which there are only so many.
-    kinds: Mutex<HashMap<&'static str, Allowance>>,
+    /// By source location, of which there is a limited number.
+    kinds: Mutex<HashMap<&'static str, TokenBucket>>,
 }
 
 impl<W> Lines<W> {
@@ -57,7 +56,7 @@ impl<'w, W: MakeWriter<'w>> MakeWriter<'w> for Lines<W> {
         let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         let kind = kinds
             .entry(about.name())
-            .or_insert_with(|| Allowance::new(KIND, now));
+            .or_insert_with(|| TokenBucket::new(KIND, now));
         let left_out = kind.admit(now);
         Line {
             to: left_out.map(|_| self.to.make_writer_for(about)),
@@ -67,10 +66,10 @@ impl<'w, W: MakeWriter<'w>> MakeWriter<'w> for Lines<W> {
     }
 }
 
-/// Writes one line, which comes whole.
+/// Writes one line, which arrives as a whole.
 #[derive(Debug)]
 pub(super) struct Line<W> {
-    /// None where it is left out.
+    /// None if the line is left out.
     to: Option<W>,
     format: LogFormat,
     left_out: u64,
@@ -96,7 +95,7 @@ impl<W: Write> Write for Line<W> {
 }
 
 fn text_line(line: &str, left_out: u64) -> String {
-    // Escapes are the colours; those in what others say are escaped themselves.
+    // Escape characters are our colours; those in foreign texts are escaped already.
     let is_control = |c: char| c.is_control() && c != '\x1b';
     let mut line = text::without_controls(&text::shorten(line, MOST), is_control);
     if left_out > 0 {
@@ -106,7 +105,7 @@ fn text_line(line: &str, left_out: u64) -> String {
     line
 }
 
-/// Control characters are escaped in it already.
+/// Control characters in it are already escaped.
 fn json_line(line: &str, left_out: u64) -> String {
     if line.len() <= MOST && left_out == 0 {
         return format!("{line}\n");

@@ -1,3 +1,5 @@
+//! The metric families, their labels and their help texts.
+
 use std::collections::BTreeSet;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -7,17 +9,17 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use crate::report::Phase;
+use crate::report::ClusterPhase;
 
-/// A pass waits for the nodes for half a second at most; the API server may take longer.
+/// A pass waits at most half a second for the nodes; the API server may take longer.
 const PASS_SECONDS: [f64; 10] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 
-pub(super) const PHASES: [Phase; 5] = [
-    Phase::Paused,
-    Phase::Forming,
-    Phase::Ready,
-    Phase::Degraded,
-    Phase::Outage,
+pub(super) const PHASES: [ClusterPhase; 5] = [
+    ClusterPhase::Paused,
+    ClusterPhase::Forming,
+    ClusterPhase::Ready,
+    ClusterPhase::Degraded,
+    ClusterPhase::Outage,
 ];
 
 pub(super) type Gauges = Family<ClusterLabels, Gauge>;
@@ -87,7 +89,7 @@ struct BuildLabels {
     version: &'static str,
 }
 
-/// The series of a cluster whose labels are not known beforehand.
+/// The series of a cluster with labels that are not known beforehand.
 #[derive(Debug, Default)]
 pub(super) struct Used {
     pub(super) errors: BTreeSet<ErrorLabels>,
@@ -103,7 +105,7 @@ impl ClusterLabels {
         }
     }
 
-    pub(super) fn with_phase(&self, phase: Phase) -> PhaseLabels {
+    pub(super) fn with_phase(&self, phase: ClusterPhase) -> PhaseLabels {
         PhaseLabels {
             cluster: self.clone(),
             phase: phase.to_string(),
@@ -169,25 +171,13 @@ impl Series {
             "How long a pass took",
             self.pass_seconds.clone(),
         );
-        registry.register(
-            "reconcile_errors",
-            "What stood in the way of passes",
-            self.errors.clone(),
-        );
-        registry.register(
-            "steps",
-            "Steps by their kind and what became of them",
-            self.steps.clone(),
-        );
+        registry.register("reconcile_errors", "Errors of passes", self.errors.clone());
+        registry.register("steps", "Steps by kind and outcome", self.steps.clone());
     }
 
     fn register_states(&self, registry: &mut Registry) {
         let states = [
-            (
-                "cluster_ready",
-                "1 while everything is as the manifest says",
-                &self.ready,
-            ),
+            ("cluster_ready", "1 while the cluster is Ready", &self.ready),
             (
                 "cluster_slots_covered",
                 "Slots whose owner answers and serves, of 16384",
@@ -224,7 +214,7 @@ impl Series {
         );
     }
 
-    /// Ends all series of a cluster.
+    /// Removes all series of a cluster.
     pub(super) fn remove(&self, cluster: &ClusterLabels, used: &Used) {
         self.passes.remove(cluster);
         self.pass_seconds.remove(cluster);

@@ -1,5 +1,5 @@
-//! What helm renders for a few sets of values, as committed files. The CustomResourceDefinition is
-//! left out of them: it has tests of its own.
+//! What helm renders for a few sets of values, as committed files, without the
+//! CustomResourceDefinition, which has its own tests.
 
 use slotkeeper_chart::fresh::assert_fresh;
 use slotkeeper_chart::helm::{assert_clean, install};

@@ -1,4 +1,4 @@
-//! The rendered objects are what the Kubernetes API knows.
+//! The rendered objects are valid objects of the Kubernetes API.
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Service, ServiceAccount};
@@ -34,7 +34,7 @@ fn as_the_api_reads_it(object: &Object) -> Value {
         "RoleBinding" => read_as::<RoleBinding>(object),
         "Service" => read_as::<Service>(object),
         "ServiceAccount" => read_as::<ServiceAccount>(object),
-        // Not of the Kubernetes API itself, or with a test of its own.
+        // Not part of the Kubernetes API itself, or tested elsewhere.
         "ServiceMonitor" | "CustomResourceDefinition" => object.value.clone(),
         other => panic!("the chart has a {other}, which no test reads"),
     }

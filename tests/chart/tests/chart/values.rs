@@ -1,4 +1,4 @@
-//! Every value is documented, checked, and does something.
+//! Every value is documented, checked, and has an effect.
 
 use std::fs;
 
@@ -45,12 +45,12 @@ fn the_schema_knows_every_value_and_no_other() {
     let Value::Object(mut wanted) = values else {
         panic!("values are a map")
     };
-    // Helm itself hands it down to the charts in a chart.
+    // Helm passes it to subcharts.
     wanted.insert("global".to_owned(), json!({}));
     compare(&schema, &wanted, "");
 }
 
-/// Where the schema lists properties, they are those of the values, and no others are let through.
+/// Where the schema lists properties, they are those of the values, and no others are allowed.
 fn compare(schema: &Value, values: &Map<String, Value>, path: &str) {
     let Some(properties) = schema["properties"].as_object() else {
         return;
@@ -74,7 +74,7 @@ fn every_value_has_an_effect() {
     let changed = file("ci/changed-values.yaml");
     let bases = [
         vec![],
-        // What only counts beside another value.
+        // Values that only matter together with another one.
         vec![
             "--set=metrics.serviceMonitor.enabled=true",
             "--set=serviceAccount.name=other",

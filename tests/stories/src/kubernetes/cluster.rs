@@ -1,3 +1,5 @@
+//! A RedisCluster on Kubernetes and its pods.
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -59,10 +61,9 @@ impl<'a> Cluster<'a> {
         condition.map(text).unwrap_or_default()
     }
 
-    /// Waits until it is Ready for the generation that is declared now.
+    /// Waits until it is Ready for its present generation.
     ///
-    /// # Panics
-    /// When it is not in time.
+    /// # Panics If that takes too long.
     pub fn wait_until_ready(&self) {
         within(READY, "the cluster is Ready", || {
             let object = self.object();
@@ -76,23 +77,22 @@ impl<'a> Cluster<'a> {
         });
     }
 
-    /// The pod of that name, `SHARD-ORDINAL` being the end of it.
+    /// The pod whose name ends with this index, `SHARD-ORDINAL`.
     ///
     /// # Panics
     /// When it is not there.
     #[must_use]
-    pub fn pod(&self, place: &str) -> Pod {
-        let pod = self.find_pod(place);
-        pod.unwrap_or_else(|| panic!("there is no pod {}-{place}", self.name))
+    pub fn pod(&self, index: &str) -> Pod {
+        let pod = self.find_pod(index);
+        pod.unwrap_or_else(|| panic!("there is no pod {}-{index}", self.name))
     }
 
-    /// The same, where it may be missing.
+    /// The same, if the pod may be missing.
     ///
-    /// # Panics
-    /// When the API server does not say.
+    /// # Panics When the API server does not answer.
     #[must_use]
-    pub fn find_pod(&self, place: &str) -> Option<Pod> {
-        let name = format!("{}-{place}", self.name);
+    pub fn find_pod(&self, index: &str) -> Option<Pod> {
+        let name = format!("{}-{index}", self.name);
         let found = self.story.wait(self.pods_api().get_opt(&name));
         found.expect("the API server answers")
     }
@@ -113,8 +113,8 @@ impl<'a> Cluster<'a> {
     ///
     /// # Panics
     /// When the API server refuses.
-    pub fn delete_pod(&self, place: &str, params: &DeleteParams) {
-        let name = format!("{}-{place}", self.name);
+    pub fn delete_pod(&self, index: &str, params: &DeleteParams) {
+        let name = format!("{}-{index}", self.name);
         let deleted = self.story.wait(self.pods_api().delete(&name, params));
         deleted.expect("the pod can be deleted");
     }
@@ -129,7 +129,7 @@ impl<'a> Cluster<'a> {
         deleted.expect("the pods can be deleted");
     }
 
-    /// The place, `SHARD-ORDINAL`, of the master of a shard.
+    /// The index, `SHARD-ORDINAL`, of the master of a shard.
     ///
     /// # Panics
     /// When the status names none.
@@ -137,10 +137,10 @@ impl<'a> Cluster<'a> {
     pub fn master_of(&self, shard: usize) -> String {
         let shards = self.status().shards;
         let master = shards[shard].master.as_ref();
-        self.place(master.expect("the shard has a master"))
+        self.index(master.expect("the shard has a master"))
     }
 
-    /// The place of the first replica of a shard.
+    /// The index of the first replica of a shard.
     ///
     /// # Panics
     /// When the status names none.
@@ -148,31 +148,31 @@ impl<'a> Cluster<'a> {
     pub fn replica_of(&self, shard: usize) -> String {
         let shards = self.status().shards;
         let replica = shards[shard].replicas.first();
-        self.place(replica.expect("the shard has a replica"))
+        self.index(replica.expect("the shard has a replica"))
     }
 
-    fn place(&self, member: &MemberStatus) -> String {
-        let place = member.pod.strip_prefix(&self.name);
-        let place = place.and_then(|place| place.strip_prefix('-'));
-        place.expect("a pod is named after its cluster").to_owned()
+    fn index(&self, member: &MemberStatus) -> String {
+        let index = member.pod.strip_prefix(&self.name);
+        let index = index.and_then(|index| index.strip_prefix('-'));
+        index.expect("a pod is named after its cluster").to_owned()
     }
 
-    /// redis-cli at the node of a place.
+    /// redis-cli for the node of a pod.
     #[must_use]
-    pub fn node(&self, place: &str) -> Cli {
-        Cli::on(&ip(&self.pod(place)), 6379).with_password(PASSWORD)
+    pub fn node(&self, index: &str) -> Cli {
+        Cli::on(&ip(&self.pod(index)), 6379).with_password(PASSWORD)
     }
 
-    /// redis-cli at an address.
+    /// redis-cli for an address.
     #[must_use]
     pub fn at(&self, ip: &str) -> Cli {
         Cli::on(ip, 6379).with_password(PASSWORD)
     }
 
-    /// The role that the node of a place has by its own word; empty where it does not answer.
+    /// The role that the node of a pod reports; empty if it does not answer.
     #[must_use]
-    pub fn role(&self, place: &str) -> String {
-        let field = self.node(place).field(&["INFO", "replication"], "role");
+    pub fn role(&self, index: &str) -> String {
+        let field = self.node(index).field(&["INFO", "replication"], "role");
         field.unwrap_or_default()
     }
 

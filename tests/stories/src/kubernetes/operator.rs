@@ -1,3 +1,5 @@
+//! The installed operator, shared by the stories.
+
 use std::process::Command;
 use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -7,12 +9,12 @@ use crate::readme::{blocks, root};
 /// Where the operator is installed.
 pub const NAMESPACE: &str = "slotkeeper-system";
 
-/// Stories that only use the operator run beside one another; one that takes it, or a machine, away
+/// Stories that only use the operator run in parallel; a story that stops the operator or a host
 /// runs alone.
 static TURN: RwLock<()> = RwLock::new(());
 static INSTALLED: OnceLock<()> = OnceLock::new();
 
-/// The operator, as its chart installs it: for as long as this lives nobody takes it away.
+/// The operator, as its chart installs it. While this exists, no story stops it.
 #[derive(Debug)]
 pub struct Operator {
     _turn: Turn,
@@ -29,7 +31,7 @@ enum Turn {
 }
 
 impl Operator {
-    /// With other stories beside.
+    /// For a story that runs beside others.
     #[must_use]
     pub fn shared() -> Operator {
         let _guard = TURN.read().unwrap_or_else(PoisonError::into_inner);
@@ -39,7 +41,7 @@ impl Operator {
         }
     }
 
-    /// With no other story beside.
+    /// For a story that runs alone.
     #[must_use]
     pub fn alone() -> Operator {
         let _guard = TURN.write().unwrap_or_else(PoisonError::into_inner);
@@ -50,7 +52,7 @@ impl Operator {
     }
 }
 
-/// Installs the chart by the README's own command, with a real helm, and waits until it is ready.
+/// Installs the chart with the command of the README and a real helm, and waits until it is ready.
 fn install() {
     let blocks = blocks();
     let mut lines = blocks.iter().flat_map(|block| &block.lines);

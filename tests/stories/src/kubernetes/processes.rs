@@ -1,9 +1,11 @@
+//! Signals to the processes of containers.
+
 use std::fs;
 use std::path::Path;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Kills the process of a container with SIGKILL, as the kernel does when memory is out.
+/// Kills the process of a container with SIGKILL, as the kernel's out-of-memory killer does.
 ///
 /// # Panics
 /// When there is none.
@@ -12,7 +14,7 @@ pub fn kill_container(container_id: &str) {
     assert!(signalled > 0, "no process runs in container {container_id}");
 }
 
-/// Stops the process of a container: it does nothing any more, not even when it is told to end.
+/// Stops the process of a container with SIGSTOP: it does not even react to SIGTERM.
 ///
 /// # Panics
 /// When there is none.
@@ -21,7 +23,7 @@ pub fn freeze_container(container_id: &str) {
     assert!(signalled > 0, "no process runs in container {container_id}");
 }
 
-/// Kills the process of a container that somebody else may have killed already.
+/// Kills the process of a container, if it still runs.
 ///
 /// # Panics
 /// When there is a process that cannot be killed.
@@ -29,8 +31,8 @@ pub fn finish_container(container_id: &str) {
     signal_container(container_id, Signal::KILL);
 }
 
-/// Signals the processes of a container, which are found by their cgroup: it is named after the
-/// container. How many there are.
+/// Signals the processes of a container, found by their cgroup, which is named after the container.
+/// Returns their number.
 fn signal_container(container_id: &str, signal: Signal) -> usize {
     let id = container_id.rsplit('/').next().unwrap_or(container_id);
     assert!(id.len() >= 12, "{container_id:?} is the id of a container");
@@ -55,7 +57,7 @@ fn signal_container(container_id: &str, signal: Signal) -> usize {
 }
 
 fn is_of(process: &Path, container: &str) -> bool {
-    // A process that has just ended has no such file any more.
+    // A process that has just ended no longer has this file.
     let cgroups = fs::read_to_string(process.join("cgroup")).unwrap_or_default();
     cgroups.contains(container)
 }

@@ -1,3 +1,5 @@
+//! A story on Kubernetes: its namespace, and what it leaves when it fails.
+
 use std::fs;
 use std::future::Future;
 use std::path::PathBuf;
@@ -15,8 +17,8 @@ use super::{Cluster, run};
 use crate::patience::until;
 use crate::readme::root;
 
-/// One story: a namespace of its own, which is gone at the end. What a story that failed has left
-/// is collected into a folder, which is named.
+/// One story with its own namespace, which is deleted at the end. The state of a failed story is
+/// collected in a folder, and its path printed.
 pub struct Story {
     name: String,
     namespace: String,
@@ -26,13 +28,13 @@ pub struct Story {
 }
 
 impl Story {
-    /// Beside other stories.
+    /// A story that runs beside others.
     #[must_use]
     pub fn begin(name: &str) -> Story {
         Story::with(name, Operator::shared())
     }
 
-    /// With no other story beside: for one that takes the operator or a machine away.
+    /// A story that runs alone, because it stops the operator or a host.
     #[must_use]
     pub fn alone(name: &str) -> Story {
         Story::with(name, Operator::alone())
@@ -57,7 +59,7 @@ impl Story {
         story
     }
 
-    /// Makes a further namespace; the name gets that of the story in front.
+    /// Creates another namespace; its name starts with that of the story.
     #[must_use]
     pub fn further_namespace(&self, suffix: &str) -> String {
         let namespace = format!("{}-{suffix}", self.namespace);
@@ -91,7 +93,7 @@ impl Story {
         let file = std::env::temp_dir().join(format!("{namespace}.yaml"));
         fs::write(&file, text).map_err(|error| error.to_string())?;
         let applied = run(kubectl(namespace).args(["apply", "-f"]).arg(&file));
-        // It lies in the temporary folder, where one more file is no harm.
+        // A file that is left in the temporary folder does no harm.
         let _ = fs::remove_file(&file);
         applied
     }
@@ -108,7 +110,7 @@ impl Story {
         Cluster::new(self, namespace, name)
     }
 
-    /// Runs kubectl in the namespace of the story; what it printed.
+    /// Runs kubectl in the namespace of the story; returns what it printed.
     ///
     /// # Panics
     /// When it fails.
@@ -120,8 +122,7 @@ impl Story {
 
     /// A kubeconfig whose current namespace is that of the story.
     ///
-    /// # Panics
-    /// When kubectl cannot make one.
+    /// # Panics When kubectl cannot create it.
     #[must_use]
     pub fn kubeconfig(&self) -> PathBuf {
         let file = std::env::temp_dir().join(format!("{}.kubeconfig", self.namespace));
@@ -188,8 +189,8 @@ impl Story {
             .collect()
     }
 
-    /// Deletes the clusters and waits until their pods are gone, so that they do not run on beside
-    /// the next story; the namespaces follow in their own time.
+    /// Deletes the clusters and waits until their pods are gone, so that they do not run beside the
+    /// next story; the namespaces are deleted in the background.
     fn clean_up(&self) {
         for namespace in self.namespaces() {
             let clusters: Api<RedisCluster> = self.api(&namespace);
@@ -208,11 +209,12 @@ impl Story {
         }
     }
 
-    /// Collects what helps to understand a failure; the folder.
+    /// Collects what helps to understand a failure; returns the folder.
     fn collect(&self) -> PathBuf {
         let name = format!("slotkeeper-story-{}-{}", self.name, std::process::id());
         let folder = std::env::temp_dir().join(name);
-        // Whatever cannot be written is missing there, and the failure of the story still shows.
+        // A file that cannot be written is missing there; the failure of the story is still
+        // reported.
         let _ = fs::create_dir_all(&folder);
         for namespace in self.namespaces() {
             let pods: Api<Pod> = self.api(&namespace);

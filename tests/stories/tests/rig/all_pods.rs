@@ -32,7 +32,7 @@ fn delete_all(cluster: &Cluster<'_>) {
 }
 
 fn ids(cluster: &Cluster<'_>) -> BTreeMap<&'static str, String> {
-    let id = |place: &&'static str| (*place, cluster.node(place).say(&["CLUSTER", "MYID"]));
+    let id = |index: &&'static str| (*index, cluster.node(index).say(&["CLUSTER", "MYID"]));
     PLACES.iter().map(id).collect()
 }
 
@@ -57,8 +57,8 @@ fn with_volumes_the_same_nodes_come_back_with_their_data() {
     until(MINUTE, "the load writes", || load.acknowledged() > 300);
     load.pause();
     // The masters last: one whose replica has more on its disk rightly lets it take over.
-    for place in ["0-1", "1-1", "2-1", "0-0", "1-0", "2-0"] {
-        assert_eq!(cluster.node(place).say(&["SAVE"]), "OK");
+    for index in ["0-1", "1-1", "2-1", "0-0", "1-0", "2-0"] {
+        assert_eq!(cluster.node(index).say(&["SAVE"]), "OK");
     }
     let (ids_before, slots_before) = (ids(&cluster), slots(&cluster));
     let addresses =

@@ -1,4 +1,5 @@
-//! What cannot work is refused: by the API server where its rules can tell, else by the status.
+//! A manifest that cannot work is refused: by the API server if its rules can tell, else in the
+//! status.
 
 use std::time::Duration;
 
@@ -44,7 +45,7 @@ fn the_api_server_refuses_them_with_the_messages_promised() {
     );
     refused(
         &[("maxmemory: 256mb", "Max_Memory: 256mb")],
-        "names of directives are lower-case letters, digits and hyphens",
+        "names of directives contain only lower-case letters, digits and hyphens",
     );
 
     let cluster = story.apply(&[]);

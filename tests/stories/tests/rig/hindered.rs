@@ -1,5 +1,5 @@
-//! A webhook stands in the way of everything that the operator writes, and answers nobody. A master
-//! dies, and its replica takes over all the same.
+//! A webhook that never answers delays everything that the operator writes. A master dies, and its
+//! replica takes over all the same.
 
 use std::time::Duration;
 

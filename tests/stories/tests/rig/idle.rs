@@ -1,4 +1,4 @@
-//! A cluster that is as it should be costs the API server nothing; and `plan` has nothing to say.
+//! A converged cluster causes no writes to the API server, and `plan` has nothing to do.
 
 use std::process::Command;
 use std::time::Duration;

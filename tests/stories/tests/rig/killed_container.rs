@@ -8,9 +8,9 @@ use slotkeeper_stories::patience::{until, within};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn offset(cluster: &Cluster<'_>, place: &str, name: &str) -> Option<String> {
+fn offset(cluster: &Cluster<'_>, index: &str, name: &str) -> Option<String> {
     cluster
-        .node(place)
+        .node(index)
         .field(&["INFO", "replication"], name)
         .ok()
 }
@@ -26,8 +26,8 @@ fn its_replica_takes_over_before_gossip_acts_and_no_key_is_lost() {
     let (master, replica) = (cluster.master_of(0), cluster.replica_of(0));
     load.pause();
     until(MINUTE, "the replica has everything", || {
-        let (is, shall) = ("slave_repl_offset", "master_repl_offset");
-        offset(&cluster, &replica, is) == offset(&cluster, &master, shall)
+        let (replica_field, master_field) = ("slave_repl_offset", "master_repl_offset");
+        offset(&cluster, &replica, replica_field) == offset(&cluster, &master, master_field)
     });
     let heir = cluster.at(&ip(&cluster.pod(&replica)));
     let container = container_id(&cluster.pod(&master));

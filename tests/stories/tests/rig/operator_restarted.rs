@@ -14,8 +14,8 @@ fn another_one_forms_the_same_cluster() {
     let story = Story::alone("operator_restarted");
     let cluster = story.apply(&[]);
     until(Duration::from_secs(60), "the forming has begun", || {
-        let given = |place: &str| {
-            let node = cluster.find_pod(place).and_then(|pod| pod.status?.pod_ip);
+        let given = |index: &str| {
+            let node = cluster.find_pod(index).and_then(|pod| pod.status?.pod_ip);
             let slots = node.map(|ip| cluster.at(&ip).run(&["CLUSTER", "NODES"]));
             slots.is_some_and(|nodes| nodes.is_ok_and(|nodes| nodes.contains("0-5461")))
         };

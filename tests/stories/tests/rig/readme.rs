@@ -1,6 +1,5 @@
-//! The README's section on Kubernetes is played as a stranger would: its own commands, in its own
-//! order, in a namespace of the story's own. The operator is there already: its `helm install` is
-//! the one that all stories begin with.
+//! The commands of the README's section on Kubernetes, in their order, in the story's namespace.
+//! The operator is already installed: all stories begin with the README's `helm install`.
 
 use std::process::Command;
 use std::time::Duration;
@@ -9,7 +8,7 @@ use slotkeeper_stories::kubernetes::{Story, run};
 use slotkeeper_stories::patience::within;
 use slotkeeper_stories::readme::{Block, blocks, root};
 
-/// What each command has to print; all of them are looked at.
+/// What each command has to print.
 const PRINTS: [(&str, &str); 6] = [
     (
         "kubectl apply -f examples/rediscluster.yaml",
@@ -45,12 +44,10 @@ fn play(story: &Story, line: &str) {
         line if line.contains(" GET hello") => "world",
         line => {
             let known = PRINTS.iter().find(|(command, _)| line.starts_with(command));
-            known
-                .unwrap_or_else(|| panic!("no test looks at: {line}"))
-                .1
+            known.unwrap_or_else(|| panic!("no test checks: {line}")).1
         }
     };
-    // What the cluster comes to by itself is asked for again; nothing is done twice.
+    // Queries are repeated until the cluster has converged; changes are not.
     let asks = ["redis-cli ", "kubectl get "];
     let asks = asks.iter().any(|ask| line.starts_with(ask));
     let patience = Duration::from_secs(if asks { 30 } else { 0 });

@@ -1,5 +1,4 @@
-//! A quota lets no pod be made any more, and a master is gone for good: its replica takes over all
-//! the same.
+//! A quota prevents new pods, and a master is gone for good: its replica takes over all the same.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Two operators run; one acts, and when it is gone the other one does.
+//! Two operators run; one acts, and when it is gone, the other one takes over.
 
 use std::time::Duration;
 

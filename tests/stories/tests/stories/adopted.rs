@@ -1,4 +1,4 @@
-//! The keeper is killed; the next one takes over what runs.
+//! `local up` is killed; the next one adopts the running nodes.
 
 use std::thread::sleep;
 use std::time::Duration;

@@ -1,13 +1,13 @@
-//! A master whose process is stopped while clients are connected to it, and goes on once its replica
-//! has taken over or is about to.
+//! A master is stopped (SIGSTOP) while clients are connected, and continues after its replica has
+//! taken over or is about to.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 
 use rustix::process::Signal;
 use slotkeeper_stories::patience::until;
-use slotkeeper_stories::place::Place;
 use slotkeeper_stories::server::Server;
+use slotkeeper_stories::workspace::Workspace;
 use slotkeeper_topology::Slot;
 
 use super::by_hand::{MINUTE, PASSWORD, cli, form, nodes, role, six_nodes};
@@ -125,9 +125,9 @@ fn owns(server: &Server) -> bool {
 
 #[test]
 fn a_master_that_wakes_after_its_replacement_acknowledges_nothing() {
-    let place = Place::new("asleep");
-    let servers = six_nodes(&place, "2000");
-    form(&place, &servers);
+    let workspace = Workspace::new("asleep");
+    let servers = six_nodes(&workspace, "2000");
+    form(&workspace, &servers);
     for round in 0..5 {
         stop_and_go(&servers, &format!("late{round}"), |_, replica| {
             role(replica) == "master"
@@ -142,9 +142,9 @@ fn a_master_that_wakes_after_its_replacement_acknowledges_nothing() {
 
 #[test]
 fn a_master_that_wakes_while_its_replica_is_elected_acknowledges_nothing_that_is_lost() {
-    let place = Place::new("half-asleep");
-    let servers = six_nodes(&place, "2000");
-    form(&place, &servers);
+    let workspace = Workspace::new("half-asleep");
+    let servers = six_nodes(&workspace, "2000");
+    form(&workspace, &servers);
     for round in 0..3 {
         stop_and_go(&servers, &format!("early{round}"), |master, replica| {
             let port = master.port();

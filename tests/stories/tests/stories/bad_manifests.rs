@@ -1,4 +1,4 @@
-//! What cannot work is refused in one clear line, and nothing is left running.
+//! A manifest that cannot work is refused in one clear line, and nothing is left running.
 
 use std::net::TcpListener;
 use std::process::Output;

@@ -1,17 +1,17 @@
-//! The procedure that people follow by hand today, with redis-cli and no operator.
+//! What people do by hand, with redis-cli and without an operator.
 
 use std::time::Duration;
 
 use slotkeeper_stories::cli::Cli;
 use slotkeeper_stories::patience::{until, within};
-use slotkeeper_stories::place::Place;
 use slotkeeper_stories::server::{Program, Server};
+use slotkeeper_stories::workspace::Workspace;
 use slotkeeper_topology::{NodeLine, parse_nodes};
 
 pub(super) const PASSWORD: &str = "123456";
 pub(super) const MINUTE: Duration = Duration::from_secs(60);
 
-pub(super) fn six_nodes(place: &Place, node_timeout_ms: &str) -> Vec<Server> {
+pub(super) fn six_nodes(workspace: &Workspace, node_timeout_ms: &str) -> Vec<Server> {
     let directives = [
         ("requirepass", PASSWORD),
         ("masterauth", PASSWORD),
@@ -20,7 +20,14 @@ pub(super) fn six_nodes(place: &Place, node_timeout_ms: &str) -> Vec<Server> {
         ("cluster-node-timeout", node_timeout_ms),
         ("save", ""),
     ];
-    let start = |nth| Server::start(Program::Ours, place.dir(), place.port(nth), &directives);
+    let start = |nth| {
+        Server::start(
+            Program::Ours,
+            workspace.dir(),
+            workspace.port(nth),
+            &directives,
+        )
+    };
     (0..6).map(start).collect()
 }
 
@@ -38,13 +45,13 @@ fn state(cli: &Cli) -> String {
 }
 
 /// Meets, assigns and replicates as the procedure has it; every refusal on the way is checked.
-pub(super) fn form(place: &Place, servers: &[Server]) {
+pub(super) fn form(workspace: &Workspace, servers: &[Server]) {
     let first = cli(&servers[0]);
     let bare = servers[0].cli().say(&["INFO", "replication"]);
     assert_eq!(bare, "NOAUTH Authentication required.");
     assert!(first.say(&["INFO", "replication"]).contains("role:master"));
     for nth in 1..6 {
-        let port = place.port(nth).to_string();
+        let port = workspace.port(nth).to_string();
         assert_eq!(first.say(&["CLUSTER", "MEET", "127.0.0.1", &port]), "OK");
     }
     until(MINUTE, "six nodes know each other", || {
@@ -127,9 +134,9 @@ fn check_redirection(servers: &[Server]) {
 
 #[test]
 fn six_nodes_become_a_cluster_that_survives_its_masters() {
-    let place = Place::new("by-hand");
-    let mut servers = six_nodes(&place, "2000");
-    form(&place, &servers);
+    let workspace = Workspace::new("by-hand");
+    let mut servers = six_nodes(&workspace, "2000");
+    form(&workspace, &servers);
     check_redirection(&servers);
 
     let mut rest = servers.split_off(1);
@@ -160,9 +167,9 @@ fn six_nodes_become_a_cluster_that_survives_its_masters() {
 
 #[test]
 fn a_dead_master_is_replaced_by_force_before_gossip_acts() {
-    let place = Place::new("by-force");
-    let mut servers = six_nodes(&place, "15000");
-    form(&place, &servers);
+    let workspace = Workspace::new("by-force");
+    let mut servers = six_nodes(&workspace, "15000");
+    form(&workspace, &servers);
     servers[0].kill();
     let replica = cli(&servers[3]);
     // A replica notices a closed connection at once, long before the node timeout.
@@ -184,8 +191,8 @@ fn a_dead_master_is_replaced_by_force_before_gossip_acts() {
 
 #[test]
 fn redis_cli_creates_checks_and_loads_a_cluster() {
-    let place = Place::new("redis-cli");
-    let servers = six_nodes(&place, "2000");
+    let workspace = Workspace::new("redis-cli");
+    let servers = six_nodes(&workspace, "2000");
     let addresses: Vec<String> = servers
         .iter()
         .map(|server| format!("127.0.0.1:{}", server.port()))

@@ -107,10 +107,10 @@ fn a_deleted_manifest_is_told_and_the_cluster_goes_on() {
     assert!(!local.status().contains("is gone"), "{}", local.status());
     let kept = local.manifest().with_extension("kept");
     fs::rename(local.manifest(), &kept).expect("it is there");
-    wait_for_log(&local, "is gone: the cluster goes on as what it said last");
+    wait_for_log(&local, "is gone: the cluster keeps its last content");
     wait_for_status(
         &local,
-        "rediscluster.yaml is gone: the cluster is what it said last",
+        "rediscluster.yaml is gone: the cluster keeps its last content",
     );
     local.kill_node(1);
     until(MINUTE, "the killed node is started again", || {

@@ -6,9 +6,9 @@ use std::time::Duration;
 use slotkeeper_stories::cli::Cli;
 use slotkeeper_stories::load::Load;
 use slotkeeper_stories::patience::until;
-use slotkeeper_stories::place::Place;
 use slotkeeper_stories::server::Program::{Ours, Redis};
 use slotkeeper_stories::server::{Program, Server};
+use slotkeeper_stories::workspace::Workspace;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -59,19 +59,19 @@ fn directives() -> Vec<(&'static str, &'static str)> {
     ]
 }
 
-fn form(place: &Place, programs: [[Program; 2]; 3]) -> Vec<Shard> {
-    let mut ports = (0..6).map(|nth| place.port(nth));
+fn form(workspace: &Workspace, programs: [[Program; 2]; 3]) -> Vec<Shard> {
+    let mut ports = (0..6).map(|nth| workspace.port(nth));
     let mut shards: Vec<Shard> = (programs.into_iter())
         .map(|pair| {
             let members = pair.map(|program| {
                 let port = ports.next().expect("six ports for six servers");
-                Server::start(program, place.dir(), port, &directives())
+                Server::start(program, workspace.dir(), port, &directives())
             });
             Shard { members, master: 0 }
         })
         .collect();
     let first = shards[0].master().cli();
-    for port in (1..6).map(|nth| place.port(nth).to_string()) {
+    for port in (1..6).map(|nth| workspace.port(nth).to_string()) {
         assert_eq!(first.say(&["CLUSTER", "MEET", "127.0.0.1", &port]), "OK");
     }
     let knows_all = |cli: Cli| cli.field(&["CLUSTER", "INFO"], "cluster_known_nodes");
@@ -157,9 +157,9 @@ fn fail_over_by_death(shards: &mut [Shard], nth: usize, load: &Load) {
 }
 
 fn play(story: &str, programs: [[Program; 2]; 3]) {
-    let place = Place::new(story);
-    let mut shards = form(&place, programs);
-    let load = Load::start(place.port(0));
+    let workspace = Workspace::new(story);
+    let mut shards = form(&workspace, programs);
+    let load = Load::start(workspace.port(0));
     // Twice each: the second time the other program leads.
     for nth in 0..3 {
         fail_over_by_hand(&mut shards, nth, &load);
@@ -191,11 +191,11 @@ fn the_election_of_redis_needs_our_votes() {
 
 #[test]
 fn redis_shows_our_hostnames() {
-    let place = Place::new("mixed-hostnames");
+    let workspace = Workspace::new("mixed-hostnames");
     let mut ours = directives();
     ours.push(("cluster-announce-hostname", "ours.example"));
-    let ours = Server::start(Ours, place.dir(), place.port(0), &ours);
-    let redis = Server::start(Redis, place.dir(), place.port(1), &directives());
+    let ours = Server::start(Ours, workspace.dir(), workspace.port(0), &ours);
+    let redis = Server::start(Redis, workspace.dir(), workspace.port(1), &directives());
     let port = ours.port().to_string();
     assert_eq!(
         redis.cli().say(&["CLUSTER", "MEET", "127.0.0.1", &port]),

@@ -1,5 +1,5 @@
-//! The README is played as a stranger would: its own commands, in its own order. Only the ports
-//! and the folder of the programs are others.
+//! The commands of the README, in their order. Only the ports and the folder of the programs
+//! differ.
 
 use std::fs::File;
 use std::os::unix::process::CommandExt;
@@ -10,25 +10,28 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group};
 use slotkeeper_stories::cli::Cli;
 use slotkeeper_stories::patience::within;
-use slotkeeper_stories::place::Place;
 use slotkeeper_stories::readme::{Block, blocks, make_targets, root};
 use slotkeeper_stories::server::binary;
+use slotkeeper_stories::workspace::Workspace;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// The reader: a folder to type in, and what was left running in the first terminal.
+/// A reader: a workspace, and the processes in open terminals.
 struct Reader {
-    place: Place,
+    workspace: Workspace,
     terminals: Vec<Child>,
 }
 
 impl Reader {
-    /// A command of the README with the reader's ports and programs in it.
+    /// A command of the README with the reader's ports and programs.
     fn adapt(&self, command: &str) -> String {
         let programs = self.programs();
         let mut command = command.replace("target/release/", &format!("{}/", programs.display()));
         for (port, nth) in [(6379, 0), (6384, 5), (7000, 6)] {
-            command = command.replace(&format!(" {port} "), &format!(" {} ", self.place.port(nth)));
+            command = command.replace(
+                &format!(" {port} "),
+                &format!(" {} ", self.workspace.port(nth)),
+            );
         }
         command
     }
@@ -38,26 +41,26 @@ impl Reader {
         program.parent().expect("a file is in a folder").to_owned()
     }
 
-    /// A command in a terminal of its own, where it goes on running.
+    /// Starts a command in its own terminal, where it keeps running.
     fn leave_running(&mut self, command: &mut Command) {
         let name = format!("terminal-{}", self.terminals.len());
-        let log = File::create(self.place.dir().join(name)).expect("the folder can be written");
+        let log = File::create(self.workspace.dir().join(name)).expect("the folder can be written");
         let errors = log.try_clone().expect("an open file can be shared");
         let command = command.stdin(Stdio::null()).stdout(log).stderr(errors);
         let child = command.process_group(0).spawn();
         self.terminals.push(child.expect("it can be started"));
     }
 
-    /// A line typed into the second terminal; what it prints.
+    /// Types a line into the second terminal; returns what it prints.
     fn type_in(&self, line: &str) -> String {
         let mut shell = Command::new("bash");
-        let shell = shell.args(["-c", line]).current_dir(self.place.dir());
+        let shell = shell.args(["-c", line]).current_dir(self.workspace.dir());
         let output = shell.output().expect("there is a shell");
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// Types every line of a block, and looks at what it prints. Only what the cluster comes to by
-    /// itself is asked for again.
+    /// Types every line of a block and checks what it prints. A query is repeated until the cluster
+    /// has converged.
     fn play(&self, block: &Block) {
         for line in &block.lines {
             let typed = self.adapt(line);
@@ -72,7 +75,7 @@ impl Reader {
                     continue;
                 }
                 line if line.ends_with(" local down") => &["is down"],
-                line => panic!("the README has a command that no test looks at: {line}"),
+                line => panic!("the README has a command that no test checks: {line}"),
             };
             within(MINUTE, line, || {
                 let printed = self.type_in(&typed);
@@ -82,9 +85,9 @@ impl Reader {
         }
     }
 
-    /// The process behind the first port is another one afterwards.
+    /// Afterwards another process serves the first port.
     fn kill(&self, typed: &str) {
-        let cli = Cli::at(self.place.port(0)).with_password("123456");
+        let cli = Cli::at(self.workspace.port(0)).with_password("123456");
         let pid = || cli.field(&["INFO", "server"], "process_id");
         let before = pid().expect("it runs");
         assert_eq!(self.type_in(typed), "");
@@ -96,7 +99,7 @@ impl Reader {
         });
     }
 
-    /// Ctrl-C in the terminal that was opened last.
+    /// Presses Ctrl-C in the last opened terminal.
     fn interrupt(&mut self) {
         let mut child = self.terminals.pop().expect("a terminal is open");
         signal(&child, Signal::INT);
@@ -114,7 +117,7 @@ impl Drop for Reader {
             let _ = child.wait();
         }
         let down = format!("{}/slotkeeper local down", self.programs().display());
-        // Ends nodes that are left; there may be none.
+        // Ends remaining nodes, if any.
         self.type_in(&down);
     }
 }
@@ -125,19 +128,19 @@ fn signal(child: &Child, signal: Signal) {
     let _ = kill_process_group(group.expect("it was a process id"), signal);
 }
 
-/// `make local` as it stands in the Makefile, but for the build, which would replace the programs
-/// that other stories run. Building is how the tests begin.
+/// `make local` from the Makefile, without the build, which would replace the programs that other
+/// stories run. The tests have built them already.
 fn make_local(reader: &Reader, block: &Block) -> Command {
     assert_eq!(block.lines, ["make local"]);
     let mut command = Command::new("make");
-    let dir = reader.place.dir().join(".slotkeeper/tour");
+    let dir = reader.workspace.dir().join(".slotkeeper/tour");
     command
         .args(["local", "CARGO=true", "-C"])
         .arg(root())
         .arg(format!("PROGRAMS={}", reader.programs().display()))
         .arg(format!(
             "UP=--base-port {} --dir {}",
-            reader.place.port(0),
+            reader.workspace.port(0),
             dir.display()
         ));
     command
@@ -146,7 +149,7 @@ fn make_local(reader: &Reader, block: &Block) -> Command {
 #[test]
 fn every_command_of_the_readme_does_what_it_says() {
     let mut reader = Reader {
-        place: Place::new("readme"),
+        workspace: Workspace::new("readme"),
         terminals: Vec::new(),
     };
     let mut before = String::new();
@@ -179,7 +182,7 @@ fn every_command_of_the_readme_does_what_it_says() {
                 reader.interrupt();
                 reader.play(&block);
             }
-            // Played on the rig, by a story of its own.
+            // Checked on the rig, by its own story.
             ("On Kubernetes", 0..4) => {}
             ("By hand", 0) => runs_a_node(&mut reader, &block),
             _ => panic!("the README has a block that no test knows: {block:?}"),
@@ -210,9 +213,9 @@ fn runs_a_node(reader: &mut Reader, block: &Block) {
     };
     let mut shell = Command::new("bash");
     let line = format!("exec {}", reader.adapt(line));
-    let dir = reader.place.dir().to_owned();
+    let dir = reader.workspace.dir().to_owned();
     reader.leave_running(shell.args(["-c", &line]).current_dir(dir));
-    let cli = Cli::at(reader.place.port(6)).with_password("secret");
+    let cli = Cli::at(reader.workspace.port(6)).with_password("secret");
     within(MINUTE, "the node answers", || {
         match cli.run(&["PING"])?.as_str() {
             "PONG" => Ok(()),

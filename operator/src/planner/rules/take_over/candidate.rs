@@ -1,16 +1,18 @@
+//! Which replica takes over, and what is lost with it.
+
 use std::cmp::Reverse;
 
 use slotkeeper_topology::NodeId;
 
-use crate::model::{Moment, NodeFacts, NodeMemory, Phase, Place, WaitReason};
+use crate::model::{Moment, NodeFacts, NodeMemory, PodIndex, PodPhase, WaitReason};
 
 use super::super::View;
 use super::Master;
 use super::death::Down;
 
-/// The replica that is to take over.
+/// The replica that will take over.
 pub(super) struct Choice<'a> {
-    pub place: Place,
+    pub index: PodIndex,
     pub facts: &'a NodeFacts,
     /// What is lost with it, for people.
     pub loss: Option<String>,
@@ -38,19 +40,19 @@ pub(super) fn choose<'a>(
     choice.ok_or_else(|| no_safe_replica(view, master))
 }
 
-/// The replica with a complete link to its living master that is the furthest.
+/// The replica in sync with its living master that has the highest offset.
 pub(super) fn in_sync<'a>(
     view: &View<'a>,
     master: NodeId,
-    eligible: impl Fn(Place) -> bool,
+    eligible: impl Fn(PodIndex) -> bool,
 ) -> Option<Choice<'a>> {
-    let replicas = view.replicas_of(master).filter(|(place, facts)| {
-        facts.link_up() && eligible(*place) && general_hindrance(view, *place, facts).is_none()
+    let replicas = view.replicas_of(master).filter(|(index, facts)| {
+        facts.link_up() && eligible(*index) && general_hindrance(view, *index, facts).is_none()
     });
     furthest(replicas)
 }
 
-/// What the master was seen to have while it served.
+/// What was seen of the master while it served.
 fn memory<'a>(view: &View<'a>, id: NodeId) -> Option<&'a NodeMemory> {
     view.seen()
         .nodes
@@ -63,24 +65,24 @@ fn best<'a>(
     master: Master,
     hindrance: impl Fn(&NodeFacts) -> Option<String>,
 ) -> Option<Choice<'a>> {
-    let safe = view.replicas_of(master.id).filter(|(place, facts)| {
-        general_hindrance(view, *place, facts).is_none() && hindrance(facts).is_none()
+    let safe = view.replicas_of(master.id).filter(|(index, facts)| {
+        general_hindrance(view, *index, facts).is_none() && hindrance(facts).is_none()
     });
     furthest(safe)
 }
 
 /// The highest offset wins, ties by node id.
-fn furthest<'a>(replicas: impl Iterator<Item = (Place, &'a NodeFacts)>) -> Option<Choice<'a>> {
+fn furthest<'a>(replicas: impl Iterator<Item = (PodIndex, &'a NodeFacts)>) -> Option<Choice<'a>> {
     let best = replicas.max_by_key(|(_, facts)| (facts.replication.offset, Reverse(facts.id)));
-    best.map(|(place, facts)| Choice {
-        place,
+    best.map(|(index, facts)| Choice {
+        index,
         facts,
         loss: None,
     })
 }
 
-/// Why a replica cannot take over from anybody.
-fn general_hindrance(view: &View<'_>, place: Place, facts: &NodeFacts) -> Option<&'static str> {
+/// Why a replica cannot take over from any master.
+fn general_hindrance(view: &View<'_>, index: PodIndex, facts: &NodeFacts) -> Option<&'static str> {
     if facts.loading || facts.withholding {
         return Some("it is loading its data");
     }
@@ -88,8 +90,8 @@ fn general_hindrance(view: &View<'_>, place: Place, facts: &NodeFacts) -> Option
         return Some("a sync is in progress");
     }
     let leaves = view
-        .pod(place)
-        .is_none_or(|pod| pod.phase == Phase::Deleting);
+        .pod(index)
+        .is_none_or(|pod| pod.phase == PodPhase::Deleting);
     leaves.then_some("its pod is being deleted")
 }
 
@@ -103,7 +105,7 @@ fn hindrance(
     let memory = view.seen().nodes.get(&facts.id);
     let link = memory.and_then(|memory| memory.in_sync.as_ref());
     let Some(link) = link.filter(|link| link.master == master) else {
-        return Some("it was never seen in sync with it".to_owned());
+        return Some("it was never seen in sync with its master".to_owned());
     };
     if facts.replication.replid != seen.replid {
         return Some("it has another history".to_owned());
@@ -112,21 +114,21 @@ fn hindrance(
     behind.then(|| format!("it was seen at {} before", link.offset))
 }
 
-/// Where nothing was seen of the master: every other member answers, and all that hold keys share
-/// one history.
+/// If nothing was seen of the master: every other member must answer, and all that hold keys must
+/// share one history.
 fn unseen<'a>(view: &View<'a>, master: Master) -> Option<Choice<'a>> {
     let mut others = view
-        .pods_of(master.place.shard)
-        .filter(|(place, _)| *place != master.place);
-    if others.any(|(place, _)| {
+        .pods_of(master.pod.shard)
+        .filter(|(index, _)| *index != master.pod);
+    if others.any(|(index, _)| {
         view.observation
-            .facts(place)
+            .facts(index)
             .is_none_or(|facts| facts.loading)
     }) {
         return None;
     }
-    let members = view.answered().filter(|(place, facts)| {
-        place.shard == master.place.shard || facts.master() == Some(master.id)
+    let members = view.answered().filter(|(index, facts)| {
+        index.shard == master.pod.shard || facts.master() == Some(master.id)
     });
     let mut histories: Vec<&str> = members
         .filter(|(_, facts)| facts.keys > 0)
@@ -141,31 +143,29 @@ fn unseen<'a>(view: &View<'a>, master: Master) -> Option<Choice<'a>> {
     })
 }
 
-/// The master will never return: the complete data set with the highest offset is the best there
-/// is. A member that was seen further and does not answer is given five node timeouts.
+/// The master will never return: the complete data set with the highest offset is the best one. A
+/// member that was seen with a higher offset and does not answer gets five node timeouts.
 fn best_there_is<'a>(
     view: &View<'a>,
     master: Master,
     seen: Option<&NodeMemory>,
 ) -> Result<Choice<'a>, Refusal> {
     let mine = |facts: &NodeFacts| seen.is_some_and(|s| s.replid == facts.replication.replid);
-    let complete = view.replicas_of(master.id).filter(|(place, facts)| {
-        // A process that was started again may have lost what was once in sync.
+    let complete = view.replicas_of(master.id).filter(|(index, facts)| {
+        // A restarted process may have lost the data that was once in sync.
         let kept = linked(view, facts.id, master.id)
             .and_then(|memory| memory.in_sync.as_ref())
             .is_some_and(|link| link.replid == facts.replication.replid);
-        general_hindrance(view, *place, facts).is_none() && (kept || facts.keys > 0)
+        general_hindrance(view, *index, facts).is_none() && (kept || facts.keys > 0)
     });
     let best = complete
         .max_by_key(|(_, facts)| (mine(facts), facts.replication.offset, Reverse(facts.id)));
-    let Some((place, facts)) = best else {
+    let Some((index, facts)) = best else {
         return Err(no_safe_replica(view, master));
     };
     let offset = facts.replication.offset;
     if let Some((silent, until)) = silent_and_further(view, master.id, offset) {
-        let reason = WaitReason::Unanswered {
-            places: vec![silent],
-        };
+        let reason = WaitReason::Unanswered { pods: vec![silent] };
         return Err(Refusal {
             reason,
             until: Some(until),
@@ -179,7 +179,7 @@ fn best_there_is<'a>(
         )),
         _ => None,
     };
-    Ok(Choice { place, facts, loss })
+    Ok(Choice { index, facts, loss })
 }
 
 fn linked<'a>(view: &View<'a>, id: NodeId, master: NodeId) -> Option<&'a NodeMemory> {
@@ -188,12 +188,12 @@ fn linked<'a>(view: &View<'a>, id: NodeId, master: NodeId) -> Option<&'a NodeMem
     link.map(|_| memory)
 }
 
-fn silent_and_further(view: &View<'_>, master: NodeId, offset: u64) -> Option<(Place, Moment)> {
+fn silent_and_further(view: &View<'_>, master: NodeId, offset: u64) -> Option<(PodIndex, Moment)> {
     view.seen().nodes.iter().find_map(|(id, memory)| {
         let further = linked(view, *id, master).is_some() && memory.offset > offset;
         let until = memory.answered_at.after(view.node_timeouts(5));
         let absent = view.facts(*id).is_none() && !view.is_gone(*id) && view.now() < until;
-        (further && absent).then_some((memory.place, until))
+        (further && absent).then_some((memory.pod, until))
     })
 }
 
@@ -208,19 +208,19 @@ fn no_safe_replica(view: &View<'_>, master: Master) -> Refusal {
     }
 }
 
-/// Every member of the master's shard with its id, its offset and what stands against it.
+/// Every member of the master's shard with its id, its offset, and why it cannot take over.
 pub(super) fn describe(view: &View<'_>, master: Master, of_master: &str) -> Vec<String> {
     let mut members: Vec<String> = Vec::new();
-    for (place, _) in view.pods_of(master.place.shard) {
-        members.push(match view.observation.facts(place) {
-            None => format!("{place} does not answer"),
+    for (index, _) in view.pods_of(master.pod.shard) {
+        members.push(match view.observation.facts(index) {
+            None => format!("{index} does not answer"),
             Some(facts) => format!(
-                "{place} ({:.8}) has {} keys at offset {} of {:.8}: {}",
+                "{index} ({:.8}) has {} keys at offset {} of {:.8}: {}",
                 facts.id,
                 facts.keys,
                 facts.replication.offset,
                 facts.replication.replid,
-                against(view, master, place, facts, of_master)
+                against(view, master, index, facts, of_master)
             ),
         });
     }
@@ -230,7 +230,7 @@ pub(super) fn describe(view: &View<'_>, master: Master, of_master: &str) -> Vec<
 fn against(
     view: &View<'_>,
     master: Master,
-    place: Place,
+    index: PodIndex,
     facts: &NodeFacts,
     of_master: &str,
 ) -> String {
@@ -245,7 +245,7 @@ fn against(
     if facts.master() != Some(master.id) {
         return "it does not follow this master".to_owned();
     }
-    if let Some(why) = general_hindrance(view, place, facts) {
+    if let Some(why) = general_hindrance(view, index, facts) {
         return why.to_owned();
     }
     match memory(view, master.id) {

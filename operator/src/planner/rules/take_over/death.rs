@@ -1,17 +1,19 @@
+//! Whether a master is dead, and whether it may be about to return.
+
 use slotkeeper_topology::NodeId;
 
-use crate::model::{Moment, Phase, Place, Silence};
+use crate::model::{Moment, PodIndex, PodPhase, Silence};
 
 use super::super::View;
 
-/// How a master that owns slots is.
+/// The state of a master that owns slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Death {
-    /// It answers and serves, or will presently.
+    /// It answers and serves, or will soon.
     Serves,
     /// It answers and its pod is being deleted.
     Leaves,
-    /// It does not answer, and nothing proves that it has ended: the nodes' own failure detection
+    /// It does not answer, and nothing proves that it has ended: the failure detection of the nodes
     /// decides.
     NotProven,
     /// It no longer serves.
@@ -21,13 +23,13 @@ pub(super) enum Death {
 /// Why it no longer serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Down {
-    /// Its process has ended, or nothing listens where it was.
+    /// Its process has ended, or nothing listens at its address.
     Ended,
     /// The majority of the masters has agreed that it failed, long enough ago.
     Failed,
-    /// It was started again and does not serve before it has shown itself current.
+    /// It has restarted and does not serve until its data is known to be current.
     Withholds,
-    /// Its pod has another node for good.
+    /// Its pod runs another node now.
     Gone,
 }
 
@@ -35,19 +37,19 @@ impl Down {
     pub(super) fn why(self) -> &'static str {
         match self {
             Down::Ended => "the master's process has ended",
-            Down::Failed => "the masters agree that the master failed, and elected nobody",
+            Down::Failed => "the masters agree that the master failed, and elected no successor",
             Down::Withholds => "the master has restarted without its data",
             Down::Gone => "the master's node is gone for good",
         }
     }
 }
 
-pub(super) fn of(view: &View<'_>, id: NodeId, place: Place) -> Death {
-    let phase = view.pod(place).map(|pod| pod.phase).unwrap_or_default();
+pub(super) fn of(view: &View<'_>, id: NodeId, index: PodIndex) -> Death {
+    let phase = view.pod(index).map(|pod| pod.phase).unwrap_or_default();
     if let Some(facts) = view.facts(id) {
         return match () {
             () if facts.withholding => Death::Down(Down::Withholds),
-            () if phase == Phase::Deleting && facts.is_master() => Death::Leaves,
+            () if phase == PodPhase::Deleting && facts.is_master() => Death::Leaves,
             () => Death::Serves,
         };
     }
@@ -55,8 +57,8 @@ pub(super) fn of(view: &View<'_>, id: NodeId, place: Place) -> Death {
         return Death::Down(Down::Gone);
     }
     let ended = view.seen().ended.contains_key(&id);
-    match view.observation.silence(place) {
-        // Another id, its volume not mounted yet.
+    match view.observation.silence(index) {
+        // Another id answers, and the volume of the pod is not mounted yet.
         None => Death::NotProven,
         Some(Silence::Loading) => Death::Serves,
         Some(_) if ended => Death::Down(Down::Ended),
@@ -76,12 +78,12 @@ fn failed(view: &View<'_>, id: NodeId) -> bool {
     2 * agree.count() > view.owners.len()
 }
 
-/// How long after the restart of its replica a master that had ended with it may be on its way.
+/// How long a master that ended together with its replica is given to return after the replica's
+/// restart.
 const RIGHT_BACK_MS: u64 = 5_000;
 
-/// Until when a dead master may be expected back: its replica had ended, too, and has just been
-/// started again. Where a whole shard restarts, who comes first is chance, and no reason to move
-/// its slots.
+/// Until when a dead master may return: its replica had ended as well and has just restarted. When
+/// a whole shard restarts, the order is chance and no reason to move its slots.
 pub(super) fn may_be_right_back(
     view: &View<'_>,
     master: NodeId,
@@ -94,9 +96,9 @@ pub(super) fn may_be_right_back(
     (down == Down::Ended && restarted >= died && view.now() < until).then_some(until)
 }
 
-/// Until when the shard is left to the nodes' own election: with three masters or more, between
-/// one and five node timeouts after the death. When nobody saw the death, it may be that time
-/// until five node timeouts after this memory began.
+/// Until when the shard is left to the election of the nodes: with three or more masters, between
+/// one and five node timeouts after the death. If the death was not seen, until five node timeouts
+/// after this memory began.
 pub(super) fn gossips_turn(view: &View<'_>, id: NodeId) -> Option<Moment> {
     if view.owners.len() < 3 {
         return None;

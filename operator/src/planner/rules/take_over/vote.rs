@@ -1,3 +1,5 @@
+//! Whether a vote can succeed, and whether another one is pending.
+
 use slotkeeper_topology::NodeId;
 
 use crate::model::{FailoverMode, Moment, NodeFacts, WaitReason};
@@ -5,32 +7,32 @@ use crate::model::{FailoverMode, Moment, NodeFacts, WaitReason};
 use super::super::{Draft, View};
 use super::death::Down;
 
-/// How far apart two readings of an ended node have to be.
+/// The minimum time between two readings of an ended node.
 const READINGS_APART_MS: u64 = 500;
 
-/// When a pass looks again whether the masters have heard of a candidate.
+/// When a pass checks again whether the masters have heard of a candidate.
 const HEARD_AGAIN_MS: u64 = 100;
 
-/// Why no vote is asked for, and when that may change by itself.
-pub(super) struct Lack {
+/// Why no vote is asked for now, and when that may change by itself.
+pub(super) struct Blocked {
     pub reason: WaitReason,
     pub until: Option<Moment>,
 }
 
-/// How a candidate takes over: by vote wherever one can succeed, and without only where it cannot
-/// and two witnesses say that the master is dead.
+/// How a candidate takes over: by a vote if one can succeed; without a vote only if none can and
+/// two witnesses confirm that the master is dead.
 pub(super) fn mode(
     view: &View<'_>,
     master: NodeId,
     candidate: NodeId,
     down: Down,
-) -> Result<FailoverMode, Lack> {
-    let lack = match majority(view, master, candidate) {
+) -> Result<FailoverMode, Blocked> {
+    let blocked = match majority(view, master, candidate) {
         Ok(()) => return Ok(FailoverMode::Force),
-        Err(lack) => lack,
+        Err(blocked) => blocked,
     };
     if view.is_majority(view.voters().count()) {
-        return Err(lack);
+        return Err(blocked);
     }
     match witnesses(view, master, down) {
         Ok(()) => Ok(FailoverMode::Takeover),
@@ -38,10 +40,10 @@ pub(super) fn mode(
     }
 }
 
-/// Whether a majority of the slot-owning masters answers, and knows the candidate as a replica of
-/// the master: whoever has not heard of that yet denies it the vote, and a vote that is missed
-/// blocks the shard for four node timeouts.
-pub(super) fn majority(view: &View<'_>, master: NodeId, candidate: NodeId) -> Result<(), Lack> {
+/// Whether a majority of the slot-owning masters answers and knows the candidate as a replica of
+/// the master. A master that does not know it yet denies the vote, and a failed vote blocks the
+/// shard for four node timeouts.
+pub(super) fn majority(view: &View<'_>, master: NodeId, candidate: NodeId) -> Result<(), Blocked> {
     let aware = view.voters_for(candidate, master).count();
     if view.is_majority(aware) {
         return Ok(());
@@ -56,24 +58,24 @@ pub(super) fn majority(view: &View<'_>, master: NodeId, candidate: NodeId) -> Re
         of: view.owners.len(),
     };
     let until = Some(view.now().after(HEARD_AGAIN_MS));
-    Err(Lack { reason, until })
+    Err(Blocked { reason, until })
 }
 
-fn no_quorum(view: &View<'_>, lacks: &'static str) -> Lack {
+fn no_quorum(view: &View<'_>, lacks: &'static str) -> Blocked {
     let reason = WaitReason::NoQuorum {
         answering: view.voters().count(),
         of: view.owners.len(),
         lacks,
     };
-    Lack {
+    Blocked {
         reason,
         until: None,
     }
 }
 
 /// The two witnesses of a TAKEOVER: the platform proves that the process has ended, and every
-/// answering node that lists the master has waited for its pong in two readings, both made after
-/// that end and 500 ms apart.
+/// answering node that lists the master waits for its pong in two readings, both after that end and
+/// 500 ms apart.
 fn witnesses(view: &View<'_>, master: NodeId, down: Down) -> Result<(), &'static str> {
     let Some(ended) = view.seen().ended.get(&master) else {
         return Err("TAKEOVER needs a proof that the master's process has ended");
@@ -97,7 +99,7 @@ fn witnesses(view: &View<'_>, master: NodeId, down: Down) -> Result<(), &'static
     }
 }
 
-/// The vote that may still be under way, and until when.
+/// The vote that may still be pending, and until when.
 pub(super) fn pending(
     view: &View<'_>,
     draft: &Draft<'_>,
@@ -108,13 +110,13 @@ pub(super) fn pending(
         return Some((planned, view.now().after(view.node_timeouts(2))));
     }
     let of_master = |until| (master, until);
-    (view.vote_for_place_of(master).map(of_master))
+    (view.vote_against(master).map(of_master))
         .or_else(|| view.vote_in_flight())
         .or_else(|| unheard_of(view, master, mode).map(of_master))
 }
 
-/// Until when a vote may be under way of which this operator cannot know, since another one before
-/// it asked for it: two node timeouts after its start, unless every such vote would be known.
+/// Until when a vote may be pending that an earlier operator asked for and this one does not know:
+/// two node timeouts after its start, unless every such vote would be known.
 pub(super) fn unheard_of(view: &View<'_>, master: NodeId, mode: FailoverMode) -> Option<Moment> {
     if mode == FailoverMode::Plain {
         return None;
@@ -123,16 +125,16 @@ pub(super) fn unheard_of(view: &View<'_>, master: NodeId, mode: FailoverMode) ->
     (view.now() < until && !all_heard_of(view, master, mode)).then_some(until)
 }
 
-/// Whether every vote in place of the master that can still be won is known. What nodes do not tell
-/// was stored before it was asked for; what they do tell need not have been.
+/// Whether every vote against the master that can still be won is known. Votes that nodes do not
+/// report were stored before they were asked for; votes that they report need not have been.
 fn all_heard_of(view: &View<'_>, master: NodeId, mode: FailoverMode) -> bool {
     let all_tell = view.answered().all(|(_, facts)| tells(facts));
     let none_tells = !view.answered().any(|(_, facts)| tells(facts));
     (view.seen().votes_known || all_tell) && (none_tells || is_told(view, master, mode))
 }
 
-/// Whether those tell who must know of a vote in place of the master: the majority of the voters,
-/// without whom nobody wins it; or else every replica that could have been asked.
+/// Whether enough nodes report votes: the majority of the voters, without which no replica can win
+/// one; or else every replica that could have been asked.
 fn is_told(view: &View<'_>, master: NodeId, mode: FailoverMode) -> bool {
     let voters = view.voters().filter(|(_, facts)| tells(facts)).count();
     if mode == FailoverMode::Force && view.is_majority(voters) {

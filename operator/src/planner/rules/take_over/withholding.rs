@@ -1,4 +1,6 @@
-use crate::model::{FailoverMode, NodeFacts, Place, Step, WaitReason};
+//! When a master that withholds itself may serve again.
+
+use crate::model::{FailoverMode, NodeFacts, PodIndex, Step, WaitReason};
 
 use super::super::{Draft, View};
 use super::{Master, vote};
@@ -11,8 +13,8 @@ enum Verdict {
     Undecided,
 }
 
-/// Ends the withholding of a master when every other member of its shard answers and none is
-/// newer. False when that is not so.
+/// Ends the withholding of a master if every other member of its shard answers and none is newer.
+/// False otherwise.
 pub(super) fn end(view: &View<'_>, draft: &mut Draft<'_>, master: Master) -> bool {
     let Some(facts) = view.facts(master.id) else {
         return false;
@@ -20,16 +22,16 @@ pub(super) fn end(view: &View<'_>, draft: &mut Draft<'_>, master: Master) -> boo
     if facts.loading || !all_answer(view, master) {
         return false;
     }
-    let mut members = view.answered().filter(|(place, member)| {
-        let same = place.shard == master.place.shard || member.master() == Some(master.id);
+    let mut members = view.answered().filter(|(index, member)| {
+        let same = index.shard == master.pod.shard || member.master() == Some(master.id);
         same && member.id != master.id
     });
     if members.any(|(_, member)| verdict(facts, member) != Verdict::NotNewer) {
         return false;
     }
-    let shard = Some(master.place.shard);
-    // A vote that is still under way would make a second master of what is written meanwhile.
-    let vote = view.vote_for_place_of(master.id);
+    let shard = Some(master.pod.shard);
+    // A vote that is still pending would elect a second master while this one takes writes.
+    let vote = view.vote_against(master.id);
     if let Some(until) = vote.or_else(|| vote::unheard_of(view, master.id, FailoverMode::Force)) {
         draft.wait(
             shard,
@@ -38,7 +40,7 @@ pub(super) fn end(view: &View<'_>, draft: &mut Draft<'_>, master: Master) -> boo
         );
         return true;
     }
-    let node = view.target(master.place, facts);
+    let node = view.target(master.pod, facts);
     let step = Step::EndWithholding {
         node,
         run_id: facts.run_id.clone(),
@@ -49,13 +51,16 @@ pub(super) fn end(view: &View<'_>, draft: &mut Draft<'_>, master: Master) -> boo
 }
 
 fn all_answer(view: &View<'_>, master: Master) -> bool {
-    let shard = master.place.shard;
-    let wanted = view.desired.places().filter(|place| place.shard == shard);
-    let mut places = view.pods_of(shard).map(|(place, _)| place).chain(wanted);
-    let answers = |place: Place| view.observation.facts(place).is_some_and(|f| !f.loading);
-    // Replicas of it in pods of other shards, and strangers, are known by the others' lines.
+    let shard = master.pod.shard;
+    let wanted = view
+        .desired
+        .pod_indexes()
+        .filter(|index| index.shard == shard);
+    let mut indexes = view.pods_of(shard).map(|(index, _)| index).chain(wanted);
+    let answers = |index: PodIndex| view.observation.facts(index).is_some_and(|f| !f.loading);
+    // Its replicas in pods of other shards, and strangers, are known from the lines of other nodes.
     let mut followers = view.lines().filter(|line| line.master == Some(master.id));
-    places.all(answers)
+    indexes.all(answers)
         && followers.all(|line| view.facts(line.id).is_some() || view.is_gone(line.id))
 }
 
@@ -64,8 +69,8 @@ fn verdict(master: &NodeFacts, member: &NodeFacts) -> Verdict {
     if member.keys == 0 {
         return Verdict::NotNewer;
     }
-    // A master that starts from its data file takes a new name for what it writes from now on, and
-    // knows its history by the old one.
+    // A master that starts from its data file draws a new replication id, and keeps the old one as
+    // the second.
     let old_name = mine.replid2.as_ref() == Some(&its.replid);
     match its.replid == mine.replid {
         true if its.offset <= mine.offset => Verdict::NotNewer,
@@ -78,8 +83,8 @@ fn verdict(master: &NodeFacts, member: &NodeFacts) -> Verdict {
     }
 }
 
-/// What is lost when a master serves again that has no key: everything, unless it had none when it
-/// was last seen and a replica that has its history has none either.
+/// What is lost when a master without keys serves again: everything, unless it had no keys when it
+/// was last seen and a replica with its history has none either.
 fn loss(view: &View<'_>, master: Master, facts: &NodeFacts) -> Option<String> {
     let memory = view
         .seen()

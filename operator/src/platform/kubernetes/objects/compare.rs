@@ -1,19 +1,19 @@
-//! Whether a live object says what is wanted of it. The API server fills in defaults, webhooks and
-//! other managers add what is theirs: none of that is a difference.
+//! Whether a live object contains the desired one. Defaults of the API server and additions of
+//! webhooks and other managers are no differences.
 
 use serde_json::{Map, Value};
 
 use crate::quantity::nanos;
 
-/// Whether every field of `wanted` stands in `live` with the same value.
+/// Whether every field of `wanted` is in `live` with the same value.
 ///
-/// More may stand in `live`: fields, and elements of lists whose elements have names. So what was
-/// once wanted and is no more is not seen here, but by [`super::APPLIED_ANNOTATION`].
+/// `live` may contain more: fields, and elements of lists whose elements have names. So fields that
+/// are no longer desired are not noticed here, but by [`super::APPLIED_ANNOTATION`].
 #[must_use]
 pub fn says(live: &Value, wanted: &Value) -> bool {
     match (live, wanted) {
         (Value::Object(live), Value::Object(wanted)) => {
-            // The elements of a list come without their type: the list has it.
+            // Elements of a list come without their type, which the list has.
             let asked_for = |name: &str| matches!(name, "apiVersion" | "kind");
             let mut fields = wanted.iter();
             fields.all(|(name, wanted)| match live.get(name) {
@@ -25,8 +25,8 @@ pub fn says(live: &Value, wanted: &Value) -> bool {
     }
 }
 
-/// Lists whose elements are known by those of their fields, as the API declares them. Container
-/// and Service ports always have a name here.
+/// Lists whose elements are identified by these fields, as the API declares it. Container and
+/// Service ports always have a name here.
 const KEYS: [(&str, &[&str]); 8] = [
     ("containers", &["name"]),
     ("env", &["name"]),
@@ -41,7 +41,7 @@ const KEYS: [(&str, &[&str]); 8] = [
     ("volumes", &["name"]),
 ];
 
-/// Maps of quantities, which the API server writes as it likes best.
+/// Maps of quantities, which the API server may write in another form.
 const QUANTITIES: [&str; 2] = ["limits", "requests"];
 
 /// Compares the values of a field called `field`.

@@ -1,49 +1,51 @@
+//! The ConfigMap with redis.conf.
+
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::container::{DATA_DIR, password_file};
-use super::{BUS_PORT, CLIENT_PORT, HEALTH_PORT, Maker, SETTINGS_ANNOTATION};
+use super::{BUS_PORT, CLIENT_PORT, HEALTH_PORT, RenderContext, SETTINGS_ANNOTATION};
 use crate::platform::directives;
 
-/// The file in it.
+/// The file in the ConfigMap.
 pub(super) const FILE: &str = "redis.conf";
 
-/// Every address that the pod has, of either family; one that it lacks is no failure.
+/// Every address of the pod, IPv4 and IPv6; a missing family is not a failure.
 const ANY_ADDRESS: &str = "* -::*";
 
-/// The ConfigMap with redis.conf, the same for all nodes: what differs from pod to pod stands in
-/// the arguments of its container.
-pub(super) fn config_map(maker: &Maker<'_>) -> ConfigMap {
-    let name = maker.names.config_map();
-    let settings = serde_json::to_string(maker.settings).expect("settings are plain text");
+/// The ConfigMap with redis.conf, the same for all nodes; what differs between pods is in the
+/// arguments of their containers.
+pub(super) fn config_map(context: &RenderContext<'_>) -> ConfigMap {
+    let name = context.names.config_map();
+    let settings = serde_json::to_string(context.settings).expect("settings are plain text");
     let settings = (SETTINGS_ANNOTATION.to_owned(), settings);
     ConfigMap {
         metadata: ObjectMeta {
             annotations: Some(BTreeMap::from([settings])),
-            ..maker.metadata(name, maker.names.labels())
+            ..context.metadata(name, context.names.labels())
         },
-        data: Some(BTreeMap::from([(FILE.to_owned(), redis_conf(maker))])),
+        data: Some(BTreeMap::from([(FILE.to_owned(), redis_conf(context))])),
         ..ConfigMap::default()
     }
 }
 
-fn redis_conf(maker: &Maker<'_>) -> String {
+fn redis_conf(context: &RenderContext<'_>) -> String {
     let mut own = vec![
         ("bind", ANY_ADDRESS.to_owned()),
         ("port", CLIENT_PORT.to_string()),
-        // Protected mode lets nobody in but the machine itself while there is no password, which
-        // in a pod is nobody at all. Whether there is one is the manifest's to say.
+        // Without a password, protected mode would accept only loopback connections, which is
+        // useless in a pod. The manifest decides whether there is a password.
         ("protected-mode", "no".to_owned()),
         ("dir", DATA_DIR.to_owned()),
         ("cluster-port", BUS_PORT.to_string()),
         ("health-bind", ANY_ADDRESS.to_owned()),
         ("health-port", HEALTH_PORT.to_string()),
     ];
-    if maker.spec().auth.is_some() {
+    if context.spec().auth.is_some() {
         // The password itself stays in its Secret.
         own.push(("password-file", password_file()));
     }
-    directives::render(&own, &maker.spec().config)
+    directives::render(&own, &context.spec().config)
 }

@@ -1,3 +1,5 @@
+//! The container of a node: command, ports, probes, mounts.
+
 use k8s_openapi::api::core::v1::{
     Capabilities, Container, ContainerPort, EnvVar, EnvVarSource, HTTPGetAction,
     ObjectFieldSelector, Probe, SecurityContext, VolumeMount,
@@ -5,7 +7,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::config_map::FILE;
-use super::{BUS_PORT, CLIENT_PORT, CONTAINER, DATA_VOLUME, HEALTH_PORT, Maker};
+use super::{BUS_PORT, CLIENT_PORT, CONTAINER, DATA_VOLUME, HEALTH_PORT, RenderContext};
 
 /// Where the node keeps its files.
 pub(super) const DATA_DIR: &str = "/data";
@@ -19,14 +21,14 @@ pub(super) const PASSWORD: &str = "password";
 const CONFIG_DIR: &str = "/etc/slotkeeper";
 const AUTH_DIR: &str = "/etc/slotkeeper-auth";
 
-/// The name of the port that the probes ask.
+/// The name of the port for probes.
 const HEALTH: &str = "metrics";
 
-/// The node.
-pub(super) fn container(maker: &Maker<'_>) -> Container {
-    let spec = maker.spec();
-    let ours = &maker.settings;
-    // How often our own image is pulled says nothing about one that the user names.
+/// The container of the node.
+pub(super) fn container(context: &RenderContext<'_>) -> Container {
+    let spec = context.spec();
+    let ours = &context.settings;
+    // The pull policy of our own image does not apply to an image that the user names.
     let (image, policy) = match &spec.image {
         Some(image) => (image, spec.image_pull_policy),
         None => (
@@ -38,7 +40,7 @@ pub(super) fn container(maker: &Maker<'_>) -> Container {
         name: CONTAINER.to_owned(),
         image: Some(image.clone()),
         image_pull_policy: policy.map(|policy| format!("{policy:?}")),
-        command: Some(command(maker)),
+        command: Some(command(context)),
         env: Some(vec![
             variable("POD_IP", "status.podIP"),
             variable("POD_NAME", "metadata.name"),
@@ -53,21 +55,21 @@ pub(super) fn container(maker: &Maker<'_>) -> Container {
         readiness_probe: Some(readiness()),
         resources: spec.resources.clone(),
         security_context: Some(security_context()),
-        volume_mounts: Some(mounts(maker)),
+        volume_mounts: Some(mounts(context)),
         ..Container::default()
     }
 }
 
-/// The file that the password is in.
+/// The file with the password.
 pub(super) fn password_file() -> String {
     format!("{AUTH_DIR}/{PASSWORD}")
 }
 
-/// What a pod alone knows is an argument, so that all of them share one redis.conf. The address is
-/// announced since others must not guess it; the hostname is what the node is known by when its
-/// address changes.
-fn command(maker: &Maker<'_>) -> Vec<String> {
-    let hostname = maker.names.fqdn("$(POD_NAME)");
+/// What only the pod knows is an argument, so all pods share one redis.conf. The address is
+/// announced so that others need not guess it; the hostname identifies the node when its address
+/// changes.
+fn command(context: &RenderContext<'_>) -> Vec<String> {
+    let hostname = context.names.fqdn("$(POD_NAME)");
     let config = format!("{CONFIG_DIR}/{FILE}");
     let words: [&str; 6] = [
         "slotkeeper-node",
@@ -80,8 +82,8 @@ fn command(maker: &Maker<'_>) -> Vec<String> {
     words.map(str::to_owned).into()
 }
 
-/// Ends as soon as the process answers, which it does before it loads its data. Two minutes are for
-/// machines that can hardly breathe.
+/// Succeeds as soon as the process answers, which it does before it loads its data. Two minutes are
+/// for overloaded hosts.
 fn startup() -> Probe {
     Probe {
         period_seconds: Some(1),
@@ -91,9 +93,9 @@ fn startup() -> Probe {
     }
 }
 
-/// A node that loads, syncs or is busy is alive: only one whose main loop has not turned for ten
-/// seconds fails, and only after a minute of that is it killed. There is no hurry: long before, the
-/// others have put a replica in its place. It gets no time to hand over, for it does not listen.
+/// A node that loads, syncs or is busy is alive. The probe fails only if the main loop has not run
+/// for ten seconds, and the node is killed only after a minute of that. There is no hurry, because
+/// a replica has taken over long before. It gets no time to hand over, because it would not react.
 fn liveness() -> Probe {
     Probe {
         period_seconds: Some(10),
@@ -104,8 +106,8 @@ fn liveness() -> Probe {
     }
 }
 
-/// Clients that know no node yet shall soon be sent to a new one, and no longer to one that has
-/// nothing to say; one slow answer does not count.
+/// New clients are soon sent to a node that became ready, and no longer to one that is not; one
+/// slow answer does not count.
 fn readiness() -> Probe {
     Probe {
         period_seconds: Some(2),
@@ -126,7 +128,7 @@ fn probe(path: &str) -> Probe {
     }
 }
 
-/// As the restricted Pod Security Standard asks, and more: all that the node writes is in its
+/// As the restricted Pod Security Standard requires, and stricter: the node writes only to its
 /// volume.
 fn security_context() -> SecurityContext {
     SecurityContext {
@@ -140,12 +142,12 @@ fn security_context() -> SecurityContext {
     }
 }
 
-fn mounts(maker: &Maker<'_>) -> Vec<VolumeMount> {
+fn mounts(context: &RenderContext<'_>) -> Vec<VolumeMount> {
     let mut mounts = vec![
         mount(DATA_VOLUME, DATA_DIR, false),
         mount(CONFIG_VOLUME, CONFIG_DIR, true),
     ];
-    if maker.spec().auth.is_some() {
+    if context.spec().auth.is_some() {
         mounts.push(mount(AUTH_VOLUME, AUTH_DIR, true));
     }
     mounts

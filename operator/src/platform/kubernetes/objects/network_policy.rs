@@ -1,17 +1,18 @@
+//! The NetworkPolicy of a cluster.
+
 use k8s_openapi::api::networking::v1::{
     NetworkPolicy, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort,
     NetworkPolicySpec,
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::{BUS_PORT, CLIENT_PORT, HEALTH_PORT, Maker, matching};
+use super::{BUS_PORT, CLIENT_PORT, HEALTH_PORT, RenderContext, matching};
 
-/// Opens the bus to the cluster's own pods only: it knows no password, so whoever reaches it can
-/// tell the nodes whatever it likes. Clients, probes and collectors of metrics may come from
-/// anywhere, and the nodes may go anywhere. Policies add up and none takes back what another
-/// allows, so whoever wants clients kept out switches this one off and writes his own.
-pub(super) fn network_policy(maker: &Maker<'_>) -> NetworkPolicy {
-    let pods = matching(maker.names.selects());
+/// Allows only the cluster's own pods to reach the bus, which has no authentication. Clients,
+/// probes and metrics collectors may connect from anywhere, and the nodes may connect to anywhere.
+/// Policies are additive, so to restrict clients, turn this one off and write your own.
+pub(super) fn network_policy(context: &RenderContext<'_>) -> NetworkPolicy {
+    let pods = matching(context.names.selects());
     let own = NetworkPolicyPeer {
         pod_selector: Some(pods.clone()),
         ..NetworkPolicyPeer::default()
@@ -25,7 +26,7 @@ pub(super) fn network_policy(maker: &Maker<'_>) -> NetworkPolicy {
         from: Some(vec![own]),
     };
     NetworkPolicy {
-        metadata: maker.metadata(maker.names.network_policy(), maker.names.labels()),
+        metadata: context.metadata(context.names.network_policy(), context.names.labels()),
         spec: Some(NetworkPolicySpec {
             pod_selector: Some(pods),
             policy_types: Some(vec!["Ingress".to_owned()]),
@@ -35,7 +36,7 @@ pub(super) fn network_policy(maker: &Maker<'_>) -> NetworkPolicy {
     }
 }
 
-/// By its number: not every network plugin knows the names of ports.
+/// By number: not every network plugin supports named ports.
 fn port(number: u16) -> NetworkPolicyPort {
     NetworkPolicyPort {
         port: Some(IntOrString::Int(i32::from(number))),

@@ -1,3 +1,5 @@
+//! Where pods run: affinity and topology spread.
+
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{
@@ -5,33 +7,34 @@ use k8s_openapi::api::core::v1::{
 };
 use slotkeeper_crds::Spread;
 
-use super::{Maker, matching};
+use super::{RenderContext, matching};
 
-const MACHINE: &str = "kubernetes.io/hostname";
+const HOST: &str = "kubernetes.io/hostname";
 const ZONE: &str = "topology.kubernetes.io/zone";
-/// The number of a pod in its StatefulSet, whose controller gives it this label.
+/// The ordinal of a pod, a label that the StatefulSet controller sets.
 const INDEX: &str = "apps.kubernetes.io/pod-index";
 
-/// A master and its replicas on one machine die together: to keep them apart counts most.
+/// A master and its replicas on one host die together, so keeping them apart counts most.
 const APART_IN_SHARD: i32 = 100;
-/// The pods 0 are the first masters: two of them on one machine can be a majority that dies with it.
+/// The pods with ordinal 0 are the first masters: several of them on one host can be a majority
+/// that dies with it.
 const APART_BY_INDEX: i32 = 60;
-/// A zone is lost far less often than a machine.
+/// Zones are lost far less often than hosts.
 const APART_IN_ZONES: i32 = 50;
-/// Several shards in one zone are worse than in several, yet no shard is lost by it.
+/// It is better to spread shards over zones, but no shard is lost without it.
 const APART_IN_CLUSTER: i32 = 10;
 
-/// The user's affinity, and the pods of a shard apart from each other.
+/// The user's affinity, and anti-affinity among the pods of a shard.
 ///
-/// Zones are kept apart by affinity and not by a topology spread constraint: as soon as a pod has
-/// such a constraint on zones, the scheduler gives machines without a zone no score for any of its
-/// constraints, and on a cluster without zones the spread over machines would be lost as well.
-pub(super) fn affinity(maker: &Maker<'_>, shard: u32) -> Affinity {
-    let scheduling = maker.spec().scheduling.as_ref();
+/// Zones are handled by affinity and not by a topology spread constraint: with such a constraint
+/// over zones, the scheduler gives hosts without a zone label no score for any constraint of the
+/// pod, so without zones the spread over hosts would be lost as well.
+pub(super) fn affinity(context: &RenderContext<'_>, shard: u32) -> Affinity {
+    let scheduling = context.spec().scheduling.as_ref();
     let mut affinity =
         (scheduling.and_then(|scheduling| scheduling.affinity.clone())).unwrap_or_default();
     let spread = scheduling.map_or(Spread::default(), |scheduling| scheduling.spread);
-    let same_shard = maker.names.selects_shard(shard);
+    let same_shard = context.names.selects_shard(shard);
     let anti = affinity
         .pod_anti_affinity
         .get_or_insert_with(PodAntiAffinity::default);
@@ -42,33 +45,33 @@ pub(super) fn affinity(maker: &Maker<'_>, shard: u32) -> Affinity {
     match spread {
         Spread::Required => required
             .get_or_insert_default()
-            .push(apart(same_shard.clone(), MACHINE)),
-        Spread::Preferred => preferred.push(rather(APART_IN_SHARD, same_shard.clone(), MACHINE)),
+            .push(apart(same_shard.clone(), HOST)),
+        Spread::Preferred => preferred.push(rather(APART_IN_SHARD, same_shard.clone(), HOST)),
     }
-    let mut same_index = rather(APART_BY_INDEX, maker.names.selects(), MACHINE);
-    // Each pod from those of the other shards that have its own number.
+    let mut same_index = rather(APART_BY_INDEX, context.names.selects(), HOST);
+    // Each pod apart from the pods of other shards with the same ordinal.
     same_index.pod_affinity_term.match_label_keys = Some(vec![INDEX.to_owned()]);
     preferred.push(same_index);
     preferred.push(rather(APART_IN_ZONES, same_shard, ZONE));
-    preferred.push(rather(APART_IN_CLUSTER, maker.names.selects(), ZONE));
+    preferred.push(rather(APART_IN_CLUSTER, context.names.selects(), ZONE));
     affinity
 }
 
-/// The user's constraints, and the cluster's pods evenly over machines where that is possible: the
-/// masters of many shards on one machine are a majority that dies with it.
-pub(super) fn spread(maker: &Maker<'_>) -> Vec<TopologySpreadConstraint> {
+/// The user's constraints, and the cluster's pods spread evenly over hosts where possible: the
+/// masters of many shards on one host are a majority that dies with it.
+pub(super) fn spread(context: &RenderContext<'_>) -> Vec<TopologySpreadConstraint> {
     let ours = TopologySpreadConstraint {
         max_skew: 1,
-        topology_key: MACHINE.to_owned(),
+        topology_key: HOST.to_owned(),
         when_unsatisfiable: "ScheduleAnyway".to_owned(),
-        label_selector: Some(matching(maker.names.selects())),
+        label_selector: Some(matching(context.names.selects())),
         ..TopologySpreadConstraint::default()
     };
-    let scheduling = maker.spec().scheduling.as_ref();
+    let scheduling = context.spec().scheduling.as_ref();
     let mut all = scheduling.map_or_else(Vec::new, |scheduling| {
         scheduling.topology_spread_constraints.clone()
     });
-    // The API server takes only one constraint for each pair of these.
+    // The API server accepts only one constraint per pair of these.
     let pair = |constraint: &TopologySpreadConstraint| {
         let TopologySpreadConstraint {
             topology_key,
@@ -105,7 +108,7 @@ mod tests {
     use super::super::Settings;
     use super::*;
 
-    fn with<T>(scheduling: Scheduling, look: impl Fn(&Maker<'_>) -> T) -> T {
+    fn with<T>(scheduling: Scheduling, look: impl Fn(&RenderContext<'_>) -> T) -> T {
         let spec = RedisClusterSpec {
             scheduling: Some(scheduling),
             ..RedisClusterSpec::default()
@@ -115,7 +118,10 @@ mod tests {
             node_image_pull_policy: None,
             cluster_domain: String::new(),
         };
-        look(&Maker::new(&RedisCluster::new("tour", spec), &settings))
+        look(&RenderContext::new(
+            &RedisCluster::new("tour", spec),
+            &settings,
+        ))
     }
 
     #[test]
@@ -134,8 +140,8 @@ mod tests {
             let all = with(scheduling, spread);
             all.iter().map(|one| one.max_skew).collect::<Vec<_>>()
         };
-        assert_eq!(skews(theirs(MACHINE, "ScheduleAnyway")), [3]);
-        assert_eq!(skews(theirs(MACHINE, "DoNotSchedule")), [3, 1]);
+        assert_eq!(skews(theirs(HOST, "ScheduleAnyway")), [3]);
+        assert_eq!(skews(theirs(HOST, "DoNotSchedule")), [3, 1]);
         assert_eq!(skews(theirs(ZONE, "ScheduleAnyway")), [3, 1]);
     }
 
@@ -146,13 +152,13 @@ mod tests {
                 spread,
                 ..Scheduling::default()
             };
-            let anti = with(scheduling, |maker| affinity(maker, 0).pod_anti_affinity);
+            let anti = with(scheduling, |context| affinity(context, 0).pod_anti_affinity);
             let required = anti.and_then(|a| a.required_during_scheduling_ignored_during_execution);
             required.unwrap_or_default()
         };
         assert_eq!(required(Spread::Preferred), []);
         let terms = required(Spread::Required);
         assert_eq!(terms.len(), 1);
-        assert_eq!(terms[0].topology_key, MACHINE);
+        assert_eq!(terms[0].topology_key, HOST);
     }
 }

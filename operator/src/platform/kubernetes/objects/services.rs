@@ -1,41 +1,44 @@
+//! The Services of a cluster: a headless one for the pods, one for clients.
+
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::{BUS_PORT, CLIENT_PORT, Maker};
+use super::{BUS_PORT, CLIENT_PORT, RenderContext};
 
-/// The Service that gives every pod a name, and no more: nodes and clients talk to pods.
-pub(super) fn headless(maker: &Maker<'_>) -> Service {
+/// The Service that gives every pod a DNS name, and nothing more: nodes and clients connect to
+/// pods.
+pub(super) fn headless(context: &RenderContext<'_>) -> Service {
     let spec = ServiceSpec {
         cluster_ip: Some("None".to_owned()),
-        // A node is met, synced and asked long before it is ready, and is ready only after that.
+        // A node must be reachable to join and sync, which it has to do before it is ready.
         publish_not_ready_addresses: Some(true),
         ports: Some(vec![port("client", CLIENT_PORT), port("bus", BUS_PORT)]),
-        ..spec(maker)
+        ..spec(context)
     };
-    service(maker, maker.names.headless(), spec)
+    service(context, context.names.headless(), spec)
 }
 
-/// The Service for clients: a first node to ask, which says where the others are.
-pub(super) fn client(maker: &Maker<'_>) -> Service {
+/// The Service for clients: a first node to connect to, which names the others.
+pub(super) fn client(context: &RenderContext<'_>) -> Service {
     let spec = ServiceSpec {
         type_: Some("ClusterIP".to_owned()),
         ports: Some(vec![port("client", CLIENT_PORT)]),
-        ..spec(maker)
+        ..spec(context)
     };
-    service(maker, maker.names.client(), spec)
+    service(context, context.names.client(), spec)
 }
 
-fn service(maker: &Maker<'_>, name: String, spec: ServiceSpec) -> Service {
+fn service(context: &RenderContext<'_>, name: String, spec: ServiceSpec) -> Service {
     Service {
-        metadata: maker.metadata(name, maker.names.labels()),
+        metadata: context.metadata(name, context.names.labels()),
         spec: Some(spec),
         status: None,
     }
 }
 
-fn spec(maker: &Maker<'_>) -> ServiceSpec {
+fn spec(context: &RenderContext<'_>) -> ServiceSpec {
     ServiceSpec {
-        selector: Some(maker.names.selects()),
+        selector: Some(context.names.selects()),
         ..ServiceSpec::default()
     }
 }

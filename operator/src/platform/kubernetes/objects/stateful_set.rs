@@ -1,3 +1,5 @@
+//! The StatefulSet of a shard.
+
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::{
@@ -14,40 +16,39 @@ use slotkeeper_crds::{RedisClusterSpec, Storage};
 
 use super::container::{AUTH_VOLUME, CONFIG_VOLUME, PASSWORD, container};
 use super::scheduling::{affinity, spread};
-use super::{DATA_VOLUME, Maker, matching};
+use super::{DATA_VOLUME, RenderContext, matching};
 
-/// Nobody of the machine: what the image runs as.
+/// The unprivileged user that the image runs as.
 const USER: i64 = 65_532;
 
-/// `shutdown-timeout` of a node that is told nothing: for so long a master waits until its
-/// replicas have everything.
+/// The default of `shutdown-timeout`: how long a master waits until its replicas have everything.
 const SHUTDOWN_TIMEOUT_S: i64 = 10;
-/// Then one of them takes over. It is asked again every five seconds, and votes may fail once.
+/// Then a replica takes over. It is asked again every five seconds, and one vote may fail.
 const HAND_OVER_S: i64 = 30;
-/// Then the data are saved, if there are save points.
+/// Then the data is saved, if there are save points.
 const SAVE_S: i64 = 80;
 
 /// The pods of a shard.
-pub(super) fn stateful_set(maker: &Maker<'_>, shard: u32, pods: u32) -> StatefulSet {
-    let names = &maker.names;
-    let storage = maker.spec().storage.as_ref();
+pub(super) fn stateful_set(context: &RenderContext<'_>, shard: u32, pods: u32) -> StatefulSet {
+    let names = &context.names;
+    let storage = context.spec().storage.as_ref();
     let spec = StatefulSetSpec {
-        // No pod waits for another one: they all have to be there before any can be ready, and a
-        // bad one must not hold up the rest.
+        // No pod waits for another one: all have to run before any can be ready, and a bad pod must
+        // not block the rest.
         pod_management_policy: Some("Parallel".to_owned()),
-        // Which pod goes when is for the operator to say, who knows which one is the master.
+        // The operator decides when a pod is replaced, because it knows which one is the master.
         update_strategy: Some(StatefulSetUpdateStrategy {
             type_: Some("OnDelete".to_owned()),
             rolling_update: None,
         }),
-        // The manifest is where one rolls back; the operator reads no old revisions.
+        // Users roll back the manifest; the operator reads no old revisions.
         revision_history_limit: Some(1),
         replicas: Some(i32::try_from(pods).unwrap_or(i32::MAX)),
         service_name: Some(names.headless()),
         selector: matching(names.selects_shard(shard)),
-        template: template(maker, shard),
+        template: template(context, shard),
         volume_claim_templates: storage.map(|storage| vec![claim(storage)]),
-        // Data outlive the cluster and its replicas: only people delete them.
+        // Volumes outlive the cluster and its replicas: only people delete them.
         persistent_volume_claim_retention_policy: Some(
             StatefulSetPersistentVolumeClaimRetentionPolicy {
                 when_deleted: Some("Retain".to_owned()),
@@ -57,41 +58,41 @@ pub(super) fn stateful_set(maker: &Maker<'_>, shard: u32, pods: u32) -> Stateful
         ..StatefulSetSpec::default()
     };
     StatefulSet {
-        metadata: maker.metadata(names.shard(shard), names.shard_labels(shard)),
+        metadata: context.metadata(names.shard(shard), names.shard_labels(shard)),
         spec: Some(spec),
         status: None,
     }
 }
 
-fn template(maker: &Maker<'_>, shard: u32) -> PodTemplateSpec {
-    let spec = maker.spec();
+fn template(context: &RenderContext<'_>, shard: u32) -> PodTemplateSpec {
+    let spec = context.spec();
     let mut labels = spec.pod_labels.clone();
-    labels.extend(maker.names.shard_labels(shard));
+    labels.extend(context.names.shard_labels(shard));
     PodTemplateSpec {
         metadata: Some(ObjectMeta {
             labels: Some(labels),
             annotations: filled(&spec.pod_annotations),
             ..ObjectMeta::default()
         }),
-        spec: Some(pod(maker, shard)),
+        spec: Some(pod(context, shard)),
     }
 }
 
-fn pod(maker: &Maker<'_>, shard: u32) -> PodSpec {
-    let spec = maker.spec();
+fn pod(context: &RenderContext<'_>, shard: u32) -> PodSpec {
+    let spec = context.spec();
     let scheduling = spec.scheduling.clone().unwrap_or_default();
     let secrets = &spec.image_pull_secrets;
     PodSpec {
-        containers: vec![container(maker)],
-        volumes: Some(volumes(maker)),
+        containers: vec![container(context)],
+        volumes: Some(volumes(context)),
         security_context: Some(security_context()),
         termination_grace_period_seconds: Some(grace_s(spec)),
-        // A node never talks to the API server, nor to the Services that variables would name.
+        // A node uses neither the API server nor the Services that variables would name.
         automount_service_account_token: Some(false),
         enable_service_links: Some(false),
         image_pull_secrets: (!secrets.is_empty()).then(|| secrets.clone()),
-        affinity: Some(affinity(maker, shard)),
-        topology_spread_constraints: Some(spread(maker)),
+        affinity: Some(affinity(context, shard)),
+        topology_spread_constraints: Some(spread(context)),
         node_selector: filled(&scheduling.node_selector),
         tolerations: (!scheduling.tolerations.is_empty()).then_some(scheduling.tolerations),
         priority_class_name: scheduling.priority_class_name,
@@ -99,8 +100,8 @@ fn pod(maker: &Maker<'_>, shard: u32) -> PodSpec {
     }
 }
 
-/// A master that is killed before a replica has taken over costs more than a pod that takes its
-/// time: the time is used up only when it is needed.
+/// A master that is killed before a replica has taken over costs more than a pod that stops slowly.
+/// The time is only used when it is needed.
 fn grace_s(spec: &RedisClusterSpec) -> i64 {
     let given = spec.config.get("shutdown-timeout");
     let timeout = given.and_then(|seconds| seconds.parse::<u32>().ok());
@@ -113,7 +114,7 @@ fn security_context() -> PodSecurityContext {
         run_as_user: Some(USER),
         run_as_group: Some(USER),
         fs_group: Some(USER),
-        // A large volume is walked through only once.
+        // Changes the ownership of a large volume only once.
         fs_group_change_policy: Some("OnRootMismatch".to_owned()),
         seccomp_profile: Some(SeccompProfile {
             type_: "RuntimeDefault".to_owned(),
@@ -123,16 +124,16 @@ fn security_context() -> PodSecurityContext {
     }
 }
 
-fn volumes(maker: &Maker<'_>) -> Vec<Volume> {
+fn volumes(context: &RenderContext<'_>) -> Vec<Volume> {
     let mut volumes = vec![Volume {
         name: CONFIG_VOLUME.to_owned(),
         config_map: Some(ConfigMapVolumeSource {
-            name: maker.names.config_map(),
+            name: context.names.config_map(),
             ..ConfigMapVolumeSource::default()
         }),
         ..Volume::default()
     }];
-    if let Some(auth) = &maker.spec().auth {
+    if let Some(auth) = &context.spec().auth {
         volumes.push(Volume {
             name: AUTH_VOLUME.to_owned(),
             secret: Some(SecretVolumeSource {
@@ -140,7 +141,7 @@ fn volumes(maker: &Maker<'_>) -> Vec<Volume> {
                 items: Some(vec![KeyToPath {
                     key: auth.password_secret_ref.key.clone(),
                     path: PASSWORD.to_owned(),
-                    // For the group of the node, and nobody else.
+                    // Readable only for the group of the node.
                     mode: Some(0o440),
                 }]),
                 ..SecretVolumeSource::default()
@@ -148,7 +149,7 @@ fn volumes(maker: &Maker<'_>) -> Vec<Volume> {
             ..Volume::default()
         });
     }
-    if maker.spec().storage.is_none() {
+    if context.spec().storage.is_none() {
         volumes.push(Volume {
             name: DATA_VOLUME.to_owned(),
             empty_dir: Some(EmptyDirVolumeSource::default()),
@@ -158,7 +159,8 @@ fn volumes(maker: &Maker<'_>) -> Vec<Volume> {
     volumes
 }
 
-/// Without labels: a StatefulSet cannot change its claims, and adds those that select its pods.
+/// Without labels: a StatefulSet cannot change its claim templates, and adds its selector's labels
+/// itself.
 fn claim(storage: &Storage) -> PersistentVolumeClaim {
     PersistentVolumeClaim {
         metadata: ObjectMeta {
@@ -181,7 +183,7 @@ fn claim(storage: &Storage) -> PersistentVolumeClaim {
     }
 }
 
-/// What is empty need not be said.
+/// An empty map is left out.
 fn filled(map: &BTreeMap<String, String>) -> Option<BTreeMap<String, String>> {
     (!map.is_empty()).then(|| map.clone())
 }

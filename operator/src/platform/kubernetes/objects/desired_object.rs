@@ -1,35 +1,36 @@
+//! An object to apply, with the hash of what is applied.
+
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Kind, Maker};
+use super::{Kind, RenderContext};
 
-/// The annotation with the hash of what was applied. Server-side apply takes away what is no
-/// longer said, yet an object in which too much stands says everything that is wanted: it is this
-/// hash that no longer fits.
+/// The annotation with the hash of what was applied. An object with surplus fields still contains
+/// every desired field, so only this hash shows that it must be applied again, which removes them.
 pub const APPLIED_ANNOTATION: &str = "slotkeeper.dev/applied";
 
-/// An object as it shall be.
+/// An object as it should be.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Wanted {
+pub struct DesiredObject {
     /// Its kind.
     pub kind: Kind,
     /// Its name, in the namespace of the cluster.
     pub name: String,
-    /// All of it that is ours to say, as it is applied.
+    /// All fields that the operator owns, as applied.
     pub body: Value,
 }
 
-impl Wanted {
-    /// The object, which has metadata, with the hash of all that it says.
-    pub(super) fn of(kind: Kind, object: &impl Serialize) -> Wanted {
+impl DesiredObject {
+    /// The object, which has metadata, with its hash.
+    pub(super) fn of(kind: Kind, object: &impl Serialize) -> DesiredObject {
         let mut body = serde_json::to_value(object).expect("objects of the API serialise");
         let hash = format!("{:016x}", hash(body.to_string().as_bytes()));
         body["metadata"]["annotations"][APPLIED_ANNOTATION] = json!(hash);
         let name = body["metadata"]["name"].as_str().unwrap_or_default();
-        Wanted {
+        DesiredObject {
             kind,
             name: name.to_owned(),
             body,
@@ -37,8 +38,8 @@ impl Wanted {
     }
 }
 
-/// The reference by which an object goes with its RedisCluster. It does not block the deletion of
-/// its owner: nothing waits for what goes anyway, and to say so takes a permission more.
+/// The owner reference that deletes an object together with its RedisCluster. It does not block the
+/// deletion of its owner, which would need one more permission and gain nothing.
 #[must_use]
 pub fn owner_reference(name: &str, uid: &str) -> OwnerReference {
     OwnerReference {
@@ -51,7 +52,7 @@ pub fn owner_reference(name: &str, uid: &str) -> OwnerReference {
     }
 }
 
-impl Maker<'_> {
+impl RenderContext<'_> {
     /// The metadata of an object of this cluster.
     pub(super) fn metadata(&self, name: String, labels: BTreeMap<String, String>) -> ObjectMeta {
         let uid = self.cluster.metadata.uid.as_deref().unwrap_or_default();
@@ -65,7 +66,7 @@ impl Maker<'_> {
     }
 }
 
-/// FNV-1a of 64 bits: the same in every build, as hashes of the standard library need not be.
+/// 64-bit FNV-1a: stable across builds, unlike the hashes of the standard library.
 fn hash(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
@@ -85,7 +86,7 @@ mod tests {
     #[test]
     fn what_says_more_or_less_has_another_hash() {
         let applied = |object: Value| {
-            let wanted = Wanted::of(Kind::ConfigMap, &object);
+            let wanted = DesiredObject::of(Kind::ConfigMap, &object);
             wanted.body["metadata"]["annotations"][APPLIED_ANNOTATION].clone()
         };
         let less = applied(json!({"metadata": {"name": "a"}}));

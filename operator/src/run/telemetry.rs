@@ -1,4 +1,4 @@
-//! Tells of what happens to a cluster: in the log, by Events, and in metrics.
+//! Reports what happens to a cluster: in the log, as Events, and in metrics.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,45 +10,45 @@ use slotkeeper_crds::{RedisCluster, RedisClusterStatus};
 use tracing::{debug, info, warn};
 
 use super::events::{self, Events};
-use super::kinds::{Kind, outcome_label};
+use super::kinds::{StepKind, outcome_label};
 use super::metrics::{ClusterMetrics, Metrics};
 use crate::model::{PlannedStep, StepOutcome};
 use crate::platform::PlatformError;
 use crate::platform::kubernetes::ClusterKey;
 use crate::reconcile::Progress;
 
-/// Makes the tellers of all clusters; clones make them with the same means.
+/// The shared part of all clusters: the queue of Events and the metrics.
 #[derive(Clone, Debug)]
-pub struct Tellers {
+pub struct Telemetry {
     events: Events,
     metrics: Metrics,
 }
 
-/// Tells of one cluster. Its series end with it.
+/// The telemetry of one cluster. Its series are removed when it is dropped.
 #[derive(Debug)]
-pub struct Teller {
+pub struct ClusterTelemetry {
     about: ObjectReference,
     events: Events,
     metrics: Arc<ClusterMetrics>,
-    /// What each step failed with last: the same again is no news for the log.
+    /// The last error of each step: the same error is logged once.
     failing: BTreeMap<String, String>,
     trouble: Option<String>,
     unreadable: Option<String>,
 }
 
-impl Tellers {
+impl Telemetry {
     /// Starts the task that publishes Events.
     #[must_use]
-    pub fn new(client: Client, metrics: Metrics) -> Tellers {
-        Tellers {
+    pub fn new(client: Client, metrics: Metrics) -> Telemetry {
+        Telemetry {
             events: Events::start(client, metrics.clone()),
             metrics,
         }
     }
 
-    /// The teller of one cluster; `uid` is that of its RedisCluster.
+    /// The telemetry of one cluster; `uid` is that of its RedisCluster.
     #[must_use]
-    pub fn of(&self, key: &ClusterKey, uid: &str) -> Teller {
+    pub fn of_cluster(&self, key: &ClusterKey, uid: &str) -> ClusterTelemetry {
         let ClusterKey { namespace, name } = key;
         let about = ObjectReference {
             api_version: Some(RedisCluster::api_version(&()).into_owned()),
@@ -58,7 +58,7 @@ impl Tellers {
             uid: Some(uid.to_owned()),
             ..ObjectReference::default()
         };
-        Teller {
+        ClusterTelemetry {
             about,
             events: self.events.clone(),
             metrics: self.metrics.cluster(namespace, name),
@@ -68,14 +68,14 @@ impl Tellers {
         }
     }
 
-    /// Waits a moment for the Events that are not published yet.
+    /// Waits shortly for Events that are not published yet.
     pub async fn finish(&self) {
         self.events.flush(Duration::from_secs(2)).await;
     }
 }
 
-impl Teller {
-    /// A pass has come to its end after that time.
+impl ClusterTelemetry {
+    /// A pass has ended after that time.
     pub fn passed(&mut self, took: Duration) {
         self.metrics.pass(took);
         self.trouble = None;
@@ -92,7 +92,7 @@ impl Teller {
         }
     }
 
-    /// The RedisCluster cannot be read as one: it was written past its schema.
+    /// The RedisCluster cannot be parsed: it does not match the schema.
     pub fn unreadable(&mut self, why: &str) {
         if self.unreadable.as_deref() == Some(why) {
             return;
@@ -100,7 +100,7 @@ impl Teller {
         self.unreadable = Some(why.to_owned());
         self.metrics.unreadable();
         let event = events::invalid_manifest(why);
-        self.events.tell(&self.about, vec![event]);
+        self.events.enqueue(&self.about, vec![event]);
         let (namespace, cluster) = self.names();
         warn!(namespace, cluster, why, "the RedisCluster cannot be read");
     }
@@ -115,7 +115,7 @@ impl Teller {
         )
     }
 
-    /// Whether the log has not just said that about the step.
+    /// Whether this outcome of the step was not just logged.
     fn is_news(&mut self, step: &str, error: Option<&str>) -> bool {
         match error {
             None => {
@@ -134,7 +134,7 @@ impl Teller {
         let error = outcome.error();
         let news = self.is_news(&text, error);
         let (namespace, cluster) = self.names();
-        let (step, outcome_name) = (Kind::of(&planned.step).label, outcome_label(outcome));
+        let (step, outcome_name) = (StepKind::of(&planned.step).label, outcome_label(outcome));
         let (rule, shard, why) = (planned.rule.to_string(), planned.shard, &planned.why);
         macro_rules! say {
             ($level:ident) => {
@@ -173,19 +173,19 @@ impl Teller {
     }
 }
 
-impl Progress for Teller {
+impl Progress for ClusterTelemetry {
     fn acted(&mut self, planned: &PlannedStep, outcome: &StepOutcome) {
         self.log_step(planned, outcome);
         self.metrics.step(&planned.step, outcome);
         let told = events::of_step(&self.about, planned, outcome);
-        self.events.tell(&self.about, told);
+        self.events.enqueue(&self.about, told);
     }
 
     fn reported(&mut self, before: Option<&RedisClusterStatus>, after: &RedisClusterStatus) {
         self.log_status(before, after);
         self.metrics.status(after);
         let told = events::of_status(before, after);
-        self.events.tell(&self.about, told);
+        self.events.enqueue(&self.about, told);
     }
 }
 
@@ -195,12 +195,12 @@ mod tests {
 
     use super::*;
     use crate::model::{Rule, Step};
-    use crate::run::events::Order;
+    use crate::run::events::QueueItem;
 
-    fn teller() -> (Teller, mpsc::Receiver<Order>, Metrics) {
+    fn telemetry() -> (ClusterTelemetry, mpsc::Receiver<QueueItem>, Metrics) {
         let metrics = Metrics::new();
-        let (events, orders) = Events::queue(metrics.clone());
-        let tellers = Tellers {
+        let (events, items) = Events::queue(metrics.clone());
+        let telemetry = Telemetry {
             events,
             metrics: metrics.clone(),
         };
@@ -208,27 +208,27 @@ mod tests {
             namespace: "shop".to_owned(),
             name: "demo".to_owned(),
         };
-        (tellers.of(&key, "some-uid"), orders, metrics)
+        (telemetry.of_cluster(&key, "some-uid"), items, metrics)
     }
 
-    fn told(orders: &mut mpsc::Receiver<Order>) -> Vec<String> {
+    fn told(items: &mut mpsc::Receiver<QueueItem>) -> Vec<String> {
         let mut told = Vec::new();
-        while let Ok(Order::Publish(order)) = orders.try_recv() {
-            let about = order.about;
+        while let Ok(QueueItem::Publish(item)) = items.try_recv() {
+            let about = item.about;
             assert_eq!(
                 about.api_version.as_deref(),
                 Some("slotkeeper.dev/v1alpha1")
             );
             assert_eq!(about.kind.as_deref(), Some("RedisCluster"));
             assert_eq!(about.uid.as_deref(), Some("some-uid"));
-            told.push(order.event.reason);
+            told.push(item.event.reason);
         }
         told
     }
 
     #[test]
     fn a_step_is_told_by_an_event_and_counted() {
-        let (mut teller, mut orders, metrics) = teller();
+        let (mut telemetry, mut items, metrics) = telemetry();
         let planned = PlannedStep {
             rule: Rule::Objects,
             shard: None,
@@ -236,44 +236,44 @@ mod tests {
             why: "it is missing".to_owned(),
             loss: None,
         };
-        teller.acted(&planned, &StepOutcome::Done);
-        assert_eq!(told(&mut orders), ["ObjectsEnsured"]);
+        telemetry.acted(&planned, &StepOutcome::Done);
+        assert_eq!(told(&mut items), ["ObjectsEnsured"]);
         let counted = "step=\"ensure_common\",outcome=\"done\"} 1\n";
         assert!(metrics.render().contains(counted));
     }
 
     #[test]
     fn a_new_phase_is_told_and_the_gauges_follow() {
-        let (mut teller, mut orders, metrics) = teller();
+        let (mut telemetry, mut items, metrics) = telemetry();
         let status = RedisClusterStatus {
             phase: Some("Forming".to_owned()),
             ..RedisClusterStatus::default()
         };
-        teller.reported(None, &status);
-        assert_eq!(told(&mut orders), ["Forming"]);
+        telemetry.reported(None, &status);
+        assert_eq!(told(&mut items), ["Forming"]);
         assert!(metrics.render().contains("phase=\"Forming\"} 1\n"));
     }
 
     #[test]
     fn what_cannot_be_read_is_told_once_though_passes_go_on() {
-        let (mut teller, mut orders, _) = teller();
+        let (mut telemetry, mut items, _) = telemetry();
         for why in [
             "spec.shards: a string",
             "spec.shards: a string",
             "spec.image: a number",
         ] {
-            teller.unreadable(why);
-            teller.passed(Duration::from_millis(1));
+            telemetry.unreadable(why);
+            telemetry.passed(Duration::from_millis(1));
         }
-        assert_eq!(told(&mut orders), ["InvalidManifest", "InvalidManifest"]);
+        assert_eq!(told(&mut items), ["InvalidManifest", "InvalidManifest"]);
     }
 
     #[test]
     fn the_series_end_with_the_teller() {
-        let (mut teller, _orders, metrics) = teller();
-        teller.failed(&PlatformError::Unknown("no answer".to_owned()));
+        let (mut telemetry, _orders, metrics) = telemetry();
+        telemetry.failed(&PlatformError::Unknown("no answer".to_owned()));
         assert!(metrics.render().contains("kind=\"unknown\"} 1\n"));
-        drop(teller);
+        drop(telemetry);
         assert!(!metrics.render().contains("demo"));
     }
 }

@@ -1,4 +1,4 @@
-//! Where a story plays: a folder, and ports that no other story has.
+//! The workspace of a story: a folder, and ports that no other story uses.
 
 use std::fs::{self, File};
 use std::net::TcpListener;
@@ -6,33 +6,32 @@ use std::path::{Path, PathBuf};
 
 /// The distance of the cluster bus from the data port.
 const BUS: u16 = 10_000;
-/// Ports are leased in blocks of this size, so that a lease is one lock.
+/// Ports are leased in blocks of this size, with one lock per block.
 const BLOCK: u16 = 20;
 /// Below the ports that the system gives to outgoing connections, with the bus above.
 const FIRST: u16 = 20_000;
 const LAST: u16 = 22_600;
 
-/// A folder and a block of ports; both are given back at the end. The folder of a story that
-/// failed is kept, and named.
+/// A folder and a block of ports, both released at the end. The folder of a failed story is kept,
+/// and its path printed.
 #[derive(Debug)]
-pub struct Place {
+pub struct Workspace {
     dir: PathBuf,
     base: u16,
     _lease: File,
 }
 
-impl Place {
-    /// A place for the story of that name.
+impl Workspace {
+    /// A workspace for the story with that name.
     ///
-    /// # Panics
-    /// When there is no free block of ports, or the folder cannot be made.
+    /// # Panics When there is no free block of ports, or the folder cannot be created.
     #[must_use]
-    pub fn new(story: &str) -> Place {
+    pub fn new(story: &str) -> Workspace {
         let (base, lease) = lease_ports();
         let name = format!("slotkeeper-{story}-{}-{base}", std::process::id());
         let dir = std::env::temp_dir().join(name);
         fs::create_dir_all(&dir).expect("the temporary folder can be written");
-        Place {
+        Workspace {
             dir,
             base,
             _lease: lease,
@@ -47,8 +46,7 @@ impl Place {
 
     /// The `nth` of the ports.
     ///
-    /// # Panics
-    /// When a story wants more than a block has.
+    /// # Panics When a story wants more ports than a block has.
     #[must_use]
     pub fn port(&self, nth: u16) -> u16 {
         assert!(nth < BLOCK, "a block has {BLOCK} ports");
@@ -56,19 +54,19 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Workspace {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("what the story left: {}", self.dir.display());
         } else {
-            // What cannot be removed does not change what the story showed.
+            // A folder that cannot be removed does not change the result of the story.
             let _ = fs::remove_dir_all(&self.dir);
         }
     }
 }
 
-/// The first block whose lock is free and whose ports nobody listens on. The lock lasts as long as
-/// its file is open, so that a story that was killed leaves none behind.
+/// The first block whose lock and ports are free. The lock lasts while its file is open, so a
+/// killed story leaves no lock behind.
 fn lease_ports() -> (u16, File) {
     for base in (FIRST..LAST).step_by(BLOCK.into()) {
         let path = std::env::temp_dir().join(format!("slotkeeper-ports-{base}.lock"));

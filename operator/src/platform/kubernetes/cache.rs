@@ -1,4 +1,4 @@
-//! Everything that the operator watches of a Kubernetes cluster, in memory.
+//! Everything that the operator watches in a Kubernetes cluster, in memory.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,41 +16,41 @@ use tokio::task::JoinSet;
 
 use super::names::{CLUSTER_LABEL, MANAGED_BY_LABEL, MANAGER};
 use super::objects::Kind;
-use super::watched::{ClusterKey, Entry, Watched, keep};
+use super::store::{ClusterKey, Entry, Store, reflect};
 use crate::text;
 
-/// The watches of one operator. They end with it.
+/// The watches of one operator. They end when it is dropped.
 #[derive(Debug)]
-pub struct World {
+pub struct Cache {
     scopes: Vec<Scope>,
-    /// Whether each machine is Ready; under the empty key.
-    machines: Arc<Watched<bool>>,
-    wakes: Arc<Wakes>,
+    /// Whether each host (a Kubernetes Node) is Ready; under the empty key.
+    hosts: Arc<Store<bool>>,
+    notifiers: Arc<Notifiers>,
     tasks: JoinSet<()>,
 }
 
 /// What is watched in one namespace, or in all of them.
 #[derive(Debug)]
 struct Scope {
-    /// None: all.
+    /// None: all namespaces.
     namespace: Option<String>,
-    declared: Arc<Watched<Declared>>,
-    pods: Arc<Watched<Pod>>,
-    objects: BTreeMap<Kind, Arc<Watched<Live>>>,
+    declared: Arc<Store<Declared>>,
+    pods: Arc<Store<Pod>>,
+    objects: BTreeMap<Kind, Arc<Store<Live>>>,
 }
 
 /// A RedisCluster as it is declared now.
 #[derive(Clone, Debug)]
 pub struct Declared {
-    /// Its UID: another one is another cluster.
+    /// Its UID; another UID is another cluster.
     pub uid: String,
     /// Whether it is being deleted.
     pub deleting: bool,
-    /// The object, or why it cannot be read: the definition on the server is of another version.
+    /// The object, or why it cannot be parsed: the definition on the server has another version.
     pub cluster: Result<RedisCluster, String>,
 }
 
-/// A status, or who wrote what when, is no news: the operator writes it itself.
+/// Changes of the status or of managed fields do not count: the operator writes them itself.
 impl PartialEq for Declared {
     fn eq(&self, other: &Declared) -> bool {
         let spec = |declared: &Declared| declared.cluster.clone().map(|cluster| cluster.spec);
@@ -58,64 +58,64 @@ impl PartialEq for Declared {
     }
 }
 
-/// An object of the operator's as the API server has it.
+/// One of the operator's objects on the API server.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Live {
     /// The whole object.
     pub value: Value,
-    /// Changes with what it says: the generation where there is one, else the resource version.
+    /// Changes with its content: the generation if there is one, else the resource version.
     pub version: String,
 }
 
-/// Who is woken when something changes.
+/// What is notified when something changes.
 #[derive(Debug, Default)]
-struct Wakes {
+struct Notifiers {
     clusters: Mutex<BTreeMap<ClusterKey, Arc<Notify>>>,
-    roster: Notify,
+    cluster_list: Notify,
 }
 
-impl World {
+impl Cache {
     /// Starts to watch these namespaces, or all where none is named.
     #[must_use]
-    pub fn watch(client: &Client, namespaces: &[String]) -> World {
-        let wakes = Arc::new(Wakes::default());
-        let machines = Arc::new(Watched::default());
+    pub fn watch(client: &Client, namespaces: &[String]) -> Cache {
+        let notifiers = Arc::new(Notifiers::default());
+        let hosts = Arc::new(Store::default());
         let mut tasks = JoinSet::new();
         let scopes = match namespaces {
-            [] => vec![Scope::watch(client, None, &wakes, &mut tasks)],
+            [] => vec![Scope::watch(client, None, &notifiers, &mut tasks)],
             some => (some.iter())
-                .map(|namespace| Scope::watch(client, Some(namespace), &wakes, &mut tasks))
+                .map(|namespace| Scope::watch(client, Some(namespace), &notifiers, &mut tasks))
                 .collect(),
         };
         let changed = {
-            let wakes = wakes.clone();
-            move |_: &ClusterKey| wakes.wake_all()
+            let notifiers = notifiers.clone();
+            move |_: &ClusterKey| notifiers.wake_all()
         };
         let config = watcher::Config::default();
         let nodes = Api::<Node>::all(client.clone());
-        tasks.spawn(keep(nodes, config, machines.clone(), machine, changed));
-        World {
+        tasks.spawn(reflect(nodes, config, hosts.clone(), host, changed));
+        Cache {
             scopes,
-            machines,
-            wakes,
+            hosts,
+            notifiers,
             tasks,
         }
     }
 
-    /// Whether everything that there is has been read once.
+    /// Whether all initial lists have been read.
     #[must_use]
     pub fn is_synced(&self) -> bool {
-        self.machines.is_synced() && self.scopes.iter().all(Scope::is_synced)
+        self.hosts.is_synced() && self.scopes.iter().all(Scope::is_synced)
     }
 
-    /// Waits until it is.
+    /// Waits until all initial lists have been read.
     pub async fn synced(&self) {
         while !self.is_synced() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
-    /// Waits until a watch has ended, which none does by itself.
+    /// Waits until a watch has ended, which is always an error.
     pub async fn ended(&mut self) -> String {
         match self.tasks.join_next().await {
             Some(Err(error)) => format!("a watch has ended: {error}"),
@@ -130,9 +130,9 @@ impl World {
         scopes.flat_map(|scope| scope.declared.keys()).collect()
     }
 
-    /// Waits until a RedisCluster comes, changes, or goes.
-    pub async fn roster_changed(&self) {
-        self.wakes.roster.notified().await;
+    /// Waits until a RedisCluster is added, changed or deleted.
+    pub async fn cluster_list_changed(&self) {
+        self.notifiers.cluster_list.notified().await;
     }
 
     /// A RedisCluster as it is declared now.
@@ -151,26 +151,30 @@ impl World {
     /// The objects of that kind that a cluster has, by name.
     #[must_use]
     pub fn objects(&self, key: &ClusterKey, kind: Kind) -> BTreeMap<String, Arc<Live>> {
-        let watched = self.scope(key).and_then(|scope| scope.objects.get(&kind));
-        watched.map(|watched| watched.of(key)).unwrap_or_default()
+        let store = self.scope(key).and_then(|scope| scope.objects.get(&kind));
+        store.map(|store| store.of(key)).unwrap_or_default()
     }
 
-    /// Whether a machine is there and Ready.
+    /// Whether a host exists and is Ready.
     #[must_use]
-    pub fn is_ready(&self, machine: &str) -> bool {
-        let ready = self.machines.get(&ClusterKey::default(), machine);
+    pub fn is_ready(&self, host: &str) -> bool {
+        let ready = self.hosts.get(&ClusterKey::default(), host);
         ready.is_some_and(|ready| *ready)
     }
 
-    /// Is notified of everything that changes for a cluster.
+    /// A `Notify` for all changes of a cluster.
     #[must_use]
-    pub fn wake_of(&self, key: &ClusterKey) -> Arc<Notify> {
-        self.wakes.lock().entry(key.clone()).or_default().clone()
+    pub fn subscribe(&self, key: &ClusterKey) -> Arc<Notify> {
+        self.notifiers
+            .lock()
+            .entry(key.clone())
+            .or_default()
+            .clone()
     }
 
-    /// Nobody waits for changes of that cluster any more.
-    pub fn let_go(&self, key: &ClusterKey) {
-        self.wakes.lock().remove(key);
+    /// Drops the `Notify` of a cluster.
+    pub fn unsubscribe(&self, key: &ClusterKey) {
+        self.notifiers.lock().remove(key);
     }
 
     fn scope(&self, key: &ClusterKey) -> Option<&Scope> {
@@ -185,7 +189,7 @@ impl Scope {
     fn watch(
         client: &Client,
         namespace: Option<&String>,
-        wakes: &Arc<Wakes>,
+        notifiers: &Arc<Notifiers>,
         tasks: &mut JoinSet<()>,
     ) -> Scope {
         let scope = Scope {
@@ -195,44 +199,44 @@ impl Scope {
             objects: Kind::ALL.map(|kind| (kind, Arc::default())).into(),
         };
         let changed = || {
-            let wakes = wakes.clone();
-            move |key: &ClusterKey| wakes.wake(key)
+            let notifiers = notifiers.clone();
+            move |key: &ClusterKey| notifiers.wake(key)
         };
         let ours = || {
             let labels = format!("{MANAGED_BY_LABEL}={MANAGER}");
             watcher::Config::default().labels(&labels)
         };
         let declared = dynamic(client, namespace, &ApiResource::erase::<RedisCluster>(&()));
-        let roster = {
-            let wakes = wakes.clone();
+        let cluster_list = {
+            let notifiers = notifiers.clone();
             move |key: &ClusterKey| {
-                wakes.wake(key);
-                wakes.roster.notify_one();
+                notifiers.wake(key);
+                notifiers.cluster_list.notify_one();
             }
         };
         let config = watcher::Config::default();
         let into = scope.declared.clone();
-        tasks.spawn(keep(declared, config, into, declaration, roster));
+        tasks.spawn(reflect(declared, config, into, declaration, cluster_list));
         let pods = match namespace {
             Some(namespace) => Api::<Pod>::namespaced(client.clone(), namespace),
             None => Api::all(client.clone()),
         };
-        tasks.spawn(keep(pods, ours(), scope.pods.clone(), pod, changed()));
+        tasks.spawn(reflect(pods, ours(), scope.pods.clone(), pod, changed()));
         for (kind, into) in &scope.objects {
             let api = dynamic(client, namespace, &kind.api_resource());
-            tasks.spawn(keep(api, ours(), into.clone(), live, changed()));
+            tasks.spawn(reflect(api, ours(), into.clone(), live, changed()));
         }
         scope
     }
 
     fn is_synced(&self) -> bool {
         let mut objects = self.objects.values();
-        let objects = objects.all(|watched| watched.is_synced());
+        let objects = objects.all(|store| store.is_synced());
         objects && self.declared.is_synced() && self.pods.is_synced()
     }
 }
 
-impl Wakes {
+impl Notifiers {
     fn wake(&self, key: &ClusterKey) {
         if let Some(wake) = self.lock().get(key) {
             wake.notify_one();
@@ -288,7 +292,7 @@ fn pod(mut pod: Pod) -> Option<Entry<Pod>> {
     })
 }
 
-/// The generation does not move with the status; a Service or a ConfigMap has none.
+/// The generation does not change with the status; Services and ConfigMaps have none.
 fn live(mut object: DynamicObject) -> Option<Entry<Live>> {
     object.metadata.managed_fields = None;
     let (key, name) = owner(&object)?;
@@ -301,7 +305,7 @@ fn live(mut object: DynamicObject) -> Option<Entry<Live>> {
     Some(Entry { key, name, value })
 }
 
-/// The cluster that an object is of, by its label, and the object's name.
+/// The cluster of an object, from its label, and the object's name.
 fn owner<K: Resource>(object: &K) -> Option<(ClusterKey, String)> {
     let key = ClusterKey {
         namespace: object.namespace()?,
@@ -311,7 +315,7 @@ fn owner<K: Resource>(object: &K) -> Option<(ClusterKey, String)> {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "a watch hands objects over")]
-fn machine(node: Node) -> Option<Entry<bool>> {
+fn host(node: Node) -> Option<Entry<bool>> {
     let conditions = node.status.as_ref().and_then(|s| s.conditions.as_ref());
     let ready = conditions.is_some_and(|conditions| {
         let mut conditions = conditions.iter();

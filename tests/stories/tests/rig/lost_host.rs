@@ -1,5 +1,5 @@
-//! A machine loses its power. Nothing proves that its nodes have ended, so their own election
-//! decides; the operator does the rest.
+//! A host loses its power. Nothing proves that its nodes have ended, so the nodes elect a successor
+//! themselves; the operator does the rest.
 
 use std::time::{Duration, Instant};
 
@@ -11,32 +11,30 @@ const MINUTES: Duration = Duration::from_secs(180);
 
 #[test]
 fn its_masters_are_replaced_and_it_comes_back() {
-    let story = Story::alone("lost_machine");
+    let story = Story::alone("lost_host");
     let cluster = story.apply(&[]);
     cluster.wait_until_ready();
-    let machine_of = |shard: usize| {
+    let host_of = |shard: usize| {
         let spec = cluster.pod(&cluster.master_of(shard)).spec;
-        let machine = spec.and_then(|spec| spec.node_name);
-        machine.expect("it runs somewhere")
+        let host = spec.and_then(|spec| spec.node_name);
+        host.expect("it runs somewhere")
     };
     // The masters that are left have to be a majority.
-    let machines: Vec<String> = (0..3).map(machine_of).collect();
+    let hosts: Vec<String> = (0..3).map(host_of).collect();
     let alone = |shard: &usize| {
-        let here = machines
-            .iter()
-            .filter(|machine| **machine == machines[*shard]);
+        let here = hosts.iter().filter(|host| **host == hosts[*shard]);
         here.count() == 1
     };
     let shard = (0..3)
         .find(alone)
-        .expect("three masters are not all on one machine");
-    let machine = &machines[shard];
+        .expect("three masters are not all on one host");
+    let host = &hosts[shard];
     let load = cluster.load();
     until(MINUTES, "the load writes", || load.acknowledged() > 200);
     load.pause();
     let heir = cluster.at(&ip(&cluster.pod(&cluster.replica_of(shard))));
 
-    let number = machine.trim_start_matches(|c: char| !c.is_ascii_digit());
+    let number = host.trim_start_matches(|c: char| !c.is_ascii_digit());
     story.rig(&["kill-node", number]);
     let lost = Instant::now();
     within(MINUTES, "the replica is elected", || {
@@ -57,7 +55,7 @@ fn its_masters_are_replaced_and_it_comes_back() {
             Err(format!("{slots}"))
         }
     });
-    load.check("the machine was lost");
+    load.check("the host was lost");
     load.resume();
     let before = load.acknowledged();
     until(MINUTES, "writes go on", || {
@@ -71,5 +69,5 @@ fn its_masters_are_replaced_and_it_comes_back() {
         load.acknowledged() > before + 400
     });
     load.pause();
-    load.check("the machine came back");
+    load.check("the host came back");
 }

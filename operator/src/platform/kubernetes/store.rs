@@ -1,4 +1,4 @@
-//! A copy of what the API server has of one kind, kept fresh by a watch and sorted by cluster.
+//! A copy of all objects of one kind, kept current by a watch and sorted by cluster.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Debug};
@@ -14,12 +14,12 @@ use tracing::{info, warn};
 
 use crate::text;
 
-/// A RedisCluster by its name.
+/// Identifies a RedisCluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClusterKey {
-    /// The namespace that it is in.
+    /// Its namespace.
     pub namespace: String,
-    /// Its name there.
+    /// Its name.
     pub name: String,
 }
 
@@ -31,7 +31,7 @@ impl fmt::Display for ClusterKey {
 
 /// The objects of one kind, each as an `E`, by cluster and name.
 #[derive(Debug)]
-pub struct Watched<E> {
+pub struct Store<E> {
     inner: RwLock<Inner<E>>,
 }
 
@@ -43,21 +43,21 @@ struct Inner<E> {
     synced: bool,
 }
 
-/// Where an object belongs, and what is kept of it.
+/// The cluster and name of an object, and what is stored of it.
 #[derive(Debug)]
 pub struct Entry<E> {
-    /// The cluster that it is of.
+    /// Its cluster.
     pub key: ClusterKey,
     /// Its name.
     pub name: String,
-    /// What is kept.
+    /// What is stored.
     pub value: E,
 }
 
-impl<E> Default for Watched<E> {
+impl<E> Default for Store<E> {
     fn default() -> Self {
         let entries = BTreeMap::new();
-        Watched {
+        Store {
             inner: RwLock::new(Inner {
                 entries,
                 synced: false,
@@ -66,14 +66,14 @@ impl<E> Default for Watched<E> {
     }
 }
 
-impl<E: PartialEq> Watched<E> {
-    /// Whether everything that there is has been read once.
+impl<E: PartialEq> Store<E> {
+    /// Whether the initial list has been read.
     #[must_use]
     pub fn is_synced(&self) -> bool {
         self.read().synced
     }
 
-    /// What a cluster has of this kind, by name.
+    /// The objects of a cluster, by name.
     #[must_use]
     pub fn of(&self, key: &ClusterKey) -> BTreeMap<String, Arc<E>> {
         self.read().entries.get(key).cloned().unwrap_or_default()
@@ -85,13 +85,13 @@ impl<E: PartialEq> Watched<E> {
         self.read().entries.get(key)?.get(name).cloned()
     }
 
-    /// Every cluster that has something of this kind.
+    /// Every cluster with an object of this kind.
     #[must_use]
     pub fn keys(&self) -> Vec<ClusterKey> {
         self.read().entries.keys().cloned().collect()
     }
 
-    /// Takes a whole list in place of what was known; the clusters for which it differs.
+    /// Replaces all entries with a list; returns the clusters that changed.
     fn replace(&self, entries: Entries<E>) -> BTreeSet<ClusterKey> {
         let mut inner = self.write();
         inner.synced = true;
@@ -101,7 +101,7 @@ impl<E: PartialEq> Watched<E> {
         keys.filter(differs).cloned().collect()
     }
 
-    /// Whether it is news.
+    /// Stores an entry; returns whether it changed.
     fn put(&self, entry: Entry<E>) -> bool {
         let mut inner = self.write();
         let objects = inner.entries.entry(entry.key).or_default();
@@ -130,12 +130,12 @@ impl<E: PartialEq> Watched<E> {
     }
 }
 
-/// Keeps `into` fresh without end. `entry` says what is kept of an object; one that it has no use
-/// for is passed over. `changed` hears of every cluster for which something has changed.
-pub async fn keep<K, E>(
+/// Keeps `into` current until cancelled. `entry` says what is stored of an object, or none to skip
+/// it. `changed` is called for every cluster that changed.
+pub async fn reflect<K, E>(
     api: Api<K>,
     config: watcher::Config,
-    into: Arc<Watched<E>>,
+    into: Arc<Store<E>>,
     entry: impl Fn(K) -> Option<Entry<E>>,
     changed: impl Fn(&ClusterKey),
 ) where
@@ -150,17 +150,17 @@ pub async fn keep<K, E>(
             Ok(event) => event,
             Err(error) => {
                 let error = text::line(&error.to_string());
-                // The same again is no news.
+                // The same error is logged once.
                 if trouble.as_ref() != Some(&error) {
-                    warn!(error, "a watch was broken off; it is tried again");
+                    warn!(error, "a watch has failed; it is tried again");
                 }
                 trouble = Some(error);
                 continue;
             }
         };
-        // A list that begins has brought nothing yet.
+        // The start of a list is no success yet.
         if !matches!(event, Event::Init) && trouble.take().is_some() {
-            info!("the watch goes on");
+            info!("the watch works again");
         }
         match event {
             Event::Init => listing = BTreeMap::new(),
@@ -214,32 +214,32 @@ mod tests {
 
     #[test]
     fn only_what_differs_is_news() {
-        let watched = Watched::default();
-        assert!(watched.put(entry("a", "pod", 1)));
-        assert!(!watched.put(entry("a", "pod", 1)));
-        assert!(watched.put(entry("a", "pod", 2)));
-        assert!(watched.put(entry("b", "pod", 1)));
-        assert!(!watched.remove(&key("a"), "other"));
-        assert_eq!(watched.get(&key("a"), "pod").as_deref(), Some(&2));
-        assert!(watched.remove(&key("a"), "pod"));
-        assert_eq!(watched.keys(), [key("b")]);
+        let store = Store::default();
+        assert!(store.put(entry("a", "pod", 1)));
+        assert!(!store.put(entry("a", "pod", 1)));
+        assert!(store.put(entry("a", "pod", 2)));
+        assert!(store.put(entry("b", "pod", 1)));
+        assert!(!store.remove(&key("a"), "other"));
+        assert_eq!(store.get(&key("a"), "pod").as_deref(), Some(&2));
+        assert!(store.remove(&key("a"), "pod"));
+        assert_eq!(store.keys(), [key("b")]);
     }
 
     #[test]
     fn a_list_replaces_everything_and_names_who_is_concerned() {
-        let watched = Watched::default();
+        let store = Store::default();
         for cluster in ["same", "other", "gone"] {
-            watched.put(entry(cluster, "pod", 1));
+            store.put(entry(cluster, "pod", 1));
         }
-        assert!(!watched.is_synced());
+        assert!(!store.is_synced());
         let list = [("same", 1), ("other", 2), ("new", 1)].map(|(cluster, value)| {
             let objects = BTreeMap::from([("pod".to_owned(), Arc::new(value))]);
             (key(cluster), objects)
         });
-        let changed = watched.replace(BTreeMap::from(list));
-        assert!(watched.is_synced());
+        let changed = store.replace(BTreeMap::from(list));
+        assert!(store.is_synced());
         let names: Vec<_> = changed.iter().map(|key| key.name.as_str()).collect();
         assert_eq!(names, ["gone", "new", "other"]);
-        assert!(watched.of(&key("gone")).is_empty());
+        assert!(store.of(&key("gone")).is_empty());
     }
 }
