@@ -160,8 +160,8 @@ fn message(phase: ClusterPhase, input: &ReportInput<'_>, outcome: &Outcome) -> S
                 ..
             } = view.desired;
             return format!(
-                "All {SLOT_COUNT} slots are served; each of {shards} masters has its \
-                 {replicas_per_shard} replicas."
+                "All {SLOT_COUNT} slots are served by {shards} masters; replicas per master: \
+                 {replicas_per_shard}."
             );
         }
         ClusterPhase::Forming => format!(

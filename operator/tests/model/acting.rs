@@ -44,11 +44,12 @@ impl World {
 
     fn verified(&mut self, target: &Target) -> Result<&mut Node, StepOutcome> {
         let not_sent = || StepOutcome::NotSent("another node".to_owned());
-        let spot = self.spots.get_mut(&target.pod).ok_or_else(not_sent)?;
-        if spot.cut || spot.hidden || spot.uid.to_string() != target.uid.0 {
+        let member = self.members.get_mut(&target.pod).ok_or_else(not_sent)?;
+        if member.cut || member.hidden || member.uid.to_string() != target.uid.0 {
             return Err(not_sent());
         }
-        spot.process
+        member
+            .process
             .as_mut()
             .filter(|node| node.id == target.id)
             .ok_or_else(not_sent)

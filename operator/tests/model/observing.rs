@@ -11,7 +11,7 @@ use slotkeeper::planner::nevers::{TrueNode, Truth};
 use slotkeeper_topology::{Epoch, NodeAddress, NodeFlags, NodeId, NodeLine, SlotSet, even_split};
 
 use crate::node::{Mask, Node, TableEntry};
-use crate::world::{Spot, World};
+use crate::world::{Member, World};
 
 /// The slots of each mask, by number of shards.
 static SLOTS: LazyLock<Vec<Vec<SlotSet>>> = LazyLock::new(|| {
@@ -72,24 +72,24 @@ impl World {
             objects,
             ..Observation::default()
         };
-        let nothing = Spot::default();
+        let nothing = Member::default();
         let known = self
-            .spots
+            .members
             .iter()
-            .filter(|(_, spot)| spot.uid != 0)
+            .filter(|(_, member)| member.uid != 0)
             .map(|(index, _)| *index);
         for index in desired.pod_indexes().chain(known) {
-            let spot = self.spots.get(&index).unwrap_or(&nothing);
-            observation.pods.insert(index, pod(index, spot));
-            observation.nodes.insert(index, self.view(spot));
+            let member = self.members.get(&index).unwrap_or(&nothing);
+            observation.pods.insert(index, pod(index, member));
+            observation.nodes.insert(index, self.view(member));
         }
         observation
     }
 
-    fn view(&self, spot: &Spot) -> NodeView {
-        match &spot.process {
-            _ if spot.uid == 0 => NodeView::Silent(Silence::NotAsked),
-            _ if spot.cut || spot.hidden => NodeView::Silent(Silence::TimedOut),
+    fn view(&self, member: &Member) -> NodeView {
+        match &member.process {
+            _ if member.uid == 0 => NodeView::Silent(Silence::NotAsked),
+            _ if member.cut || member.hidden => NodeView::Silent(Silence::TimedOut),
             None => NodeView::Silent(Silence::Refused),
             Some(node) => NodeView::Answered(Box::new(self.facts(node))),
         }
@@ -189,12 +189,12 @@ impl World {
     }
 
     pub fn truth(&self) -> Truth {
-        let nodes = self.spots.values().filter_map(|spot| {
-            let node = spot.process.as_ref().or(spot.disk.as_ref())?;
+        let nodes = self.members.values().filter_map(|member| {
+            let node = member.process.as_ref().or(member.disk.as_ref())?;
             Some(TrueNode {
                 pod: node.pod,
                 id: node.id,
-                running: spot.process.is_some(),
+                running: member.process.is_some(),
                 master: node.master,
                 slots: slots(self.shards, node.slots),
                 epoch: node.epoch,
@@ -232,31 +232,31 @@ fn flags(
     }
 }
 
-fn pod(index: PodIndex, spot: &Spot) -> PodView {
-    let unreachable = spot.cut || spot.hidden;
-    let phase = match &spot.process {
-        _ if spot.uid == 0 => PodPhase::Missing,
+fn pod(index: PodIndex, member: &Member) -> PodView {
+    let unreachable = member.cut || member.hidden;
+    let phase = match &member.process {
+        _ if member.uid == 0 => PodPhase::Missing,
         _ if unreachable => PodPhase::Unknown,
-        Some(_) if spot.leaves_at.is_some() => PodPhase::Deleting,
+        Some(_) if member.leaves_at.is_some() => PodPhase::Deleting,
         Some(_) => PodPhase::Running,
         None => PodPhase::Terminated,
     };
-    let proven = spot.process.is_none() && !(unreachable && spot.uid != 0);
+    let proven = member.process.is_none() && !(unreachable && member.uid != 0);
     PodView {
         name: format!("demo-{index}"),
-        uid: PodUid(if spot.uid == 0 {
+        uid: PodUid(if member.uid == 0 {
             String::new()
         } else {
-            spot.uid.to_string()
+            member.uid.to_string()
         }),
         hostname: hostname(index),
         phase,
-        address: (spot.uid != 0).then(|| address(spot.ip)),
+        address: (member.uid != 0).then(|| address(member.ip)),
         host: None,
-        ended: spot.ended.filter(|_| proven).map(|(uid, at)| ProcessEnd {
+        ended: member.ended.filter(|_| proven).map(|(uid, at)| ProcessEnd {
             uid: PodUid(uid.to_string()),
             at: Moment(at),
-            proof: if spot.uid == 0 {
+            proof: if member.uid == 0 {
                 Proof::PodGone
             } else {
                 Proof::Terminated

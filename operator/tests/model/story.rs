@@ -155,7 +155,7 @@ impl Story {
     }
 
     fn fault(&mut self) {
-        let indexes: Vec<PodIndex> = self.world.spots.keys().copied().collect();
+        let indexes: Vec<PodIndex> = self.world.members.keys().copied().collect();
         let Some(index) = self.faults.pick(&indexes).copied() else {
             return;
         };
@@ -168,10 +168,10 @@ impl Story {
             3 | 4 => self.world.kill(index, Keep::Configuration),
             5 => self.world.kill(index, Keep::Nothing),
             6 | 7 => self.delete(index),
-            8 => self.spot(index, |spot| spot.cut = true),
-            9 => self.spot(index, |spot| spot.hidden = true),
+            8 => self.member(index, |member| member.cut = true),
+            9 => self.member(index, |member| member.hidden = true),
             10..=12 => {
-                self.spot(index, |spot| (spot.cut, spot.hidden) = (false, false));
+                self.member(index, |member| (member.cut, member.hidden) = (false, false));
             }
             13 => self.restart_planner(),
             14 => {
@@ -182,17 +182,17 @@ impl Story {
         }
     }
 
-    fn spot(&mut self, index: PodIndex, change: impl Fn(&mut crate::world::Spot)) {
-        if let Some(spot) = self.world.spots.get_mut(&index) {
-            change(spot);
+    fn member(&mut self, index: PodIndex, change: impl Fn(&mut crate::world::Member)) {
+        if let Some(member) = self.world.members.get_mut(&index) {
+            change(member);
         }
     }
 
     fn delete(&mut self, index: PodIndex) {
         let at = self.world.now + self.faults.between(100, 4_000);
-        self.spot(index, |spot| {
-            if spot.process.is_some() {
-                spot.leaves_at = Some(at);
+        self.member(index, |member| {
+            if member.process.is_some() {
+                member.leaves_at = Some(at);
             }
         });
     }
@@ -204,7 +204,7 @@ impl Story {
             1 => Keep::Configuration,
             _ => Keep::Nothing,
         };
-        let indexes: Vec<PodIndex> = self.world.spots.keys().copied().collect();
+        let indexes: Vec<PodIndex> = self.world.members.keys().copied().collect();
         for index in indexes.into_iter().filter(|index| index.shard == shard) {
             self.world.kill(index, keep);
         }
@@ -221,8 +221,8 @@ impl Story {
     }
 
     fn heal(&mut self) {
-        for spot in self.world.spots.values_mut() {
-            (spot.cut, spot.hidden) = (false, false);
+        for member in self.world.members.values_mut() {
+            (member.cut, member.hidden) = (false, false);
         }
     }
 

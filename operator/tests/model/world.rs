@@ -20,7 +20,7 @@ pub struct World {
     pub common: bool,
     /// The number of pods that the platform runs for a shard.
     pub objects: BTreeMap<u32, u32>,
-    pub spots: BTreeMap<PodIndex, Spot>,
+    pub members: BTreeMap<PodIndex, Member>,
     /// Steps in flight.
     pub delayed: Vec<(u64, Step)>,
     pub formed: bool,
@@ -33,7 +33,7 @@ pub struct World {
 
 /// A pod with its process and its disk.
 #[derive(Default)]
-pub struct Spot {
+pub struct Member {
     pub uid: u64,
     pub ip: u32,
     pub process: Option<Node>,
@@ -61,7 +61,7 @@ impl World {
             shards,
             common: false,
             objects: BTreeMap::new(),
-            spots: BTreeMap::new(),
+            members: BTreeMap::new(),
             delayed: Vec::new(),
             formed: false,
             written: 0,
@@ -85,28 +85,31 @@ impl World {
     }
 
     pub fn node(&self, index: PodIndex) -> Option<&Node> {
-        self.spots.get(&index)?.process.as_ref()
+        self.members.get(&index)?.process.as_ref()
     }
 
     pub fn node_mut(&mut self, index: PodIndex) -> Option<&mut Node> {
-        self.spots.get_mut(&index)?.process.as_mut()
+        self.members.get_mut(&index)?.process.as_mut()
     }
 
     pub fn running(&self) -> Vec<PodIndex> {
-        let running = self.spots.iter().filter(|(_, spot)| spot.process.is_some());
+        let running = self
+            .members
+            .iter()
+            .filter(|(_, member)| member.process.is_some());
         running.map(|(index, _)| *index).collect()
     }
 
     /// The pod whose running node has that address.
     pub fn at_ip(&self, ip: u32) -> Option<PodIndex> {
-        let mut spots = self.spots.iter();
-        spots
-            .find(|(_, spot)| spot.ip == ip && spot.process.is_some())
+        let mut members = self.members.iter();
+        members
+            .find(|(_, member)| member.ip == ip && member.process.is_some())
             .map(|(index, _)| *index)
     }
 
     pub fn reach(&self, a: PodIndex, b: PodIndex) -> bool {
-        let cut = |index| self.spots.get(&index).is_none_or(|spot| spot.cut);
+        let cut = |index| self.members.get(&index).is_none_or(|member| member.cut);
         a == b || !cut(a) && !cut(b)
     }
 
@@ -141,16 +144,16 @@ impl World {
 
     /// Starts what has to start and ends what has to end.
     fn processes(&mut self) {
-        let indexes: Vec<PodIndex> = self.spots.keys().copied().collect();
+        let indexes: Vec<PodIndex> = self.members.keys().copied().collect();
         for index in indexes {
             let kept = self.objects.get(&index.shard).copied().unwrap_or(0) > index.ordinal;
             let now = self.now;
-            let spot = self.spots.get_mut(&index).expect("a known pod");
-            if spot.leaves_at.is_some_and(|at| at <= now) {
+            let member = self.members.get_mut(&index).expect("a known pod");
+            if member.leaves_at.is_some_and(|at| at <= now) {
                 self.end_pod(index, kept);
                 continue;
             }
-            if spot.start_at.is_some_and(|at| at <= now) && kept {
+            if member.start_at.is_some_and(|at| at <= now) && kept {
                 self.start(index);
             }
         }
@@ -159,9 +162,9 @@ impl World {
             .collect();
         for index in wanted {
             let start = self.now + self.random.between(100, 3_000);
-            let spot = self.spots.entry(index).or_default();
-            if spot.process.is_none() && spot.start_at.is_none() {
-                spot.start_at = Some(start);
+            let member = self.members.entry(index).or_default();
+            if member.process.is_none() && member.start_at.is_none() {
+                member.start_at = Some(start);
             }
         }
     }
@@ -170,18 +173,18 @@ impl World {
         let (run, id, replid, uid) = (self.fresh(), self.fresh_id(), self.fresh(), self.fresh());
         let resolving = self.now;
         let ip = u32::try_from(self.fresh()).expect("few addresses");
-        let spot = self.spots.get_mut(&index).expect("a known pod");
-        spot.start_at = None;
-        if spot.uid == 0 {
-            (spot.uid, spot.ip) = (uid, ip);
+        let member = self.members.get_mut(&index).expect("a known pod");
+        member.start_at = None;
+        if member.uid == 0 {
+            (member.uid, member.ip) = (uid, ip);
         }
-        let mut node = match spot.disk.clone() {
+        let mut node = match member.disk.clone() {
             Some(disk) => Node {
                 run,
-                ip: spot.ip,
+                ip: member.ip,
                 ..disk
             },
-            None => Node::new(id, run, index, spot.ip, replid),
+            None => Node::new(id, run, index, member.ip, replid),
         };
         node.link = crate::node::Link {
             down_since: resolving,
@@ -196,24 +199,24 @@ impl World {
             .values()
             .any(|known| known.master == Some(node.id));
         node.withholding = node.slots != 0 && replicas;
-        spot.disk = None;
-        spot.process = Some(node);
+        member.disk = None;
+        member.process = Some(node);
     }
 
     /// Ends a process; its disk keeps the configuration, and the data that the fault leaves.
     pub fn kill(&mut self, index: PodIndex, keep: Keep) {
         let (now, replid) = (self.now, self.fresh());
         let start = now + self.random.between(200, 5_000);
-        let Some(spot) = self.spots.get_mut(&index) else {
+        let Some(member) = self.members.get_mut(&index) else {
             return;
         };
-        let Some(mut node) = spot.process.take() else {
+        let Some(mut node) = member.process.take() else {
             return;
         };
-        spot.ended = Some((spot.uid, now));
-        spot.start_at = Some(start);
-        spot.leaves_at = None;
-        spot.disk = match keep {
+        member.ended = Some((member.uid, now));
+        member.start_at = Some(start);
+        member.leaves_at = None;
+        member.disk = match keep {
             Keep::All => {
                 node.data.complete &= node.link.syncing.is_none();
                 Some(node)
@@ -224,7 +227,7 @@ impl World {
             }
             Keep::Nothing => None,
         };
-        if let Some(disk) = &mut spot.disk
+        if let Some(disk) = &mut member.disk
             && !disk.data.complete
         {
             disk.data = crate::node::Data::empty(replid);
@@ -235,12 +238,12 @@ impl World {
     pub fn end_pod(&mut self, index: PodIndex, keep: bool) {
         let volume = keep && self.random.chance(70);
         self.kill(index, if volume { Keep::All } else { Keep::Nothing });
-        let Some(spot) = self.spots.get_mut(&index) else {
+        let Some(member) = self.members.get_mut(&index) else {
             return;
         };
-        (spot.uid, spot.ip, spot.leaves_at) = (0, 0, None);
+        (member.uid, member.ip, member.leaves_at) = (0, 0, None);
         if !keep {
-            (spot.disk, spot.start_at) = (None, None);
+            (member.disk, member.start_at) = (None, None);
         }
     }
 

@@ -114,7 +114,7 @@ fn forget(view: &View<'_>, draft: &mut Draft<'_>, id: NodeId, index: PodIndex) -
         return false;
     }
     let step = Step::Forget { id, nodes };
-    let why = format!("pod {index} runs another node now");
+    let why = format!("the node of pod {index} is gone for good");
     draft.step(Some(index.shard), step, why);
     true
 }

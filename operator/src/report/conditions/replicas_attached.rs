@@ -48,6 +48,6 @@ pub(super) fn of(input: &ReportInput<'_>) -> Condition {
     condition(
         ConditionStatus::True,
         "Attached",
-        format!("every shard has {wanted} replicas in sync"),
+        format!("every replica is in sync; replicas per shard: {wanted}"),
     )
 }
