@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 use slotkeeper_node::config::Config;
-use slotkeeper_node::engine::{Boot, Engine};
+use slotkeeper_node::engine::{Boot, Engine, NoHeartbeat};
 use slotkeeper_node::io::{DiskEvent, DiskOp, Output, Peer};
 use slotkeeper_node::resp::Reply;
 use slotkeeper_node::time::{Now, Stopwatch};
@@ -73,7 +73,13 @@ fn grow(shape: Shape, best: &mut [Duration]) -> Result<(), String> {
     let mut reply = Reply::new();
     if !matches!(shape, Shape::Standalone) {
         let assign = b"CLUSTER ADDSLOTSRANGE 0 16383\r\n";
-        engine.on_bytes(session, assign, Now::default(), &mut reply);
+        engine.on_bytes(
+            session,
+            assign,
+            Now::default(),
+            &mut reply,
+            &mut NoHeartbeat,
+        );
     }
     let mut now = Now::default();
     // A master waits a moment before it calls the cluster well.
@@ -88,7 +94,7 @@ fn grow(shape: Shape, best: &mut [Duration]) -> Result<(), String> {
         }
     }
     // What it has replied so far.
-    engine.on_bytes(session, b"", now, &mut reply);
+    engine.on_bytes(session, b"", now, &mut reply, &mut NoHeartbeat);
     let value = "x".repeat(crate::load::VALUE_BYTES);
     for (number, best) in (0..).zip(best) {
         let key = shape.key(number);
@@ -99,7 +105,13 @@ fn grow(shape: Shape, best: &mut [Duration]) -> Result<(), String> {
         );
         reply.clear();
         let before = thread_cpu_time();
-        engine.on_bytes(session, request.as_bytes(), now, &mut reply);
+        engine.on_bytes(
+            session,
+            request.as_bytes(),
+            now,
+            &mut reply,
+            &mut NoHeartbeat,
+        );
         *best = (*best).min(thread_cpu_time() - before);
         if reply.bytes() != b"+OK\r\n" {
             return Err(format!(

@@ -7,6 +7,7 @@
 //! `SaveNodesConf` of the same call: nothing is promised that a crash could forget.
 
 mod bus;
+mod busy;
 mod election;
 mod epochs;
 mod event;
@@ -190,7 +191,7 @@ impl Cluster {
     pub fn on_link(&mut self, link: LinkId, event: LinkEvent<'_>, facts: &Facts<'_>, now: Now) {
         self.begin(facts, now);
         self.origin = Origin::Members;
-        self.link_event(link, &event, facts);
+        self.link_event(link, &event, Some(facts));
         self.finish(facts);
         self.origin = Origin::Node;
     }

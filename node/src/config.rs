@@ -119,6 +119,8 @@ pub struct Config {
     pub slowlog_max_len: usize,
     /// Milliseconds from which on an event enters LATENCY; 0 for none.
     pub latency_monitor_threshold: u64,
+    /// A command that takes longer is reported to other clients as -BUSY, in milliseconds.
+    pub busy_reply_threshold: u64,
     /// Cluster mode.
     pub cluster_enabled: bool,
     /// The file of the cluster's state, relative to `dir`.
@@ -331,6 +333,7 @@ impl Default for Config {
             slowlog_log_slower_than: 10_000,
             slowlog_max_len: 128,
             latency_monitor_threshold: 0,
+            busy_reply_threshold: 5000,
             cluster_enabled: false,
             cluster_config_file: "nodes.conf".to_owned(),
             cluster_node_timeout: 15_000,

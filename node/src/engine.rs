@@ -18,6 +18,7 @@ mod follow;
 mod health;
 mod info;
 mod latency;
+mod meanwhile;
 mod memory;
 mod metrics;
 mod parking;
@@ -35,6 +36,8 @@ mod transaction;
 mod withhold;
 
 use std::collections::VecDeque;
+
+pub use self::meanwhile::{Heartbeat, Meanwhile, NoHeartbeat};
 
 use slotkeeper_topology::Slot;
 

@@ -4,7 +4,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use slotkeeper_node::config::Config;
-use slotkeeper_node::engine::{Boot, Engine};
+use slotkeeper_node::engine::{Boot, Engine, NoHeartbeat};
 use slotkeeper_node::io::{DiskEvent, DiskOp, Output, Peer, SessionId, SessionState};
 use slotkeeper_node::resp::Reply;
 use slotkeeper_node::time::{Now, Stopwatch};
@@ -87,7 +87,7 @@ fn node(cluster_enabled: bool) -> (Engine, SessionId, Now) {
 fn run(engine: &mut Engine, session: SessionId, now: Now, input: &[u8], reply: &mut Reply) {
     reply.clear();
     engine.look_ahead([(session, input); 2].into_iter());
-    let progress = engine.on_bytes(session, input, now, reply);
+    let progress = engine.on_bytes(session, input, now, reply, &mut NoHeartbeat);
     assert_eq!(progress.state, SessionState::NeedInput);
     assert_eq!(progress.consumed, input.len());
 }
@@ -98,7 +98,7 @@ fn get_allocates_nothing(cluster_enabled: bool) {
     if cluster_enabled {
         let all = b"CLUSTER ADDSLOTSRANGE 0 16383\r\n";
         // It waits for nodes.conf; its reply comes with that of the next request.
-        engine.on_bytes(session, all, now, &mut reply);
+        engine.on_bytes(session, all, now, &mut reply, &mut NoHeartbeat);
         while let Some(output) = engine.poll_output() {
             if matches!(output, Output::Disk(DiskOp::SaveNodesConf(_))) {
                 engine.on_disk(DiskEvent::NodesConfSaved, now);

@@ -278,7 +278,13 @@ impl Cluster {
         }
     }
 
-    pub(super) fn link_event(&mut self, id: LinkId, event: &LinkEvent<'_>, facts: &Facts<'_>) {
+    /// Without facts a command takes long: see [`Cluster::on_link_while_busy`].
+    pub(super) fn link_event(
+        &mut self,
+        id: LinkId,
+        event: &LinkEvent<'_>,
+        facts: Option<&Facts<'_>>,
+    ) {
         match *event {
             LinkEvent::Opened { local } => self.link_opened(id, local),
             LinkEvent::Bytes(bytes) => self.link_bytes(id, bytes, facts),
@@ -323,7 +329,7 @@ impl Cluster {
         }
     }
 
-    fn link_bytes(&mut self, id: LinkId, bytes: &[u8], facts: &Facts<'_>) {
+    fn link_bytes(&mut self, id: LinkId, bytes: &[u8], facts: Option<&Facts<'_>>) {
         let now = self.now;
         let Some(link) = self.links.get_mut(id) else {
             return;
@@ -361,14 +367,17 @@ impl Cluster {
         inbox.judge(gossip_max(self.nodes.len()), proven, long_elsewhere)
     }
 
-    fn link_frame(&mut self, id: LinkId, frame: &[u8], facts: &Facts<'_>) {
+    fn link_frame(&mut self, id: LinkId, frame: &[u8], facts: Option<&Facts<'_>>) {
         let heard = Moment::of(self.now);
         match decode(frame) {
             Ok(message) => {
                 if let Some(link) = self.links.get_mut(id) {
                     link.heard = heard;
                 }
-                self.receive(id, &message, facts);
+                match facts {
+                    Some(facts) => self.receive(id, &message, facts),
+                    None => self.receive_while_busy(id, &message),
+                }
             }
             Err(error) => {
                 if let Some(link) = self.links.get(id) {

@@ -30,7 +30,7 @@ impl Cluster {
         self.todo.update_state |= !self.state.ok;
     }
 
-    fn reconnect(&mut self) {
+    pub(super) fn reconnect(&mut self) {
         for r in self.nodes.refs() {
             let node = &self.nodes[r];
             let skipped = Flags::MYSELF | Flags::NO_ADDRESS;
@@ -61,19 +61,28 @@ impl Cluster {
         }
     }
 
-    /// Renews a link that seems dead, pings whom nobody heard of lately, suspects the silent.
-    fn look_after(&mut self, r: NodeRef) {
+    /// Renews a link that seems dead, and pings whom nobody heard of lately. Whether it has.
+    pub(super) fn keep_in_touch(&mut self, r: NodeRef) -> bool {
         let timeout = self.config.cluster_node_timeout.cast_signed();
-        let now = self.now;
         if self.link_is_stale(r, timeout) {
             self.disconnect(r);
         }
         let node = &self.nodes[r];
         if node.outbound.is_some()
             && node.ping_sent.is_none()
-            && silence(node.pong_received, now) > timeout / 2
+            && silence(node.pong_received, self.now) > timeout / 2
         {
             self.ping(r);
+            return true;
+        }
+        false
+    }
+
+    /// Keeps in touch with a node, and suspects it if it is silent.
+    fn look_after(&mut self, r: NodeRef) {
+        let timeout = self.config.cluster_node_timeout.cast_signed();
+        let now = self.now;
+        if self.keep_in_touch(r) {
             return;
         }
         if self.manual.replica == Some(r) && self.manual.ends.is_some() {

@@ -43,7 +43,7 @@ impl Cluster {
 
     /// The node that a message comes from, if it is known: on a link that we opened, the node that
     /// we opened it to.
-    fn sender_of(&self, link: LinkId, header: &Header<'_>) -> Option<NodeRef> {
+    pub(super) fn sender_of(&self, link: LinkId, header: &Header<'_>) -> Option<NodeRef> {
         let bound = self.links.get(link).and_then(|link| link.node);
         match bound {
             Some(r) if !self.nodes[r].in_handshake() && self.nodes[r].id == header.sender => bound,
@@ -147,14 +147,10 @@ impl Cluster {
 
     /// A PONG on a link that we opened: the node lives.
     fn on_pong(&mut self, link: LinkId) {
-        let outbound = self.links.get(link).filter(|link| link.outbound);
-        let Some(r) = outbound.and_then(|link| link.node) else {
+        let Some(r) = self.note_pong(link) else {
             return;
         };
-        let now = Moment::of(self.now);
         let node = &mut self.nodes[r];
-        node.pong_received = Some(now);
-        node.ping_sent = None;
         if node.suspected() {
             node.flags.clear(Flags::PFAIL);
             self.todo.save = true;
@@ -162,6 +158,16 @@ impl Cluster {
         } else if node.failed() {
             self.clear_failure_if_due(r);
         }
+    }
+
+    /// Notes when it came; whose it is.
+    pub(super) fn note_pong(&mut self, link: LinkId) -> Option<NodeRef> {
+        let outbound = self.links.get(link).filter(|link| link.outbound);
+        let r = outbound?.node?;
+        let node = &mut self.nodes[r];
+        node.pong_received = Some(Moment::of(self.now));
+        node.ping_sent = None;
+        Some(r)
     }
 
     /// Whether the sender is a master or whose replica it is.

@@ -1,5 +1,6 @@
 //! Whole cluster machines wired in memory, under a clock that the test moves.
 
+mod busy;
 mod chaos;
 mod failover;
 mod join;
@@ -43,6 +44,8 @@ struct Member {
     saved: String,
     /// nodes.conf cannot be stored.
     full: bool,
+    /// A command takes long.
+    busy: bool,
     /// A full sync comes to an end.
     syncs: bool,
     /// The reply that came later.
@@ -100,6 +103,7 @@ fn member(i: usize, saved: Option<&str>, now: Now) -> Member {
         started: now.mono_ms(),
         saved: String::new(),
         full: false,
+        busy: false,
         syncs: true,
         answer: None,
         follows: None,
@@ -348,6 +352,7 @@ impl World {
             if !self.members[i].up {
                 continue;
             }
+            let busy = self.members[i].busy;
             self.with_facts(i, |cluster, facts, now| {
                 let event = match &arrival {
                     Arrival::Opened(local) => LinkEvent::Opened { local: *local },
@@ -356,7 +361,10 @@ impl World {
                         reason: "Connection refused",
                     },
                 };
-                cluster.on_link(link, event, facts, now);
+                match busy {
+                    true => cluster.on_link_while_busy(link, event, now),
+                    false => cluster.on_link(link, event, facts, now),
+                }
             });
         }
     }
@@ -369,8 +377,12 @@ impl World {
             self.now.unix_us += 10_000;
             for i in 0..self.members.len() {
                 let m = &self.members[i];
+                let busy = m.busy;
                 if m.up && m.cluster.next_timer() <= self.now.mono_ms() {
-                    self.with_facts(i, Cluster::on_timer);
+                    self.with_facts(i, |cluster, facts, now| match busy {
+                        true => cluster.on_timer_while_busy(now),
+                        false => cluster.on_timer(facts, now),
+                    });
                     self.deliver();
                 }
             }

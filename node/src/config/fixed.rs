@@ -73,7 +73,6 @@ fn means_same(given: &[u8], value: &str) -> bool {
 
 const AOF: &str = "there is no append-only file yet";
 const TYPES: &str = "strings are the only data type yet";
-const SCRIPTS: &str = "there are no scripts yet";
 const EVICTION: &str = "keys are not evicted yet";
 const TLS: &str = "there is no TLS yet";
 const ACL: &str = "there are no ACL users yet";
@@ -118,7 +117,6 @@ pub(super) static FIXED: &[Fixed] = &[
     of("auto-aof-rewrite-percentage", &["100"], AOF),
     of("bgsave_cpulist", &[""], NO_FORK).or("bgsave-cpulist"),
     of("bio_cpulist", &[""], SYSTEM).or("bio-cpulist"),
-    of("busy-reply-threshold", &["5000"], SCRIPTS).or("lua-time-limit"),
     of("cluster-allow-pubsubshard-when-down", &["yes"], PUBSUB),
     of("cluster-announce-human-name", &[""], CLUSTER),
     of("cluster-announce-tls-port", &["0"], TLS),

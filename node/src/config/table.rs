@@ -116,6 +116,12 @@ macro_rules! words {
 pub(super) static DIRECTIVES: &[Directive] = &[
     of("bind", Always, words!(bind)),
     of("bind-source-addr", AtStart, lists::SOURCE_ADDRESS),
+    of(
+        "busy-reply-threshold",
+        Always,
+        number!(busy_reply_threshold: u64, 0, i64::MAX),
+    )
+    .or("lua-time-limit"),
     of("client-output-buffer-limit", Always, lists::OUTPUT_LIMITS),
     of("client-query-buffer-limit", Always, lists::QUERY_LIMIT),
     of(

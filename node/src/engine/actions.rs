@@ -1,8 +1,10 @@
 //! What commands ask of the engine.
 
 use crate::data::WalkWait;
+use crate::engine::auth::{self, Hello};
 use crate::engine::commit::Change;
 use crate::engine::parking::Parked;
+use crate::engine::requests::Call;
 use crate::engine::sessions::STREAM;
 use crate::engine::{Acted, Engine};
 use crate::io::{Output, SessionId};
@@ -15,23 +17,32 @@ impl Engine {
     pub(super) fn act(
         &mut self,
         action: Action,
-        id: SessionId,
+        call: &mut Call<'_>,
         args: &Args<'_>,
-        now: Now,
         reply: &mut Reply,
     ) -> Acted {
+        let (id, now) = (call.id, call.now);
         match action {
-            Action::Multi => self.multi(id, reply),
-            Action::Exec => return self.exec(id, now, reply),
+            Action::Multi => self.sessions.at_mut(id).begin_transaction(reply),
+            Action::Exec => return self.exec(call, reply),
             Action::Discard => self.discard(id, reply),
             Action::Auth { user, password } => {
-                self.auth(id, user.as_deref(), &password, reply);
+                let session = self.sessions.at_mut(id);
+                auth::auth(&self.config, session, user.as_deref(), &password, reply);
             }
             Action::Hello {
                 protocol,
                 auth,
                 name,
-            } => self.hello(id, protocol, auth, name, reply),
+            } => {
+                let session = self.sessions.at_mut(id);
+                let hello = Hello {
+                    protocol,
+                    auth,
+                    name,
+                };
+                auth::hello(&self.config, self.is_replica, session, hello, reply);
+            }
             Action::Reset => return self.reset_session(id, reply),
             Action::Quit => {
                 reply.ok();
@@ -61,7 +72,7 @@ impl Engine {
             Action::SlowLog(request) => self.slowlog.request(request, reply),
             Action::Latency(request) => self.latency.request(&request, reply),
             Action::EndWithholding { run_id } => self.end_withholding(&run_id, now, reply),
-            Action::Debug(args) => return self.debug(&args, id, now, reply),
+            Action::Debug(args) => return self.debug(&args, call, reply),
         }
         Acted::Replied
     }

@@ -4,6 +4,8 @@ use crate::command::resolve;
 use crate::command::spec::Flag;
 use crate::data::Expiry;
 use crate::engine::Engine;
+use crate::engine::meanwhile::NoHeartbeat;
+use crate::engine::requests::Call;
 use crate::engine::sessions::STREAM;
 use crate::resp::{Args, BATCH_MAX, Batch, Decoder, Limits, Reply};
 use crate::time::Now;
@@ -94,7 +96,12 @@ impl Engine {
         }
         // An error is noted where it is counted, those within an EXEC too, and then passed over: the
         // same commands would only come again.
-        self.run(STREAM, command, args, now, reply);
+        let mut call = Call {
+            id: STREAM,
+            now,
+            heartbeat: &mut NoHeartbeat,
+        };
+        self.run(&mut call, command, args, reply);
         Ok(true)
     }
 }

@@ -135,51 +135,55 @@ impl Engine {
                 .cluster
                 .as_ref()
                 .is_some_and(|cluster| !cluster.is_master());
-            match event {
-                ClusterEvent::Link(link, op) => self.link(link, op),
-                ClusterEvent::SaveNodesConf(text) => {
-                    self.out(Output::Disk(DiskOp::SaveNodesConf(text)));
-                }
-                ClusterEvent::Answer(session, reply) => self.resume_with(session, reply),
-                ClusterEvent::CannotStart(reason) => {
-                    self.log(Level::Warning, format!("Can't store nodes.conf: {reason}"));
-                    self.out(Output::Exit(1));
-                }
-                ClusterEvent::Log(origin, level, text) => self.log_of(origin, level, text),
-                ClusterEvent::FollowMaster { address, .. } => {
-                    self.is_replica = true;
-                    if let Some(address) = address {
-                        self.follow(address, now);
-                    }
-                }
-                ClusterEvent::BecomeMaster => {
-                    self.is_replica = false;
-                    self.stop_following(now);
-                }
-                ClusterEvent::SlotsLost(slots) => self.drop_slots(&slots),
-                ClusterEvent::PauseWrites { until_mono_ms } => {
-                    self.pause.set_by_cluster(Some(until_mono_ms));
-                }
-                ClusterEvent::ResumeWrites => {
-                    self.pause.set_by_cluster(None);
-                    if !self.pause.any() {
-                        self.resume_paused();
-                    }
-                }
-                ClusterEvent::HoldKeys => self.hold_keys(true),
-                ClusterEvent::ReleaseKeys => self.hold_keys(false),
-                ClusterEvent::FlushData => {
-                    self.data.flush(None);
-                    let flush = vec![vec![b"FLUSHALL".to_vec()]];
-                    self.commit(0, Change::Commands(&flush));
-                }
-                ClusterEvent::Publish { .. } => {}
-            }
+            self.cluster_event(event, now);
         }
         self.is_replica = self
             .cluster
             .as_ref()
             .map_or(self.is_replica, |cluster| !cluster.is_master());
         self.release_held();
+    }
+
+    pub(super) fn cluster_event(&mut self, event: ClusterEvent, now: Now) {
+        match event {
+            ClusterEvent::Link(link, op) => self.link(link, op),
+            ClusterEvent::SaveNodesConf(text) => {
+                self.out(Output::Disk(DiskOp::SaveNodesConf(text)));
+            }
+            ClusterEvent::Answer(session, reply) => self.resume_with(session, reply),
+            ClusterEvent::CannotStart(reason) => {
+                self.log(Level::Warning, format!("Can't store nodes.conf: {reason}"));
+                self.out(Output::Exit(1));
+            }
+            ClusterEvent::Log(origin, level, text) => self.log_of(origin, level, text),
+            ClusterEvent::FollowMaster { address, .. } => {
+                self.is_replica = true;
+                if let Some(address) = address {
+                    self.follow(address, now);
+                }
+            }
+            ClusterEvent::BecomeMaster => {
+                self.is_replica = false;
+                self.stop_following(now);
+            }
+            ClusterEvent::SlotsLost(slots) => self.drop_slots(&slots),
+            ClusterEvent::PauseWrites { until_mono_ms } => {
+                self.pause.set_by_cluster(Some(until_mono_ms));
+            }
+            ClusterEvent::ResumeWrites => {
+                self.pause.set_by_cluster(None);
+                if !self.pause.any() {
+                    self.resume_paused();
+                }
+            }
+            ClusterEvent::HoldKeys => self.hold_keys(true),
+            ClusterEvent::ReleaseKeys => self.hold_keys(false),
+            ClusterEvent::FlushData => {
+                self.data.flush(None);
+                let flush = vec![vec![b"FLUSHALL".to_vec()]];
+                self.commit(0, Change::Commands(&flush));
+            }
+            ClusterEvent::Publish { .. } => {}
+        }
     }
 }

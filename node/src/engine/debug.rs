@@ -1,20 +1,28 @@
 //! DEBUG: the few subcommands that tests and tools use.
 
+use std::time::Duration;
+
 use crate::engine::actions::is_local;
+use crate::engine::requests::Call;
 use crate::engine::{Acted, Engine};
 use crate::io::{Level, Output, SessionId};
 use crate::resp::Reply;
 use crate::time::Now;
+
+/// The longest DEBUG SLEEP, in seconds.
+const SLEEP_MAX_S: f64 = 1e9;
+/// How long it waits from one beat to the next while nothing arrives.
+const BEAT: Duration = Duration::from_millis(5);
 
 impl Engine {
     /// DEBUG, if enable-debug-command lets this client use it.
     pub(super) fn debug(
         &mut self,
         args: &[Vec<u8>],
-        id: SessionId,
-        now: Now,
+        call: &mut Call<'_>,
         reply: &mut Reply,
     ) -> Acted {
+        let (id, now) = (call.id, call.now);
         if !self
             .config
             .enable_debug_command
@@ -46,6 +54,13 @@ impl Engine {
                 reply.error(&String::from_utf8_lossy(&args[1]));
             }
             ["object", _] => self.debug_object(&args[1], id, now, reply),
+            ["sleep", seconds] => match seconds.parse() {
+                Ok(seconds) if (0.0..=SLEEP_MAX_S).contains(&seconds) => {
+                    self.debug_sleep(Duration::from_secs_f64(seconds), call);
+                    reply.ok();
+                }
+                _ => reply.error("ERR value is not a valid float"),
+            },
             ["segfault" | "panic" | "oom"] => {
                 self.log(Level::Warning, "DEBUG asked for the end of the process");
                 self.out(Output::Exit(139));
@@ -60,6 +75,19 @@ impl Engine {
             }
         }
         Acted::Replied
+    }
+
+    /// Does nothing for so long, as a command does that computes: the others are served meanwhile.
+    /// CLIENT KILL and SHUTDOWN NOSAVE end it.
+    fn debug_sleep(&mut self, long: Duration, call: &mut Call<'_>) {
+        let until_us = (call.now.mono_us).saturating_add(long.as_micros() as u64);
+        let (_, mut meanwhile) = self.apart(call.id, call.now);
+        while !meanwhile.is_called_off()
+            && let Some(now) = call.heartbeat.beat(&mut meanwhile, BEAT)
+            && now.mono_us < until_us
+        {}
+        let after = meanwhile.end();
+        self.after_meanwhile(after);
     }
 
     fn debug_object(&mut self, name: &[u8], id: SessionId, now: Now, reply: &mut Reply) {
@@ -90,6 +118,8 @@ fn help(reply: &mut Reply) {
         "    Ends the process.",
         "SET-ACTIVE-EXPIRE <0|1>",
         "    Stops expired keys from being removed without being accessed, or not.",
+        "SLEEP <seconds>",
+        "    Keeps the node busy; other clients get -BUSY after busy-reply-threshold.",
         "HELP",
         "    Prints this help.",
     ];

@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::data::Expiry;
 use crate::engine::admit::Admission;
 use crate::engine::commit::Change;
+use crate::engine::meanwhile::Heartbeat;
 use crate::engine::{Acted, Engine};
 use crate::io::{Level, Origin, Progress, SessionId, SessionState};
 use crate::resp::{Args, BATCH_MAX, Batch, Limits, ProtocolError, Reply};
@@ -15,10 +16,18 @@ use crate::time::Now;
 /// After so many bytes of input another connection has its turn ...
 const TURN_INPUT: usize = 64 * 1024;
 /// ... or of replies.
-const TURN_REPLY: usize = 1024 * 1024;
+pub(super) const TURN_REPLY: usize = 1024 * 1024;
 
 /// The longest request of a client that has not authenticated, in bytes (as in Redis).
 const UNAUTHENTICATED_MAX: usize = 1024 * 1024;
+
+/// For whom something is executed, and when.
+pub(super) struct Call<'a> {
+    pub(super) id: SessionId,
+    pub(super) now: Now,
+    /// Serves the others while a command takes long.
+    pub(super) heartbeat: &'a mut dyn Heartbeat,
+}
 
 /// How the execution of a batch goes on after a request.
 enum Next {
@@ -35,13 +44,14 @@ enum Next {
 impl Engine {
     /// Executes what has arrived, up to 64 KB of it, and appends the replies. Also called, with
     /// whatever input there is, once `Resume` has named a parked session. A session that has ended
-    /// executes nothing.
+    /// executes nothing. The heartbeat serves the others while a command takes long.
     pub fn on_bytes(
         &mut self,
         id: SessionId,
         input: &[u8],
         now: Now,
         reply: &mut Reply,
+        heartbeat: &mut dyn Heartbeat,
     ) -> Progress {
         let replied = reply.len();
         self.look_at_clock(now);
@@ -50,7 +60,8 @@ impl Engine {
         }
         self.begin(id, now);
         let mut batch = std::mem::take(&mut self.batch);
-        let progress = self.batches(id, input, now, reply, &mut batch);
+        let mut call = Call { id, now, heartbeat };
+        let progress = self.batches(&mut call, input, reply, &mut batch);
         self.batch = batch;
         self.stats.input_bytes += progress.consumed as u64;
         self.stats.output_bytes += (reply.len() - replied) as u64;
@@ -110,22 +121,22 @@ impl Engine {
 
     fn batches(
         &mut self,
-        id: SessionId,
+        call: &mut Call<'_>,
         input: &[u8],
-        now: Now,
         reply: &mut Reply,
         batch: &mut Batch,
     ) -> Progress {
         let replied = reply.len();
+        let id = call.id;
         let mut consumed = 0;
-        self.stamp = now.mono_us;
+        self.stamp = call.now.mono_us;
         loop {
             let rest = &input[consumed..];
             let session = self.sessions.at_mut(id);
             let authenticated = session.authenticated;
             let limits = limits(&self.config, authenticated);
             session.decoder.decode(rest, &limits, batch);
-            if let Some((done, state)) = self.batch(id, rest, batch, now, reply) {
+            if let Some((done, state)) = self.batch(call, rest, batch, reply) {
                 consumed += done;
                 return Progress { consumed, state };
             }
@@ -134,7 +145,7 @@ impl Engine {
                 if self.sessions.at(id).authenticated && !authenticated {
                     continue;
                 }
-                return self.protocol_error(id, error, consumed, now, reply);
+                return self.protocol_error(call, error, consumed, reply);
             }
             if batch.len() < BATCH_MAX || consumed == input.len() {
                 let state = SessionState::NeedInput;
@@ -150,20 +161,19 @@ impl Engine {
     /// Executes a batch. When it stops midway: how many bytes are done with, and why.
     fn batch(
         &mut self,
-        id: SessionId,
+        call: &mut Call<'_>,
         input: &[u8],
         batch: &Batch,
-        now: Now,
         reply: &mut Reply,
     ) -> Option<(usize, SessionState)> {
-        let keys = self.first_keys(self.sessions.at(id).db, input, batch);
+        let keys = self.first_keys(self.sessions.at(call.id).db, input, batch);
         let replied = reply.len();
         for (request, key) in keys.iter().enumerate().take(batch.len()) {
             let mut args = batch.args(input, request);
             if let Some((index, key)) = key {
                 args = args.with_key(*index, key);
             }
-            match self.request(id, &args, now, reply) {
+            match self.request(call, &args, reply) {
                 // What one client is given at once stays bounded, but for a single reply.
                 Next::Go if reply.len() - replied >= TURN_REPLY => {
                     return Some((batch.end(request), SessionState::MoreToDo));
@@ -180,14 +190,15 @@ impl Engine {
         None
     }
 
-    fn request(&mut self, id: SessionId, args: &Args<'_>, now: Now, reply: &mut Reply) -> Next {
+    fn request(&mut self, call: &mut Call<'_>, args: &Args<'_>, reply: &mut Reply) -> Next {
         let start = reply.len();
+        let id = call.id;
         let session = self.sessions.at(id);
         let mode = session.reply_mode;
         let was_asking = session.asking;
         let next = match resolve(args) {
             Ok(command) => {
-                let next = self.resolved(id, command, args, now, reply);
+                let next = self.resolved(call, command, args, reply);
                 if was_asking && command.id != self.known.asking {
                     let session = self.sessions.at_mut(id);
                     session.asking &= session.multi.is_some();
@@ -234,15 +245,15 @@ impl Engine {
 
     fn resolved(
         &mut self,
-        id: SessionId,
+        call: &mut Call<'_>,
         command: &'static Command,
         args: &Args<'_>,
-        now: Now,
         reply: &mut Reply,
     ) -> Next {
+        let id = call.id;
         self.last_command = Some(command.spec.name);
-        match self.admit(id, command, args, now) {
-            Ok(Admission::Run) => match self.run(id, command, args, now, reply) {
+        match self.admit(id, command, args, call.now) {
+            Ok(Admission::Run) => match self.run(call, command, args, reply) {
                 Acted::Replied => Next::Go,
                 Acted::Waiting => Next::Wait,
                 Acted::Close => Next::Close,
@@ -296,13 +307,13 @@ impl Engine {
     #[inline]
     pub(super) fn run(
         &mut self,
-        id: SessionId,
+        call: &mut Call<'_>,
         command: &'static Command,
         args: &Args<'_>,
-        now: Now,
         reply: &mut Reply,
     ) -> Acted {
         let start = reply.len();
+        let (id, now) = (call.id, call.now);
         let view = NodeView {
             config: &self.config,
             is_replica: self.is_replica,
@@ -319,7 +330,7 @@ impl Engine {
             Ok(Effect::None) => self.commit_expired(),
             Ok(Effect::AsWritten) => self.wrote(id, Change::Request(*args)),
             Ok(Effect::Rewritten(commands)) => self.wrote(id, Change::Commands(&commands)),
-            Ok(Effect::Ask(action)) => acted = self.act(*action, id, args, now, reply),
+            Ok(Effect::Ask(action)) => acted = self.act(*action, call, args, reply),
             Err(refused) => {
                 reply.truncate(start);
                 reply.error(&refused.0);
@@ -394,14 +405,14 @@ impl Engine {
     #[cold]
     fn protocol_error(
         &mut self,
-        id: SessionId,
+        call: &Call<'_>,
         error: ProtocolError,
         consumed: usize,
-        now: Now,
         reply: &mut Reply,
     ) -> Progress {
+        let id = call.id;
         if error == ProtocolError::RequestTooBig {
-            self.drop_greedy_client(id, now);
+            self.drop_greedy_client(id, call.now);
         } else {
             let remote = self.sessions.at(id).remote;
             self.log_of(
@@ -421,7 +432,7 @@ impl Engine {
 }
 
 /// What a client may send.
-fn limits(config: &Config, authenticated: bool) -> Limits {
+pub(super) fn limits(config: &Config, authenticated: bool) -> Limits {
     let limit = config.client_query_buffer_limit;
     Limits {
         bulk_max: config.proto_max_bulk_len,

@@ -219,7 +219,7 @@ impl Engine {
         }
     }
 
-    fn exit_now(&mut self, code: i32) {
+    pub(super) fn exit_now(&mut self, code: i32) {
         self.log(Level::Warning, "Redis is now ready to exit, bye bye...");
         self.out(Output::Exit(code));
     }

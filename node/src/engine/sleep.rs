@@ -8,6 +8,7 @@
 //! on while a machine is suspended. A step of the clock costs no more than that question.
 
 use crate::command::{Command, resolve};
+use crate::config::Config;
 use crate::engine::Engine;
 use crate::io::{Level, SessionId};
 use crate::resp::Args;
@@ -39,6 +40,17 @@ impl Default for Sleep {
             count: 0,
             holds: 0,
         }
+    }
+}
+
+impl Sleep {
+    /// The node is awake now, and finds that it has slept unless it says so again soon.
+    pub(super) fn stay_awake(&mut self, config: &Config, now: Now) {
+        let half = (config.cluster_node_timeout * 1000 / 2).max(SHORTEST_US);
+        self.slept_at = Now {
+            mono_us: now.mono_us.saturating_add(half),
+            unix_us: now.unix_us.saturating_add_unsigned(half),
+        };
     }
 }
 
@@ -79,14 +91,9 @@ impl Engine {
 
     /// The end of a turn: the next one should follow soon.
     pub(super) fn stay_awake(&mut self, now: Now) {
-        if self.cluster.is_none() {
-            return;
+        if self.cluster.is_some() {
+            self.sleep.stay_awake(&self.config, now);
         }
-        let half = (self.config.cluster_node_timeout * 1000 / 2).max(SHORTEST_US);
-        self.sleep.slept_at = Now {
-            mono_us: now.mono_us.saturating_add(half),
-            unix_us: now.unix_us.saturating_add_unsigned(half),
-        };
     }
 
     #[cold]

@@ -3,6 +3,7 @@
 mod clients;
 mod cluster;
 mod dropping;
+mod heartbeat;
 mod keys;
 mod memory;
 mod pauses;
@@ -14,7 +15,7 @@ mod timers;
 mod transactions;
 mod walk;
 
-use super::{Boot, Engine};
+use super::{Boot, Engine, NoHeartbeat};
 use crate::config::Config;
 use crate::io::{DiskEvent, DiskOp, Output, Peer, SessionId, SessionState};
 use crate::resp::Reply;
@@ -153,7 +154,8 @@ impl Node {
     fn execute(&mut self, client: &mut Client, reply: &mut Reply) {
         loop {
             let unread = std::mem::take(&mut client.unread);
-            let progress = (self.engine).on_bytes(client.session, &unread, self.now, reply);
+            let progress =
+                (self.engine).on_bytes(client.session, &unread, self.now, reply, &mut NoHeartbeat);
             client.unread = unread[progress.consumed..].to_vec();
             client.state = progress.state;
             if progress.state != SessionState::MoreToDo {

@@ -1,24 +1,25 @@
 //! MULTI, EXEC, DISCARD.
 
 use crate::command::{Command, resolve};
+use crate::engine::requests::Call;
 use crate::engine::{Acted, Engine};
 use crate::io::SessionId;
 use crate::resp::{Args, KeptRequests, Reply};
-use crate::session::Transaction;
-use crate::time::Now;
+use crate::session::{Session, Transaction};
 
-impl Engine {
+impl Session {
     /// MULTI.
-    pub(super) fn multi(&mut self, id: SessionId, reply: &mut Reply) {
-        let session = self.sessions.at_mut(id);
-        if session.multi.is_some() {
+    pub(super) fn begin_transaction(&mut self, reply: &mut Reply) {
+        if self.multi.is_some() {
             reply.error("ERR MULTI calls can not be nested");
         } else {
-            session.multi = Some(Transaction::default());
+            self.multi = Some(Transaction::default());
             reply.ok();
         }
     }
+}
 
+impl Engine {
     /// DISCARD.
     pub(super) fn discard(&mut self, id: SessionId, reply: &mut Reply) {
         if self.sessions.at(id).multi.is_none() {
@@ -43,7 +44,8 @@ impl Engine {
     }
 
     /// EXEC: executes the queue as one, or nothing of it.
-    pub(super) fn exec(&mut self, id: SessionId, now: Now, reply: &mut Reply) -> Acted {
+    pub(super) fn exec(&mut self, call: &mut Call<'_>, reply: &mut Reply) -> Acted {
+        let id = call.id;
         let session = self.sessions.at(id);
         let Some(multi) = &session.multi else {
             reply.error("ERR EXEC without MULTI");
@@ -71,7 +73,7 @@ impl Engine {
         for args in queue.iter() {
             match self.queued_command(&args) {
                 Ok(command) => {
-                    if self.run(id, command, &args, now, reply) == Acted::Close {
+                    if self.run(call, command, &args, reply) == Acted::Close {
                         acted = Acted::Close;
                     }
                 }

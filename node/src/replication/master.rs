@@ -346,6 +346,13 @@ impl Replicas {
         }
     }
 
+    /// Nothing that they have sent could be read until now: their silence begins anew.
+    pub fn excuse(&mut self, now_ms: u64) {
+        for replica in self.all.values_mut() {
+            replica.heard_at = now_ms;
+        }
+    }
+
     /// How many have confirmed the stream up to that offset.
     #[must_use]
     pub fn acked(&self, offset: u64) -> usize {

@@ -3,20 +3,20 @@
 use std::path::Path;
 
 use super::files;
-use super::link::Link;
 use super::listen::listen;
+use super::net::Listener;
 use super::payload_file::PayloadFile;
 use super::ready::Token;
 use super::system::{reason, reserve_files};
-use super::turn::{Listener, Shell};
+use super::turn::Shell;
 use crate::io::SessionId;
-use crate::io::{Denied, DiskEvent, DiskOp, LinkId, LinkOp, Listen, Needs, Output, Reconfigure};
+use crate::io::{Denied, DiskEvent, DiskOp, Listen, Needs, Output, Reconfigure};
 
 impl Shell {
     /// Everything that is to be done, up to an exit. Bytes are sent once all is done: what was to
     /// be written before them is.
     pub(super) fn carry_out(&mut self) {
-        self.log.set_replica(self.engine.is_replica());
+        self.net.log.set_replica(self.engine.is_replica());
         while self.turn.exit.is_none() {
             let Some(output) = self.engine.poll_output() else {
                 return;
@@ -24,30 +24,31 @@ impl Shell {
             match output {
                 Output::Push(session, bytes) => {
                     if let Some(place) = self.unsent(session)
-                        && let Some(client) = self.clients.get_mut(place)
+                        && let Some(client) = self.net.clients.get_mut(place)
                     {
                         client.socket.outbox.push_shared(bytes);
-                        self.turn.pushed.push(place);
+                        self.net.pushed.push(place);
                     }
                 }
                 Output::Resume(session) => {
-                    if let Some(place) = self.by_session.get(&session)
-                        && let Some(client) = self.clients.get_mut(*place)
+                    if let Some(place) = self.net.by_session.get(&session)
+                        && let Some(client) = self.net.clients.get_mut(*place)
                     {
                         client.resume();
                     }
                 }
                 Output::Close { session, flush } => self.close_client(session, flush),
-                Output::Link(id, op) => self.operate_link(id, op),
+                Output::Link(id, op) => self.net.operate_link(id, op),
                 Output::Disk(op) => self.operate_disk(op),
                 Output::Log(origin, level, text) => {
-                    let now_ms = self.clock.now().mono_ms();
-                    self.log.write_of(origin, level, &text, now_ms);
+                    let now_ms = self.net.clock.now().mono_ms();
+                    self.net.log.write_of(origin, level, &text, now_ms);
                 }
                 Output::Reconfigure(change) => self.reconfigure(change),
                 Output::Acquire { session, needs } => {
                     let result = self.acquire(needs);
-                    self.engine.on_acquired(session, result, self.clock.now());
+                    self.engine
+                        .on_acquired(session, result, self.net.clock.now());
                 }
                 Output::Exit(code) => self.turn.exit = Some(code),
             }
@@ -57,11 +58,11 @@ impl Shell {
     /// Where the session's client is. Its reply of this turn, which comes before whatever is
     /// pushed now, is moved to its outbox.
     fn unsent(&mut self, session: SessionId) -> Option<usize> {
-        let place = *self.by_session.get(&session)?;
-        let client = self.clients.get_mut(place)?;
+        let place = *self.net.by_session.get(&session)?;
+        let client = self.net.clients.get_mut(place)?;
         if let Some(range) = client.pending.take() {
             client.socket.outbox.push(&self.turn.reply.bytes()[range]);
-            self.turn.pushed.push(place);
+            self.net.pushed.push(place);
         }
         Some(place)
     }
@@ -71,40 +72,11 @@ impl Shell {
             return;
         };
         if flush {
-            self.turn.pushed.push(place);
-            self.turn.closing.push(place);
+            self.net.pushed.push(place);
+            self.net.closing.push(place);
         } else {
             self.remove_client(place);
         }
-    }
-
-    fn operate_link(&mut self, id: LinkId, op: LinkOp) {
-        if let LinkOp::Open { to, from } = op {
-            let place = self.links.next();
-            let waker = self.queue.waker(Token::Link(place));
-            self.links.insert(Link::open(id, to, from, waker));
-            self.by_link.insert(id, place);
-            self.turn.serve_later(Token::Link(place));
-            return;
-        }
-        let Some(place) = self.by_link.get(&id).copied() else {
-            // It has ended; the engine learns of it, or closed it itself.
-            return;
-        };
-        let Some(link) = self.links.get_mut(place) else {
-            return;
-        };
-        if matches!(op, LinkOp::Close) && link.is_accepted() {
-            self.links.remove(place);
-            self.by_link.remove(&id);
-            return;
-        }
-        match op {
-            LinkOp::Open { .. } => {}
-            LinkOp::Send(bytes) => link.outbox().push_shared(bytes),
-            LinkOp::Close => link.closing_since = Some(self.clock.now().mono_ms()),
-        }
-        self.turn.sent.push(place);
     }
 
     fn operate_disk(&mut self, op: DiskOp) {
@@ -116,7 +88,7 @@ impl Shell {
             DiskOp::SnapshotAbort => self.files.snapshot.abort(),
             DiskOp::PayloadBegin => {
                 let directory = self.files.data.parent().unwrap_or(Path::new("."));
-                let waker = self.queue.waker(Token::Files);
+                let waker = self.net.queue.waker(Token::Files);
                 self.files.payload = Some(PayloadFile::begin(directory, waker));
             }
             DiskOp::PayloadWrite(bytes) => {
@@ -137,7 +109,7 @@ impl Shell {
                 };
                 let result = written.as_ref().copied().map_err(String::as_str);
                 let event = DiskEvent::ConfigRewritten { session, result };
-                self.engine.on_disk(event, self.clock.now());
+                self.engine.on_disk(event, self.net.clock.now());
             }
         }
     }
@@ -151,16 +123,16 @@ impl Shell {
             Ok(()) => DiskEvent::NodesConfSaved,
             Err(reason) => DiskEvent::NodesConfFailed(reason),
         };
-        self.engine.on_disk(event, self.clock.now());
+        self.engine.on_disk(event, self.net.clock.now());
     }
 
     fn reconfigure(&mut self, change: Reconfigure) {
         match change {
-            Reconfigure::LogLevel(level) => self.log.set_level(level),
+            Reconfigure::LogLevel(level) => self.net.log.set_level(level),
             Reconfigure::DataFile { dir, file } => {
                 self.files.data = Path::new(&dir).join(file);
             }
-            Reconfigure::KeepAlive(seconds) => self.keepalive_secs = seconds,
+            Reconfigure::KeepAlive(seconds) => self.net.keepalive_secs = seconds,
         }
     }
 
@@ -193,16 +165,16 @@ impl Shell {
             port => listen(bind, port, self.backlog),
         };
         let address = |listener: &Listener| listener.socket.local_addr().ok();
-        let old: Vec<_> = self.listeners.iter().filter_map(address).collect();
+        let old: Vec<_> = self.net.listeners.iter().filter_map(address).collect();
         let overlaps = old.iter().any(|address| address.port() == to.port);
         if overlaps {
-            self.listeners.clear();
+            self.net.listeners.clear();
         }
         let opened = open(&to.bind, to.port);
         let (sockets, result) = match opened {
             Ok(sockets) => (sockets, Ok(())),
             Err(reason) => {
-                self.log.warning(&reason);
+                self.net.log.warning(&reason);
                 let reason = match to.directive {
                     "bind" => "Failed to bind to specified addresses.",
                     _ => "Unable to listen on this port. Check server logs.",
@@ -216,7 +188,7 @@ impl Shell {
                 }
                 let reopen = |address: &std::net::SocketAddr| {
                     open(&[address.ip().to_string()], address.port())
-                        .inspect_err(|reason| self.log.warning(reason))
+                        .inspect_err(|reason| self.net.log.warning(reason))
                         .unwrap_or_default()
                 };
                 (old.iter().flat_map(reopen).collect(), Err(denied))
@@ -224,11 +196,11 @@ impl Shell {
         };
         let listener = |(index, socket)| Listener {
             socket,
-            waker: self.queue.waker(Token::Listener(index)),
+            waker: self.net.queue.waker(Token::Listener(index)),
         };
-        self.listeners = sockets.into_iter().enumerate().map(listener).collect();
-        for index in 0..self.listeners.len() {
-            self.turn.serve_later(Token::Listener(index));
+        self.net.listeners = sockets.into_iter().enumerate().map(listener).collect();
+        for index in 0..self.net.listeners.len() {
+            self.net.serve_later(Token::Listener(index));
         }
         result
     }

@@ -2,16 +2,11 @@
 
 use std::ops::Range;
 
-use super::clock::Clock;
 use super::gather::Tally;
 use super::socket::{Read, Socket};
 use crate::engine::Engine;
 use crate::io::{SessionId, SessionState};
-use crate::resp::Reply;
-use crate::time::Now;
 
-/// A batch of requests may take so long before others have their turn.
-const SLICE_US: u64 = 1000;
 /// Bytes that are read for a parked session, so that its end is noticed.
 const PARKED_MAX: usize = 1 << 20;
 /// A rest that needed more room than this gives it back.
@@ -34,6 +29,8 @@ pub(super) struct Client {
     rest_from: usize,
     /// The memory of the rest that the engine was last told of.
     told: usize,
+    /// It was read in this turn, and is about to be executed.
+    pub(super) in_group: bool,
     /// The reply of this turn, in the buffer that all share.
     pub(super) pending: Option<Range<usize>>,
     /// What the engine was last told of the unsent bytes.
@@ -88,6 +85,7 @@ impl Client {
             rest: Vec::new(),
             rest_from: 0,
             told: 0,
+            in_group: false,
             pending: None,
             reported: 0,
             tally: Tally::default(),
@@ -150,25 +148,52 @@ impl Client {
     /// It has to wait for another turn, with what was read.
     pub(super) fn put_off(&mut self, fresh: &[u8]) {
         self.keep(fresh);
+        self.in_group = false;
         self.state = State::MoreToDo;
     }
 
-    /// Executes what there is, within the limits of one turn.
-    pub(super) fn execute(
-        &mut self,
-        engine: &mut Engine,
-        clock: &Clock,
-        now: Now,
-        fresh: &[u8],
-        more: bool,
-        reply: &mut Reply,
-    ) -> Served {
-        let served = self.execute_some(engine, clock, now, fresh, reply);
-        self.tell_received(engine);
-        match served {
-            Served::Waits if more => Served::Again,
-            served => served,
+    /// What is left from before, with what is fresh behind it, and where in it the unexecuted input
+    /// begins; none when nothing is left. It comes back by [`Client::executed`].
+    #[inline]
+    pub(super) fn take_rest(&mut self, fresh: &[u8]) -> Option<(Vec<u8>, usize)> {
+        if self.unexecuted() == 0 {
+            return None;
         }
+        self.keep(fresh);
+        Some((std::mem::take(&mut self.rest), self.rest_from))
+    }
+
+    /// So many bytes of the rest, or else of what is fresh, are executed.
+    #[inline]
+    pub(super) fn executed(
+        &mut self,
+        rest: Option<(Vec<u8>, usize)>,
+        fresh: &[u8],
+        consumed: usize,
+        state: SessionState,
+    ) -> Served {
+        match rest {
+            Some((rest, from)) => {
+                self.rest = rest;
+                self.rest_from = from + consumed;
+                self.tidy();
+            }
+            None => self.keep(&fresh[consumed..]),
+        }
+        let (state, served) = match state {
+            SessionState::NeedInput => (State::Reading, Served::Waits),
+            SessionState::MoreToDo => (State::MoreToDo, Served::Again),
+            SessionState::Parked => (State::Parked, Served::Again),
+            SessionState::Close => (State::Reading, Served::Close),
+        };
+        self.state = state;
+        served
+    }
+
+    /// Whether it has no part in the turn that goes on, and is not closing.
+    pub(super) fn is_idle(&self) -> bool {
+        let takes_part = self.in_group || self.pending.is_some() || self.closing_since.is_some();
+        !takes_part && self.socket.outbox.len() < UNSENT_MAX
     }
 
     /// Tells the engine what memory holds the input, if that has changed.
@@ -181,47 +206,6 @@ impl Client {
             self.told = allocated;
             engine.on_received(session, self.unexecuted(), allocated);
         }
-    }
-
-    fn execute_some(
-        &mut self,
-        engine: &mut Engine,
-        clock: &Clock,
-        now: Now,
-        fresh: &[u8],
-        reply: &mut Reply,
-    ) -> Served {
-        let reply_from = reply.len();
-        let is_rest = self.unexecuted() > 0;
-        if is_rest {
-            self.keep(fresh);
-        }
-        let Some(session) = self.session else {
-            return Served::Gone;
-        };
-        let input = if is_rest {
-            &self.rest[self.rest_from..]
-        } else {
-            fresh
-        };
-        let (consumed, state) = execute(engine, clock, now, session, input, reply);
-        if is_rest {
-            self.rest_from += consumed;
-            self.tidy();
-        } else {
-            self.keep(&fresh[consumed..]);
-        }
-        if reply.len() > reply_from {
-            self.pending = Some(reply_from..reply.len());
-        }
-        let (state, served) = match state {
-            SessionState::NeedInput => (State::Reading, Served::Waits),
-            SessionState::MoreToDo => (State::MoreToDo, Served::Again),
-            SessionState::Parked => (State::Parked, Served::Again),
-            SessionState::Close => (State::Reading, Served::Close),
-        };
-        self.state = state;
-        served
     }
 
     fn keep(&mut self, input: &[u8]) {
@@ -248,30 +232,6 @@ impl Client {
         self.rest.clear();
         if self.rest.capacity() > REST_KEPT {
             self.rest = Vec::new();
-        }
-    }
-}
-
-/// Executes batch after batch while there are whole requests and time; gives what is consumed.
-fn execute(
-    engine: &mut Engine,
-    clock: &Clock,
-    mut now: Now,
-    session: SessionId,
-    input: &[u8],
-    reply: &mut Reply,
-) -> (usize, SessionState) {
-    let deadline_us = now.mono_us + SLICE_US;
-    let mut consumed = 0;
-    loop {
-        let progress = engine.on_bytes(session, &input[consumed..], now, reply);
-        consumed += progress.consumed;
-        if progress.state != SessionState::MoreToDo {
-            return (consumed, progress.state);
-        }
-        now = clock.now();
-        if now.mono_us >= deadline_us {
-            return (consumed, SessionState::MoreToDo);
         }
     }
 }

@@ -30,10 +30,6 @@ pub(super) struct Member {
 }
 
 impl Group {
-    pub(super) fn has(&self, place: usize) -> bool {
-        self.members.iter().any(|member| member.place == place)
-    }
-
     pub(super) fn has_room(&self) -> bool {
         self.members.len() < GROUP_MAX && self.filled + ROOM_MIN <= READ_BYTES
     }

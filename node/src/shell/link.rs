@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::BorrowedFd;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
@@ -105,6 +106,29 @@ impl Link {
                 // The next read tells why.
                 socket.wake();
             }
+        }
+    }
+
+    /// Its socket, once it is connected.
+    pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
+        match &self.state {
+            State::Connecting { .. } => None,
+            State::Up(socket) => Some(socket.fd()),
+        }
+    }
+
+    /// [`Socket::read_now`], once it is connected.
+    pub(super) fn read_now(&mut self, buffer: &mut [u8]) -> Read {
+        match &mut self.state {
+            State::Connecting { .. } => Read::Nothing,
+            State::Up(socket) => socket.read_now(buffer),
+        }
+    }
+
+    /// [`Socket::flush_now`], once it is connected.
+    pub(super) fn flush_now(&mut self) {
+        if let State::Up(socket) = &mut self.state {
+            socket.flush_now();
         }
     }
 

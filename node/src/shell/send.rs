@@ -8,19 +8,19 @@ impl Shell {
         let mut replied = std::mem::take(&mut self.turn.replied);
         self.drop_stale_replies();
         for place in replied.drain(..) {
-            if self.engine.is_late(self.clock.glance()) {
+            if self.engine.is_late(self.net.clock.glance()) {
                 // The process was stopped between two of these.
-                self.engine.look_at_clock(self.clock.begin_turn());
+                self.engine.look_at_clock(self.net.clock.begin_turn());
                 self.drop_stale_replies();
             }
-            let Some(client) = self.clients.get_mut(place) else {
+            let Some(client) = self.net.clients.get_mut(place) else {
                 continue;
             };
             if let Some(range) = client.pending.take() {
                 client.socket.send(&self.turn.reply.bytes()[range]);
             }
             if !client.socket.outbox.is_empty() || client.socket.is_broken() {
-                self.turn.pushed.push(place);
+                self.net.pushed.push(place);
             }
         }
         self.turn.replied = replied;
@@ -40,8 +40,8 @@ impl Shell {
             return;
         }
         self.turn.holds = self.engine.holds();
-        for place in self.clients.used().collect::<Vec<_>>() {
-            let is_stale = self.clients.get(place).is_some_and(|client| {
+        for place in self.net.clients.used().collect::<Vec<_>>() {
+            let is_stale = self.net.clients.get(place).is_some_and(|client| {
                 let session = client.session;
                 let is_normal = !session.is_some_and(|s| self.engine.serves_replica(s));
                 is_normal && (client.pending.is_some() || !client.socket.outbox.is_empty())
@@ -55,13 +55,13 @@ impl Shell {
     /// Sends what was pushed, and tells the engine how much of it is left: true when
     /// something waits for that (a walk at its bound) and goes on in another turn.
     pub(super) fn send_pushes(&mut self) -> bool {
-        if self.turn.pushed.is_empty() && self.turn.sent.is_empty() {
+        if self.net.pushed.is_empty() && self.net.sent.is_empty() {
             return false;
         }
-        let now = self.clock.now();
+        let now = self.net.clock.now();
         let mut told = false;
-        for place in std::mem::take(&mut self.turn.pushed) {
-            let Some(client) = self.clients.get_mut(place) else {
+        for place in std::mem::take(&mut self.net.pushed) {
+            let Some(client) = self.net.clients.get_mut(place) else {
                 continue;
             };
             client.socket.flush();
@@ -71,7 +71,7 @@ impl Shell {
             }
             let unsent = client.socket.outbox.unsent();
             if unsent.bytes == 0 && client.closing_since.is_some() {
-                self.turn.closing.push(place);
+                self.net.closing.push(place);
             }
             // The engine counts what it pushes by itself: it is told even when all has left.
             if let Some(session) = client.session {
@@ -80,8 +80,8 @@ impl Shell {
                 told = self.engine.waits_for_sent();
             }
         }
-        for place in std::mem::take(&mut self.turn.sent) {
-            let Some(link) = self.links.get_mut(place) else {
+        for place in std::mem::take(&mut self.net.sent) {
+            let Some(link) = self.net.links.get_mut(place) else {
                 continue;
             };
             link.flush();
@@ -89,9 +89,7 @@ impl Shell {
                 self.engine.on_link_sent(link.id, unsent, allocated);
             }
             if link.closing_since.is_some() && link.is_done() {
-                let id = link.id;
-                self.links.remove(place);
-                self.by_link.remove(&id);
+                self.net.remove_link(place);
             }
         }
         told
@@ -99,17 +97,17 @@ impl Shell {
 
     /// Closes clients that have what they were sent; the others get their time.
     pub(super) fn close_finished(&mut self) {
-        if self.turn.closing.is_empty() {
+        if self.net.closing.is_empty() {
             return;
         }
-        let now = self.clock.now();
-        for place in std::mem::take(&mut self.turn.closing) {
-            let Some(client) = self.clients.get_mut(place) else {
+        let now = self.net.clock.now();
+        for place in std::mem::take(&mut self.net.closing) {
+            let Some(client) = self.net.clients.get_mut(place) else {
                 continue;
             };
             client.closing_since.get_or_insert(now.mono_ms());
             if let Some(session) = client.session.take() {
-                self.by_session.remove(&session);
+                self.net.by_session.remove(&session);
                 self.engine.close(session, now);
             }
             if client.socket.outbox.is_empty() {
@@ -119,12 +117,12 @@ impl Shell {
     }
 
     pub(super) fn remove_client(&mut self, place: usize) {
-        let Some(client) = self.clients.remove(place) else {
+        let Some(client) = self.net.clients.remove(place) else {
             return;
         };
         if let Some(session) = client.session {
-            self.by_session.remove(&session);
-            self.engine.close(session, self.clock.now());
+            self.net.by_session.remove(&session);
+            self.engine.close(session, self.net.clock.now());
         }
     }
 }

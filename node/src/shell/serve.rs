@@ -15,11 +15,11 @@ impl Shell {
     /// Serves all that are ready, in their order, until the turn has taken or given enough.
     pub(super) fn serve_ready(&mut self, until_us: u64) {
         let mut fresh = std::mem::take(&mut self.turn.fresh);
-        self.queue.drain(&mut fresh);
-        self.turn.ready.extend(fresh.drain(..));
+        self.net.queue.drain(&mut fresh);
+        self.net.ready.extend(fresh.drain(..));
         self.turn.fresh = fresh;
-        for _ in 0..self.turn.ready.len() {
-            let Some(token) = self.turn.ready.pop_front() else {
+        for _ in 0..self.net.ready.len() {
+            let Some(token) = self.net.ready.pop_front() else {
                 break;
             };
             if let Token::Client(place) = token {
@@ -38,7 +38,7 @@ impl Shell {
     }
 
     fn is_enough(&self, until_us: u64) -> bool {
-        self.turn.reply.len() > TURN_REPLY_BYTES || self.clock.now().mono_us >= until_us
+        self.turn.reply.len() > TURN_REPLY_BYTES || self.net.clock.now().mono_us >= until_us
     }
 
     fn serve_other(&mut self, token: Token) {
@@ -51,15 +51,16 @@ impl Shell {
             Token::Signal => self.take_signals(),
             Token::Files => self.take_file_events(),
             Token::Metrics => self
+                .net
                 .board
-                .publish_metrics(self.engine.metrics(self.clock.now())),
+                .publish_metrics(self.engine.metrics(self.net.clock.now())),
         }
     }
 
     /// Reads what a client has sent; it joins the group if it has something to execute.
     fn read_client(&mut self, place: usize) {
-        let turn = &mut self.turn;
-        let Some(client) = self.clients.get_mut(place) else {
+        let (turn, net) = (&mut self.turn, &mut self.net);
+        let Some(client) = net.clients.get_mut(place) else {
             return;
         };
         client.socket.flush();
@@ -69,14 +70,14 @@ impl Shell {
         }
         if client.closing_since.is_some() || !client.socket.outbox.is_empty() || client.reported > 0
         {
-            turn.pushed.push(place);
+            net.pushed.push(place);
         }
         if client.closing_since.is_some() {
             return;
         }
-        if client.pending.is_some() || turn.group.has(place) {
+        if client.pending.is_some() || client.in_group {
             // Served in this turn already, or about to be.
-            turn.serve_later(Token::Client(place));
+            net.serve_later(Token::Client(place));
             return;
         }
         let from = turn.group.filled;
@@ -86,6 +87,7 @@ impl Shell {
                 self.after(place, served);
             }
             Input::Some { fresh, more } => {
+                client.in_group = true;
                 turn.group.filled += fresh;
                 let fresh = from..turn.group.filled;
                 turn.group.members.push(Member { place, fresh, more });
@@ -99,27 +101,28 @@ impl Shell {
         let mut group = std::mem::take(&mut self.turn.group);
         if group.members.len() > 1 {
             self.engine.look_ahead(group.members.iter().filter_map(|m| {
-                let client = self.clients.get(m.place)?;
+                let client = self.net.clients.get(m.place)?;
                 client.outlook(&self.turn.buffer[m.fresh.clone()])
             }));
         }
         for Member { place, fresh, more } in group.members.drain(..) {
-            let now = self.clock.now();
-            let turn = &mut self.turn;
-            let Some(client) = self.clients.get_mut(place) else {
+            let now = self.net.clock.now();
+            let (turn, net) = (&mut self.turn, &mut self.net);
+            let Some(client) = net.clients.get_mut(place) else {
                 continue;
             };
             let fresh = &turn.buffer[fresh];
             if now.mono_us >= until_us || turn.reply.len() > TURN_REPLY_BYTES {
                 client.put_off(fresh);
                 client.tell_received(&mut self.engine);
-                turn.serve_later(Token::Client(place));
+                net.serve_later(Token::Client(place));
                 continue;
             }
             turn.gather.serve(&mut client.tally);
             let (engine, reply) = (&mut self.engine, &mut turn.reply);
-            let served = client.execute(engine, &self.clock, now, fresh, more, reply);
-            if client.pending.is_some() {
+            let replied = reply.len();
+            let served = net.execute(engine, place, now, fresh, more, reply);
+            if reply.len() > replied {
                 turn.replied.push(place);
             }
             self.after(place, served);
@@ -131,18 +134,18 @@ impl Shell {
     fn after(&mut self, place: usize, served: Served) {
         match served {
             Served::Waits => {}
-            Served::Again => self.turn.serve_later(Token::Client(place)),
-            Served::Close => self.turn.closing.push(place),
+            Served::Again => self.net.serve_later(Token::Client(place)),
+            Served::Close => self.net.closing.push(place),
             Served::Gone => self.remove_client(place),
         }
     }
 
     fn serve_link(&mut self, place: usize) {
-        let Some(link) = self.links.get_mut(place) else {
+        let Some(link) = self.net.links.get_mut(place) else {
             return;
         };
         let id = link.id;
-        let now = self.clock.now();
+        let now = self.net.clock.now();
         let news = link.serve(&mut self.turn.buffer);
         let is_closing = link.closing_since.is_some();
         if let Some((unsent, allocated)) = link.news_of_unsent() {
@@ -151,8 +154,7 @@ impl Shell {
         match news {
             News::Nothing => {}
             News::Closed(reason) => {
-                self.links.remove(place);
-                self.by_link.remove(&id);
+                self.net.remove_link(place);
                 if !is_closing {
                     let reason = &reason;
                     self.engine.on_link(id, LinkEvent::Closed { reason }, now);
@@ -165,12 +167,12 @@ impl Shell {
                 let bytes = &self.turn.buffer[..count];
                 self.engine.on_link(id, LinkEvent::Bytes(bytes), now);
                 if more {
-                    self.turn.serve_later(Token::Link(place));
+                    self.net.serve_later(Token::Link(place));
                 }
             }
         }
         if is_closing {
-            self.turn.sent.push(place);
+            self.net.sent.push(place);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A connected socket with what it has still to send.
 
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::task::{Context, Waker};
 
 use rustix::io::Errno;
@@ -77,6 +78,34 @@ impl Socket {
     fn is_readable(&self) -> bool {
         let mut context = Context::from_waker(&self.waker);
         self.stream.poll_read_ready(&mut context).is_ready()
+    }
+
+    /// For those that look at the socket themselves.
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+
+    /// Reads once, whatever the runtime knows of the socket: it looks at none while a command takes
+    /// long. No waker is registered.
+    pub(super) fn read_now(&mut self, buffer: &mut [u8]) -> Read {
+        match recv(&self.stream, &mut *buffer, RecvFlags::DONTWAIT) {
+            Ok((0, _)) => Read::End(None),
+            Ok((count, _)) => Read::Bytes(count, count == buffer.len()),
+            Err(Errno::WOULDBLOCK | Errno::INTR) => Read::Nothing,
+            Err(error) => Read::End(Some(error.into())),
+        }
+    }
+
+    /// Sends what is unsent as far as possible, in the same way.
+    pub(super) fn flush_now(&mut self) {
+        while !self.outbox.is_empty() && !self.broken {
+            let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+            match send(&self.stream, self.outbox.front(), flags) {
+                Ok(count) => self.outbox.advance(count),
+                Err(Errno::WOULDBLOCK | Errno::INTR) => return,
+                Err(_) => self.broken = true,
+            }
+        }
     }
 
     /// Sends the bytes after everything that is unsent; keeps what does not leave at once.

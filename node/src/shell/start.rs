@@ -14,10 +14,11 @@ use super::files::NodesFile;
 use super::health::{self, Board};
 use super::listen::listen;
 use super::log::Log;
+use super::net::{Listener, Net};
 use super::places::Places;
 use super::ready::{ReadyQueue, Token};
 use super::system::{self, reason};
-use super::turn::{Files, Listener, Shell, Signals, Turn};
+use super::turn::{Files, Shell, Signals, Turn};
 use crate::config::{Config, VERSION};
 use crate::engine::{Boot, Engine};
 
@@ -110,14 +111,23 @@ pub(super) fn start(prepared: Prepared) -> Result<Shell, String> {
     ));
     Ok(Shell {
         engine,
-        clock,
-        log,
-        listeners,
-        bus_listeners,
-        clients: Places::new(),
-        by_session: Default::default(),
-        links: Places::new(),
-        by_link: Default::default(),
+        net: Net {
+            clock,
+            log,
+            listeners,
+            bus_listeners,
+            clients: Places::new(),
+            by_session: Default::default(),
+            links: Places::new(),
+            by_link: Default::default(),
+            board,
+            keepalive_secs: config.tcp_keepalive,
+            ready: [Token::Timer, Token::Signal, Token::Files, Token::Metrics].into(),
+            pushed: Vec::new(),
+            sent: Vec::new(),
+            closing: Vec::new(),
+            queue: Arc::clone(&queue),
+        },
         files: Files {
             nodes,
             config: config_file,
@@ -127,11 +137,8 @@ pub(super) fn start(prepared: Prepared) -> Result<Shell, String> {
             payload: None,
         },
         signals: signals(&queue)?,
-        board,
         backlog: config.tcp_backlog,
-        keepalive_secs: config.tcp_keepalive,
         turn,
-        queue,
     })
 }
 

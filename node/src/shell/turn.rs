@@ -1,7 +1,6 @@
 //! The main loop. A turn executes whoever is ready, ends the turn in the engine, carries out what
 //! came of it in order, and then sends the replies: none leaves before its consequences.
 
-use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -9,24 +8,18 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::task::{Context, Poll, Waker};
 
-use tokio::net::TcpListener;
 use tokio::signal::unix::Signal;
 use tokio::time::{Instant, Sleep};
 
-use super::client::Client;
-use super::clock::Clock;
 use super::data_file::{Answer, Piece, SnapshotWriter};
 use super::files::NodesFile;
 use super::gather::Gather;
 use super::group::{Group, READ_BYTES};
-use super::health::Board;
-use super::link::Link;
-use super::log::Log;
+use super::net::Net;
 use super::payload_file::PayloadFile;
-use super::places::Places;
 use super::ready::{ReadyQueue, Token};
 use crate::engine::Engine;
-use crate::io::{DiskEvent, LinkId, SessionId};
+use crate::io::DiskEvent;
 use crate::resp::Reply;
 
 /// A turn takes in no one else after so long ...
@@ -37,12 +30,6 @@ pub(super) const TURN_REPLY_BYTES: usize = 1 << 20;
 const HOUSEKEEPING_MS: u64 = 100;
 /// A connection that was asked to close has so long to take what it was sent.
 const CLOSING_MS: u64 = 10_000;
-
-/// A listening socket.
-pub(super) struct Listener {
-    pub(super) socket: TcpListener,
-    pub(super) waker: Waker,
-}
 
 /// The signals that a node answers to.
 pub(super) struct Signals {
@@ -67,27 +54,15 @@ pub(super) struct Files {
 /// The engine with everything around it.
 pub(super) struct Shell {
     pub(super) engine: Engine,
-    pub(super) clock: Clock,
-    pub(super) log: Log,
-    pub(super) queue: Arc<ReadyQueue>,
-    pub(super) listeners: Vec<Listener>,
-    pub(super) bus_listeners: Vec<Listener>,
-    pub(super) clients: Places<Client>,
-    pub(super) by_session: HashMap<SessionId, usize>,
-    pub(super) links: Places<Link>,
-    pub(super) by_link: HashMap<LinkId, usize>,
+    pub(super) net: Net,
     pub(super) files: Files,
     pub(super) signals: Signals,
-    pub(super) board: Arc<Board>,
     pub(super) backlog: u32,
-    pub(super) keepalive_secs: u32,
     pub(super) turn: Turn,
 }
 
 /// What the turns use again and again.
 pub(super) struct Turn {
-    /// Who is ready, in order.
-    pub(super) ready: VecDeque<Token>,
     pub(super) fresh: Vec<Token>,
     /// What the group has sent.
     pub(super) buffer: Box<[u8]>,
@@ -98,11 +73,6 @@ pub(super) struct Turn {
     pub(super) replied: Vec<usize>,
     /// For how many holds of the engine stale replies were dropped.
     pub(super) holds: u64,
-    /// Clients and links that got something into their outbox.
-    pub(super) pushed: Vec<usize>,
-    pub(super) sent: Vec<usize>,
-    /// Clients that shall close after what they were sent.
-    pub(super) closing: Vec<usize>,
     timer: Pin<Box<Sleep>>,
     timer_waker: Waker,
     pub(super) armed_ms: Option<u64>,
@@ -112,9 +82,7 @@ pub(super) struct Turn {
 
 impl Turn {
     pub(super) fn new(queue: &Arc<ReadyQueue>) -> Turn {
-        let all_first = [Token::Timer, Token::Signal, Token::Files, Token::Metrics];
         Turn {
-            ready: all_first.into(),
             fresh: Vec::new(),
             buffer: vec![0; READ_BYTES].into(),
             group: Group::default(),
@@ -122,9 +90,6 @@ impl Turn {
             reply: Reply::new(),
             replied: Vec::new(),
             holds: 0,
-            pushed: Vec::new(),
-            sent: Vec::new(),
-            closing: Vec::new(),
             timer: Box::pin(tokio::time::sleep_until(Instant::now())),
             timer_waker: queue.waker(Token::Timer),
             armed_ms: None,
@@ -132,40 +97,36 @@ impl Turn {
             exit: None,
         }
     }
-
-    pub(super) fn serve_later(&mut self, token: Token) {
-        self.ready.push_back(token);
-    }
 }
 
 impl Shell {
     /// One turn; the exit code once the node leaves.
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<i32> {
-        self.queue.set_main(context.waker());
-        let now = self.clock.begin_turn();
+        self.net.queue.set_main(context.waker());
+        let now = self.net.clock.begin_turn();
         self.engine.look_at_clock(now);
         self.drop_stale_replies();
         self.serve_ready(now.mono_us + TURN_US);
-        let now = self.clock.now();
+        let now = self.net.clock.now();
         if now.mono_ms() >= self.engine.next_timer() {
             self.engine.on_timer(now);
         }
         let more = self.engine.on_turn(now);
         self.carry_out();
-        self.engine.look_at_clock(self.clock.begin_turn());
+        self.engine.look_at_clock(self.net.clock.begin_turn());
         self.send_replies();
         let told = self.send_pushes();
         self.close_finished();
         if let Some(code) = self.turn.exit {
             return Poll::Ready(code);
         }
-        self.board.beat(now.mono_ms());
+        self.net.board.beat(now.mono_ms());
         if now.mono_ms() >= self.turn.housekept_ms + HOUSEKEEPING_MS {
             self.housekeep();
         }
         self.arm_timer();
         let wait = self.turn.gather.end_turn(now.mono_us);
-        if more || told || !self.turn.ready.is_empty() {
+        if more || told || !self.net.ready.is_empty() {
             context.waker().wake_by_ref();
         } else if let Some(wait) = wait {
             std::thread::sleep(wait);
@@ -177,8 +138,7 @@ impl Shell {
     /// frees it at once.
     pub(super) fn leave(self) {
         drop(self.files);
-        drop(self.clients);
-        drop(self.links);
+        drop(self.net);
         std::mem::forget(self.engine);
     }
 
@@ -186,28 +146,32 @@ impl Shell {
         let mut context = Context::from_waker(&self.signals.waker);
         let mut asked = false;
         while self.signals.terminate.poll_recv(&mut context).is_ready() {
-            self.log.warning("Received SIGTERM scheduling shutdown...");
+            self.net
+                .log
+                .warning("Received SIGTERM scheduling shutdown...");
             asked = true;
         }
         while self.signals.interrupt.poll_recv(&mut context).is_ready() {
             self.signals.interrupts += 1;
             if self.signals.interrupts > 1 {
-                self.log.warning("You insist... exiting now.");
+                self.net.log.warning("You insist... exiting now.");
                 self.turn.exit = Some(1);
                 return;
             }
-            self.log.warning("Received SIGINT scheduling shutdown...");
+            self.net
+                .log
+                .warning("Received SIGINT scheduling shutdown...");
             asked = true;
         }
         while self.signals.hangup.poll_recv(&mut context).is_ready() {}
         if asked {
-            self.engine.on_terminate(self.clock.now());
+            self.engine.on_terminate(self.net.clock.now());
         }
     }
 
     /// One piece of the data file a turn, so that clients get their -LOADING in between.
     pub(super) fn take_file_events(&mut self) {
-        let now = self.clock.now();
+        let now = self.net.clock.now();
         while let Some(answer) = self.files.snapshot.answer() {
             let event = match &answer {
                 Answer::Written(bytes) => DiskEvent::SnapshotWritten(*bytes),
@@ -225,7 +189,7 @@ impl Shell {
         match piece {
             Piece::Bytes(bytes) => {
                 self.engine.on_disk(DiskEvent::LoadBytes(&bytes), now);
-                self.turn.serve_later(Token::Files);
+                self.net.serve_later(Token::Files);
                 return;
             }
             Piece::End => {
@@ -233,7 +197,7 @@ impl Shell {
                 // What it has to say of the file comes first.
                 self.carry_out();
                 if self.turn.exit.is_none() {
-                    self.log.notice("Ready to accept connections");
+                    self.net.log.notice("Ready to accept connections");
                 }
             }
             Piece::Failed(reason) => self.engine.on_disk(DiskEvent::LoadFailed(&reason), now),
@@ -242,19 +206,20 @@ impl Shell {
     }
 
     fn housekeep(&mut self) {
-        let now = self.clock.now();
+        let now = self.net.clock.now();
         self.turn.housekept_ms = now.mono_ms();
-        self.log.tell_left_out(now.mono_ms());
-        if self.board.is_read() {
-            self.board.publish_health(self.engine.health(now));
+        self.net.log.tell_left_out(now.mono_ms());
+        if self.net.board.is_read() {
+            self.net.board.publish_health(self.engine.health(now));
         }
-        let accepting = (0..self.listeners.len()).map(Token::Listener);
-        let accepting = accepting.chain((0..self.bus_listeners.len()).map(Token::BusListener));
-        self.turn.ready.extend(accepting);
+        let accepting = (0..self.net.listeners.len()).map(Token::Listener);
+        let accepting = accepting.chain((0..self.net.bus_listeners.len()).map(Token::BusListener));
+        self.net.ready.extend(accepting);
         let late = |since: Option<u64>| since.is_some_and(|ms| ms + CLOSING_MS < now.mono_ms());
-        let clients: Vec<usize> = self.clients.used().collect();
+        let clients: Vec<usize> = self.net.clients.used().collect();
         for place in clients {
             if self
+                .net
                 .clients
                 .get_mut(place)
                 .is_some_and(|client| late(client.closing_since))
@@ -262,14 +227,12 @@ impl Shell {
                 self.remove_client(place);
             }
         }
-        let links: Vec<usize> = self.links.used().collect();
+        let links: Vec<usize> = self.net.links.used().collect();
         for place in links {
-            if let Some(link) = self.links.get_mut(place)
+            if let Some(link) = self.net.links.get_mut(place)
                 && late(link.closing_since)
             {
-                let id = link.id;
-                self.links.remove(place);
-                self.by_link.remove(&id);
+                self.net.remove_link(place);
             }
         }
     }
@@ -287,10 +250,10 @@ impl Shell {
         let timer = &mut self.turn.timer;
         timer
             .as_mut()
-            .reset(Instant::from_std(self.clock.instant(wanted)));
+            .reset(Instant::from_std(self.net.clock.instant(wanted)));
         let mut context = Context::from_waker(&self.turn.timer_waker);
         if timer.as_mut().poll(&mut context).is_ready() {
-            self.turn.serve_later(Token::Timer);
+            self.net.serve_later(Token::Timer);
         }
     }
 }

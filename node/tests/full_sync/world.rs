@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
 use slotkeeper_node::config::Config;
-use slotkeeper_node::engine::{Boot, Engine};
+use slotkeeper_node::engine::{Boot, Engine, NoHeartbeat};
 use slotkeeper_node::io::{
     DiskEvent, LinkEvent, LinkId, LinkOp, Output, Peer, SessionId, SessionState, Unsent,
 };
@@ -259,7 +259,13 @@ impl World {
             }
             let before = engine.walk_serialised();
             let mut reply = Reply::new();
-            let progress = engine.on_bytes(session, &connection.input, now, &mut reply);
+            let progress = engine.on_bytes(
+                session,
+                &connection.input,
+                now,
+                &mut reply,
+                &mut NoHeartbeat,
+            );
             connection.input.drain(..progress.consumed);
             connection.output.extend_from_slice(reply.bytes());
             let after = engine.walk_serialised();
@@ -318,7 +324,13 @@ impl World {
             return;
         };
         let mut reply = Reply::new();
-        let progress = engine.on_bytes(session, &connection.input, now, &mut reply);
+        let progress = engine.on_bytes(
+            session,
+            &connection.input,
+            now,
+            &mut reply,
+            &mut NoHeartbeat,
+        );
         connection.input.drain(..progress.consumed);
         connection.output.extend_from_slice(reply.bytes());
         connection.parked = progress.state == SessionState::Parked;

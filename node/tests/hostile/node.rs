@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use slotkeeper_node::config::Config;
-use slotkeeper_node::engine::{Boot, Engine};
+use slotkeeper_node::engine::{Boot, Engine, NoHeartbeat};
 use slotkeeper_node::io::{
     DiskEvent, DiskOp, LinkEvent, LinkId, LinkOp, Output, Peer, SessionId, SessionState,
 };
@@ -162,9 +162,13 @@ impl Node {
         let (mut reply, mut at) = (Reply::new(), 0);
         self.engine.look_ahead([(session, bytes); 2].into_iter());
         let ended = loop {
-            let progress = self
-                .engine
-                .on_bytes(session, &bytes[at..], self.now, &mut reply);
+            let progress = self.engine.on_bytes(
+                session,
+                &bytes[at..],
+                self.now,
+                &mut reply,
+                &mut NoHeartbeat,
+            );
             at += progress.consumed;
             assert!(at <= bytes.len());
             match progress.state {

@@ -9,7 +9,7 @@ use slotkeeper_node::resp::encode_command;
 use crate::ports::free_port;
 use crate::support::{Directory, Node};
 
-fn get(port: u16, path: &str) -> String {
+pub fn get(port: u16, path: &str) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream
         .set_read_timeout(Some(Duration::from_secs(10)))
@@ -20,7 +20,7 @@ fn get(port: u16, path: &str) -> String {
     response
 }
 
-fn is_ok(response: &str) -> bool {
+pub fn is_ok(response: &str) -> bool {
     response.starts_with("HTTP/1.1 200 OK\r\n")
 }
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod busy;
 mod configuration;
 mod full_disk;
 mod health;

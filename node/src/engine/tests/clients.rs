@@ -153,9 +153,13 @@ fn a_pipeline_of_large_replies_is_executed_in_portions() {
     node.ask(&mut client, "SETRANGE a 700000 x");
     let requests = "GET a\n".repeat(5);
     let mut reply = crate::resp::Reply::new();
-    let progress = node
-        .engine
-        .on_bytes(client.session, requests.as_bytes(), node.now, &mut reply);
+    let progress = node.engine.on_bytes(
+        client.session,
+        requests.as_bytes(),
+        node.now,
+        &mut reply,
+        &mut super::NoHeartbeat,
+    );
     assert_eq!(progress.state, SessionState::MoreToDo);
     assert_eq!(progress.consumed, 12);
     let rest = node.send(&mut client, &requests.as_bytes()[12..]);

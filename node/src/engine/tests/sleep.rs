@@ -2,22 +2,32 @@ use super::*;
 
 /// The first of three masters; nobody answers for the other two.
 fn one_of_three() -> Node {
-    let line = |nth: u16, flags: &str, slots: &str| {
+    nth_of_three(1, Config::default())
+}
+
+/// One of three masters; nobody answers for the other two.
+pub(super) fn nth_of_three(own: u16, config: Config) -> Node {
+    let line = |nth: u16, slots: &str| {
         let id = nth.to_string().repeat(40);
+        let flags = if nth == own {
+            "myself,master"
+        } else {
+            "master"
+        };
         format!(
             "{id} 127.0.0.1:{0}@1{0} {flags} - 0 0 {nth} connected {slots}\n",
             7000 + nth
         )
     };
     let nodes_conf = [
-        line(1, "myself,master", "0-5460"),
-        line(2, "master", "5461-10922"),
-        line(3, "master", "10923-16383"),
+        line(1, "0-5460"),
+        line(2, "5461-10922"),
+        line(3, "10923-16383"),
         "vars currentEpoch 3 lastVoteEpoch 0\n".to_owned(),
     ];
     let config = Config {
         cluster_enabled: true,
-        ..Config::default()
+        ..config
     };
     let boot = Boot {
         nodes_conf: Some(nodes_conf.concat()),

@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use slotkeeper_node::engine::Engine;
+use slotkeeper_node::engine::{Engine, NoHeartbeat};
 use slotkeeper_node::io::{
     LinkEvent, LinkId, LinkOp, Output, Peer, SessionId, SessionState, Unsent,
 };
@@ -87,7 +87,7 @@ impl World {
         };
         // Without input, too: what WAIT was parked for is answered now.
         while !line.parked && !close {
-            let progress = engine.on_bytes(id, &line.input, now, &mut reply);
+            let progress = engine.on_bytes(id, &line.input, now, &mut reply, &mut NoHeartbeat);
             line.input.drain(..progress.consumed);
             match progress.state {
                 SessionState::NeedInput => break,

@@ -1,0 +1,85 @@
+//! All connections, and who of them is ready: what the main loop serves, and the heartbeat while a
+//! command takes long.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::task::Waker;
+
+use tokio::net::TcpListener;
+
+use super::client::Client;
+use super::clock::Clock;
+use super::health::Board;
+use super::link::Link;
+use super::log::Log;
+use super::places::Places;
+use super::ready::{ReadyQueue, Token};
+use crate::io::{LinkId, LinkOp, SessionId};
+
+/// A listening socket.
+pub(super) struct Listener {
+    pub(super) socket: TcpListener,
+    pub(super) waker: Waker,
+}
+
+/// The connections.
+pub(super) struct Net {
+    pub(super) clock: Clock,
+    pub(super) log: Log,
+    pub(super) queue: Arc<ReadyQueue>,
+    pub(super) listeners: Vec<Listener>,
+    pub(super) bus_listeners: Vec<Listener>,
+    pub(super) clients: Places<Client>,
+    pub(super) by_session: HashMap<SessionId, usize>,
+    pub(super) links: Places<Link>,
+    pub(super) by_link: HashMap<LinkId, usize>,
+    pub(super) board: Arc<Board>,
+    pub(super) keepalive_secs: u32,
+    /// Who is ready, in order.
+    pub(super) ready: VecDeque<Token>,
+    /// Clients and links that got something into their outbox.
+    pub(super) pushed: Vec<usize>,
+    pub(super) sent: Vec<usize>,
+    /// Clients that close after what they were sent.
+    pub(super) closing: Vec<usize>,
+}
+
+impl Net {
+    pub(super) fn serve_later(&mut self, token: Token) {
+        self.ready.push_back(token);
+    }
+
+    pub(super) fn operate_link(&mut self, id: LinkId, op: LinkOp) {
+        if let LinkOp::Open { to, from } = op {
+            let place = self.links.next();
+            let waker = self.queue.waker(Token::Link(place));
+            self.links.insert(Link::open(id, to, from, waker));
+            self.by_link.insert(id, place);
+            self.serve_later(Token::Link(place));
+            return;
+        }
+        let Some(place) = self.by_link.get(&id).copied() else {
+            // It has ended; the engine learns of it, or closed it itself.
+            return;
+        };
+        let Some(link) = self.links.get_mut(place) else {
+            return;
+        };
+        if matches!(op, LinkOp::Close) && link.is_accepted() {
+            self.remove_link(place);
+            return;
+        }
+        match op {
+            LinkOp::Open { .. } => {}
+            LinkOp::Send(bytes) => link.outbox().push_shared(bytes),
+            LinkOp::Close => link.closing_since = Some(self.clock.now().mono_ms()),
+        }
+        self.sent.push(place);
+    }
+
+    pub(super) fn remove_link(&mut self, place: usize) {
+        if let Some(link) = self.links.remove(place) {
+            self.by_link.remove(&link.id);
+        }
+    }
+}
