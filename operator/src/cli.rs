@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use crate::local::Local;
 use crate::preview::Preview;
 use crate::run::Run;
+use crate::terminal::{self, print};
 
 #[derive(Parser)]
 #[command(
@@ -38,13 +39,12 @@ enum Command {
 #[must_use]
 pub fn run() -> ExitCode {
     match Cli::parse().command {
-        Command::Crd { reference: false } => print!("{}", slotkeeper_crds::crd_yaml()),
-        Command::Crd { reference: true } => print!("{}", slotkeeper_crds::reference_markdown()),
-        Command::Local(local) => return finish(in_runtime(local.run())),
-        Command::Plan(preview) => return finish(in_runtime(preview.run())),
-        Command::Run(run) => return finish(in_runtime(run.run())),
+        Command::Crd { reference: false } => finish(print(slotkeeper_crds::crd_yaml())),
+        Command::Crd { reference: true } => finish(print(slotkeeper_crds::reference_markdown())),
+        Command::Local(local) => finish(in_runtime(local.run())),
+        Command::Plan(preview) => finish(in_runtime(preview.run())),
+        Command::Run(run) => finish(in_runtime(run.run())),
     }
-    ExitCode::SUCCESS
 }
 
 fn in_runtime(command: impl Future<Output = Result<(), String>>) -> Result<(), String> {
@@ -59,7 +59,7 @@ fn finish(result: Result<(), String>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("slotkeeper: {error}");
+            terminal::fail(&error);
             ExitCode::FAILURE
         }
     }

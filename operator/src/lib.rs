@@ -17,4 +17,5 @@ mod quantity;
 pub mod reconcile;
 pub mod report;
 pub mod run;
+mod terminal;
 pub mod text;

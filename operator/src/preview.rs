@@ -19,6 +19,7 @@ use crate::platform::Platform;
 use crate::platform::kubernetes::objects::Settings;
 use crate::platform::kubernetes::{Cache, ClusterKey, KubernetesPlatform, load_memory};
 use crate::platform::manifest;
+use crate::terminal::print;
 
 /// How long the API server may take to list everything.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -67,8 +68,7 @@ impl Preview {
         })?;
         let subject = self.subject(key, &cache)?;
         let (desired, plan) = Preview::plan(client, cache, &subject).await?;
-        print!("{}", text(&subject, &desired, &plan));
-        Ok(())
+        print(text(&subject, &desired, &plan))
     }
 
     async fn config(&self) -> Result<Config, String> {

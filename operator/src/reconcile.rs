@@ -30,7 +30,10 @@ pub struct Reconciler<P> {
     links: Links,
     seen: Seen,
     stored: Option<Memory>,
+    /// What was published last.
     status: Option<RedisClusterStatus>,
+    /// What was reported last, published or not.
+    told: Option<RedisClusterStatus>,
     reported: bool,
     wake: Arc<Notify>,
 }
@@ -64,6 +67,7 @@ impl<P: Platform> Reconciler<P> {
             // Written once more under this leader's term, so that no late write of an earlier
             // operator replaces it.
             stored: None,
+            told: status.clone(),
             status,
             reported: false,
             wake,
@@ -102,7 +106,7 @@ impl<P: Platform> Reconciler<P> {
         let outcome = self.act(cluster, &survey, &plan, progress).await;
         self.seen.learn(&outcome, now());
         let report = report(&desired, &observation, &plan, &outcome);
-        let status = report.status(self.status.as_ref(), self.platform.selector(), now());
+        let status = report.status(self.told.as_ref(), self.platform.selector(), now());
         // One late answer does not change the status; the next pass decides.
         let was_ready = self.status.as_ref().is_some_and(is_ready);
         if !(report.is_passing && was_ready && !is_ready(&status)) {
@@ -156,10 +160,13 @@ impl<P: Platform> Reconciler<P> {
         status: RedisClusterStatus,
         progress: &mut impl Progress,
     ) -> Result<(), PlatformError> {
-        let before = self.status.as_ref();
-        let changed = before.is_none_or(|before| steady(before) != steady(&status));
-        if changed || !self.reported {
-            progress.reported(before, &status);
+        let news = |known: &Option<RedisClusterStatus>| {
+            (known.as_ref()).is_none_or(|known| steady(known) != steady(&status))
+        };
+        let (changed, untold) = (news(&self.status), news(&self.told));
+        if untold || !self.reported {
+            progress.reported(self.told.as_ref(), &status);
+            self.told = Some(status.clone());
             self.reported = true;
         }
         if !changed {

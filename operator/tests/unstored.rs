@@ -90,6 +90,7 @@ impl World {
         let platform = Still {
             survey: survey.clone(),
             full: full.clone(),
+            ..Still::default()
         };
         let spec = RedisClusterSpec {
             shards: 1,

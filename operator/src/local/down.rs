@@ -10,6 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::Directory;
 use super::lock::{self, Lock, Taken};
 use crate::platform::local::{GRACE, Process, State};
+use crate::terminal::say;
 
 /// Stop the cluster of a directory.
 #[derive(Args)]
@@ -33,16 +34,14 @@ impl Down {
         });
         let ending = running.map(|(pod, mut process)| async move {
             let how = process.end(GRACE).await;
-            println!("{pod}: process {} {how}", process.id.pid);
+            say(format_args!("{pod}: process {} {how}", process.id.pid));
         });
         join_all(ending.collect::<Vec<_>>()).await;
-        state
-            .save(&dir)
-            .map_err(|error| format!("{}: {error}", dir.display()))?;
+        state.save(&dir).map_err(|error| error.to_string())?;
         if self.purge {
             std::fs::remove_dir_all(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
         }
-        println!("the cluster in {} is down", dir.display());
+        say(format_args!("the cluster in {} is down", dir.display()));
         Ok(())
     }
 }
@@ -56,7 +55,9 @@ async fn take_over(dir: &Path) -> Result<Lock, String> {
             Taken::Ours(lock) => return Ok(lock),
             Taken::By(pid) if told == Some(pid) => {}
             Taken::By(pid) => {
-                println!("stopping process {pid}, which runs the cluster");
+                say(format_args!(
+                    "stopping process {pid}, which runs the cluster"
+                ));
                 let target = i32::try_from(pid).ok().and_then(Pid::from_raw);
                 let sent = target.map(|target| kill_process(target, Signal::TERM));
                 if let Some(Err(error)) = sent {

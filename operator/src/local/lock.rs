@@ -25,7 +25,7 @@ pub enum Taken {
 /// When the lock file cannot be used.
 pub fn take(dir: &Path) -> Result<Taken, String> {
     let path = Layout::lock_file(dir);
-    let failed = |error: std::io::Error| format!("{}: {error}", path.display());
+    let failed = |error: std::io::Error| format!("cannot lock {}: {error}", path.display());
     let mut options = OpenOptions::new();
     let options = options.read(true).write(true).create(true).truncate(false);
     let mut file = options.open(&path).map_err(failed)?;

@@ -8,6 +8,7 @@ use slotkeeper_crds::RedisClusterStatus;
 use super::table;
 use crate::model::{PlannedStep, StepOutcome};
 use crate::reconcile::{Progress, is_ready};
+use crate::terminal;
 
 /// Prints what happens, one line each, with the seconds since the start.
 pub struct Printer {
@@ -36,7 +37,8 @@ impl Printer {
 
 /// Prints one line.
 pub fn say(start: Instant, text: &str) {
-    println!("{:7.2}s  {text}", start.elapsed().as_secs_f64());
+    let seconds = start.elapsed().as_secs_f64();
+    terminal::say(format_args!("{seconds:7.2}s  {text}"));
 }
 
 impl Progress for Printer {
@@ -82,8 +84,10 @@ impl Progress for Printer {
         if !was && self.ready {
             let seconds = self.since.elapsed().as_secs_f64();
             let (name, summary) = (&self.name, table::summary(after));
-            println!("\n{name} is Ready after {seconds:.1} s: {summary}\n");
-            println!("{}", table::shards(after));
+            let shards = table::shards(after);
+            terminal::say(format_args!(
+                "\n{name} is Ready after {seconds:.1} s: {summary}\n\n{shards}"
+            ));
         }
     }
 }

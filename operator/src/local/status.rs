@@ -16,6 +16,7 @@ use crate::platform::local::{
     Files, Layout, ProcessId, State, load_cluster, load_manifest, load_memory,
 };
 use crate::report::report;
+use crate::terminal::print;
 
 /// Observes the cluster of a directory once and prints its state.
 pub async fn run(dir: &Path) -> Result<(), String> {
@@ -51,15 +52,15 @@ pub async fn run(dir: &Path) -> Result<(), String> {
     let plan = plan(&desired, &observation);
     let report = report(&desired, &observation, &plan, &Outcome::default());
     let status = report.status(cluster.status.as_ref(), None, now());
-    println!("{}: {}", desired.name, table::summary(&status));
-    println!("{}\n", report.message);
+    let mut text = format!("{}: {}\n", desired.name, table::summary(&status));
+    text += &format!("{}\n\n", report.message);
     if let Some(manifest) = load_manifest(dir).filter(|manifest| !manifest.exists()) {
         let manifest = manifest.display();
-        println!("The manifest {manifest} is gone: the cluster keeps its last content.\n");
+        text +=
+            &format!("The manifest {manifest} is gone: the cluster keeps its last content.\n\n");
     }
-    println!("{}", table::shards(&status));
-    print!("{}", table::conditions(&status));
-    Ok(())
+    let (shards, conditions) = (table::shards(&status), table::conditions(&status));
+    print(format_args!("{text}{shards}\n{conditions}"))
 }
 
 fn view(layout: &Layout, state: &mut State, index: PodIndex) -> Result<PodView, String> {

@@ -70,7 +70,8 @@ impl Up {
         let binary = node_program(self.node_binary.as_deref())?;
         let values = validated(&self.file, &manifest, &binary)?;
         let dir = self.dir.clone().unwrap_or_else(|| default_dir(&name));
-        std::fs::create_dir_all(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
+        std::fs::create_dir_all(&dir)
+            .map_err(|error| format!("cannot create {}: {error}", dir.display()))?;
         let dir = dir
             .canonicalize()
             .map_err(|error| format!("{}: {error}", dir.display()))?;
@@ -107,7 +108,7 @@ impl Up {
                 let path = std::path::absolute(&self.file)?;
                 save_manifest(&platform.layout().dir, &path)
             })
-            .map_err(|error| format!("cannot write to the directory: {error}"))?;
+            .map_err(|error| error.to_string())?;
         let mut reconciler =
             Reconciler::new(platform, manifest.cluster.status.clone(), memory, wake);
         let mut printer = Printer::new(&name, start);

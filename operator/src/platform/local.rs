@@ -76,8 +76,8 @@ impl LocalPlatform {
             }
         }
         if !recorded.is_empty() {
-            let failed = |error: std::io::Error| format!("cannot write the password: {error}");
-            files.write_password().map_err(failed)?;
+            let written = files.write_password();
+            written.map_err(|error| error.to_string())?;
         }
         for index in recorded {
             // A process that starts now gets the present manifest.
@@ -260,7 +260,7 @@ impl Platform for LocalPlatform {
 
     async fn remember(&self, memory: &Memory) -> Result<(), PlatformError> {
         save_memory(&self.layout().dir, memory)
-            .map_err(|error| PlatformError::Refused(format!("cannot write the memory: {error}")))
+            .map_err(|error| PlatformError::Refused(error.to_string()))
     }
 
     fn selector(&self) -> Option<String> {

@@ -14,6 +14,8 @@ pub struct Still {
     pub survey: Arc<Mutex<Survey>>,
     /// Whether it cannot store the operator's memory.
     pub full: Arc<AtomicBool>,
+    /// It has no room for the status.
+    pub no_status: Arc<AtomicBool>,
 }
 
 impl Platform for Still {
@@ -38,10 +40,7 @@ impl Platform for Still {
     }
 
     async fn remember(&self, _: &Memory) -> Result<(), PlatformError> {
-        match self.full.load(Ordering::Relaxed) {
-            true => Err(PlatformError::Refused("no quota".to_owned())),
-            false => Ok(()),
-        }
+        unless(&self.full)
     }
 
     fn selector(&self) -> Option<String> {
@@ -49,6 +48,13 @@ impl Platform for Still {
     }
 
     async fn publish(&self, _: &RedisClusterStatus) -> Result<(), PlatformError> {
-        Ok(())
+        unless(&self.no_status)
+    }
+}
+
+fn unless(full: &AtomicBool) -> Result<(), PlatformError> {
+    match full.load(Ordering::Relaxed) {
+        true => Err(PlatformError::Refused("no quota".to_owned())),
+        false => Ok(()),
     }
 }

@@ -45,9 +45,10 @@ impl Files {
     /// # Errors When there is no port for it, or the file cannot be written.
     pub fn write_config(&self, cluster: &RedisCluster, index: PodIndex) -> Result<(), String> {
         let text = self.config(cluster, index)?;
-        let failed = |error: io::Error| format!("{}: {error}", self.layout.pod(index));
-        fs::create_dir_all(self.layout.pod_dir(index)).map_err(failed)?;
-        save(&self.layout.config_file(index), &text).map_err(failed)
+        let dir = self.layout.pod_dir(index);
+        fs::create_dir_all(&dir)
+            .map_err(|error| format!("cannot create {}: {error}", dir.display()))?;
+        save(&self.layout.config_file(index), &text).map_err(|error| error.to_string())
     }
 
     /// Writes the password.

@@ -151,18 +151,19 @@ pub fn save_memory(dir: &Path, memory: &Memory) -> io::Result<()> {
 /// Replaces a file as a whole, readable only for its owner, because it may contain a password.
 ///
 /// # Errors
-/// When the disk refuses it.
+/// When the disk refuses it; the text names the file.
 pub fn save(path: &Path, text: impl AsRef<[u8]>) -> io::Result<()> {
     let new = path.with_extension("new");
-    let mut options = fs::OpenOptions::new();
-    let mut file = options
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&new)?;
-    file.write_all(text.as_ref())?;
-    fs::rename(&new, path)
+    let write = || {
+        let mut options = fs::OpenOptions::new();
+        let options = options.write(true).create(true).truncate(true).mode(0o600);
+        options.open(&new)?.write_all(text.as_ref())?;
+        fs::rename(&new, path)
+    };
+    write().map_err(|error| {
+        let text = format!("cannot write {}: {error}", path.display());
+        io::Error::new(error.kind(), text)
+    })
 }
 
 fn load<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<Option<T>, String> {

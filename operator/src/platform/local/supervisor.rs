@@ -175,7 +175,7 @@ impl Shared {
         if *state != before
             && let Err(error) = state.save(&self.layout.dir)
         {
-            (self.tell)(&format!("cannot write the record of processes: {error}"));
+            (self.tell)(&error.to_string());
         }
         result
     }

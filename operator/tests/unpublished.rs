@@ -1,0 +1,71 @@
+//! A status that cannot be stored, as on a full disk.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use slotkeeper::model::{PlannedStep, StepOutcome};
+use slotkeeper::reconcile::{Progress, Reconciler};
+use slotkeeper_crds::{RedisCluster, RedisClusterSpec, RedisClusterStatus};
+use tokio::sync::Notify;
+
+#[path = "support/still.rs"]
+mod still;
+
+use still::Still;
+
+/// How many shards the status had before, and has, in each report.
+#[derive(Default)]
+struct Told(Vec<(Option<usize>, usize)>);
+
+impl Progress for Told {
+    fn acted(&mut self, _: &PlannedStep, _: &StepOutcome) {}
+
+    fn reported(&mut self, before: Option<&RedisClusterStatus>, after: &RedisClusterStatus) {
+        let before = before.map(|status| status.shards.len());
+        self.0.push((before, after.shards.len()));
+    }
+}
+
+fn cluster(shards: u16) -> RedisCluster {
+    let spec = RedisClusterSpec {
+        shards,
+        ..RedisClusterSpec::default()
+    };
+    RedisCluster::new("demo", spec)
+}
+
+#[tokio::test]
+async fn a_status_that_cannot_be_stored_is_told_once_and_so_is_its_end() {
+    let platform = Still::default();
+    let full = platform.no_status.clone();
+    let mut reconciler = Reconciler::new(platform, None, None, Arc::new(Notify::new()));
+    let mut told = Told::default();
+    full.store(true, Ordering::Relaxed);
+    for shards in [3, 4, 3] {
+        // With the second pass it is known, too, what became of the first one's steps.
+        for _ in 0..2 {
+            let pass = reconciler.pass(&cluster(shards), &mut told).await;
+            pass.unwrap_err();
+        }
+        let reports = told.0.len();
+        for _ in 0..3 {
+            let pass = reconciler.pass(&cluster(shards), &mut told).await;
+            pass.unwrap_err();
+        }
+        assert_eq!(told.0.len(), reports, "said again: {:?}", told.0);
+    }
+    let changes = told
+        .0
+        .iter()
+        .filter(|(before, after)| *before != Some(*after));
+    let changes: Vec<_> = changes.copied().collect();
+    assert_eq!(changes, [(None, 3), (Some(3), 4), (Some(4), 3)]);
+    assert!(reconciler.status().is_none(), "nothing was published");
+    full.store(false, Ordering::Relaxed);
+    let reports = told.0.len();
+    reconciler.pass(&cluster(3), &mut told).await.unwrap();
+    assert_eq!(told.0.len(), reports);
+    assert!(reconciler.status().is_some());
+}
