@@ -25,6 +25,11 @@ use crate::path::{Path, Step, Steps, prefetch};
 use crate::space::release_page;
 use crate::tree::Tree;
 
+/// How much further the walk has to go for each byte that a writer had to copy, so that the writers
+/// do not outrun it. With `k`, random writes make a frozen tree grow by `1 / (e k)` at most: what is
+/// retired and not passed yet is most when the walk has passed all but `1 / e`.
+pub const STEP_PER_COPIED: usize = 5;
+
 /// What the tree and its walk tell each other, in a block of the heap.
 #[derive(Debug)]
 pub struct Control(NonNull<State>);
@@ -188,6 +193,11 @@ impl<C: Codec> Frozen<C> {
     /// The leaf that the walk is in, and the way to it.
     pub(crate) fn leaf(&self) -> Option<(&Steps, Page)> {
         self.leaf.map(|leaf| (&self.steps, leaf))
+    }
+
+    /// How many bytes of the leaf there are for each of its records.
+    pub(crate) fn record_size(&self) -> usize {
+        self.leaf.map_or(0, |leaf| leaf.used().div_ceil(leaf.n()))
     }
 
     /// Leaves the leaf, and every page above of which it was the last child.

@@ -40,7 +40,7 @@ mod tree;
 
 pub use codec::Codec;
 pub use copying::Copying;
-pub use frozen::Frozen;
+pub use frozen::{Frozen, STEP_PER_COPIED};
 pub use garbage::Garbage;
 pub use heap::Heap;
 pub use records::{HashTree, INLINE_MAX, Key, Part, Record, Records, SetTree};

@@ -4,15 +4,13 @@ use crate::element::Element;
 use crate::frozen::Frozen;
 use crate::heap::Heap;
 
-use super::{Record, Records};
+use super::{INLINE_MAX, Record, Records};
 
 /// Strings above so many bytes come in pieces.
 const WHOLE_MAX: usize = 16 * 1024;
 /// The smallest piece of a string, but for the last, and the largest one.
 const PIECE_MIN: usize = 4 * 1024;
 const PIECE_MAX: usize = 64 * 1024;
-/// What an element costs of a budget beside its bytes.
-const OVERHEAD: usize = 8;
 
 /// A part of what a frozen tree holds. The elements come in the order key, value, key, value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +24,8 @@ pub enum Part<'a> {
 }
 
 impl<const VALUED: bool> Frozen<Records<VALUED>> {
-    /// Hands out about `budget` bytes more. Returns whether that was all.
+    /// Hands out more, until about `budget` bytes of the tree's memory are passed. Returns whether
+    /// that was all.
     pub fn step<H: Heap>(
         &mut self,
         heap: &mut H,
@@ -39,6 +38,9 @@ impl<const VALUED: bool> Frozen<Records<VALUED>> {
         {
             let (is_value, sent) = self.progress;
             let element = if is_value { value } else { key };
+            if !is_value && sent == 0 {
+                left = left.saturating_sub(self.record_size());
+            }
             let sent = match element {
                 Element::Str(bytes) if bytes.len() > WHOLE_MAX => {
                     if sent == 0 {
@@ -47,16 +49,16 @@ impl<const VALUED: bool> Frozen<Records<VALUED>> {
                     let rest = &bytes[sent..];
                     let piece = &rest[..rest.len().min(left.clamp(PIECE_MIN, PIECE_MAX))];
                     sink(Part::Piece(piece));
-                    left = left.saturating_sub(piece.len() + OVERHEAD);
+                    left = left.saturating_sub(piece.len());
                     (piece.len() < rest.len()).then_some(sent + piece.len())
                 }
                 whole => {
                     sink(Part::Whole(whole));
-                    let len = match whole {
-                        Element::Int(_) => size_of::<i64>(),
-                        Element::Str(bytes) => bytes.len(),
-                    };
-                    left = left.saturating_sub(len + OVERHEAD);
+                    if let Element::Str(bytes) = whole
+                        && bytes.len() > INLINE_MAX
+                    {
+                        left = left.saturating_sub(bytes.len());
+                    }
                     None
                 }
             };

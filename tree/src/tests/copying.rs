@@ -4,7 +4,7 @@ use super::*;
 
 fn subject() -> Subject {
     let mut subject = Subject::new(|bytes| spread(bytes) >> 20 << 20);
-    subject.fill(0..rounds(20_000, 150));
+    subject.fill(0..rounds(20_000, 60));
     for number in 0..10 {
         subject.insert(format!("long:{number}").as_bytes(), &[b'v'; 3000]);
         subject.insert(&vec![b'k'; 300 + number], &[b'w'; 300]);
@@ -48,7 +48,7 @@ fn a_copy_has_what_was_there_at_the_freeze_and_its_own_life() {
     });
     assert!(seen == second.model);
     second.model.keys().for_each(|key| second.look_up(key));
-    for number in 0..100 {
+    for number in 0..rounds(100, 20) {
         second.remove(format!("field:{number}").as_bytes());
         second.insert(format!("more:{number}").as_bytes(), b"value");
         second.insert(format!("long:{number}").as_bytes(), b"short");

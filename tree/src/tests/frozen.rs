@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn freezing_copies_nothing_and_a_second_walk_waits_for_the_first() {
     let mut subject = Subject::new(spread);
-    subject.fill(0..rounds(5000, 300));
+    subject.fill(0..rounds(5000, 60));
     let (blocks, moved) = (subject.heap.live.len(), subject.heap.moved);
     let mut first = subject
         .tree
@@ -31,7 +31,7 @@ fn freezing_copies_nothing_and_a_second_walk_waits_for_the_first() {
 #[test]
 fn a_writer_copies_a_page_once_and_nothing_behind_the_walk() {
     let mut subject = Subject::new(spread);
-    let count = rounds(3000, 150);
+    let count = rounds(3000, 80);
     subject.fill(0..count);
     assert_eq!(subject.tree.take_copied(), 0);
     let before = subject.tree.memory();
@@ -67,7 +67,7 @@ fn a_writer_copies_a_page_once_and_nothing_behind_the_walk() {
 fn a_walk_outlives_its_tree_in_either_order_of_freeing() {
     for walk_first in [false, true] {
         let mut subject = Subject::new(spread);
-        subject.fill(0..rounds(2000, 100));
+        subject.fill(0..rounds(2000, 60));
         for number in 0..20 {
             subject.insert(format!("long:{number}").as_bytes(), &[b'v'; 3000]);
         }
@@ -155,4 +155,36 @@ fn an_empty_tree_freezes_to_nothing() {
     subject.fill(0..10);
     subject.check();
     subject.end();
+}
+
+/// Random writes to the whole of it, and nothing else that drives the walk.
+#[test]
+#[cfg_attr(miri, ignore = "counts, and takes long")]
+fn a_frozen_tree_grows_by_less_than_a_tenth_when_writers_pay() {
+    for value in [&b"a value of some bytes"[..], b"1234"] {
+        let mut subject = Subject::new(spread);
+        let count = 50_000;
+        for number in 0..count {
+            subject.insert(format!("f{number}").as_bytes(), value);
+        }
+        let before = subject.heap.used;
+        let mut frozen = subject
+            .tree
+            .freeze(&mut subject.heap)
+            .expect("no other is open");
+        let (mut most, mut random) = (before, Random(7));
+        let other: Vec<u8> = value.iter().rev().copied().collect();
+        // Most of it is passed by then, and what is left was copied already.
+        for _ in 0..count {
+            let name = format!("f{}", random.below(count));
+            subject.insert(name.as_bytes(), &other);
+            most = most.max(subject.heap.used);
+            let pays = subject.tree.take_copied() * crate::STEP_PER_COPIED;
+            frozen.step(&mut subject.heap, pays, |_| ());
+        }
+        let growth = (most - before) as f64 / before as f64;
+        assert!(growth < 0.1, "{growth}");
+        while !frozen.discard(&mut subject.heap, 9) {}
+        subject.end();
+    }
 }

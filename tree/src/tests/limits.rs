@@ -74,7 +74,7 @@ fn an_element_costs_little_more_than_its_bytes() {
 #[test]
 fn memory_is_freed_in_steps_of_bounded_size() {
     let mut subject = Subject::new(spread);
-    subject.fill(0..rounds(20_000, 200));
+    subject.fill(0..rounds(20_000, 80));
     let mut heap = subject.heap;
     let mut garbage = subject.tree.into_garbage();
     let mut before = heap.live.len();
@@ -113,7 +113,7 @@ fn elements_of_every_length_come_back() {
 #[test]
 fn ranks_reach_each_record_once() {
     let mut subject = Subject::new(spread);
-    subject.fill(0..rounds(3000, 200));
+    subject.fill(0..rounds(3000, 60));
     let by_rank: Vec<_> = (0..subject.tree.len())
         .map(|rank| pair(subject.tree.at(rank).expect("it is there")))
         .collect();
@@ -128,7 +128,7 @@ fn a_descent_arrives_after_as_many_steps_as_the_tree_is_high() {
     let mut subject = Subject::new(spread);
     let key = b"field:1";
     assert!(!subject.tree.prefetch(&subject.key(key)).step());
-    subject.fill(0..rounds(20_000, 200));
+    subject.fill(0..rounds(20_000, 80));
     let (height, found) = (subject.tree.height(), subject.key(key));
     let mut descent = subject.tree.prefetch(&found);
     assert!(height > 0 && (0..height).all(|_| descent.step()) && !descent.step());

@@ -96,7 +96,7 @@ fn traffic(hash: fn(&[u8]) -> u64, seed: u64, rounds: usize, keys: u64) {
             if walk.step(&mut subject.heap, budget) {
                 walking = None;
             }
-        } else if random.below(150) == 0 {
+        } else if random.below(super::rounds(150, 40) as u64) == 0 {
             let frozen = subject
                 .tree
                 .freeze(&mut subject.heap)
@@ -115,7 +115,7 @@ fn traffic(hash: fn(&[u8]) -> u64, seed: u64, rounds: usize, keys: u64) {
                 .as_ref()
                 .is_some_and(|it| !it.expected.is_empty() && !it.frozen.is_over())
         );
-        if round.is_multiple_of(rounds.div_ceil(20)) {
+        if round.is_multiple_of(rounds.div_ceil(super::rounds(20, 4))) {
             subject.check();
         }
     }
@@ -129,7 +129,12 @@ fn traffic(hash: fn(&[u8]) -> u64, seed: u64, rounds: usize, keys: u64) {
 #[test]
 fn equals_a_map_through_random_traffic_and_hands_out_what_was_frozen() {
     for seed in 0..rounds(6, 1) as u64 {
-        traffic(spread, seed, rounds(30_000, 700), 1500 + seed * 100);
+        traffic(
+            spread,
+            seed,
+            rounds(30_000, 300),
+            super::rounds(1500, 150) as u64 + seed * 100,
+        );
     }
 }
 
@@ -139,17 +144,17 @@ fn equals_a_map_where_hashes_collide() {
     traffic(
         |bytes| (spread(bytes) % 7) << 61,
         100,
-        rounds(12_000, 500),
+        rounds(12_000, 120),
         700,
     );
-    traffic(|_| 77 << 40, 101, rounds(8_000, 400), 500);
+    traffic(|_| 77 << 40, 101, rounds(8_000, 100), 500);
     traffic(
         |bytes| (spread(bytes) % 3) << 63 | spread(bytes) >> 41,
         102,
-        rounds(8_000, 200),
+        rounds(8_000, 60),
         500,
     );
-    traffic(|_| u64::MAX, 103, rounds(4_000, 200), 500);
+    traffic(|_| u64::MAX, 103, rounds(4_000, 60), 500);
 }
 
 #[test]
@@ -158,7 +163,7 @@ fn a_set_keeps_its_members_without_values() {
     // SAFETY: there is one heap, and all is freed.
     let mut tree = unsafe { crate::SetTree::new() };
     let mut heap = Counting::default();
-    let names: Vec<_> = (0..rounds(5000, 200))
+    let names: Vec<_> = (0..rounds(5000, 100))
         .map(|n| format!("{n}{}", n * 7919))
         .collect();
     for name in &names {

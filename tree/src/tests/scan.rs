@@ -34,9 +34,9 @@ fn stays_exact(hash: fn(&[u8]) -> u64, count: usize) {
     );
     // Grows to five times its size meanwhile.
     let seen = scan(&mut subject, |subject, call| {
-        let from = count + call * 100;
-        let more = if call < 40 { 100 } else { 0 };
-        subject.fill(from..from + more);
+        let more = rounds(100, 20);
+        let from = count + call * more;
+        subject.fill(from..from + if call < 40 { more } else { 0 });
     });
     subject.check();
     let stay: Vec<_> = (0..count)
@@ -48,7 +48,7 @@ fn stays_exact(hash: fn(&[u8]) -> u64, count: usize) {
     let more = subject.model.len();
     let mut gone = count..more;
     let seen = scan(&mut subject, |subject, _| {
-        for number in gone.by_ref().take(150) {
+        for number in gone.by_ref().take(rounds(150, 20)) {
             subject.remove(format!("field:{number}").as_bytes());
         }
     });
@@ -60,13 +60,13 @@ fn stays_exact(hash: fn(&[u8]) -> u64, count: usize) {
 
 #[test]
 fn a_scan_shows_what_stays_exactly_once_through_splits_and_joins() {
-    stays_exact(spread, rounds(3000, 120));
+    stays_exact(spread, rounds(3000, 60));
 }
 
 #[test]
 fn a_scan_shows_what_stays_exactly_once_where_hashes_collide() {
-    stays_exact(|bytes| (spread(bytes) % 5) << 60, rounds(600, 120));
-    stays_exact(|bytes| (spread(bytes) % 100) << 24, rounds(600, 120));
+    stays_exact(|bytes| (spread(bytes) % 5) << 60, rounds(600, 60));
+    stays_exact(|bytes| (spread(bytes) % 100) << 24, rounds(600, 60));
 }
 
 #[test]
