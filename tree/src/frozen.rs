@@ -185,6 +185,9 @@ impl<C: Codec> Frozen<C> {
     /// over.
     pub fn discard<H: Heap>(&mut self, heap: &mut H, leaves: usize) -> bool {
         for _ in 0..leaves {
+            if self.is_over() {
+                break;
+            }
             self.leave_leaf(heap);
         }
         self.is_over()

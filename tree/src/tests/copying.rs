@@ -23,7 +23,7 @@ fn a_copy_has_what_was_there_at_the_freeze_and_its_own_life() {
     let mut copying = frozen.copy();
     let mut calls = 0;
     first.heap.moved = 0;
-    while !copying.step(&mut first.heap, 2) {
+    while !copying.step(&mut first.heap, rounds(2, 1)) {
         assert!(std::mem::take(&mut first.heap.moved) <= 16 * 1024);
         first.insert(format!("long:{}", calls % 20).as_bytes(), &[b'x'; 500]);
         first.remove(format!("field:{calls}").as_bytes());
@@ -31,7 +31,7 @@ fn a_copy_has_what_was_there_at_the_freeze_and_its_own_life() {
         calls += 1;
     }
     let (tree, frozen) = copying.into_parts();
-    assert!(frozen.is_over() && calls > 3);
+    assert!(frozen.is_over() && calls > 1);
     let hash = first.hash;
     // Both in one heap: the first is put aside while the copy is looked at.
     let mut second = Subject {

@@ -22,6 +22,7 @@ fn freezing_copies_nothing_and_a_second_walk_waits_for_the_first() {
         .freeze(&mut subject.heap)
         .expect("the first is over");
     while !second.discard(&mut subject.heap, 7) {}
+    assert!(second.discard(&mut subject.heap, usize::MAX));
     // The few bytes that tree and walk share are there once.
     assert_eq!(subject.heap.live.len(), blocks + 1);
     subject.check();
