@@ -107,6 +107,7 @@ impl Engine {
     /// The keyspace for a command of that session, and apart from it all that may go on meanwhile.
     pub(super) fn apart(&mut self, id: SessionId, now: Now) -> (&mut Partition, Meanwhile<'_>) {
         let metrics = self.metrics(now);
+        self.note_session(id, 0, now);
         let meanwhile = Meanwhile {
             now,
             since_ms: now.mono_ms(),
@@ -330,6 +331,9 @@ impl Meanwhile<'_> {
             self.refuse(id, args, &refused, reply);
             is_http(args.get(0))
         });
+        if let [b'-', text @ ..] = &reply.bytes()[start..] {
+            self.stats.count_error(text);
+        }
         let mode = &mut self.sessions.at_mut(id).reply_mode;
         if *mode != ReplyMode::On {
             reply.truncate(start);
@@ -354,7 +358,6 @@ impl Meanwhile<'_> {
     }
 
     fn refuse(&mut self, id: SessionId, args: &Args<'_>, refused: &Refused, reply: &mut Reply) {
-        self.stats.count_error(refused.0.as_bytes());
         let session = self.sessions.at_mut(id);
         let is_exec = resolve(args).is_ok_and(|command| command.id == self.known.exec);
         if is_exec && session.multi.take().is_some() {
@@ -378,6 +381,7 @@ impl Meanwhile<'_> {
     ) -> Result<bool, Refused> {
         self.stats.commands += 1;
         self.stats.of_command(command.id).calls += 1;
+        self.sessions.at_mut(id).command = command.spec.name;
         let view = NodeView {
             config: self.config,
             is_replica: self.is_replica,

@@ -96,6 +96,8 @@ fn others_wait_for_a_while_and_are_told_then() {
         node.ask(&mut other, "CLIENT GETNAME\nGET a"),
         "$5\r\nother\r\n$1\r\n1\r\n"
     );
+    let info = node.ask(&mut other, "INFO errorstats");
+    assert!(info.contains("errorstat_BUSY:count=2\r\n"), "{info}");
 }
 
 #[test]
@@ -138,10 +140,9 @@ fn whoever_connects_meanwhile_authenticates_and_stays() {
         let hello = ask(node, &client, "HELLO 3 AUTH default pw SETNAME late").0;
         assert!(hello.starts_with("%7\r\n"), "{hello}");
         let list = ask(node, &client, "CLIENT LIST").0;
-        assert!(
-            list.contains("id=1 ") && list.contains("name=late "),
-            "{list}"
-        );
+        let lines: Vec<&str> = list.lines().collect();
+        assert!(lines[1].contains("id=1 ") && lines[1].contains(" cmd=debug "));
+        assert!(lines[2].contains("name=late ") && lines[2].contains(" cmd=client|list "));
         opened = Some(client);
     });
     let mut client = opened.expect("it has connected");
