@@ -1,3 +1,5 @@
+//! Configuration epochs: bumps, collisions, SET-CONFIG-EPOCH.
+
 use slotkeeper_topology::{Epoch, NodeId};
 
 use super::store::Act;

@@ -1,3 +1,5 @@
+//! What the cluster knows of the rest of the node, and what it asks the engine to do.
+
 use std::net::SocketAddr;
 
 use bytes::Bytes;

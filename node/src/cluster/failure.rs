@@ -1,3 +1,5 @@
+//! Failure detection: PFAIL, FAIL, reports, and when a failure is taken back.
+
 use slotkeeper_topology::NodeId;
 
 use super::bus::Kind;

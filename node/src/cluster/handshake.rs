@@ -1,3 +1,5 @@
+//! MEET, handshakes and FORGET: how nodes become known and unknown.
+
 use std::net::IpAddr;
 
 use slotkeeper_topology::NodeId;

@@ -1,3 +1,5 @@
+//! The bus links, their limits, and what has arrived on them.
+
 mod inbox;
 
 use std::collections::BTreeMap;

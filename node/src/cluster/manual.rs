@@ -1,3 +1,5 @@
+//! CLUSTER FAILOVER: the planned hand-over from a master to its replica.
+
 use slotkeeper_topology::Epoch;
 
 use super::{Cluster, ClusterEvent, Facts, NodeRef};

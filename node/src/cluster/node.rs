@@ -1,3 +1,5 @@
+//! One node as this node knows it.
+
 use std::net::{IpAddr, SocketAddr};
 
 use slotkeeper_topology::{Epoch, NodeId, SlotSet};

@@ -1,3 +1,5 @@
+//! All nodes that this node knows.
+
 use std::collections::BTreeMap;
 use std::ops::{Index, IndexMut};
 

@@ -1,3 +1,5 @@
+//! nodes.conf: read, checked and written.
+
 use std::collections::BTreeSet;
 
 use slotkeeper_topology::{Epoch, NodeFlags, NodeId, NodeLine, OpenSlot, Slot};

@@ -1,3 +1,5 @@
+//! Claims of slots in messages: which one wins.
+
 use slotkeeper_topology::{Epoch, NodeId, SlotSet};
 
 use super::bus::{Header, Kind};

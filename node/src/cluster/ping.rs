@@ -1,3 +1,5 @@
+//! When links are opened and PINGs are sent.
+
 use super::node::{Flags, Moment, Node};
 use super::{Cluster, NodeRef};
 use crate::time::Now;

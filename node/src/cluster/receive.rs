@@ -1,3 +1,5 @@
+//! What an arriving message changes.
+
 use bytes::Bytes;
 
 use super::bus::{Body, FLAG_EXTENSIONS, FLAG_PAUSED, Header, KNOWS_EXTENSIONS, Kind, Message};

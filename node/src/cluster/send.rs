@@ -1,3 +1,5 @@
+//! Messages to other nodes.
+
 use bytes::Bytes;
 use slotkeeper_topology::NodeId;
 

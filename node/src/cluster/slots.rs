@@ -1,3 +1,5 @@
+//! The owner of each slot, and slots in migration.
+
 use std::collections::BTreeMap;
 
 use slotkeeper_topology::{SLOT_COUNT, Slot, SlotSet};

@@ -1,3 +1,5 @@
+//! `cluster_state`: when the cluster is ok, and when this node may serve.
+
 use slotkeeper_topology::SLOT_COUNT;
 
 use super::Cluster;

@@ -1,3 +1,5 @@
+//! Votes that this node gives as a master.
+
 use slotkeeper_topology::{Epoch, NodeId, SlotSet};
 
 use super::bus::{FLAG_FORCE_ACK, Header};

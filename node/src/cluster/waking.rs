@@ -1,3 +1,5 @@
+//! A master that was asleep, until a majority of the masters has answered.
+
 use std::collections::BTreeSet;
 
 use slotkeeper_topology::NodeId;

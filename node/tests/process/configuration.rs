@@ -1,3 +1,5 @@
+//! The program and its configuration file.
+
 use std::fs;
 
 use slotkeeper_node::resp::ReplyValue;

@@ -1,3 +1,5 @@
+//! The health port.
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;

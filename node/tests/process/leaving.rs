@@ -1,3 +1,5 @@
+//! How the program stops.
+
 use rustix::process::Signal;
 
 use crate::support::{Directory, Node};

@@ -1,3 +1,5 @@
+//! The protocol on a real socket.
+
 use std::io::{Read, Write};
 use std::net::UdpSocket;
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! How the program starts, and when it refuses to.
+
 use std::net::TcpListener;
 
 use rustix::process::Signal;

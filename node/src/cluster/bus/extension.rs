@@ -1,3 +1,5 @@
+//! Extensions of PING messages: hostname, shard id, forgotten node.
+
 use slotkeeper_topology::NodeId;
 
 use super::BadFrame;

@@ -1,3 +1,5 @@
+//! Gossip entries of bus messages.
+
 use std::net::IpAddr;
 
 use slotkeeper_topology::NodeId;

@@ -1,3 +1,5 @@
+//! The header of bus messages.
+
 use std::net::IpAddr;
 
 use slotkeeper_topology::{Epoch, NodeId};

@@ -1,3 +1,5 @@
+//! Whole bus messages: header, body, extensions.
+
 use slotkeeper_topology::{Epoch, NodeId};
 
 use super::header::{FLAG_EXTENSIONS, HEADER_BYTES, Kind, announced_length};

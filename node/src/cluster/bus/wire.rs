@@ -1,3 +1,5 @@
+//! Fields of bus messages as bytes, read and written.
+
 use std::net::IpAddr;
 
 use slotkeeper_topology::NodeId;

@@ -1,3 +1,5 @@
+//! CLUSTER commands about nodes: MEET, FORGET, REPLICATE, RESET.
+
 use std::net::IpAddr;
 
 use slotkeeper_topology::{Epoch, NodeId};

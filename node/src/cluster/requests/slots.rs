@@ -1,3 +1,5 @@
+//! CLUSTER commands about slots: ADDSLOTS, DELSLOTS, SETSLOT and their kin.
+
 use slotkeeper_topology::{Slot, SlotSet};
 
 use super::Outcome;

@@ -1,3 +1,5 @@
+//! Failover by election and by command.
+
 use super::*;
 
 /// The one of the nodes that is a master and owns slot 0.

@@ -1,3 +1,5 @@
+//! Nodes that meet, join and are forgotten.
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! The replies of CLUSTER commands, compared with Redis's form.
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! Restarts from nodes.conf.
+
 use super::*;
 
 #[test]

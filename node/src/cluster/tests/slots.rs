@@ -1,3 +1,5 @@
+//! Slots that are assigned, claimed and lost.
+
 use super::*;
 use crate::cluster::Route;
 use crate::request::SetSlot;

@@ -1,3 +1,5 @@
+//! Which votes are given, and which are denied.
+
 use super::*;
 use crate::cluster::bus::{Body, FLAG_FORCE_ACK, Header, Kind, Message, decode, encode};
 use crate::cluster::node::Flags;

@@ -1,3 +1,5 @@
+//! A master that was asleep.
+
 use super::*;
 
 /// The first master is out of sight of the others for so long.

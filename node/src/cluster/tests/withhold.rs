@@ -1,3 +1,5 @@
+//! A master that withholds itself.
+
 use slotkeeper_topology::parse_nodes;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The cluster for probes and metrics.
+
 use std::net::SocketAddr;
 
 use slotkeeper_topology::{Epoch, NodeId};

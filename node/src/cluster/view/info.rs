@@ -1,3 +1,5 @@
+//! The reply of CLUSTER INFO.
+
 use std::fmt::Write;
 
 use slotkeeper_topology::Slot;

@@ -1,3 +1,5 @@
+//! The reply of CLUSTER NODES and its lines.
+
 use crate::cluster::{Cluster, NodeRef};
 use crate::resp::Reply;
 

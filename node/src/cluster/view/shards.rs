@@ -1,3 +1,5 @@
+//! The reply of CLUSTER SHARDS.
+
 use slotkeeper_topology::NodeId;
 
 use crate::cluster::{Cluster, NodeRef};

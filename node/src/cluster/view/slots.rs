@@ -1,3 +1,5 @@
+//! The reply of CLUSTER SLOTS.
+
 use std::collections::BTreeMap;
 
 use slotkeeper_topology::Slot;

@@ -1,3 +1,5 @@
+//! Properties of the whole command table.
+
 use super::super::spec::{Argument, ArgumentKind, BeginSearch, Category, FindKeys, Flag, Group};
 use super::*;
 

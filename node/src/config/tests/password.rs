@@ -1,3 +1,5 @@
+//! `password-file`.
+
 use super::*;
 
 #[test]

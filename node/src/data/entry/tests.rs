@@ -1,3 +1,5 @@
+//! Entries: values of every form, changed and freed.
+
 use super::*;
 use crate::data::{Encoding, WrongType, rounds};
 

@@ -1,3 +1,5 @@
+//! Tables: growth, shrinking and lookup.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::entry::Meta;

@@ -1,3 +1,5 @@
+//! Expiry and use of keys.
+
 use super::*;
 
 #[test]

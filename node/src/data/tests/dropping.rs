@@ -1,3 +1,5 @@
+//! Slots whose keys are deleted in steps.
+
 use std::collections::BTreeSet;
 
 use super::*;

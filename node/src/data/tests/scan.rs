@@ -1,3 +1,5 @@
+//! What SCAN promises while tables change.
+
 use std::collections::BTreeSet;
 
 use super::*;

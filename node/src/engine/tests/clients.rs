@@ -1,3 +1,5 @@
+//! CLIENT commands and sessions.
+
 use super::Node;
 use crate::config::Config;
 use crate::io::{Output, SessionState, Unsent};

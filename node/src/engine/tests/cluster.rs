@@ -1,3 +1,5 @@
+//! Commands in cluster mode: redirections and state.
+
 use super::Node;
 use crate::config::Config;
 

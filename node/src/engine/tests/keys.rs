@@ -1,3 +1,5 @@
+//! Commands on keys of any type.
+
 use super::Node;
 use crate::config::Config;
 

@@ -1,3 +1,5 @@
+//! CLIENT PAUSE.
+
 use super::Node;
 use crate::io::SessionState;
 

@@ -1,3 +1,5 @@
+//! Requests and replies as bytes.
+
 use super::Node;
 use crate::config::Config;
 use crate::io::SessionState;

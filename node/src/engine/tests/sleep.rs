@@ -1,3 +1,5 @@
+//! What a node does after it slept.
+
 use super::*;
 
 /// The first of three masters; nobody answers for the other two.

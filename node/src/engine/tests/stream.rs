@@ -1,3 +1,5 @@
+//! What commands write to the replication stream.
+
 use super::{Client, Node};
 use crate::io::{Level, Output};
 

@@ -1,3 +1,5 @@
+//! The next timer.
+
 use super::Node;
 
 #[test]

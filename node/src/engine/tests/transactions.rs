@@ -1,3 +1,5 @@
+//! MULTI, EXEC and WATCH.
+
 use super::Node;
 
 #[test]

@@ -1,3 +1,5 @@
+//! The link to our master, message by message.
+
 use super::*;
 
 const ID: &str = "0123456789abcdef0123456789abcdef01234567";

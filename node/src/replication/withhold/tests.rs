@@ -1,3 +1,5 @@
+//! Which answers of replicas end withholding.
+
 use super::*;
 
 fn at(mono_ms: u64) -> Now {

@@ -1,3 +1,5 @@
+//! Requests in pieces, and malformed ones.
+
 use proptest::prelude::*;
 
 use super::*;

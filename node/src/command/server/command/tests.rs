@@ -1,3 +1,5 @@
+//! The replies of COMMAND.
+
 use crate::command::testing::Bench;
 use crate::command::{all_commands, commands};
 use crate::resp::{ReplyParser, ReplyValue};
