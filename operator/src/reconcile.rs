@@ -30,9 +30,9 @@ pub struct Reconciler<P> {
     links: Links,
     seen: Seen,
     stored: Option<Memory>,
-    /// What was published last.
+    /// The last published status.
     status: Option<RedisClusterStatus>,
-    /// What was reported last, published or not.
+    /// The last reported status, published or not.
     told: Option<RedisClusterStatus>,
     reported: bool,
     wake: Arc<Notify>,

@@ -3,11 +3,9 @@
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 
-/// Prints a text to standard output. Where whoever read it has gone, as `head` does, there is nobody
-/// left to tell, which is no error.
+/// Prints a text to standard output. If the reader has gone, as `head` does, that is not an error.
 ///
-/// # Errors
-/// For people, when it cannot be written for another reason.
+/// # Errors The error for people, if it cannot be written for another reason.
 pub fn print(text: impl Display) -> Result<(), String> {
     print_to(&mut io::stdout().lock(), text)
 }
@@ -21,12 +19,12 @@ fn print_to(to: &mut impl Write, text: impl Display) -> Result<(), String> {
     }
 }
 
-/// Prints a line, for a command whose work goes on even if nobody can be told of it.
+/// Prints a line, for a command that continues even if the line cannot be printed.
 pub fn say(line: impl Display) {
     let _ = print(format_args!("{line}\n"));
 }
 
-/// Prints why a command has failed; its exit code tells that, too.
+/// Prints why a command has failed; its exit code shows the failure as well.
 pub fn fail(error: &str) {
     let _ = writeln!(io::stderr(), "slotkeeper: {error}");
 }

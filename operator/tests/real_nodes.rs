@@ -225,7 +225,7 @@ async fn steps_form_a_cluster_fail_over_and_drop_an_id() {
         })
         .await;
 
-    // An epoch above every other, whoever has the highest now.
+    // An epoch above every other, no matter which node has the highest now.
     let above = world.facts(0).await.cluster.current_epoch;
     world
         .done(Step::BumpEpoch {

@@ -15,7 +15,7 @@ mod still;
 
 use still::Still;
 
-/// How many shards the status had before, and has, in each report.
+/// The number of shards in the status before and after each report.
 #[derive(Default)]
 struct Told(Vec<(Option<usize>, usize)>);
 
@@ -44,7 +44,7 @@ async fn a_status_that_cannot_be_stored_is_told_once_and_so_is_its_end() {
     let mut told = Told::default();
     full.store(true, Ordering::Relaxed);
     for shards in [3, 4, 3] {
-        // With the second pass it is known, too, what became of the first one's steps.
+        // The second pass also knows the outcomes of the first one's steps.
         for _ in 0..2 {
             let pass = reconciler.pass(&cluster(shards), &mut told).await;
             pass.unwrap_err();

@@ -76,9 +76,9 @@ pub(super) fn help(
 pub fn render_docs() -> String {
     let mut text = String::from(
         "# Commands\n\n\
-         Written from the command table; do not edit it. A test fails when it is stale, and\n\
-         `UPDATE=1 cargo test -p slotkeeper-node --lib docs` writes it anew.\n\n\
-         \"Since\" is the version of Redis that had the command first.\n",
+         Generated from the command table; do not edit. A test fails when it is stale;\n\
+         `UPDATE=1 cargo test -p slotkeeper-node --lib docs` updates it.\n\n\
+         \"Since\" is the first version of Redis with the command.\n",
     );
     for group in Group::ALL {
         let _ = write!(text, "\n## {}\n\n", title(group.name()));

@@ -14,7 +14,7 @@ pub struct Still {
     pub survey: Arc<Mutex<Survey>>,
     /// Whether it cannot store the operator's memory.
     pub full: Arc<AtomicBool>,
-    /// It has no room for the status.
+    /// Whether it cannot store the status.
     pub no_status: Arc<AtomicBool>,
 }
 

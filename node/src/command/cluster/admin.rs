@@ -18,7 +18,7 @@ pub(super) static MEET: Spec = Spec {
     arity: -4,
     flags: FLAGS,
     since: "3.0.0",
-    summary: "Makes this node and another one know each other",
+    summary: "Introduces this node and another one to each other",
     history: &[("4.0.0", "With the bus port.")],
     arguments: &[
         Argument::string("ip"),
@@ -59,7 +59,7 @@ pub(super) static FAILOVER: Spec = Spec {
     arity: -2,
     flags: FLAGS,
     since: "3.0.0",
-    summary: "Makes this replica take its master's place; FORCE at most once in two node timeouts",
+    summary: "Makes this replica take over from its master; FORCE at most once within two node timeouts",
     arguments: &[Argument::one_of(
         "options",
         &[
@@ -77,7 +77,7 @@ pub(super) static RESET: Spec = Spec {
     flags: Flags::of(&[Admin, NoScript, Stale]),
     since: "3.0.0",
     complexity: "O(N) with N the number of nodes, and of keys if this is a replica",
-    summary: "Makes this node forget the cluster; HARD gives it a new id, too",
+    summary: "Makes this node forget the cluster; HARD also gives it a new id",
     arguments: &[Argument::one_of(
         "hard_soft",
         &[
@@ -106,7 +106,7 @@ pub(super) static BUMPEPOCH: Spec = Spec {
     flags: FLAGS,
     tips: &["nondeterministic_output"],
     since: "3.0.0",
-    summary: "Gives this node the highest config epoch of the cluster",
+    summary: "Raises the config epoch of this node above all others",
     ..Spec::new(Group::Cluster, |exec, _, _| {
         ask(exec, || Ok(ClusterRequest::BumpEpoch))
     })
@@ -117,7 +117,7 @@ pub(super) static SET_CONFIG_EPOCH: Spec = Spec {
     arity: 3,
     flags: FLAGS,
     since: "3.0.0",
-    summary: "Gives a new node, which knows no other, its config epoch",
+    summary: "Sets the config epoch of a new node that knows no other",
     arguments: &[Argument::integer("config-epoch")],
     ..Spec::new(Group::Cluster, set_config_epoch)
 };

@@ -10,7 +10,7 @@ pub(super) static READONLY: Spec = Spec {
     flags: Flags::of(&[Loading, Stale, Fast]),
     categories: &[Category::Connection],
     since: "3.0.0",
-    summary: "Lets a replica answer this connection's reads",
+    summary: "Allows this connection to read from a replica",
     ..Spec::new(Group::Cluster, |exec, _, reply| {
         enabled(exec)?;
         exec.session.readonly = true;
@@ -24,7 +24,7 @@ pub(super) static READWRITE: Spec = Spec {
     flags: Flags::of(&[Loading, Stale, Fast]),
     categories: &[Category::Connection],
     since: "3.0.0",
-    summary: "Takes READONLY back",
+    summary: "Reverts READONLY",
     ..Spec::new(Group::Cluster, |exec, _, reply| {
         enabled(exec)?;
         exec.session.readonly = false;

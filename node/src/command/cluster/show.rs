@@ -13,7 +13,7 @@ pub(super) static INFO: Spec = Spec {
     flags: Flags::of(&[Stale]),
     tips: TIPS,
     since: "3.0.0",
-    summary: "The state of the cluster, its slots, epochs, messages and latest elections",
+    summary: "Returns the state of the cluster: slots, epochs, messages, latest elections",
     ..Spec::new(Group::Cluster, |exec, _, _| {
         ask(exec, || Ok(ClusterRequest::Info))
     })
@@ -26,7 +26,7 @@ pub(super) static NODES: Spec = Spec {
     tips: TIPS,
     since: "3.0.0",
     complexity: "O(N) with N the number of nodes",
-    summary: "All nodes as this one sees them, one in a line",
+    summary: "Returns all nodes as this one sees them, one per line",
     ..Spec::new(Group::Cluster, |exec, _, _| {
         ask(exec, || Ok(ClusterRequest::Nodes))
     })
@@ -39,7 +39,7 @@ pub(super) static SLOTS: Spec = Spec {
     tips: TIPS,
     since: "3.0.0",
     complexity: "O(N) with N the number of nodes",
-    summary: "The ranges of slots with their nodes",
+    summary: "Returns the ranges of slots with their nodes",
     deprecated: Some(Deprecated {
         since: "7.0.0",
         replaced_by: "`CLUSTER SHARDS`",
@@ -56,7 +56,7 @@ pub(super) static SHARDS: Spec = Spec {
     tips: TIPS,
     since: "7.0.0",
     complexity: "O(N) with N the number of nodes",
-    summary: "The shards with their slots and nodes",
+    summary: "Returns the shards with their slots and nodes",
     ..Spec::new(Group::Cluster, |exec, _, _| {
         ask(exec, || Ok(ClusterRequest::Shards))
     })
@@ -67,7 +67,7 @@ pub(super) static MYID: Spec = Spec {
     arity: 2,
     flags: Flags::of(&[Stale]),
     since: "3.0.0",
-    summary: "The id of this node",
+    summary: "Returns the id of this node",
     ..Spec::new(Group::Cluster, |exec, _, _| {
         ask(exec, || Ok(ClusterRequest::MyId))
     })
@@ -79,7 +79,7 @@ pub(super) static MYSHARDID: Spec = Spec {
     flags: Flags::of(&[Stale]),
     tips: TIPS,
     since: "7.2.0",
-    summary: "The id of this node's shard",
+    summary: "Returns the id of this node's shard",
     ..Spec::new(Group::Cluster, |exec, _, _| {
         ask(exec, || Ok(ClusterRequest::MyShardId))
     })
@@ -92,7 +92,7 @@ pub(super) static LINKS: Spec = Spec {
     tips: TIPS,
     since: "7.0.0",
     complexity: "O(N) with N the number of nodes",
-    summary: "The bus connections to other nodes",
+    summary: "Returns the bus connections to other nodes",
     ..Spec::new(Group::Cluster, |exec, _, _| {
         ask(exec, || Ok(ClusterRequest::Links))
     })
@@ -105,7 +105,7 @@ pub(super) static REPLICAS: Spec = Spec {
     tips: TIPS,
     since: "5.0.0",
     complexity: "O(N) with N the number of replicas",
-    summary: "The replicas of a master, as CLUSTER NODES shows them",
+    summary: "Returns the replicas of a master, in the format of CLUSTER NODES",
     arguments: &[Argument::string("node-id")],
     ..Spec::new(Group::Cluster, |exec, args, _| {
         ask(exec, || Ok(ClusterRequest::Replicas(node(args, 2))))
@@ -119,7 +119,7 @@ pub(super) static SLAVES: Spec = Spec {
     tips: TIPS,
     since: "3.0.0",
     complexity: "O(N) with N the number of replicas",
-    summary: "The replicas of a master, as CLUSTER NODES shows them",
+    summary: "Returns the replicas of a master, in the format of CLUSTER NODES",
     deprecated: Some(Deprecated {
         since: "5.0.0",
         replaced_by: "`CLUSTER REPLICAS`",
@@ -137,7 +137,7 @@ pub(super) static COUNT_FAILURE_REPORTS: Spec = Spec {
     tips: TIPS,
     since: "3.0.0",
     complexity: "O(N) with N the number of reports",
-    summary: "How many nodes report that a node fails",
+    summary: "Returns the number of nodes that report a node as failing",
     arguments: &[Argument::string("node-id")],
     ..Spec::new(Group::Cluster, |exec, args, _| {
         ask(exec, || {

@@ -30,7 +30,7 @@ pub(super) static ADDSLOTS: Spec = Spec {
     flags: CHANGES,
     since: "3.0.0",
     complexity: "O(N) with N the number of slots",
-    summary: "Makes this node the owner of slots that nobody owns",
+    summary: "Makes this node the owner of unassigned slots",
     arguments: SLOT_LIST,
     ..Spec::new(Group::Cluster, |exec, args, _| {
         ask(exec, || list(args).map(ClusterRequest::AddSlots))
@@ -43,7 +43,7 @@ pub(super) static ADDSLOTSRANGE: Spec = Spec {
     flags: CHANGES,
     since: "7.0.0",
     complexity: "O(N) with N the number of slots",
-    summary: "Makes this node the owner of ranges of slots that nobody owns",
+    summary: "Makes this node the owner of ranges of unassigned slots",
     arguments: SLOT_RANGES,
     ..Spec::new(Group::Cluster, |exec, args, _| {
         ask(exec, || {
@@ -58,7 +58,7 @@ pub(super) static DELSLOTS: Spec = Spec {
     flags: CHANGES,
     since: "3.0.0",
     complexity: "O(N) with N the number of slots",
-    summary: "Makes this node forget who owns these slots",
+    summary: "Makes this node forget the owners of these slots",
     arguments: SLOT_LIST,
     ..Spec::new(Group::Cluster, |exec, args, _| {
         ask(exec, || list(args).map(ClusterRequest::DelSlots))
@@ -71,7 +71,7 @@ pub(super) static DELSLOTSRANGE: Spec = Spec {
     flags: CHANGES,
     since: "7.0.0",
     complexity: "O(N) with N the number of slots",
-    summary: "Makes this node forget who owns these ranges of slots",
+    summary: "Makes this node forget the owners of these ranges of slots",
     arguments: SLOT_RANGES,
     ..Spec::new(Group::Cluster, |exec, args, _| {
         ask(exec, || {
@@ -85,7 +85,7 @@ pub(super) static FLUSHSLOTS: Spec = Spec {
     arity: 2,
     flags: CHANGES,
     since: "3.0.0",
-    summary: "Gives up all slots of this node, which must be empty",
+    summary: "Removes all slots from this node, which must be empty",
     ..Spec::new(Group::Cluster, |exec, _, _| {
         ask(exec, || Ok(ClusterRequest::FlushSlots))
     })
@@ -96,7 +96,7 @@ pub(super) static SETSLOT: Spec = Spec {
     arity: -4,
     flags: CHANGES,
     since: "3.0.0",
-    summary: "Gives a slot to a node, or opens or closes its migration",
+    summary: "Assigns a slot to a node, or opens or closes its migration",
     arguments: &[
         Argument::integer("slot"),
         Argument::one_of(
@@ -118,7 +118,7 @@ pub(super) static KEYSLOT: Spec = Spec {
     flags: SHOWS,
     since: "3.0.0",
     complexity: "O(N) with N the length of the key",
-    summary: "The slot of a key",
+    summary: "Returns the slot of a key",
     arguments: &[Argument::string("key")],
     ..Spec::new(Group::Cluster, |exec, args, reply| {
         enabled(exec)?;
@@ -132,7 +132,7 @@ pub(super) static COUNTKEYSINSLOT: Spec = Spec {
     arity: 3,
     flags: SHOWS,
     since: "3.0.0",
-    summary: "How many keys of a slot this node holds",
+    summary: "Returns the number of keys of a slot on this node",
     arguments: &[Argument::integer("slot")],
     ..Spec::new(Group::Cluster, |exec, args, _| {
         ask(exec, || match slot_number(integer(args.get(2))?) {
@@ -149,7 +149,7 @@ pub(super) static GETKEYSINSLOT: Spec = Spec {
     tips: &["nondeterministic_output"],
     since: "3.0.0",
     complexity: "O(N) with N the number of keys asked for",
-    summary: "Some of the keys of a slot that this node holds",
+    summary: "Returns some keys of a slot on this node",
     arguments: &[Argument::integer("slot"), Argument::integer("count")],
     ..Spec::new(Group::Cluster, |exec, args, _| {
         ask(exec, || {

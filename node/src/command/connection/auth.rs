@@ -45,7 +45,7 @@ pub(super) static HELLO: Spec = Spec {
         ],
     )],
     since: "6.0.0",
-    summary: "Greets the server: chooses the protocol, authenticates, names the connection",
+    summary: "Chooses the protocol, authenticates and names the connection",
     history: &[("6.2.0", "The version may be left out.")],
     arguments: &[Argument::block(
         "arguments",

@@ -10,7 +10,7 @@ pub(super) static PING: Spec = Spec {
     arity: -1,
     flags: Flags::of(&[Fast]),
     tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
-    summary: "Answers PONG, or the message",
+    summary: "Replies PONG, or the message",
     arguments: &[Argument::string("message").optional()],
     ..Spec::new(Group::Connection, ping)
 };
@@ -19,7 +19,7 @@ pub(super) static ECHO: Spec = Spec {
     name: "echo",
     arity: 2,
     flags: Flags::of(&[Loading, Stale, Fast]),
-    summary: "Answers the message",
+    summary: "Replies the message",
     arguments: &[Argument::string("message")],
     ..Spec::new(Group::Connection, echo)
 };

@@ -11,7 +11,7 @@ pub(super) static SELECT: Spec = Spec {
     name: "select",
     arity: 2,
     flags: Flags::of(&[Loading, Stale, Fast]),
-    summary: "Goes to another database",
+    summary: "Selects the database of this connection",
     arguments: &[Argument::integer("index")],
     ..Spec::new(Group::Connection, select)
 };
@@ -20,7 +20,7 @@ pub(super) static RESET: Spec = Spec {
     name: "reset",
     flags: Flags::of(&[NoScript, Loading, Stale, Fast, NoAuth, AllowBusy]),
     since: "6.2.0",
-    summary: "Makes the connection as it was when it was new",
+    summary: "Resets the connection to its initial state",
     ..Spec::new(Group::Connection, |_, _, _| Ok(Effect::ask(Action::Reset)))
 };
 
@@ -28,7 +28,7 @@ pub(super) static QUIT: Spec = Spec {
     name: "quit",
     arity: -1,
     flags: Flags::of(&[NoScript, Loading, Stale, Fast, NoAuth, AllowBusy]),
-    summary: "Answers OK and closes the connection",
+    summary: "Replies OK and closes the connection",
     deprecated: Some(Deprecated {
         since: "7.2.0",
         replaced_by: "just closing the connection",

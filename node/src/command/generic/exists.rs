@@ -16,7 +16,7 @@ pub(super) static EXISTS: Spec = Spec {
     keys: &[KeySpec::rest(1, &[RO])],
     tips: TIPS,
     complexity: "O(N) with N the number of keys",
-    summary: "How many of the keys exist; one that is named twice counts twice",
+    summary: "Returns how many of the keys exist; a key that is given twice counts twice",
     history: &[("3.0.3", "With several keys.")],
     arguments: &[Argument::key("key").multiple()],
     ..Spec::new(Group::Generic, |exec, args, reply| {
@@ -36,7 +36,7 @@ pub(super) static TOUCH: Spec = Spec {
     tips: TIPS,
     since: "3.2.1",
     complexity: "O(N) with N the number of keys",
-    summary: "Counts as a use of the keys; answers how many exist",
+    summary: "Marks keys as used; returns how many exist",
     arguments: &[Argument::key("key").multiple()],
     ..Spec::new(Group::Generic, |exec, args, reply| {
         let db = exec.session.db;
@@ -52,7 +52,7 @@ pub(super) static TYPE: Spec = Spec {
     arity: 2,
     flags: FLAGS,
     keys: &[KeySpec::one(1, &[RO])],
-    summary: "The type of a key's value",
+    summary: "Returns the type of a key's value",
     arguments: &[Argument::key("key")],
     ..Spec::new(Group::Generic, |exec, args, reply| {
         let key = args.key(exec.data, 1);

@@ -22,7 +22,7 @@ const CONDITION: Argument = Argument::one_of(
 
 pub(super) static EXPIRE: Spec = Spec {
     name: "expire",
-    summary: "Lets a key expire after so many seconds",
+    summary: "Sets the time to live of a key in seconds",
     arguments: &[
         Argument::key("key"),
         Argument::integer("seconds"),
@@ -37,7 +37,7 @@ pub(super) static EXPIRE: Spec = Spec {
 pub(super) static PEXPIRE: Spec = Spec {
     name: "pexpire",
     since: "2.6.0",
-    summary: "Lets a key expire after so many milliseconds",
+    summary: "Sets the time to live of a key in milliseconds",
     arguments: &[
         Argument::key("key"),
         Argument::integer("milliseconds"),
@@ -52,7 +52,7 @@ pub(super) static PEXPIRE: Spec = Spec {
 pub(super) static EXPIREAT: Spec = Spec {
     name: "expireat",
     since: "1.2.0",
-    summary: "Lets a key expire at a unix time in seconds",
+    summary: "Sets the unix time in seconds at which a key expires",
     arguments: &[
         Argument::key("key"),
         Argument::unix_time("unix-time-seconds"),
@@ -64,7 +64,7 @@ pub(super) static EXPIREAT: Spec = Spec {
 pub(super) static PEXPIREAT: Spec = Spec {
     name: "pexpireat",
     since: "2.6.0",
-    summary: "Lets a key expire at a unix time in milliseconds",
+    summary: "Sets the unix time in milliseconds at which a key expires",
     arguments: &[
         Argument::key("key"),
         Argument::unix_time("unix-time-milliseconds"),

@@ -13,7 +13,7 @@ pub(super) static KEYS: Spec = Spec {
     categories: &[Category::Keyspace, Category::Dangerous],
     tips: &["request_policy:all_shards", "nondeterministic_output_order"],
     complexity: "O(N) with N the number of keys in the database",
-    summary: "All keys that a pattern matches",
+    summary: "Returns all keys that match a pattern",
     arguments: &[Argument::pattern("pattern")],
     ..Spec::new(Group::Generic, keys)
 };
@@ -22,7 +22,7 @@ pub(super) static RANDOMKEY: Spec = Spec {
     name: "randomkey",
     flags: Flags::of(&[ReadOnly]),
     tips: &["request_policy:all_shards", "nondeterministic_output"],
-    summary: "Any key",
+    summary: "Returns a random key",
     ..Spec::new(Group::Generic, |exec, _, reply| {
         match exec.data.random_key(exec.session.db, exec.node.random) {
             Some(key) => reply.bulk(&key),

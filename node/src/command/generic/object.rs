@@ -20,7 +20,7 @@ pub(super) static OBJECT: Spec = Spec {
 static ENCODING: Spec = Spec {
     name: "object|encoding",
     since: "2.2.3",
-    summary: "How a value is held: int, embstr or raw for strings, listpack or hashtable for hashes",
+    summary: "Returns the encoding of a value, such as int, embstr, raw, listpack or hashtable",
     ..inspection(|exec, args, reply| {
         inspect(exec, args, reply, |entry, _, reply| {
             reply.bulk(entry.encoding().as_bytes());
@@ -31,7 +31,7 @@ static ENCODING: Spec = Spec {
 static IDLETIME: Spec = Spec {
     name: "object|idletime",
     since: "2.2.3",
-    summary: "For how many seconds a key was not used",
+    summary: "Returns the seconds since the last use of a key",
     ..inspection(|exec, args, reply| {
         inspect(exec, args, reply, |entry, now, reply| {
             reply.integer(entry.idle_secs(now).cast_signed());
@@ -42,7 +42,7 @@ static IDLETIME: Spec = Spec {
 static REFCOUNT: Spec = Spec {
     name: "object|refcount",
     since: "2.2.3",
-    summary: "How often a value is shared: 1, and 2147483647 for the numbers below 10000",
+    summary: "Returns how often a value is shared: 1, or 2147483647 for integers below 10000",
     ..inspection(|exec, args, reply| {
         inspect(exec, args, reply, |entry, _, reply| {
             reply.integer(refcount(&entry));
@@ -53,7 +53,7 @@ static REFCOUNT: Spec = Spec {
 static FREQ: Spec = Spec {
     name: "object|freq",
     since: "4.0.0",
-    summary: "How often a key is used, on a logarithmic scale",
+    summary: "Returns how often a key is used, on a logarithmic scale",
     ..inspection(|exec, args, reply| {
         inspect(exec, args, reply, |_, _, reply| {
             reply.error(

@@ -12,7 +12,7 @@ pub(super) static PERSIST: Spec = Spec {
     flags: Flags::of(&[Write, Fast]),
     keys: &[KeySpec::one(1, &[RW, Update])],
     since: "2.2.0",
-    summary: "Lets a key live for ever",
+    summary: "Removes the time to live of a key",
     arguments: &[Argument::key("key")],
     ..Spec::new(Group::Generic, persist)
 };

@@ -18,7 +18,7 @@ pub(super) static RENAME: Spec = Spec {
         KeySpec::one(1, &[RW, Access, Delete]),
         KeySpec::one(2, &[OW, Update]),
     ],
-    summary: "Gives a key another name, in place of what is there",
+    summary: "Renames a key; replaces an existing key of the new name",
     arguments: ARGUMENTS,
     ..Spec::new(Group::Generic, rename)
 };
@@ -31,7 +31,7 @@ pub(super) static RENAMENX: Spec = Spec {
         KeySpec::one(1, &[RW, Access, Delete]),
         KeySpec::one(2, &[OW, Insert]),
     ],
-    summary: "Gives a key another name, unless that is taken",
+    summary: "Renames a key, unless a key of the new name exists",
     arguments: ARGUMENTS,
     ..Spec::new(Group::Generic, rename_nx)
 };

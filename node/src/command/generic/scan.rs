@@ -17,7 +17,7 @@ pub(super) static SCAN: Spec = Spec {
     tips: &["nondeterministic_output", "request_policy:special"],
     since: "2.8.0",
     complexity: "O(1) for every call, O(N) for a whole scan of N keys",
-    summary: "Some of the keys, and the cursor to go on with; 0 begins and ends",
+    summary: "Returns some of the keys, and the next cursor; 0 starts and ends a scan",
     history: &[("6.0.0", "With `TYPE`.")],
     arguments: &[
         Argument::integer("cursor"),

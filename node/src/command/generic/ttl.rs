@@ -9,7 +9,7 @@ use crate::resp::{Args, Reply};
 pub(super) static TTL: Spec = Spec {
     name: "ttl",
     tips: &["nondeterministic_output"],
-    summary: "In how many seconds a key expires; -1 for never, -2 for no key",
+    summary: "Returns the seconds until a key expires; -1 for never, -2 for no key",
     ..family(|exec, args, reply| {
         let now = exec.now.unix_ms();
         show(exec, args, reply, |at| seconds((at - now).max(0)))
@@ -20,7 +20,7 @@ pub(super) static PTTL: Spec = Spec {
     name: "pttl",
     tips: &["nondeterministic_output"],
     since: "2.6.0",
-    summary: "In how many milliseconds a key expires; -1 for never, -2 for no key",
+    summary: "Returns the milliseconds until a key expires; -1 for never, -2 for no key",
     ..family(|exec, args, reply| {
         let now = exec.now.unix_ms();
         show(exec, args, reply, |at| (at - now).max(0))
@@ -30,14 +30,14 @@ pub(super) static PTTL: Spec = Spec {
 pub(super) static EXPIRETIME: Spec = Spec {
     name: "expiretime",
     since: "7.0.0",
-    summary: "At which unix time, in seconds, a key expires; -1 for never, -2 for no key",
+    summary: "Returns the unix time in seconds at which a key expires; -1 for never, -2 for no key",
     ..family(|exec, args, reply| show(exec, args, reply, seconds))
 };
 
 pub(super) static PEXPIRETIME: Spec = Spec {
     name: "pexpiretime",
     since: "7.0.0",
-    summary: "At which unix time, in milliseconds, a key expires; -1 for never, -2 for no key",
+    summary: "Returns the unix time in milliseconds at which a key expires; -1 for never, -2 for no key",
     ..family(|exec, args, reply| show(exec, args, reply, |at| at))
 };
 

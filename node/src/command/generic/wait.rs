@@ -14,7 +14,7 @@ pub(super) static WAIT: Spec = Spec {
     categories: &[Category::Connection],
     tips: &["request_policy:all_shards", "response_policy:agg_min"],
     since: "3.0.0",
-    summary: "Waits until so many replicas have this connection's writes, or time is up",
+    summary: "Waits until this number of replicas have this connection's writes, or until the timeout",
     arguments: &[
         Argument::integer("numreplicas"),
         Argument::integer("timeout"),

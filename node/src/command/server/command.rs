@@ -47,7 +47,7 @@ static COUNT: Spec = Spec {
     flags: FLAGS,
     categories: CATEGORIES,
     since: "2.8.13",
-    summary: "How many commands there are",
+    summary: "Returns the number of commands",
     ..Spec::new(Group::Server, |_, _, reply| {
         reply.integer(commands().len() as i64);
         Ok(Effect::None)
@@ -57,7 +57,7 @@ static COUNT: Spec = Spec {
 static INFO: Spec = Spec {
     name: "command|info",
     since: "2.8.13",
-    summary: "What is known of these commands, or of all: arity, flags, keys, categories",
+    summary: "Returns arity, flags, keys and categories of these commands, or of all",
     history: &[("7.0.0", "Without names it shows all.")],
     arguments: NAMES,
     ..of_commands(info)
@@ -66,7 +66,7 @@ static INFO: Spec = Spec {
 static DOCS: Spec = Spec {
     name: "command|docs",
     since: "7.0.0",
-    summary: "The documentation of these commands, or of all",
+    summary: "Returns the documentation of these commands, or of all",
     arguments: NAMES,
     ..of_commands(docs)
 };
@@ -74,7 +74,7 @@ static DOCS: Spec = Spec {
 static LIST: Spec = Spec {
     name: "command|list",
     since: "7.0.0",
-    summary: "The names of all commands, or of those that a filter lets through",
+    summary: "Returns the names of all commands, or of those that match a filter",
     arguments: &[Argument::one_of(
         "filterby",
         &[
@@ -91,14 +91,14 @@ static LIST: Spec = Spec {
 static GETKEYS: Spec = Spec {
     name: "command|getkeys",
     since: "2.8.13",
-    summary: "The keys in a command",
+    summary: "Returns the keys in a command",
     ..of_a_request(keys::get_keys)
 };
 
 static GETKEYSANDFLAGS: Spec = Spec {
     name: "command|getkeysandflags",
     since: "7.0.0",
-    summary: "The keys in a command, and what happens to them",
+    summary: "Returns the keys in a command, and how it uses them",
     ..of_a_request(keys::get_keys_and_flags)
 };
 

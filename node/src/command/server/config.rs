@@ -23,7 +23,7 @@ static GET: Spec = Spec {
     flags: FLAGS,
     since: "2.0.0",
     complexity: "O(N) with N the number of directives",
-    summary: "The values of the directives that the patterns match",
+    summary: "Returns the values of the directives that match the patterns",
     history: &[("7.0.0", "With several patterns.")],
     arguments: &[Argument::block("parameter", &[Argument::pattern("parameter")]).multiple()],
     ..Spec::new(Group::Server, |_, args, _| {
@@ -39,7 +39,7 @@ static SET: Spec = Spec {
     tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
     since: "2.0.0",
     complexity: "O(N) with N the number of directives given",
-    summary: "Changes directives: all of those given, or none",
+    summary: "Changes directives: all that are given, or none",
     history: &[("7.0.0", "With several directives.")],
     arguments: &[Argument::block(
         "parameter_value",
@@ -63,7 +63,7 @@ static REWRITE: Spec = Spec {
     arity: 2,
     flags: FLAGS,
     since: "2.8.0",
-    summary: "Writes what was changed into the configuration file",
+    summary: "Writes changed directives to the configuration file",
     ..Spec::new(Group::Server, |_, _, _| Ok(ask(ConfigRequest::Rewrite)))
 };
 

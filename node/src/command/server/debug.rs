@@ -11,7 +11,7 @@ pub(super) static DEBUG: Spec = Spec {
     name: "debug",
     arity: -2,
     flags: Flags::of(&[Admin, NoScript, Loading, Stale]),
-    summary: "For tests: DEBUG HELP lists what there is",
+    summary: "For tests; DEBUG HELP lists the subcommands",
     arguments: &[
         Argument::string("subcommand"),
         Argument::string("argument").optional().multiple(),

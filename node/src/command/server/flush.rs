@@ -12,7 +12,7 @@ pub(super) static DBSIZE: Spec = Spec {
     flags: Flags::of(&[ReadOnly, Fast]),
     categories: &[Category::Keyspace],
     tips: &["request_policy:all_shards", "response_policy:agg_sum"],
-    summary: "How many keys the database holds",
+    summary: "Returns the number of keys in the database",
     ..Spec::new(Group::Server, |exec, _, reply| {
         reply.integer(exec.data.len(exec.session.db) as i64);
         Ok(Effect::None)

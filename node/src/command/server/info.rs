@@ -17,7 +17,7 @@ pub(super) static INFO: Spec = Spec {
         "request_policy:all_shards",
         "response_policy:special",
     ],
-    summary: "Facts and counters of the server, in sections",
+    summary: "Returns information and counters of the server, in sections",
     history: &[("7.0.0", "With several sections.")],
     arguments: &[Argument::string("section").optional().multiple()],
     ..Spec::new(Group::Server, info)
@@ -28,7 +28,7 @@ pub(super) static ROLE: Spec = Spec {
     flags: Flags::of(&[NoScript, Loading, Stale, Fast]),
     categories: &[Category::Admin, Category::Dangerous],
     since: "2.8.12",
-    summary: "Whether the server is a master or a replica, and of whom",
+    summary: "Returns the role of the server, with its master or replicas",
     ..Spec::new(Group::Server, |_, _, _| Ok(Effect::ask(Action::Role)))
 };
 
@@ -37,7 +37,7 @@ pub(super) static TIME: Spec = Spec {
     flags: Flags::of(&[Loading, Stale, Fast]),
     tips: &["nondeterministic_output"],
     since: "2.6.0",
-    summary: "The server's unix time: seconds and microseconds",
+    summary: "Returns the unix time of the server: seconds and microseconds",
     ..Spec::new(Group::Server, time)
 };
 

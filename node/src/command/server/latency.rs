@@ -26,7 +26,7 @@ static LATEST: Spec = Spec {
         "response_policy:special",
     ],
     since: "2.8.13",
-    summary: "The latest and the longest pause of every kind",
+    summary: "Returns the latest and the longest pause of every event",
     ..Spec::new(Group::Server, |_, _, _| {
         Ok(Effect::ask(Action::Latency(LatencyRequest::Latest)))
     })
@@ -38,7 +38,7 @@ static RESET: Spec = Spec {
     flags: FLAGS,
     tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
     since: "2.8.13",
-    summary: "Forgets the pauses of these kinds, or all",
+    summary: "Resets the recorded pauses of these events, or of all",
     arguments: &[Argument::string("event").optional().multiple()],
     ..Spec::new(Group::Server, |_, args, _| {
         let events = rest(args, 2);

@@ -24,7 +24,7 @@ static LIST: Spec = Spec {
     flags: Flags::of(&[Admin, NoScript]),
     tips: &["nondeterministic_output_order"],
     since: "4.0.0",
-    summary: "The modules that are loaded: none",
+    summary: "Returns the loaded modules: none",
     ..Spec::new(Group::Server, |_, _, reply| {
         reply.array(0);
         Ok(Effect::None)
@@ -66,7 +66,7 @@ static UNLOAD: Spec = Spec {
     name: "module|unload",
     arity: 3,
     since: "4.0.0",
-    summary: "Refused: there is no module to unload",
+    summary: "Refused: no module is loaded",
     arguments: &[Argument::string("name")],
     ..REFUSED
 };

@@ -14,7 +14,7 @@ pub(super) static REPLCONF: Spec = Spec {
     arity: -1,
     flags: Flags::of(&[Admin, NoScript, Loading, Stale, AllowBusy]),
     since: "3.0.0",
-    summary: "Internal: a replica tells its master about itself",
+    summary: "Internal: a replica informs its master about itself",
     ..Spec::new(Group::Server, replconf)
 };
 
@@ -23,7 +23,7 @@ pub(super) static PSYNC: Spec = Spec {
     arity: -3,
     flags: Flags::of(&[Admin, NoScript, NoAsyncLoading, NoMulti]),
     since: "2.8.0",
-    summary: "Internal: a replica asks for the stream from an offset on, or for everything",
+    summary: "Internal: a replica asks for the stream from an offset, or for a full sync",
     arguments: &[
         Argument::string("replicationid"),
         Argument::integer("offset"),
@@ -34,7 +34,7 @@ pub(super) static PSYNC: Spec = Spec {
 pub(super) static SYNC: Spec = Spec {
     name: "sync",
     flags: Flags::of(&[Admin, NoScript, NoAsyncLoading, NoMulti]),
-    summary: "Internal: a replica asks for everything",
+    summary: "Internal: a replica asks for a full sync",
     ..Spec::new(Group::Server, |_, _, _| Ok(ask(ReplicationRequest::Sync)))
 };
 

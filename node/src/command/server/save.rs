@@ -11,7 +11,7 @@ pub(super) static SAVE: Spec = Spec {
     name: "save",
     flags: Flags::of(&[Admin, NoScript, NoAsyncLoading, NoMulti]),
     complexity: "O(N) with N the number of keys",
-    summary: "Writes all keys into the data file and answers once it is in place",
+    summary: "Writes all keys to the data file and replies when it is complete",
     ..Spec::new(Group::Server, |_, _, _| Ok(Effect::ask(Action::Save)))
 };
 
@@ -19,7 +19,7 @@ pub(super) static BGSAVE: Spec = Spec {
     name: "bgsave",
     arity: -1,
     flags: Flags::of(&[Admin, NoScript, NoAsyncLoading]),
-    summary: "Begins to write all keys into the data file",
+    summary: "Starts writing all keys to the data file in the background",
     history: &[("3.2.2", "With `SCHEDULE`.")],
     arguments: &[Argument::word("schedule", "SCHEDULE")
         .optional()
@@ -32,7 +32,7 @@ pub(super) static LASTSAVE: Spec = Spec {
     flags: Flags::of(&[Loading, Stale, Fast]),
     categories: &[Category::Admin, Category::Dangerous],
     tips: &["nondeterministic_output"],
-    summary: "The unix time of the latest data file",
+    summary: "Returns the unix time of the last successful save",
     ..Spec::new(Group::Server, |_, _, _| Ok(Effect::ask(Action::LastSave)))
 };
 

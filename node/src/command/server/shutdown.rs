@@ -12,7 +12,7 @@ pub(super) static SHUTDOWN: Spec = Spec {
     arity: -1,
     flags: Flags::of(&[Admin, NoScript, Loading, Stale, NoMulti, AllowBusy]),
     complexity: "O(N) with N the number of keys when it saves, else O(1)",
-    summary: "Waits for the replicas, saves if told or configured, and ends the server",
+    summary: "Waits for the replicas, saves if asked or configured, and stops the server",
     history: &[("7.0.0", "With `NOW`, `FORCE` and `ABORT`.")],
     arguments: &[
         Argument::one_of(

@@ -22,7 +22,7 @@ static FAILOVER: Spec = Spec {
     arity: 5,
     flags: Flags::of(&[Admin, NoScript, Stale, NoAsyncLoading]),
     since: "7.0.0",
-    summary: "As `CLUSTER FAILOVER`, from this master alone and only while no later epoch is current",
+    summary: "As `CLUSTER FAILOVER`, but only from this master and only if no later epoch is current",
     arguments: &[
         Argument::one_of(
             "options",
@@ -42,7 +42,7 @@ static SERVE: Spec = Spec {
     arity: 3,
     flags: Flags::of(&[Admin, NoScript, Loading, Stale, NoMulti]),
     since: "7.0.0",
-    summary: "Ends the withholding of a restarted master; the run id must be that of INFO",
+    summary: "Ends the withholding of a restarted master with this run id, as shown by INFO",
     arguments: &[Argument::string("run-id")],
     ..Spec::new(Group::Server, |_, args, _| {
         Ok(Effect::ask(Action::EndWithholding {

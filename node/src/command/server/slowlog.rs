@@ -27,7 +27,7 @@ static GET: Spec = Spec {
     tips: &["request_policy:all_nodes", "nondeterministic_output"],
     since: "2.2.12",
     complexity: "O(N) with N the number of entries shown",
-    summary: "The latest entries: 10, or as many as asked for, -1 for all",
+    summary: "Returns the latest entries: 10, or the given number, or all with -1",
     arguments: &[Argument::integer("count").optional()],
     ..Spec::new(Group::Server, get)
 };
@@ -42,7 +42,7 @@ static LEN: Spec = Spec {
         "nondeterministic_output",
     ],
     since: "2.2.12",
-    summary: "How many entries there are",
+    summary: "Returns the number of entries",
     ..Spec::new(Group::Server, |_, _, _| Ok(ask(SlowLogRequest::Len)))
 };
 

@@ -13,7 +13,7 @@ pub(super) static APPEND: Spec = Spec {
     flags: Flags::of(&[Write, DenyOom, Fast]),
     keys: &[KeySpec::one(1, &[RW, Insert])],
     since: "2.0.0",
-    summary: "Appends to a string; answers its new length",
+    summary: "Appends to a string; returns its new length",
     arguments: &[Argument::key("key"), Argument::string("value")],
     ..Spec::new(Group::String, append)
 };
@@ -24,7 +24,7 @@ pub(super) static STRLEN: Spec = Spec {
     flags: Flags::of(&[ReadOnly, Fast]),
     keys: &[KeySpec::one(1, &[RO])],
     since: "2.2.0",
-    summary: "The length of a string",
+    summary: "Returns the length of a string",
     arguments: &[Argument::key("key")],
     ..Spec::new(Group::String, strlen)
 };

@@ -11,7 +11,7 @@ pub(super) static GET: Spec = Spec {
     arity: 2,
     flags: Flags::of(&[ReadOnly, Fast]),
     keys: &[KeySpec::one(1, &[RO, Access])],
-    summary: "The value of a key",
+    summary: "Returns the value of a key",
     arguments: &[Argument::key("key")],
     ..Spec::new(Group::String, get)
 };

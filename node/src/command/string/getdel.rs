@@ -12,7 +12,7 @@ pub(super) static GETDEL: Spec = Spec {
     flags: Flags::of(&[Write, Fast]),
     keys: &[KeySpec::one(1, &[RW, Access, Delete])],
     since: "6.2.0",
-    summary: "The value of a key, which is removed",
+    summary: "Returns the value of a key and removes the key",
     arguments: &[Argument::key("key")],
     ..Spec::new(Group::String, getdel)
 };

@@ -16,7 +16,7 @@ pub(super) static GETEX: Spec = Spec {
     flags: Flags::of(&[Write, Fast]),
     keys: &[KeySpec::one(1, &[RW, Access, Update]).note("It changes the time to live")],
     since: "6.2.0",
-    summary: "The value of a key, whose time to live is set or taken away",
+    summary: "Returns the value of a key, and sets or removes its time to live",
     arguments: &[
         Argument::key("key"),
         Argument::one_of(

@@ -28,7 +28,7 @@ const fn family() -> Spec {
         flags: Flags::of(&[ReadOnly]),
         keys: const { &[KeySpec::one(1, &[RO, Access])] },
         complexity: "O(N) with N the length of the part",
-        summary: "Part of a string, both ends included; negative counts from the end",
+        summary: "Returns part of a string, both ends included; negative counts from the end",
         arguments: const {
             &[
                 Argument::key("key"),

@@ -20,7 +20,7 @@ pub(super) static INCR: Spec = Spec {
 pub(super) static DECR: Spec = Spec {
     name: "decr",
     arity: 2,
-    summary: "Takes 1 from a number; a missing key counts as 0",
+    summary: "Subtracts 1 from a number; a missing key counts as 0",
     arguments: &[Argument::key("key")],
     ..family(|exec, args, reply| add(exec, args, reply, -1))
 };
@@ -39,7 +39,7 @@ pub(super) static INCRBY: Spec = Spec {
 pub(super) static DECRBY: Spec = Spec {
     name: "decrby",
     arity: 3,
-    summary: "Takes from a number; a missing key counts as 0",
+    summary: "Subtracts from a number; a missing key counts as 0",
     arguments: &[Argument::key("key"), Argument::integer("decrement")],
     ..family(|exec, args, reply| {
         let by = integer(args.get(2))?

@@ -14,7 +14,7 @@ pub(super) static LCS: Spec = Spec {
     keys: &[KeySpec::range(1, 1, 1, &[RO, Access])],
     since: "7.0.0",
     complexity: "O(N*M) with N and M the lengths of the strings",
-    summary: "What two strings have in common, in the same order",
+    summary: "Returns the longest common subsequence of two strings",
     arguments: &[
         Argument::key("key1"),
         Argument::key("key2"),

@@ -14,7 +14,7 @@ pub(super) static MGET: Spec = Spec {
     keys: &[KeySpec::rest(1, &[RO, Access])],
     tips: &["request_policy:multi_shard"],
     complexity: "O(N) with N the number of keys",
-    summary: "The values of keys",
+    summary: "Returns the values of keys",
     arguments: &[Argument::key("key").multiple()],
     ..Spec::new(Group::String, mget)
 };

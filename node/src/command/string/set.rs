@@ -82,7 +82,7 @@ pub(super) static GETSET: Spec = Spec {
     arity: 3,
     flags: Flags::of(&[Write, DenyOom, Fast]),
     keys: &[KeySpec::one(1, &[RW, Access, Update])],
-    summary: "Sets a key to a string and answers its old value",
+    summary: "Sets a key to a string and returns its old value",
     deprecated: Some(Deprecated {
         since: "6.2.0",
         replaced_by: "`SET` with the `GET` argument",

@@ -12,7 +12,7 @@ use crate::resp::{Args, Reply};
 pub(super) static SETEX: Spec = Spec {
     name: "setex",
     since: "2.0.0",
-    summary: "Sets a key to a string that expires after so many seconds",
+    summary: "Sets a key to a string with a time to live in seconds",
     deprecated: Some(Deprecated {
         since: "2.6.12",
         replaced_by: "`SET` with the `EX` argument",
@@ -31,7 +31,7 @@ pub(super) static SETEX: Spec = Spec {
 pub(super) static PSETEX: Spec = Spec {
     name: "psetex",
     since: "2.6.0",
-    summary: "Sets a key to a string that expires after so many milliseconds",
+    summary: "Sets a key to a string with a time to live in milliseconds",
     deprecated: Some(Deprecated {
         since: "2.6.12",
         replaced_by: "`SET` with the `PX` argument",

@@ -15,7 +15,7 @@ pub(super) static SETRANGE: Spec = Spec {
     keys: &[KeySpec::one(1, &[RW, Update])],
     since: "2.2.0",
     complexity: "O(N) with N the length of the value, if the string need not grow",
-    summary: "Overwrites part of a string, filled up with zero bytes; answers its new length",
+    summary: "Overwrites part of a string, padded with zero bytes; returns its new length",
     arguments: &[
         Argument::key("key"),
         Argument::integer("offset"),

@@ -9,7 +9,7 @@ pub(super) static MULTI: Spec = Spec {
     name: "multi",
     flags: Flags::of(&[NoScript, Loading, Stale, Fast, AllowBusy]),
     since: "1.2.0",
-    summary: "Begins a transaction: what follows is queued until EXEC",
+    summary: "Starts a transaction: commands are queued until EXEC",
     ..Spec::new(Group::Transactions, |_, _, _| {
         Ok(Effect::ask(Action::Multi))
     })
@@ -20,7 +20,7 @@ pub(super) static EXEC: Spec = Spec {
     flags: Flags::of(&[NoScript, Loading, Stale, SkipSlowLog]),
     since: "1.2.0",
     complexity: "O(N) with N the cost of the queued commands",
-    summary: "Runs the queued commands at once, unless a watched key has changed",
+    summary: "Executes the queued commands atomically, unless a watched key has changed",
     ..Spec::new(Group::Transactions, |_, _, _| Ok(Effect::ask(Action::Exec)))
 };
 
@@ -29,7 +29,7 @@ pub(super) static DISCARD: Spec = Spec {
     flags: Flags::of(&[NoScript, Loading, Stale, Fast, AllowBusy]),
     since: "2.0.0",
     complexity: "O(N) with N the number of queued commands",
-    summary: "Drops the queued commands and ends the transaction",
+    summary: "Discards the queued commands and ends the transaction",
     ..Spec::new(Group::Transactions, |_, _, _| {
         Ok(Effect::ask(Action::Discard))
     })

@@ -13,7 +13,7 @@ pub(super) static WATCH: Spec = Spec {
     keys: &[KeySpec::rest(1, &[RO])],
     since: "2.2.0",
     complexity: "O(1) for every key",
-    summary: "Makes the next EXEC depend on these keys staying as they are",
+    summary: "Makes the next EXEC fail if one of these keys changes",
     arguments: &[Argument::key("key").multiple()],
     ..Spec::new(Group::Transactions, watch)
 };

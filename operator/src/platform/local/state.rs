@@ -150,8 +150,7 @@ pub fn save_memory(dir: &Path, memory: &Memory) -> io::Result<()> {
 
 /// Replaces a file as a whole, readable only for its owner, because it may contain a password.
 ///
-/// # Errors
-/// When the disk refuses it; the text names the file.
+/// # Errors When the file cannot be written; the text names it.
 pub fn save(path: &Path, text: impl AsRef<[u8]>) -> io::Result<()> {
     let new = path.with_extension("new");
     let write = || {

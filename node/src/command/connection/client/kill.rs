@@ -14,7 +14,7 @@ pub(super) static KILL: Spec = Spec {
     flags: Flags::of(&[Admin, NoScript, Loading, Stale]),
     since: "2.4.0",
     complexity: "O(N) with N the number of connections",
-    summary: "Closes the connections that every filter matches",
+    summary: "Closes the connections that match all filters",
     history: &[("2.8.12", "With filters."), ("6.2.0", "With `LADDR`.")],
     arguments: &[Argument::one_of(
         "filter",

@@ -15,7 +15,7 @@ pub(super) static LIST: Spec = Spec {
     tips: &["nondeterministic_output"],
     since: "2.4.0",
     complexity: "O(N) with N the number of connections",
-    summary: "Lists the connections, one in a line",
+    summary: "Lists the connections, one per line",
     history: &[("5.0.0", "With `TYPE`."), ("6.2.0", "With `ID`.")],
     arguments: &[
         super::TYPE.optional().since("5.0.0"),
@@ -34,7 +34,7 @@ pub(super) static INFO: Spec = Spec {
     flags: Flags::of(&[NoScript, Loading, Stale]),
     tips: &["nondeterministic_output"],
     since: "6.2.0",
-    summary: "The line of CLIENT LIST for this connection",
+    summary: "Returns the line of CLIENT LIST for this connection",
     ..Spec::new(Group::Connection, |_, _, _| {
         Ok(Effect::ask(Action::Client(ClientRequest::Info)))
     })

@@ -20,7 +20,7 @@ pub(super) static ID: Spec = Spec {
     arity: 2,
     flags: FLAGS,
     since: "5.0.0",
-    summary: "The number of this connection",
+    summary: "Returns the id of this connection",
     ..Spec::new(Group::Connection, |exec, _, reply| {
         reply.integer(exec.session.id.number().cast_signed());
         Ok(Effect::None)
@@ -32,7 +32,7 @@ pub(super) static GETNAME: Spec = Spec {
     arity: 2,
     flags: FLAGS,
     since: "2.6.9",
-    summary: "The name of this connection",
+    summary: "Returns the name of this connection",
     ..Spec::new(Group::Connection, |exec, _, reply| {
         if exec.session.name.is_empty() {
             reply.null();
@@ -48,7 +48,7 @@ pub(super) static SETNAME: Spec = Spec {
     arity: 3,
     flags: FLAGS,
     since: "2.6.9",
-    summary: "Names this connection; an empty name takes the name away",
+    summary: "Names this connection; an empty name removes the name",
     arguments: &[Argument::string("connection-name")],
     ..Spec::new(Group::Connection, |exec, args, reply| {
         exec.session.name = client_name(args.get(2))?;
@@ -62,7 +62,7 @@ pub(super) static SETINFO: Spec = Spec {
     arity: 4,
     flags: FLAGS,
     since: "7.2.0",
-    summary: "Tells which client library this connection uses",
+    summary: "Sets the name or version of this connection's client library",
     arguments: &[Argument::one_of(
         "attr",
         &[
@@ -104,7 +104,7 @@ pub(super) static REPLY: Spec = Spec {
     arity: 3,
     flags: FLAGS,
     since: "3.2.0",
-    summary: "Whether this connection gets replies",
+    summary: "Turns the replies to this connection on or off",
     arguments: &[Argument::one_of(
         "on_off_skip",
         &[

@@ -14,7 +14,7 @@ pub(super) static PAUSE: Spec = Spec {
     arity: -3,
     flags: FLAGS,
     since: "3.0.0",
-    summary: "Lets all clients, or those that write, wait for some time",
+    summary: "Suspends all clients, or those that write, for some time",
     history: &[("6.2.0", "With `WRITE` and `ALL`.")],
     arguments: &[
         Argument::integer("timeout"),
@@ -37,7 +37,7 @@ pub(super) static UNPAUSE: Spec = Spec {
     flags: FLAGS,
     since: "6.2.0",
     complexity: "O(N) with N the number of waiting clients",
-    summary: "Lets the waiting clients go on",
+    summary: "Resumes suspended clients",
     ..Spec::new(Group::Connection, |_, _, _| {
         Ok(Effect::ask(Action::Client(ClientRequest::Unpause)))
     })
