@@ -131,7 +131,7 @@ fn whoever_does_not_take_its_answer_is_let_go() {
     let mut slow = connect(at);
     write!(slow, "GET /long HTTP/1.1\r\nHost: it\r\n\r\n").unwrap();
     let mut tries = 0;
-    // It is told when the other side has closed, by an error.
+    // An error shows that the other side has closed.
     while slow.write_all(b"\r\n").is_ok() {
         tries += 1;
         assert!(tries < 600, "it is still served");

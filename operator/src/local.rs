@@ -20,7 +20,7 @@ pub enum Local {
     Up(up::Up),
     /// Show the present state of the cluster of a directory.
     Status(Directory),
-    /// Stop the cluster of a directory. Its data stays, unless told otherwise.
+    /// Stop the cluster of a directory. Its data is kept, unless --purge is given.
     Down(down::Down),
 }
 

@@ -17,7 +17,7 @@ use crate::terminal::say;
 pub struct Down {
     #[command(flatten)]
     directory: Directory,
-    /// Remove the directory with all data, too.
+    /// Also remove the directory with all data.
     #[arg(long)]
     purge: bool,
 }

@@ -12,7 +12,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const PLACES: [&str; 6] = ["0-0", "0-1", "1-0", "1-1", "2-0", "2-1"];
 
 /// Deletes all pods in one request and without grace, and waits for their successors. They end at
-/// the same moment: a master that was told to leave before its replica would hand over to it.
+/// the same moment: a master that was asked to stop before its replica would hand over to it.
 fn delete_all(cluster: &Cluster<'_>) {
     let old = cluster.pods();
     old.values()

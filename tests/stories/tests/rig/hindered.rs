@@ -9,7 +9,7 @@ use slotkeeper_stories::patience::{until, within};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Whatever is written in a namespace has to be asked for at an address that nobody has.
+/// A webhook for all writes in a namespace, at an address that does not exist.
 fn webhook(namespace: &str, address: &str) -> String {
     format!(
         "apiVersion: admissionregistration.k8s.io/v1\n\
@@ -63,7 +63,7 @@ fn no_webhook_stands_between_a_dead_master_and_its_successor() {
             role.is_ok_and(|role| role == "master")
         });
     });
-    // It would stand in the way of the clean-up, too.
+    // It would also block the clean-up.
     let _ = story.kubectl(&remove);
     if let Err(why) = promoted {
         std::panic::resume_unwind(why);

@@ -99,7 +99,7 @@ pub(super) fn form(workspace: &Workspace, servers: &[Server]) {
             link.as_deref() == Ok("up")
         })
     });
-    // Nobody votes for a node that it has not heard to be a replica.
+    // Masters do not vote for a node that they do not know as a replica.
     until(MINUTE, "every node has heard of every replica", || {
         let replicas = |server| nodes(&cli(server)).iter().filter(|n| n.flags.slave).count();
         servers.iter().all(|server| replicas(server) == 3)

@@ -12,7 +12,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 fn edit(local: &Local, old: &str, new: &str) {
     let text = fs::read_to_string(local.manifest()).expect("the story has written it");
     assert!(text.contains(old), "{old:?} is not in the manifest");
-    // As an editor does it: nobody sees half a file.
+    // As an editor does it: no reader sees half a file.
     let draft = local.manifest().with_extension("draft");
     fs::write(&draft, text.replace(old, new)).expect("the story's folder can be written");
     fs::rename(&draft, local.manifest()).expect("the story's folder can be written");

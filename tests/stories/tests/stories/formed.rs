@@ -19,7 +19,7 @@ fn a_manifest_becomes_a_serving_cluster() {
     for range in ["0-5461", "5462-10922", "10923-16383"] {
         assert!(status.contains(range), "{status}");
     }
-    // It is told a moment after the status is stored.
+    // It is printed a moment after the status is stored.
     within(Duration::from_secs(60), "the log says so, too", || {
         let log = local.log();
         log.contains("Ready=True").then_some(()).ok_or(log)

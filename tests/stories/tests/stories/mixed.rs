@@ -36,7 +36,7 @@ impl Shard {
             && Shard::info(self.master(), "role").as_deref() == Some("master")
     }
 
-    /// Whether the replica has everything; only while nobody writes is that a question.
+    /// Whether the replica has everything; only meaningful while nothing is written.
     fn caught_up(&self) -> bool {
         let offset = Shard::info(self.master(), "master_repl_offset");
         self.linked() && Shard::info(self.replica(), "slave_repl_offset") == offset
