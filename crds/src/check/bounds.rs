@@ -120,7 +120,7 @@ fn type_mismatch(schema: &Value, value: &Value) -> Option<&'static str> {
     (!fits).then_some(wanted)
 }
 
-/// What to write when a value lacks quotes: to YAML, `yes` is a boolean.
+/// What to write when a value lacks quotes: to YAML, `yes` is a boolean, and nothing is null.
 fn hint(wanted: &str, value: &Value) -> String {
     match value {
         Value::Bool(_) if wanted == "a string" => {
@@ -128,6 +128,9 @@ fn hint(wanted: &str, value: &Value) -> String {
         }
         Value::Number(number) if wanted == "a string" => {
             format!(": put it in quotes, \"{number}\"")
+        }
+        Value::Null if wanted == "a string" => {
+            ": write \"\" for an empty one, or leave the field out".to_owned()
         }
         _ => String::new(),
     }

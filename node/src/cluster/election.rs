@@ -50,12 +50,12 @@ impl Cluster {
             self.adjust_rank(master);
         }
         let age = self.election.at.map_or(0, |at| now - at);
-        if age < 0 {
+        if self.store.error().is_some() {
+            self.tell_once("Currently unable to failover: nodes.conf cannot be stored.");
+        } else if age < 0 {
             self.tell_once("Currently unable to failover: Waiting the delay before I can start a new failover.");
         } else if age > timeout {
             self.tell_once("Currently unable to failover: Failover attempt expired.");
-        } else if self.store.error().is_some() {
-            self.tell_once("Currently unable to failover: nodes.conf cannot be stored.");
         } else if !self.election.requested {
             self.propose(Act::AskForVotes);
         } else if self.election.votes.len() >= self.nodes.quorum() {

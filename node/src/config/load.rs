@@ -196,7 +196,7 @@ impl Loader<'_> {
             && !first.starts_with(b"-")
         {
             let name = String::from_utf8_lossy(first).into_owned();
-            self.file(&name, 0)?;
+            self.file(&name)?;
             file = Some(PathBuf::from(name));
             rest = tail;
         }
@@ -251,9 +251,9 @@ impl Loader<'_> {
         Ok(())
     }
 
-    fn file(&mut self, name: &str, depth: usize) -> Result<(), ConfigError> {
+    fn file(&mut self, name: &str) -> Result<(), ConfigError> {
         let text = self.bytes(Source::File(Path::new(name)), name)?;
-        self.text(&format!("the configuration file '{name}'"), &text, depth)
+        self.text(&in_file(name), &text, 0)
     }
 
     fn bytes(&mut self, source: Source<'_>, name: &str) -> Result<Vec<u8>, ConfigError> {
@@ -324,7 +324,15 @@ impl Loader<'_> {
             ))));
         }
         for file in files {
-            self.file(&file, depth + 1)?;
+            // What cannot be opened is an error of this line; what is wrong in it, of that file.
+            let text = match (self.read)(Source::File(Path::new(&file))) {
+                Ok(text) => text,
+                Err(error) => {
+                    let text = format!("can't open config file '{file}': {error}");
+                    return Ok(Err(Invalid(text)));
+                }
+            };
+            self.text(&in_file(&file), &text, depth + 1)?;
         }
         Ok(Ok(()))
     }
@@ -357,6 +365,11 @@ fn shown(name: &[u8], line: &[u8]) -> String {
         Some((name, _)) => format!("{name} {REDACTED}"),
         None => shown.into_owned(),
     }
+}
+
+/// Where in a file something is wrong, but for the line.
+fn in_file(name: &str) -> String {
+    format!("the configuration file '{name}'")
 }
 
 fn first_word(line: &[u8]) -> &[u8] {

@@ -237,7 +237,16 @@ fn errors_name_the_place_and_the_reason() {
         ("a.conf", "port 1\n\nfoo bar\n"),
         ("b.conf", "include a.conf"),
         ("c.conf", "include c.conf"),
+        ("d.conf", "port 1\ninclude nope.conf\n"),
     ];
+    let error = from_args(&["d.conf"], &files).unwrap_err();
+    assert!(
+        error.contains(
+            "'d.conf', at line 2\n>>> 'include nope.conf'\ncan't open config file 'nope.conf': \
+             entity not found"
+        ),
+        "{error}"
+    );
     let error = from_args(&["b.conf"], &files).unwrap_err();
     assert!(
         error.contains("'a.conf', at line 3\n>>> 'foo (redacted)'\nBad directive or wrong"),

@@ -14,7 +14,7 @@ use crate::io::{SessionId, Unsent};
 pub struct Replica {
     /// The address that it connected from, or the one that it announced.
     pub ip: String,
-    /// The port at which it serves clients, as it announced.
+    /// The port at which it serves clients, as it announced; 0 if it did not.
     pub port: u16,
     /// It can read a payload that ends with a mark.
     pub reads_mark: bool,
@@ -151,10 +151,13 @@ impl Replica {
         now_ms - slow.since > timeout_ms
     }
 
-    /// Its address and port, as the log names it.
+    /// Its address and, if it is known, its port, as the log names it.
     #[must_use]
     pub fn name(&self) -> String {
-        format!("{}:{}", self.ip, self.port)
+        match self.port {
+            0 => self.ip.clone(),
+            port => format!("{}:{port}", self.ip),
+        }
     }
 
     /// Bytes that wait for it: pushed and not gone, or held until its payload is through.
@@ -388,6 +391,14 @@ mod tests {
             replica.port = 6380;
         }
         replicas
+    }
+
+    #[test]
+    fn one_that_has_announced_no_port_is_named_without_any() {
+        let mut replica = Replica::new("10.0.0.1".to_owned(), 0);
+        assert_eq!(replica.name(), "10.0.0.1");
+        replica.port = 6380;
+        assert_eq!(replica.name(), "10.0.0.1:6380");
     }
 
     #[test]

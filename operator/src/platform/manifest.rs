@@ -269,6 +269,11 @@ mod tests {
                 "RedisCluster tour: spec.config.maxclients: must be a string, not an integer: put \
                  it in quotes, \"100\"",
             ),
+            (
+                "save: ",
+                "RedisCluster tour: spec.config.save: must be a string, not nothing: write \"\" for \
+                 an empty one, or leave the field out",
+            ),
         ] {
             assert_eq!(config(directive), message);
         }

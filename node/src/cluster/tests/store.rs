@@ -125,6 +125,11 @@ fn who_cannot_store_its_claim_does_not_make_it() {
     assert!(!world.is_master(3));
     let (stored, said) = world.own_lines(3);
     assert_eq!(stored, said, "it says what it has stored");
+    let log = &world.members[3].log;
+    let why = "Currently unable to failover: nodes.conf cannot be stored.";
+    let expired = "Currently unable to failover: Failover attempt expired.";
+    assert!(log.iter().any(|line| line == why), "{log:#?}");
+    assert!(!log.iter().any(|line| line == expired), "{log:#?}");
     world.clear(3);
     world.run_until(TIMEOUT * 12, |world| world.is_master(3));
     let (stored, said) = world.own_lines(3);
