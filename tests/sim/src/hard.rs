@@ -78,12 +78,12 @@ fn hidden_replica(stage: &mut Stage) -> Result<(), String> {
     stage.note(&format!(
         "node {replica} is out of sight, and node {master} starts again, empty"
     ));
-    stage.operator.cut = Some(replica);
+    stage.hide(replica);
     stage.world.kill(master);
     stage.world.start(master);
     let pause = stage.up_to(6);
     stage.operate(pause)?;
-    stage.operator.cut = None;
+    stage.world.heal();
     Ok(())
 }
 

@@ -11,6 +11,7 @@ pub mod net;
 pub mod operated;
 pub mod operator;
 mod ops;
+pub mod partitioned;
 pub mod rng;
 pub mod scenario;
 mod stage;

@@ -8,7 +8,7 @@ use slotkeeper_sim::scenario::Scenario;
 #[derive(Debug, Parser)]
 #[command(about = "Whole clusters under virtual time and a seeded network")]
 struct Options {
-    /// What is played: gossip, operated, hard, succession or synced.
+    /// What is played.
     #[arg(value_parser = scenario)]
     scenario: Scenario,
     /// The seed.

@@ -12,8 +12,37 @@ pub type NodeIx = usize;
 pub enum Holder {
     /// A node.
     Node(NodeIx),
-    /// A client, which stands on the same side of every partition as the node that it talks to.
-    Client(usize),
+    /// A client.
+    Client(Caller, usize),
+}
+
+/// Whose client it is: cuts tell them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Caller {
+    /// The scenario's own, which reaches every node at all times.
+    Scenario,
+    /// One that writes throughout the run.
+    Writer,
+    /// The operator.
+    Operator,
+}
+
+/// Where a cut is made: everything of one party is cut at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Party {
+    /// A node.
+    Node(NodeIx),
+    /// Clients.
+    Callers(Caller),
+}
+
+impl From<Holder> for Party {
+    fn from(holder: Holder) -> Party {
+        match holder {
+            Holder::Node(ix) => Party::Node(ix),
+            Holder::Client(caller, _) => Party::Callers(caller),
+        }
+    }
 }
 
 /// The number of a connection; none is used twice.
@@ -78,12 +107,13 @@ impl Conn {
     }
 }
 
-/// All connections, the partitions, and the delays.
+/// All connections, the cuts, and the delays.
 #[derive(Debug)]
 pub struct Net {
     conns: BTreeMap<ConnId, Conn>,
     next_conn: u64,
-    cut: BTreeSet<(NodeIx, NodeIx)>,
+    /// What the first sends does not arrive at the second.
+    cuts: BTreeSet<(Party, Party)>,
     rng: Rng,
     /// The longest delay of a parcel, in microseconds.
     pub max_delay_us: u64,
@@ -96,7 +126,7 @@ impl Net {
         Net {
             conns: BTreeMap::new(),
             next_conn: 1,
-            cut: BTreeSet::new(),
+            cuts: BTreeSet::new(),
             rng,
             max_delay_us: 3_000,
         }
@@ -140,9 +170,11 @@ impl Net {
         Some(at)
     }
 
-    /// What has arrived at an end by now, unless a partition holds it back.
+    /// What has arrived at an end by now, unless a cut holds it back.
     pub fn receive(&mut self, id: ConnId, at: End, now_us: u64) -> Option<Parcel> {
-        if !self.open_between(id) {
+        let conn = self.conns.get(&id)?;
+        let (from, to) = (conn.holder(at.other()), conn.holder(at));
+        if !self.hears(to.into(), from.into()) {
             return None;
         }
         let lane = self.conns.get_mut(&id)?.lane(at);
@@ -150,6 +182,17 @@ impl Net {
             return None;
         }
         lane.pop_front().map(|(_, parcel)| parcel)
+    }
+
+    /// Who sends to an end gives up: what a cut holds back never arrives.
+    pub fn give_up(&mut self, id: ConnId, to: End) {
+        let Some(conn) = self.conns.get_mut(&id) else {
+            return;
+        };
+        let (from, at) = (conn.holder(to.other()), conn.holder(to));
+        if self.cuts.contains(&(from.into(), at.into())) {
+            conn.lane(to).clear();
+        }
     }
 
     /// Forgets a connection, with all that is under way.
@@ -171,32 +214,41 @@ impl Net {
             .collect()
     }
 
-    /// Whether two nodes reach each other.
+    /// Whether what one sends arrives at the other.
     #[must_use]
-    pub fn reaches(&self, a: NodeIx, b: NodeIx) -> bool {
-        !self.cut.contains(&(a.min(b), a.max(b)))
+    pub fn hears(&self, to: Party, from: Party) -> bool {
+        !self.cuts.contains(&(from, to))
+    }
+
+    /// Whether two hear each other: without that, no connection is made.
+    #[must_use]
+    pub fn reaches(&self, a: Party, b: Party) -> bool {
+        self.hears(a, b) && self.hears(b, a)
+    }
+
+    /// From now on, what one sends does not arrive at the other; it waits on its way.
+    pub fn silence(&mut self, from: Party, to: Party) {
+        self.cuts.insert((from, to));
+    }
+
+    /// Separates two from each other.
+    pub fn cut(&mut self, a: Party, b: Party) {
+        self.silence(a, b);
+        self.silence(b, a);
     }
 
     /// Separates the nodes of `side` from all others of `count`.
     pub fn partition(&mut self, side: &[NodeIx], count: usize) {
         for &a in side {
             for b in (0..count).filter(|b| !side.contains(b)) {
-                self.cut.insert((a.min(b), a.max(b)));
+                self.cut(Party::Node(a), Party::Node(b));
             }
         }
     }
 
-    /// Joins everything again; the connections that have parcels waiting.
+    /// Joins everything again; the connections that may have parcels waiting.
     pub fn heal(&mut self) -> Vec<ConnId> {
-        self.cut.clear();
+        self.cuts.clear();
         self.conns.keys().copied().collect()
-    }
-
-    fn open_between(&self, id: ConnId) -> bool {
-        match self.conns.get(&id).map(|conn| (conn.dialer, conn.listener)) {
-            Some((Holder::Node(a), Holder::Node(b))) => self.reaches(a, b),
-            Some(_) => true,
-            None => false,
-        }
     }
 }

@@ -20,7 +20,7 @@ use slotkeeper_node::resp::ReplyValue;
 use slotkeeper_topology::{NodeId, SlotSet};
 
 use crate::host::PORT;
-use crate::net::NodeIx;
+use crate::net::{Caller, NodeIx};
 use crate::rng::Rng;
 use crate::world::World;
 pub use memory::{Reads, Storing};
@@ -36,8 +36,6 @@ pub struct Operator {
     pub desired: Desired,
     /// Every step that it took, for the report of a failure.
     pub history: Vec<String>,
-    /// A node that it does not reach, though the other nodes do.
-    pub cut: Option<NodeIx>,
     /// What the manifest asked for at first: the machines that there are.
     layout: Desired,
     seen: Seen,
@@ -76,7 +74,6 @@ impl Operator {
             layout: desired.clone(),
             desired,
             history: Vec::new(),
-            cut: None,
             seen: Seen::default(),
             objects,
             removed: BTreeSet::new(),
@@ -176,7 +173,7 @@ impl Operator {
             .filter(|(ix, _)| there[*ix])
             .map(|(ix, index)| (*index, self.pod(world, ix, *index)))
             .collect();
-        let answers = asking::ask_all(world, self.cut, self.mute);
+        let answers = asking::ask_all(world, self.mute);
         let nodes = (indexes.into_iter().zip(answers))
             .zip(&there)
             .filter_map(|(node, there)| there.then_some(node))
@@ -231,7 +228,7 @@ impl Operator {
 
     fn perform(&mut self, world: &mut World, step: &Step) -> Result<StepOutcome, String> {
         if let Step::ResetSoft { node } = step {
-            let keys = world.call(self.ix(node), &["DBSIZE"]);
+            let keys = world.call_as(Caller::Operator, self.ix(node), &["DBSIZE"]);
             if keys != Some(ReplyValue::Integer(0)) {
                 return Ok(StepOutcome::NotSent(format!("DBSIZE says {keys:?}")));
             }
@@ -389,7 +386,7 @@ impl Operator {
     /// Sends a command to the node that is meant, if it is still that one.
     fn tell(&self, world: &mut World, node: &Target, argv: &[String]) -> StepOutcome {
         let ix = self.ix(node);
-        if self.cut == Some(ix) {
+        if !world.reaches(Caller::Operator, ix) {
             return StepOutcome::NotSent("it cannot be reached".to_owned());
         }
         if world.hosts[ix].incarnation.to_string() != node.uid.0 {
@@ -400,7 +397,7 @@ impl Operator {
             other => return StepOutcome::NotSent(format!("MYID says {other:?}")),
         }
         let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
-        match world.call(ix, &argv) {
+        match world.call_as(Caller::Operator, ix, &argv) {
             None => StepOutcome::Unknown("no reply".to_owned()),
             Some(ReplyValue::Error(text)) => {
                 StepOutcome::Refused(String::from_utf8_lossy(&text).into_owned())
@@ -439,6 +436,6 @@ fn words(words: &[&str]) -> Vec<String> {
 }
 
 fn my_id(world: &mut World, ix: NodeIx) -> Option<NodeId> {
-    let reply = world.call(ix, &["CLUSTER", "MYID"])?;
+    let reply = world.call_as(Caller::Operator, ix, &["CLUSTER", "MYID"])?;
     NodeId::from_bytes(reply.text()?).ok()
 }

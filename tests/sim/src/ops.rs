@@ -3,7 +3,7 @@
 use slotkeeper_node::resp::{ReplyParser, ReplyValue, encode_command};
 use slotkeeper_topology::{NodeId, NodeLine, even_split, parse_nodes, render_nodes};
 
-use crate::net::NodeIx;
+use crate::net::{Caller, NodeIx};
 use crate::world::World;
 
 /// How long a command may take before the caller gives up, in microseconds.
@@ -14,7 +14,12 @@ impl World {
     /// Sends one command over a connection of its own and runs the world until the reply is there;
     /// none when the node is down, closes, or does not answer in time.
     pub fn call(&mut self, node: NodeIx, argv: &[&str]) -> Option<ReplyValue> {
-        let client = self.connect(node)?;
+        self.call_as(Caller::Scenario, node, argv)
+    }
+
+    /// The same as somebody from whom the node may be cut off.
+    pub fn call_as(&mut self, caller: Caller, node: NodeIx, argv: &[&str]) -> Option<ReplyValue> {
+        let client = self.connect_as(caller, node)?;
         let mut request = Vec::new();
         encode_command(&mut request, argv);
         self.client_send(client, &request);

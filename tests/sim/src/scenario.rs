@@ -1,7 +1,7 @@
 //! What can be played, by name.
 
 use crate::gossip::{self, Summary};
-use crate::{asleep, hard, operated, succession, synced};
+use crate::{asleep, hard, operated, partitioned, succession, synced};
 
 /// A kind of run; the seed does the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub enum Scenario {
     Operated,
     /// The same, with worse than one failure at a time.
     Hard,
+    /// The same, while not everybody reaches everybody.
+    Partitioned,
     /// With operators that take each other's place while votes are under way.
     Succession,
     /// Full syncs of keys that change meanwhile.
@@ -22,11 +24,12 @@ pub enum Scenario {
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Scenario; 6] = [
+    pub const ALL: [Scenario; 7] = [
         Scenario::Gossip,
         Scenario::Asleep,
         Scenario::Operated,
         Scenario::Hard,
+        Scenario::Partitioned,
         Scenario::Succession,
         Scenario::Synced,
     ];
@@ -39,6 +42,7 @@ impl Scenario {
             Scenario::Asleep => "asleep",
             Scenario::Operated => "operated",
             Scenario::Hard => "hard",
+            Scenario::Partitioned => "partitioned",
             Scenario::Succession => "succession",
             Scenario::Synced => "synced",
         }
@@ -62,6 +66,7 @@ impl Scenario {
             Scenario::Asleep => asleep::run(seed),
             Scenario::Operated => operated::run(seed),
             Scenario::Hard => hard::run(seed),
+            Scenario::Partitioned => partitioned::run(seed),
             Scenario::Succession => succession::run(seed),
             Scenario::Synced => synced::run(seed),
         }

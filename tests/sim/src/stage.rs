@@ -3,9 +3,10 @@
 use slotkeeper::model::Desired;
 
 use crate::gossip::{NODE_TIMEOUT_MS, Summary, config};
-use crate::net::NodeIx;
+use crate::net::{Caller, NodeIx, Party};
 use crate::operator::Operator;
 use crate::world::World;
+use crate::writer::Safe;
 
 /// How long the operator has to bring everything in order, in microseconds.
 const PATIENCE_US: u64 = 240_000_000;
@@ -68,7 +69,8 @@ impl Stage {
     /// The operator forms the cluster, and two clients begin to write.
     pub(crate) fn form(&mut self) -> Result<(), String> {
         self.settle("forming")?;
-        (0..2).for_each(|_| self.world.add_writer());
+        let safe = Safe::Confirmed(self.operator.desired.replicas_per_shard);
+        (0..2).for_each(|_| self.world.add_writer(safe));
         Ok(())
     }
 
@@ -92,6 +94,12 @@ impl Stage {
     /// Up to so many node timeouts, in microseconds.
     pub(crate) fn up_to(&mut self, node_timeouts: u64) -> u64 {
         self.world.rng.below(node_timeouts * NODE_TIMEOUT_MS * 1000)
+    }
+
+    /// Lets the operator not reach a node, though the other nodes do.
+    pub(crate) fn hide(&mut self, ix: NodeIx) {
+        let operator = Party::Callers(Caller::Operator);
+        self.world.net.cut(operator, Party::Node(ix));
     }
 
     /// Runs until everything is in order again, with every promise kept.

@@ -52,7 +52,7 @@ fn strike(stage: &mut Stage) -> Result<(), String> {
     if stage.world.rng.one_in(3) {
         let heir = heirs[stage.world.rng.index(heirs.len())];
         stage.note(&format!("node {heir} is out of sight"));
-        stage.operator.cut = Some(heir);
+        stage.hide(heir);
     } else {
         // Who stands for election there is not elected before all is well again.
         stage.note(&format!("nodes {heirs:?} are cut off from the others"));
@@ -67,7 +67,6 @@ fn strike(stage: &mut Stage) -> Result<(), String> {
     stage.operate(pause)?;
     stage.note("all is well again");
     stage.world.heal();
-    stage.operator.cut = None;
     stage.operator.storing = Storing::Works;
     (0..stage.world.hosts.len()).for_each(|ix| {
         if !stage.world.is_up(ix) {

@@ -315,12 +315,12 @@ impl World {
             self.note_arrival(conn, end.other(), bytes.len());
         }
         match (holder, parcel) {
-            (Holder::Client(client), Parcel::Bytes(bytes)) => {
+            (Holder::Client(_, client), Parcel::Bytes(bytes)) => {
                 if let Some(client) = self.clients.get_mut(&client) {
                     client.inbox.extend_from_slice(&bytes);
                 }
             }
-            (Holder::Client(client), Parcel::Close) => {
+            (Holder::Client(_, client), Parcel::Close) => {
                 self.net.drop_conn(conn);
                 if let Some(client) = self.clients.get_mut(&client) {
                     client.closed = true;

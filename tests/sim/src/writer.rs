@@ -1,23 +1,38 @@
 //! Clients that write throughout a run, follow redirections, and know what they were promised.
 
+mod promises;
+
 use std::collections::BTreeMap;
 
 use slotkeeper_node::resp::{ReplyParser, ReplyValue, encode_command};
 use slotkeeper_topology::{SlotSet, key_slot};
 
-use crate::net::NodeIx;
+use crate::net::{Caller, NodeIx};
 use crate::world::World;
+use promises::{Found, LIFE_MS, Promises};
 
 /// A request that has no answer after this long is given up, in microseconds.
 const PATIENCE_US: u64 = 1_000_000;
-/// How long WAIT waits for a replica, in milliseconds.
+/// How long WAIT waits for replicas, in milliseconds.
 const WAIT_MS: &str = "300";
 /// How many keys a client writes.
 const KEYS: u64 = 7;
+/// How long a key that expires is only read, in microseconds: it can be seen to live and to be gone.
+const REST_US: u64 = 30_000_000;
+
+/// What makes a write one that must not be lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Safe {
+    /// It was acknowledged.
+    Acknowledged,
+    /// So many replicas have confirmed it.
+    Confirmed(u32),
+}
 
 /// One client. It writes ever higher numbers under a few keys of its own, one at a time, and asks
-/// with WAIT whether a replica has the write. Before each it reads what it was promised to find there:
-/// what was lost meanwhile shall not go unseen because it is written anew.
+/// with WAIT whether replicas have the write. Some keys are deleted in turn, one expires, and two are
+/// written by one transaction. Before each write it reads what it was promised to find there: what
+/// was lost meanwhile shall not go unseen because it is written anew.
 #[derive(Debug)]
 pub struct Writer {
     name: usize,
@@ -26,58 +41,70 @@ pub struct Writer {
     parser: ReplyParser,
     under_way: Option<UnderWay>,
     next: u64,
-    /// The highest number of each key that a replica confirmed: it must survive any one failure.
-    promised: BTreeMap<String, u64>,
+    safe: Safe,
+    /// What each key was promised to hold.
+    promises: BTreeMap<u64, Promises>,
+    /// When the key that expires is written next, in microseconds.
+    rests_until_us: u64,
     /// The first promise that was found broken.
     broken: Option<String>,
     /// Writes that were acknowledged.
     pub acknowledged: u64,
 }
 
+/// A read, and mostly a write after it.
 #[derive(Debug)]
 struct UnderWay {
-    key: String,
+    key: u64,
     number: u64,
     sent_us: u64,
-    read: bool,
-    set: bool,
-    /// A confirmation that is still to come is older than what has failed.
+    /// The place of the answer that acknowledges the write; none where there is only a read.
+    acknowledges: Option<usize>,
+    answers: usize,
+    done: bool,
+    /// A promise that is still to come is older than what has failed.
     worthless: bool,
+}
+
+/// How a key is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Set,
+    /// In turn with SET.
+    Del,
+    Expire,
+    /// The key and a second one in its slot.
+    Multi,
+    /// It rests.
+    Look,
 }
 
 impl Writer {
     /// A client of that number, which begins at that node.
     #[must_use]
-    pub fn new(name: usize, node: NodeIx) -> Writer {
-        let parser = ReplyParser::new(64 * 1024);
-        let (client, under_way, promised) = (None, None, BTreeMap::new());
+    pub fn new(name: usize, node: NodeIx, safe: Safe) -> Writer {
         Writer {
             name,
-            client,
+            client: None,
             node,
-            parser,
-            under_way,
+            parser: ReplyParser::new(64 * 1024),
+            under_way: None,
             next: 1,
-            promised,
+            safe,
+            promises: BTreeMap::new(),
+            rests_until_us: 0,
             broken: None,
             acknowledged: 0,
         }
     }
 
-    /// More has failed at once than a confirmation is good for.
+    /// More has failed at once than a promise is good for.
     pub fn release(&mut self) {
-        self.promised.clear();
+        self.promises.values_mut().for_each(Promises::release);
         self.broken = None;
         if let Some(under_way) = &mut self.under_way {
             under_way.worthless = true;
         }
-    }
-
-    /// Every key with the lowest number that it may hold now.
-    pub fn promised(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.promised
-            .iter()
-            .map(|(key, number)| (key.as_str(), *number))
     }
 
     /// Takes what has arrived and sends what is next.
@@ -104,52 +131,97 @@ impl Writer {
 
     fn send(&mut self, world: &mut World) {
         let Some(client) = self.client else { return };
-        let key = key(self.name, self.next);
-        let number = self.next.to_string();
+        let (number, key, now) = (self.next, self.next % KEYS, world.now_us);
+        self.next += 1;
+        let kind = self.kind(key, number, now);
+        let (mut requests, name) = (vec![read(self.name, key)], key_name(self.name, key));
+        let (text, life) = (number.to_string(), LIFE_MS.to_string());
+        let promises = self.promises.entry(key).or_default();
+        match kind {
+            Kind::Look => {}
+            Kind::Set => requests.push(words(&["SET", &name, &text])),
+            Kind::Del => {
+                promises.removes(number);
+                requests.push(words(&["DEL", &name]));
+            }
+            Kind::Expire => {
+                promises.expires(number, now);
+                self.rests_until_us = now + REST_US;
+                requests.push(words(&["SET", &name, &text, "PX", &life]));
+            }
+            Kind::Multi => {
+                requests.push(words(&["MULTI"]));
+                let names = [name, second_name(self.name, key)];
+                requests.extend(names.map(|name| words(&["SET", &name, &text])));
+                requests.push(words(&["EXEC"]));
+            }
+        }
+        let acknowledges = (kind != Kind::Look).then_some(requests.len() - 1);
+        if let (Some(_), Safe::Confirmed(replicas)) = (acknowledges, self.safe) {
+            requests.push(words(&["WAIT", &replicas.to_string(), WAIT_MS]));
+        }
         let mut bytes = Vec::new();
-        encode_command(&mut bytes, &["GET", key.as_str()]);
-        encode_command(&mut bytes, &["SET", key.as_str(), number.as_str()]);
-        encode_command(&mut bytes, &["WAIT", "1", WAIT_MS]);
+        (requests.iter()).for_each(|request| encode_command(&mut bytes, request));
         world.client_send(client, &bytes);
-        let (number, sent_us) = (self.next, world.now_us);
         self.under_way = Some(UnderWay {
             key,
             number,
-            sent_us,
-            read: false,
-            set: false,
+            sent_us: now,
+            acknowledges,
+            answers: 0,
+            done: false,
             worthless: false,
         });
-        self.next += 1;
+    }
+
+    fn kind(&self, key: u64, number: u64, now_us: u64) -> Kind {
+        match key {
+            4 if number / KEYS % 2 == 1 => Kind::Del,
+            5 if now_us < self.rests_until_us => Kind::Look,
+            5 => Kind::Expire,
+            6 => Kind::Multi,
+            _ => Kind::Set,
+        }
     }
 
     fn learn(&mut self, world: &mut World, reply: &ReplyValue) {
         let Some(under_way) = &mut self.under_way else {
             return;
         };
-        match reply {
-            ReplyValue::Bulk(_) | ReplyValue::Null if !under_way.read => {
-                under_way.read = true;
-                let promised = self.promised.get(&under_way.key).copied();
-                let broken = promised.and_then(|number| broken(&under_way.key, number, reply));
-                self.broken = self.broken.take().or(broken);
+        if let ReplyValue::Error(text) = reply {
+            let moved = moved_to(text).and_then(|ip| world.host_at(&ip));
+            return self.turn_to(world, moved);
+        }
+        let nth = under_way.answers;
+        under_way.answers += 1;
+        let UnderWay { key, number, .. } = *under_way;
+        let promises = self.promises.entry(key).or_default();
+        let mut safe = false;
+        if nth == 0 {
+            let broken = promises.broken(Found::of(reply), under_way.sent_us, world.now_us);
+            let named = broken.map(|why| format!("{} {why}", key_name(self.name, key)));
+            self.broken = self.broken.take().or(named);
+        } else if Some(nth) == under_way.acknowledges {
+            if *reply == ReplyValue::Null {
+                return self.turn_to(world, None);
             }
-            ReplyValue::Simple(_) => {
-                under_way.set = true;
-                self.acknowledged += 1;
-            }
-            ReplyValue::Integer(replicas) => {
-                if under_way.set && !under_way.worthless && *replicas >= 1 {
-                    self.promised
-                        .insert(under_way.key.clone(), under_way.number);
-                }
-                self.under_way = None;
-            }
-            ReplyValue::Error(text) => {
-                let moved = moved_to(text).and_then(|ip| world.host_at(&ip));
-                self.turn_to(world, moved);
-            }
-            _ => self.turn_to(world, None),
+            promises.acknowledged(number, world.now_us);
+            under_way.done = true;
+            self.acknowledged += 1;
+            safe = self.safe == Safe::Acknowledged;
+        } else if let (true, Safe::Confirmed(wanted)) = (under_way.done, self.safe) {
+            safe = matches!(reply, ReplyValue::Integer(n) if *n >= i64::from(wanted));
+        }
+        if safe && !under_way.worthless {
+            promises.keep(number);
+        }
+        let last = match (under_way.acknowledges, self.safe) {
+            (None, _) => 0,
+            (Some(nth), Safe::Acknowledged) => nth,
+            (Some(nth), Safe::Confirmed(_)) => nth + 1,
+        };
+        if nth == last {
+            self.under_way = None;
         }
     }
 
@@ -161,21 +233,30 @@ impl Writer {
         self.parser = ReplyParser::new(64 * 1024);
         self.under_way = None;
         self.node = node.unwrap_or_else(|| world.rng.index(world.hosts.len()));
-        self.client = world.connect(self.node);
+        self.client = world.connect_as(Caller::Writer, self.node);
     }
 }
 
-/// The key of a client's nth write.
-fn key(name: usize, nth: u64) -> String {
-    format!("writer:{name}:{}", nth % KEYS)
+/// A key of a client.
+fn key_name(name: usize, key: u64) -> String {
+    format!("writer:{name}:{key}")
 }
 
-/// How the value of a key breaks a promise, if it does.
-fn broken(key: &str, promised: u64, value: &ReplyValue) -> Option<String> {
-    let text = value.text().and_then(|text| std::str::from_utf8(text).ok());
-    let number: Option<u64> = text.and_then(|text| text.parse().ok());
-    let kept = number.is_some_and(|number| number >= promised);
-    (!kept).then(|| format!("{key} was promised to be {promised} or more and is {number:?}"))
+/// The key that is written together with another, in its slot.
+fn second_name(name: usize, key: u64) -> String {
+    format!("{{{}}}:second", key_name(name, key))
+}
+
+/// How a key is read.
+fn read(name: usize, key: u64) -> Vec<String> {
+    match key {
+        6 => words(&["MGET", &key_name(name, key), &second_name(name, key)]),
+        _ => words(&["GET", &key_name(name, key)]),
+    }
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|&word| word.to_owned()).collect()
 }
 
 /// The address in `MOVED slot ip:port`.
@@ -191,10 +272,10 @@ fn moved_to(text: &[u8]) -> Option<String> {
 
 impl World {
     /// Lets another client write from now on.
-    pub fn add_writer(&mut self) {
+    pub fn add_writer(&mut self, safe: Safe) {
         let node = self.rng.index(self.hosts.len());
         self.writers
-            .push(Some(Writer::new(self.writers.len(), node)));
+            .push(Some(Writer::new(self.writers.len(), node, safe)));
         self.schedule_writer(self.writers.len() - 1);
     }
 
@@ -202,7 +283,7 @@ impl World {
     #[must_use]
     pub fn written_slots(&self) -> SlotSet {
         let names =
-            (0..self.writers.len()).flat_map(|name| (0..KEYS).map(move |nth| key(name, nth)));
+            (0..self.writers.len()).flat_map(|name| (0..KEYS).map(move |key| key_name(name, key)));
         let mut slots = SlotSet::new();
         names.for_each(|name| {
             slots.insert(key_slot(name.as_bytes()));
@@ -210,32 +291,34 @@ impl World {
         slots
     }
 
-    /// Why a promise was broken; none when every promised write can be read.
+    /// Why a promise was broken; none when every promised write can be read. Clients wait meanwhile.
     pub fn broken_promise(&mut self) -> Option<String> {
-        let promised: Vec<(String, u64)> = (self.writers.iter().flatten())
-            .flat_map(|writer| {
-                writer
-                    .promised()
-                    .map(|(key, number)| (key.to_owned(), number))
-            })
-            .collect();
-        let found = self
-            .writers
-            .iter()
-            .flatten()
-            .find_map(|writer| writer.broken.clone());
-        found.or_else(|| {
-            promised.into_iter().find_map(|(key, number)| {
-                let reply = self.read_anywhere(&key).unwrap_or(ReplyValue::Null);
-                broken(&key, number, &reply)
-            })
-        })
+        let writers: Vec<_> = self.writers.iter_mut().map(Option::take).collect();
+        let broken = writers.iter().flatten().find_map(|writer| {
+            let keys = writer.promises.iter().filter(|(_, p)| p.binding());
+            let mut broken = keys.filter_map(|(key, promises)| {
+                let asked_us = self.now_us;
+                let name = key_name(writer.name, *key);
+                let reply = self.ask_owner(&name, &read(writer.name, *key));
+                let found = reply.as_ref().map_or(Found::Nothing, Found::of);
+                let broken = promises.broken(found, asked_us, self.now_us)?;
+                Some(format!("{name} {broken}"))
+            });
+            writer.broken.clone().or_else(|| broken.next())
+        });
+        self.writers = writers;
+        broken
     }
 
     /// The value of a key, at the node that owns it.
     pub(crate) fn read_anywhere(&mut self, key: &str) -> Option<ReplyValue> {
+        self.ask_owner(key, &words(&["GET", key]))
+    }
+
+    fn ask_owner(&mut self, key: &str, argv: &[String]) -> Option<ReplyValue> {
         let slot = key_slot(key.as_bytes());
         let owner = (0..self.hosts.len()).find(|&ix| self.owns(ix, slot))?;
-        self.call(owner, &["GET", key])
+        let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
+        self.call(owner, &argv)
     }
 }

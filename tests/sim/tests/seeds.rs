@@ -48,3 +48,8 @@ fn the_operator_breaks_no_never_where_worse_strikes() {
 fn no_second_vote_whoever_takes_the_operators_place() {
     run_all(Scenario::Succession, 40);
 }
+
+#[test]
+fn promises_are_kept_where_not_everybody_reaches_everybody() {
+    run_all(Scenario::Partitioned, 30);
+}

@@ -4,7 +4,7 @@ use slotkeeper::model::{NodeFacts, NodeView, Silence};
 use slotkeeper_node::resp::{ReplyParser, encode_command};
 
 use super::moment;
-use crate::net::NodeIx;
+use crate::net::Caller;
 use crate::world::World;
 
 /// How long the nodes have to answer a pass, in microseconds.
@@ -12,16 +12,19 @@ const DEADLINE_US: u64 = 500_000;
 
 /// Asks every node at the same time, as `observe` does; what has not answered by the deadline is
 /// silent, and so is the node that cannot be reached. Mute nodes tell nothing of elections.
-pub(super) fn ask_all(world: &mut World, cut: Option<NodeIx>, mute: bool) -> Vec<NodeView> {
+pub(super) fn ask_all(world: &mut World, mute: bool) -> Vec<NodeView> {
     let mut questions = Vec::new();
     encode_command(&mut questions, &["CLUSTER", "NODES"]);
     encode_command(&mut questions, &["CLUSTER", "INFO"]);
     let info: Vec<&str> = [&["INFO"], &NodeFacts::INFO_SECTIONS[..]].concat();
     encode_command(&mut questions, &info);
-    let mut asked: Vec<(Option<usize>, ReplyParser, Vec<String>)> = (0..world.hosts.len())
-        .map(|ix| {
+    let reached: Vec<bool> = (0..world.hosts.len())
+        .map(|ix| world.reaches(Caller::Operator, ix))
+        .collect();
+    let mut asked: Vec<(Option<usize>, ReplyParser, Vec<String>)> = (reached.iter().enumerate())
+        .map(|(ix, reached)| {
             (
-                (cut != Some(ix)).then(|| world.connect(ix)).flatten(),
+                (reached.then(|| world.connect_as(Caller::Operator, ix))).flatten(),
                 ReplyParser::new(4 * 1024 * 1024),
                 Vec::new(),
             )
@@ -49,13 +52,14 @@ pub(super) fn ask_all(world: &mut World, cut: Option<NodeIx>, mute: bool) -> Vec
     let read_at = moment(world);
     asked
         .into_iter()
-        .enumerate()
-        .map(|(ix, (client, _, texts))| {
+        .zip(reached)
+        .map(|((client, _, texts), reached)| {
             let Some(client) = client else {
-                if cut == Some(ix) {
-                    return NodeView::Silent(Silence::TimedOut);
-                }
-                return NodeView::Silent(Silence::Refused);
+                return NodeView::Silent(if reached {
+                    Silence::Refused
+                } else {
+                    Silence::TimedOut
+                });
             };
             world.disconnect(client);
             match texts.as_slice() {

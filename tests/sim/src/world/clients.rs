@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::World;
-use crate::net::{ConnId, End, Holder, NodeIx, Parcel};
+use crate::net::{Caller, ConnId, End, Holder, NodeIx, Parcel, Party};
 
 /// A client's end of a connection: what arrived, and whether it is still open.
 #[derive(Debug)]
@@ -19,14 +19,21 @@ pub struct ClientConn {
 }
 
 impl World {
-    /// Connects a client to a node; none when its process is down.
+    /// Connects the scenario's own client to a node; none when its process is down.
     pub fn connect(&mut self, node: NodeIx) -> Option<usize> {
+        self.connect_as(Caller::Scenario, node)
+    }
+
+    /// Connects a client to a node; none when its process is down. Where a cut separates them, the
+    /// connection hangs: nothing is ever heard on it.
+    pub fn connect_as(&mut self, caller: Caller, node: NodeIx) -> Option<usize> {
         self.hosts[node].engine.as_ref()?;
         let client = self.next_client;
         self.next_client += 1;
-        let conn = self.net.connect(Holder::Client(client), Holder::Node(node));
+        let holder = Holder::Client(caller, client);
+        let conn = self.net.connect(holder, Holder::Node(node));
         let remote = SocketAddr::from(([10, 9, 9, 9], 1024));
-        if !self.accept_session(node, conn, remote) {
+        if self.reaches(caller, node) && !self.accept_session(node, conn, remote) {
             return None;
         }
         let state = ClientConn {
@@ -37,6 +44,12 @@ impl World {
         };
         self.clients.insert(client, state);
         Some(client)
+    }
+
+    /// Whether no cut separates a client of that kind from a node.
+    #[must_use]
+    pub fn reaches(&self, caller: Caller, node: NodeIx) -> bool {
+        (self.net).reaches(Party::Callers(caller), Party::Node(node))
     }
 
     /// A client's connection.
@@ -60,9 +73,10 @@ impl World {
         }
     }
 
-    /// Closes a client's connection.
+    /// Closes a client's connection. A request that a cut holds back is not carried out later.
     pub fn disconnect(&mut self, client: usize) {
         if let Some(state) = self.clients.remove(&client) {
+            self.net.give_up(state.conn, End::Listener);
             self.send(state.conn, End::Listener, Parcel::Close);
         }
     }

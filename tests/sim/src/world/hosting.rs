@@ -11,7 +11,7 @@ use slotkeeper_node::resp::Reply;
 
 use super::{Event, World};
 use crate::host::{DiskAnswer, Line, PORT, Use};
-use crate::net::{ConnId, End, Holder, NodeIx, Parcel};
+use crate::net::{ConnId, End, Holder, NodeIx, Parcel, Party};
 
 /// How long the disk takes, in microseconds.
 const DISK_US: u64 = 500;
@@ -227,14 +227,15 @@ impl World {
         }
     }
 
-    /// A connection request reaches its target, is refused, or hangs in a partition.
+    /// A connection request reaches its target, is refused, or hangs in a cut.
     pub(super) fn accept_link(&mut self, dialer: NodeIx, link: LinkId, to: SocketAddr) {
         if !self.hosts[dialer].dialing.remove(&link) {
             return;
         }
         let incarnation = self.hosts[dialer].incarnation;
         let target = self.hosts.iter().position(|host| host.ip == to.ip());
-        let Some(target) = target.filter(|&t| self.net.reaches(dialer, t)) else {
+        let reaches = |ix: &NodeIx| (self.net).reaches(Party::Node(dialer), Party::Node(*ix));
+        let Some(target) = target.filter(reaches) else {
             return;
         };
         if !self.is_up(target) {
