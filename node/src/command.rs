@@ -10,6 +10,8 @@ mod cluster;
 mod connection;
 pub mod docs;
 mod generic;
+mod hash;
+mod long_double;
 mod parse;
 mod server;
 pub mod spec;

@@ -117,6 +117,10 @@ pub struct Config {
     pub slowlog_log_slower_than: i64,
     /// How many entries the slow log keeps.
     pub slowlog_max_len: usize,
+    /// A hash of more fields is no `listpack` (OBJECT ENCODING).
+    pub hash_max_listpack_entries: usize,
+    /// Nor is one with a field or value of more bytes.
+    pub hash_max_listpack_value: usize,
     /// Milliseconds from which on an event enters LATENCY; 0 for none.
     pub latency_monitor_threshold: u64,
     /// A command that takes longer is reported to other clients as -BUSY, in milliseconds.
@@ -256,6 +260,15 @@ impl OutputLimit {
     }
 }
 
+/// When OBJECT ENCODING stops to say `listpack`; hash-max-listpack-entries and -value.
+#[derive(Clone, Copy, Debug)]
+pub struct HashLimits {
+    /// So many fields are still few.
+    pub entries: usize,
+    /// A field or value of so many bytes is still short.
+    pub value: usize,
+}
+
 /// `client-output-buffer-limit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutputLimits {
@@ -266,6 +279,15 @@ pub struct OutputLimits {
 }
 
 impl Config {
+    /// When OBJECT ENCODING of a hash stops to say `listpack`.
+    #[must_use]
+    pub fn hash_limits(&self) -> HashLimits {
+        HashLimits {
+            entries: self.hash_max_listpack_entries,
+            value: self.hash_max_listpack_value,
+        }
+    }
+
     /// The port of the cluster bus, `cluster-port` or the default that belongs to `port`.
     #[must_use]
     pub fn bus_port(&self) -> u16 {
@@ -332,6 +354,8 @@ impl Default for Config {
             },
             slowlog_log_slower_than: 10_000,
             slowlog_max_len: 128,
+            hash_max_listpack_entries: 512,
+            hash_max_listpack_value: 64,
             latency_monitor_threshold: 0,
             busy_reply_threshold: 5000,
             cluster_enabled: false,

@@ -259,6 +259,8 @@ pub enum Category {
     Read,
     /// `@write`
     Write,
+    /// `@hash`
+    Hash,
     /// `@string`
     String,
     /// `@admin`
@@ -281,6 +283,7 @@ impl Category {
         Category::Keyspace,
         Category::Read,
         Category::Write,
+        Category::Hash,
         Category::String,
         Category::Admin,
         Category::Fast,
@@ -297,6 +300,7 @@ impl Category {
             Category::Keyspace => "@keyspace",
             Category::Read => "@read",
             Category::Write => "@write",
+            Category::Hash => "@hash",
             Category::String => "@string",
             Category::Admin => "@admin",
             Category::Fast => "@fast",
@@ -315,6 +319,8 @@ pub enum Group {
     Generic,
     /// Strings.
     String,
+    /// Hashes.
+    Hash,
     /// The connection.
     Connection,
     /// Transactions.
@@ -330,6 +336,7 @@ impl Group {
     pub const ALL: &[Group] = &[
         Group::Generic,
         Group::String,
+        Group::Hash,
         Group::Transactions,
         Group::Connection,
         Group::Server,
@@ -342,6 +349,7 @@ impl Group {
         match self {
             Group::Generic => "generic",
             Group::String => "string",
+            Group::Hash => "hash",
             Group::Connection => "connection",
             Group::Transactions => "transactions",
             Group::Server => "server",
@@ -354,6 +362,7 @@ impl Group {
         match self {
             Group::Generic => &[Category::Keyspace],
             Group::String => &[Category::String],
+            Group::Hash => &[Category::Hash],
             Group::Connection => &[Category::Connection],
             Group::Transactions => &[Category::Transaction],
             Group::Server | Group::Cluster => &[],

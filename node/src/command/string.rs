@@ -9,7 +9,6 @@ mod getrange;
 mod incr;
 mod incrbyfloat;
 mod lcs;
-mod long_double;
 mod mget;
 mod mset;
 mod set;

@@ -1,13 +1,14 @@
 //! All commands, and the way from a name to one.
 
 use super::spec::{Flag, Flags, Indexes, InvalidKeys, KeyFlag, KeySpec, Spec};
-use super::{Refused, cluster, connection, generic, server, string, transactions};
+use super::{Refused, cluster, connection, generic, hash, server, string, transactions};
 use crate::resp::Args;
 
 /// The groups, each listing its commands.
 const GROUPS: &[&[&Spec]] = &[
     generic::COMMANDS,
     string::COMMANDS,
+    hash::COMMANDS,
     transactions::COMMANDS,
     connection::COMMANDS,
     server::COMMANDS,

@@ -72,7 +72,7 @@ fn means_same(given: &[u8], value: &str) -> bool {
 }
 
 const AOF: &str = "there is no append-only file yet";
-const TYPES: &str = "strings are the only data type yet";
+const TYPES: &str = "strings and hashes are the only data types yet";
 const EVICTION: &str = "keys are not evicted yet";
 const TLS: &str = "there is no TLS yet";
 const ACL: &str = "there are no ACL users yet";
@@ -139,8 +139,6 @@ pub(super) static FIXED: &[Fixed] = &[
     ),
     of("dynamic-hz", &["yes"], TIMING),
     of("enable-module-command", &["no"], "there are no modules"),
-    of("hash-max-listpack-entries", &["512"], TYPES).or("hash-max-ziplist-entries"),
-    of("hash-max-listpack-value", &["64"], TYPES).or("hash-max-ziplist-value"),
     of("hll-sparse-max-bytes", &["3000"], TYPES),
     of("hz", &["10"], TIMING),
     of("ignore-warnings", &[""], "no warning stops the start"),

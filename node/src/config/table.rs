@@ -207,6 +207,18 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         AtStart,
         gate!(enable_protected_configs),
     ),
+    of(
+        "hash-max-listpack-entries",
+        Always,
+        number!(hash_max_listpack_entries: usize, 0, i64::MAX),
+    )
+    .or("hash-max-ziplist-entries"),
+    of(
+        "hash-max-listpack-value",
+        Always,
+        memory!(hash_max_listpack_value: usize, 0),
+    )
+    .or("hash-max-ziplist-value"),
     of("health-bind", AtStart, words!(health_bind)),
     of("health-port", AtStart, number!(health_port: u16, 0, 65535)),
     of(

@@ -8,7 +8,7 @@
 //! 1 byte      type and encoding, only if typed: a string is not
 //! 1-5 bytes   length of the key
 //! 1-5 bytes   length of the value; not if large
-//! key, value  a large value is a pointer to a vector of its own
+//! key, value  a large string is a pointer to a vector of its own, a big hash one to a tree
 //! ```
 //!
 //! A length below 253 takes one byte, others a marker and two or four bytes.
@@ -17,6 +17,7 @@
     reason = "an entry is laid out by hand: a short string is one block"
 )]
 
+mod big;
 mod change;
 mod heap;
 mod view;
@@ -24,9 +25,11 @@ mod view;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
+use super::Type;
 use super::value::Kind;
+pub(super) use big::{BigHash, FrozenHash};
 pub(super) use change::EntryMut;
-pub(super) use heap::{Heap, rounded};
+pub(super) use heap::{Heap, Waste, rounded};
 pub use view::Entry;
 pub(super) use view::clock_of;
 
@@ -41,6 +44,8 @@ const HAS_TTL: u8 = 1;
 const RAW: u8 = 2;
 const IS_LARGE: u8 = 4;
 const TYPED: u8 = 8;
+/// A value that is no string, in a box.
+const BIG: u8 = IS_LARGE | TYPED;
 const GENERATION_SHIFT: u8 = 4;
 /// Walks are counted modulo this.
 pub(super) const GENERATIONS: u8 = 16;
@@ -208,15 +213,27 @@ impl EntryBox {
 
     /// A new entry whose value keeps a vector of its own.
     pub fn with_vec(heap: &mut Heap, key: &[u8], value: Vec<u8>, meta: Meta) -> EntryBox {
+        assert!(!meta.is_typed(), "only a string has a vector");
         heap.account(0, value.capacity());
+        EntryBox::with_box(heap, key, Box::new(value), meta)
+    }
+
+    /// A new entry of a big hash.
+    pub fn with_big(heap: &mut Heap, key: &[u8], value: Box<BigHash>, meta: Meta) -> EntryBox {
+        assert_eq!(meta.kind.type_of(), Type::Hash, "it is read as what it is");
+        heap.account(0, size_of::<BigHash>());
+        EntryBox::with_box(heap, key, value, meta)
+    }
+
+    /// A new entry that owns the box: a vector for a string, a tree for a hash.
+    fn with_box<T>(heap: &mut Heap, key: &[u8], value: Box<T>, meta: Meta) -> EntryBox {
         let lengths = length_width(key.len());
         let block = heap.allocate(meta.head_len() + lengths + key.len() + 8);
-        let value = Box::into_raw(Box::new(value));
-        // SAFETY: as in `new`; `release` takes the vector back.
+        // SAFETY: as in `new`; `release` takes the box back.
         unsafe {
             let at = write_head(block.as_ptr(), meta, true, key.len());
             let at = write_bytes(at, key);
-            at.cast::<*mut Vec<u8>>().write_unaligned(value);
+            at.cast::<*mut T>().write_unaligned(Box::into_raw(value));
         }
         EntryBox(block)
     }
@@ -231,8 +248,8 @@ impl EntryBox {
         EntryRef(self.0, PhantomData)
     }
 
-    /// The same entry under another name or with another time to live: a new block. A large value
-    /// moves, others are copied.
+    /// The same entry under another name or with another time to live: a new block. A large or big
+    /// value moves, others are copied.
     pub fn remade(self, heap: &mut Heap, key: &[u8], meta: Meta) -> EntryBox {
         // SAFETY: the box owns a live entry.
         let parts = unsafe { parts(self.0.as_ptr()) };
@@ -241,24 +258,39 @@ impl EntryBox {
             self.release(heap);
             return made;
         }
-        // SAFETY: the pointer lies at the value's place; the vector has one owner at a time, and
-        // the block goes back without it.
+        // SAFETY: the pointer lies at the value's place, and is of the type that the flag tells; what
+        // it points to has one owner at a time, and the block goes back without it.
         unsafe {
-            let value = *Box::from_raw(large_at(self.0.as_ptr(), &parts));
-            heap.account(value.capacity(), 0);
-            heap.release(self.0, parts.end());
-            EntryBox::with_vec(heap, key, value, meta)
+            let (start, end) = (self.0.as_ptr(), parts.end());
+            if parts.flags & TYPED == 0 {
+                let value = Box::from_raw(boxed_at::<Vec<u8>>(start, &parts));
+                heap.release(self.0, end);
+                EntryBox::with_box(heap, key, value, meta)
+            } else {
+                let value = Box::from_raw(boxed_at::<BigHash>(start, &parts));
+                heap.release(self.0, end);
+                EntryBox::with_box(heap, key, value, meta)
+            }
         }
     }
 
-    /// Frees the entry. `heap` is the one it came from.
+    /// Frees the entry, a big value in steps. `heap` is the one it came from.
     pub fn release(self, heap: &mut Heap) {
         // SAFETY: the box owns a live entry of this heap, and is gone now.
         unsafe {
-            let parts = parts(self.0.as_ptr());
-            if parts.flags & IS_LARGE != 0 {
-                let value = Box::from_raw(large_at(self.0.as_ptr(), &parts));
-                heap.account(value.capacity(), 0);
+            let start = self.0.as_ptr();
+            let parts = parts(start);
+            match parts.flags & (IS_LARGE | TYPED) {
+                IS_LARGE => {
+                    let value = Box::from_raw(boxed_at::<Vec<u8>>(start, &parts));
+                    heap.account(value.capacity(), 0);
+                }
+                BIG => {
+                    let value = Box::from_raw(boxed_at::<BigHash>(start, &parts));
+                    heap.account(size_of::<BigHash>(), 0);
+                    heap.free_later(value.into_waste());
+                }
+                _ => {}
             }
             heap.release(self.0, parts.end());
         }
@@ -311,15 +343,10 @@ unsafe fn write_bytes(at: *mut u8, bytes: &[u8]) -> *mut u8 {
 }
 
 /// # Safety
-/// A live entry with a large value, and its parts.
-unsafe fn large_at(start: *const u8, parts: &Parts) -> *mut Vec<u8> {
+/// A live entry with a value in a box, and its parts.
+unsafe fn boxed_at<T>(start: *const u8, parts: &Parts) -> *mut T {
     // SAFETY: promised by the caller.
-    unsafe {
-        start
-            .add(parts.value)
-            .cast::<*mut Vec<u8>>()
-            .read_unaligned()
-    }
+    unsafe { start.add(parts.value).cast::<*mut T>().read_unaligned() }
 }
 
 /// A borrowed entry.
@@ -343,10 +370,14 @@ impl<'a> EntryRef<'a> {
         // SAFETY: the entry is live and unchanged for `'a`.
         unsafe {
             let parts = parts(start);
+            let mut big = None;
             let value = if parts.flags & IS_LARGE == 0 {
                 std::slice::from_raw_parts(start.add(parts.value), parts.value_len)
+            } else if parts.flags & TYPED == 0 {
+                (*boxed_at::<Vec<u8>>(start, &parts)).as_slice()
             } else {
-                (*large_at(start, &parts)).as_slice()
+                big = Some(&*boxed_at::<BigHash>(start, &parts));
+                &[]
             };
             let expire_at =
                 (parts.flags & HAS_TTL != 0).then(|| start.add(4).cast::<i64>().read_unaligned());
@@ -358,6 +389,7 @@ impl<'a> EntryRef<'a> {
             Entry {
                 key: std::slice::from_raw_parts(start.add(parts.key), parts.key_len),
                 bytes: value,
+                big,
                 meta: Meta {
                     expire_at,
                     kind,

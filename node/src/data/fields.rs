@@ -2,81 +2,126 @@
 //!
 //! A small one is a list of elements (field, value, field, value ...) alone in its key's block, and is
 //! looked through from the front. Elements are encoded as in Redis's listpack, numbers compact,
-//! without the backward lengths.
+//! without the backward lengths. What does not fit is a tree, see `entry/big.rs`.
 
-use slotkeeper_tree::element::{Element, Encoded};
+mod change;
 
-use super::Encoding;
+use slotkeeper_tree::element::Element;
 
-/// When OBJECT ENCODING stops to say `listpack`; hash-max-listpack-entries and -value.
-#[derive(Clone, Copy, Debug)]
-pub struct HashLimits {
-    /// So many fields are still few.
-    pub entries: usize,
-    /// A field or value of so many bytes is still short.
-    pub value: usize,
-}
+use super::entry::BigHash;
+
+pub use crate::config::HashLimits;
+pub(super) use change::Changed;
+pub use change::HashMut;
 
 /// A hash, to read.
 #[derive(Clone, Copy, Debug)]
-pub struct Hash<'a> {
-    list: &'a [u8],
+pub struct Hash<'a>(Form<'a>);
+
+#[derive(Clone, Copy, Debug)]
+enum Form<'a> {
+    Small(&'a [u8]),
+    Big(&'a BigHash),
 }
 
 impl<'a> Hash<'a> {
-    pub(super) fn new(list: &'a [u8]) -> Hash<'a> {
-        Hash { list }
+    /// That list, unless there is a tree.
+    pub(super) fn new(list: &'a [u8], big: Option<&'a BigHash>) -> Hash<'a> {
+        Hash(big.map_or(Form::Small(list), Form::Big))
     }
 
     /// How many fields it has; never none.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.iter().count()
+        match self.0 {
+            Form::Small(list) => pairs(list).count(),
+            Form::Big(big) => big.len(),
+        }
     }
 
     /// Whether it has none: only while it is being changed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.list.is_empty()
+        match self.0 {
+            Form::Small(list) => list.is_empty(),
+            Form::Big(big) => big.len() == 0,
+        }
     }
 
     /// The value of a field.
     #[must_use]
     pub fn get(&self, field: &[u8]) -> Option<Element<'a>> {
-        find(self.list, field).map(|place| decode(&self.list[place.value..]).0)
+        match self.0 {
+            Form::Small(list) => find(list, field).map(|place| decode(&list[place.value..]).0),
+            Form::Big(big) => big.get(field),
+        }
     }
 
-    /// All fields with their values.
-    #[must_use]
-    pub fn iter(&self) -> Pairs<'a> {
-        Pairs { rest: self.list }
+    /// Shows all fields with their values.
+    pub fn for_each(&self, mut visit: impl FnMut(Element<'a>, Element<'a>)) {
+        self.for_each_while(|field, value| {
+            visit(field, value);
+            true
+        });
+    }
+
+    /// Shows fields with their values, until `visit` returns false.
+    pub fn for_each_while(&self, mut visit: impl FnMut(Element<'a>, Element<'a>) -> bool) {
+        match self.0 {
+            Form::Small(list) => {
+                let _ = pairs(list).all(|(field, value)| visit(field, value));
+            }
+            Form::Big(big) => big.for_each(visit),
+        }
     }
 
     /// The field of a rank, counted from 0, with its value.
     #[must_use]
     pub fn nth(&self, rank: usize) -> Option<(Element<'a>, Element<'a>)> {
-        self.iter().nth(rank)
+        match self.0 {
+            Form::Small(list) => pairs(list).nth(rank),
+            Form::Big(big) => big.at(rank),
+        }
+    }
+
+    /// Shows about `count` fields from `cursor` on (0: from the start), a small hash as a whole.
+    /// Returns where to go on, 0 at the end. A field that is there during the whole of a scan is
+    /// shown at least once; while the hash is big, exactly once.
+    pub fn scan(
+        &self,
+        cursor: u64,
+        count: usize,
+        mut visit: impl FnMut(Element<'a>, Element<'a>),
+    ) -> u64 {
+        let Form::Big(big) = self.0 else {
+            self.for_each(visit);
+            return 0;
+        };
+        let (mut next, mut shown) = (cursor, 0);
+        loop {
+            next = big.scan(next, |field, value| {
+                visit(field, value);
+                shown += 1;
+            });
+            if next == 0 || shown >= count {
+                return next;
+            }
+        }
     }
 }
 
-/// The fields of a hash with their values.
-#[derive(Clone, Debug)]
-pub struct Pairs<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> Iterator for Pairs<'a> {
-    type Item = (Element<'a>, Element<'a>);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.rest.is_empty() {
+/// The fields of a list with their values.
+fn pairs(list: &[u8]) -> impl Iterator<Item = (Element<'_>, Element<'_>)> {
+    let mut rest = list;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
             return None;
         }
-        let (field, len) = decode(self.rest);
-        let (value, more) = decode(&self.rest[len..]);
-        self.rest = &self.rest[len + more..];
+        let (field, len) = decode(rest);
+        let (value, more) = decode(&rest[len..]);
+        rest = &rest[len + more..];
         Some((field, value))
-    }
+    })
 }
 
 /// The element at the start of a list, and how many bytes it takes.
@@ -109,64 +154,4 @@ fn find(list: &[u8], field: &[u8]) -> Option<Place> {
         at = end;
     }
     None
-}
-
-/// A hash that is being changed.
-#[derive(Debug)]
-pub struct HashMut<'a> {
-    list: &'a mut Vec<u8>,
-    encoding: Encoding,
-    limits: HashLimits,
-}
-
-impl<'a> HashMut<'a> {
-    /// What is in `list` so far.
-    pub(super) fn new(list: &'a mut Vec<u8>, encoding: Encoding, limits: HashLimits) -> Self {
-        HashMut {
-            list,
-            encoding,
-            limits,
-        }
-    }
-
-    /// To read.
-    #[must_use]
-    pub fn view(&self) -> Hash<'_> {
-        Hash::new(self.list)
-    }
-
-    /// Gives a field a value. Returns whether the field is new.
-    pub fn set(&mut self, field: &[u8], value: &[u8]) -> bool {
-        if field.len() > self.limits.value || value.len() > self.limits.value {
-            self.encoding = Encoding::HashTable;
-        }
-        if let Some(place) = find(self.list, field) {
-            self.list.drain(place.value..place.end);
-            let end = self.list.len();
-            Encoded::new(value).write_to(self.list);
-            let added = self.list.len() - end;
-            self.list[place.value..].rotate_right(added);
-            return false;
-        }
-        Encoded::new(field).write_to(self.list);
-        Encoded::new(value).write_to(self.list);
-        if self.encoding == Encoding::Listpack && self.view().len() > self.limits.entries {
-            self.encoding = Encoding::HashTable;
-        }
-        true
-    }
-
-    /// Removes a field. Returns whether it was there.
-    pub fn remove(&mut self, field: &[u8]) -> bool {
-        let Some(place) = find(self.list, field) else {
-            return false;
-        };
-        self.list.drain(place.field..place.end);
-        true
-    }
-
-    /// What OBJECT ENCODING says of it now.
-    pub(super) fn encoding(&self) -> Encoding {
-        self.encoding
-    }
 }

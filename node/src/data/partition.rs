@@ -335,6 +335,12 @@ impl Partition {
         self.store.walk_wait(db, key)
     }
 
+    /// Whether no writer waits for [`WalkWait::Debt`].
+    #[must_use]
+    pub fn walk_is_paid(&self) -> bool {
+        self.store.walk_is_paid()
+    }
+
     /// The number of the large value whose writers wait at present.
     #[must_use]
     pub fn walk_value(&self) -> Option<u64> {

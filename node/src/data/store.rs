@@ -129,7 +129,7 @@ impl Store {
     #[inline]
     fn before_change(&mut self, db: usize, key: &Key<'_>) {
         if let Some(walk) = &mut self.walk {
-            walk.save_first(&mut self.dbs, db, key);
+            walk.save_first(&mut self.dbs, &mut self.heap, db, key);
         }
     }
 
@@ -248,15 +248,21 @@ impl Store {
 
     /// Copies a key over another. Returns whether there was such a key.
     pub fn copy(&mut self, from: (usize, &Key<'_>), to: (usize, &Key<'_>), clock: u32) -> bool {
-        let Some(source) = self.dbs[from.0].get(from.1).map(EntryRef::view) else {
+        let Some(mut source) = self.dbs[from.0].get_mut(from.1) else {
             return false;
         };
         let meta = Meta {
             clock,
             generation: self.generation,
-            ..source.meta()
+            ..source.view().meta()
         };
-        let made = EntryBox::new(&mut self.heap, to.1.bytes, [source.bytes(), b""], meta);
+        let heap = &mut self.heap;
+        let made = if let Some(big) = source.big_mut() {
+            let copy = big.copy(heap);
+            EntryBox::with_big(heap, to.1.bytes, copy, meta)
+        } else {
+            EntryBox::new(heap, to.1.bytes, [source.view().bytes(), b""], meta)
+        };
         self.discard_key(to.0, to.1);
         self.changes.note(to.0, to.1, Event::CopyTo, false);
         self.dbs[to.0].insert(&mut self.heap, &self.hasher, to.1, made);
@@ -318,6 +324,12 @@ impl Store {
         self.walk.as_ref()?.wait(&self.dbs, db, key)
     }
 
+    pub fn walk_is_paid(&self) -> bool {
+        self.walk
+            .as_ref()
+            .is_none_or(|walk| walk.done || walk.is_paid())
+    }
+
     pub fn walk_value(&self) -> Option<u64> {
         self.walk.as_ref()?.value()
     }
@@ -339,6 +351,7 @@ impl Store {
             }
             self.garbage.pop_front();
         }
+        self.heap.free_waste(&mut left);
         left
     }
 

@@ -11,13 +11,55 @@ use std::any::Any;
 use std::collections::BTreeMap;
 
 use slotkeeper_topology::SlotSet;
+use slotkeeper_tree::Part;
+use slotkeeper_tree::element::{Element, Text};
 
 use super::entry::Heap;
 use super::*;
 use crate::time::Now;
 
+/// A value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Content {
+    Str(Vec<u8>),
+    Hash(BTreeMap<Vec<u8>, Vec<u8>>),
+}
+
+impl Content {
+    fn of(value: Value<'_>) -> Content {
+        let text = |element: Element<'_>| element.bytes(&mut Text::new()).to_vec();
+        match value {
+            Value::Str(bytes) => Content::Str(bytes.to_vec()),
+            Value::Hash(hash) => {
+                let mut fields = BTreeMap::new();
+                hash.for_each(|field, value| {
+                    assert_eq!(fields.insert(text(field), text(value)), None);
+                });
+                assert_eq!(fields.len(), hash.len());
+                Content::Hash(fields)
+            }
+        }
+    }
+
+    /// From fields and values in turn, each field once.
+    fn of_elements(elements: Vec<Vec<u8>>) -> Content {
+        let count = elements.len() / 2;
+        let mut elements = elements.into_iter();
+        let fields = std::iter::from_fn(|| Some((elements.next()?, elements.next()?)));
+        let fields: BTreeMap<_, _> = fields.collect();
+        assert_eq!(fields.len(), count);
+        Content::Hash(fields)
+    }
+}
+
+impl Default for Content {
+    fn default() -> Content {
+        Content::Str(Vec::new())
+    }
+}
+
 /// A value and when it expires.
-type Held = (Vec<u8>, Option<i64>);
+type Held = (Content, Option<i64>);
 
 /// By database and key.
 type Contents = BTreeMap<(usize, Vec<u8>), Held>;
@@ -29,6 +71,8 @@ struct Sending {
     expire_at: Option<i64>,
     len: usize,
     value: Vec<u8>,
+    /// The elements of a hash.
+    hash: Option<Vec<Vec<u8>>>,
 }
 
 /// A saver that remembers, and refuses what a writer of RDB files could not bear.
@@ -44,7 +88,7 @@ struct Recorder {
 }
 
 impl Recorder {
-    fn keep(&mut self, db: usize, key: &[u8], value: Vec<u8>, expire_at: Option<i64>) {
+    fn keep(&mut self, db: usize, key: &[u8], value: Content, expire_at: Option<i64>) {
         let old = self.contents.insert((db, key.to_vec()), (value, expire_at));
         assert_eq!(old, None, "{:?} comes twice", String::from_utf8_lossy(key));
     }
@@ -58,7 +102,13 @@ impl Saver for Recorder {
 
     fn entry(&mut self, db: usize, entry: &Entry<'_>) {
         self.unsent += entry.key().len() + entry.bytes().len();
-        self.keep(db, entry.key(), entry.bytes().to_vec(), entry.expire_at());
+        assert!(entry.big().is_none(), "sent in parts");
+        self.keep(
+            db,
+            entry.key(),
+            Content::of(entry.value()),
+            entry.expire_at(),
+        );
     }
 
     fn begin_large(&mut self, db: usize, key: &[u8], expire_at: Option<i64>, len: usize) {
@@ -68,6 +118,7 @@ impl Saver for Recorder {
             expire_at,
             len,
             value: Vec::new(),
+            hash: None,
         });
         assert!(old.is_none(), "one at a time");
     }
@@ -80,10 +131,45 @@ impl Saver for Recorder {
         sending.value.extend_from_slice(bytes);
     }
 
+    fn begin_hash(&mut self, db: usize, key: &[u8], expire_at: Option<i64>, len: u64) {
+        let old = self.large.replace(Sending {
+            db,
+            key: key.to_vec(),
+            expire_at,
+            len: len as usize,
+            value: Vec::new(),
+            hash: Some(Vec::new()),
+        });
+        assert!(old.is_none(), "one at a time");
+    }
+
+    fn part(&mut self, part: Part<'_>) {
+        let sending = self.large.as_mut().expect("begun");
+        let elements = sending.hash.as_mut().expect("a hash");
+        match part {
+            Part::Whole(element) => elements.push(element.bytes(&mut Text::new()).to_vec()),
+            Part::Begin(len) => elements.push(Vec::with_capacity(len)),
+            Part::Piece(bytes) => {
+                assert!(bytes.len() <= 64 * 1024);
+                elements.last_mut().expect("begun").extend_from_slice(bytes);
+            }
+        }
+        self.unsent += 16;
+    }
+
     fn end_large(&mut self) {
         let sent = self.large.take().expect("begun");
-        assert_eq!(sent.value.len(), sent.len);
-        self.keep(sent.db, &sent.key, sent.value, sent.expire_at);
+        let value = match sent.hash {
+            Some(elements) => {
+                assert_eq!(elements.len(), 2 * sent.len);
+                Content::of_elements(elements)
+            }
+            None => {
+                assert_eq!(sent.value.len(), sent.len);
+                Content::Str(sent.value)
+            }
+        };
+        self.keep(sent.db, &sent.key, value, sent.expire_at);
     }
 
     fn pauses_walk(&self) -> bool {
@@ -111,7 +197,7 @@ fn contents(data: &mut Partition) -> Contents {
     data.set_expiry(Expiry::Keep);
     for db in 0..data.databases() {
         data.for_each_key(db, &mut |entry| {
-            let held = (entry.bytes().to_vec(), entry.expire_at());
+            let held = (Content::of(entry.value()), entry.expire_at());
             assert_eq!(all.insert((db, entry.key().to_vec()), held), None);
         });
     }

@@ -5,13 +5,17 @@
 //! needed to say so. Then it goes through the tables in the order of hashes, and saves what does
 //! not bear its number; the door (`store.rs`) saves an entry first that is about to change.
 
+mod frozen;
+
 use std::any::Any;
 use std::collections::VecDeque;
 
 use slotkeeper_topology::Slot;
+use slotkeeper_tree::Part;
 
+use self::frozen::Sent;
 use super::database::{Database, Shelf};
-use super::entry::{Entry, EntryBox, Heap, LARGE};
+use super::entry::{BigHash, Entry, EntryBox, Heap, LARGE, Waste};
 use super::hash::HashKey;
 use super::table::Table;
 use super::{Key, only_slot};
@@ -36,8 +40,14 @@ pub trait Saver: Send + Any {
     /// The next bytes of the large string.
     fn piece(&mut self, bytes: &[u8]);
 
-    /// The large string is complete.
+    /// The large string, or the big hash, is complete.
     fn end_large(&mut self);
+
+    /// A big hash of so many fields comes, in parts, as a large string does.
+    fn begin_hash(&mut self, db: usize, key: &[u8], expire_at: Option<i64>, len: u64);
+
+    /// The next part of the big hash: field, value, field, value ...
+    fn part(&mut self, part: Part<'_>);
 
     /// Whether the walk pauses: too much of what it handed out has not left yet. That must end
     /// when enough has left, whatever the door adds meanwhile.
@@ -54,6 +64,8 @@ pub enum WalkWait {
     Value(u64),
     /// Room at the saver, since the key is not saved yet.
     Room,
+    /// That the walk goes on with big hashes: too much of them was copied for its sake.
+    Debt,
     /// That the keys which its slot had before are all named, see
     /// [`Partition::drop_slots`](super::Partition::drop_slots).
     Slot(Slot),
@@ -140,6 +152,10 @@ pub(super) struct Walk {
     pub cursor: Cursor,
     handed: VecDeque<Handed>,
     large: Option<Large>,
+    /// Big hashes that are frozen, in the order in which they are sent.
+    frozen: VecDeque<Sent>,
+    /// So much of them is to be handed out for what was copied.
+    debt: usize,
     /// How many large values this walk and those before it have begun.
     larges: u64,
     pub done: bool,
@@ -170,6 +186,8 @@ impl Walk {
             cursor: Cursor::default(),
             handed: VecDeque::new(),
             large: None,
+            frozen: VecDeque::new(),
+            debt: 0,
             larges,
             done: false,
         }
@@ -192,18 +210,19 @@ impl Walk {
 
     /// Saves an entry that is about to change, if it is not saved yet. The value that is being
     /// sent is sent to its end.
-    pub fn save_first(&mut self, dbs: &mut [Database], db: usize, key: &Key<'_>) {
+    pub fn save_first(&mut self, dbs: &mut [Database], heap: &mut Heap, db: usize, key: &Key<'_>) {
         if self.done {
             return;
         }
         if self.is_sending(db, key) {
             while self.send_piece(dbs, LARGE).is_none() {}
-        } else if let Some(mut entry) = dbs[db].get_mut(key) {
-            let view = entry.view();
-            if view.meta().generation != self.generation {
-                self.saver.entry(db, &view);
-                entry.set_generation(self.generation);
+        } else if let Some(mut entry) = dbs[db].get_mut(key)
+            && entry.view().meta().generation != self.generation
+        {
+            if !self.freeze(heap, db, &mut entry) {
+                self.saver.entry(db, &entry.view());
             }
+            entry.set_generation(self.generation);
         }
     }
 
@@ -221,11 +240,15 @@ impl Walk {
         if self.is_sending(db, key) {
             return self.value().map(WalkWait::Value);
         }
-        let unsaved = || {
-            let entry = dbs[db].get(key);
-            entry.is_some_and(|entry| entry.view().meta().generation != self.generation)
+        let frozen = |entry: &Entry<'_>| entry.big().is_some_and(BigHash::is_frozen);
+        let unsaved = |entry: &Entry<'_>| entry.meta().generation != self.generation;
+        let is = |what: &dyn Fn(&Entry<'_>) -> bool| {
+            dbs[db].get(key).is_some_and(|entry| what(&entry.view()))
         };
-        (self.saver.holds_writers() && unsaved()).then_some(WalkWait::Room)
+        if self.saver.holds_writers() && is(&unsaved) {
+            return Some(WalkWait::Room);
+        }
+        (!self.is_paid() && is(&frozen)).then_some(WalkWait::Debt)
     }
 
     /// Takes over the large value that is being sent, if it is in one of these tables, which are
@@ -289,10 +312,14 @@ impl Walk {
                 if let Some(Large { owned, .. }) = self.send_piece(dbs, piece) {
                     owned.into_iter().for_each(|entry| entry.release(heap));
                 }
+            } else if !self.frozen.is_empty() {
+                let piece = left.clamp(LEAST_PIECE, LARGE);
+                left = left.saturating_sub(piece);
+                self.send_frozen(heap, piece);
             } else if !self.handed.is_empty() {
                 garbage.extend(self.look_at_handed(heap, &mut left));
             } else if self.cursor.db < dbs.len() {
-                self.look_at_live(dbs, &mut left);
+                self.look_at_live(dbs, heap, &mut left);
             } else if open {
                 return WalkState::PausedAtBound;
             } else {
@@ -302,13 +329,13 @@ impl Walk {
         WalkState::Done
     }
 
-    fn look_at_live(&mut self, dbs: &mut [Database], left: &mut usize) {
+    fn look_at_live(&mut self, dbs: &mut [Database], heap: &mut Heap, left: &mut usize) {
         let Cursor {
             db,
             shelf,
             position,
         } = self.cursor;
-        let looked = self.look(dbs[db].table_mut(shelf), db, position, left);
+        let looked = self.look(dbs[db].table_mut(shelf), heap, db, position, left);
         if let Some(key) = looked.large {
             let slot = Slot::new(shelf as u16).expect("there are no more tables than slots");
             self.begin_large(dbs[db].table(shelf), db, key, slot);
@@ -320,10 +347,12 @@ impl Walk {
     fn look_at_handed(&mut self, heap: &mut Heap, left: &mut usize) -> Option<Box<[Shelf]>> {
         let mut handed = self.handed.pop_front()?;
         while let Some(shelf) = handed.shelves.get_mut(handed.shelf) {
-            let looked = self.look(shelf.table_mut(), handed.db, handed.position, left);
+            let (table, db, position) = (shelf.table_mut(), handed.db, handed.position);
+            let looked = self.look(table, heap, db, position, left);
             handed.position = looked.next.unwrap_or(0);
             handed.shelf += usize::from(looked.next.is_none());
-            let stop = *left == 0 || self.at_bound() || looked.large.is_some();
+            let frozen = !self.frozen.is_empty();
+            let stop = *left == 0 || self.at_bound() || looked.large.is_some() || frozen;
             if let Some(key) = looked.large {
                 self.begin_large(shelf.table_mut(), handed.db, key, only_slot());
                 if let Some(large) = &mut self.large {
@@ -339,18 +368,26 @@ impl Walk {
     }
 
     /// Saves what is not saved of a segment, up to the first large value.
-    fn look(&mut self, table: &mut Table, db: usize, position: u64, left: &mut usize) -> Looked {
+    fn look(
+        &mut self,
+        table: &mut Table,
+        heap: &mut Heap,
+        db: usize,
+        position: u64,
+        left: &mut usize,
+    ) -> Looked {
         let mut large = None;
         let next = table.visit_mut(position, |mut entry| {
-            if *left == 0 || large.is_some() || self.at_bound() {
+            if *left == 0 || large.is_some() || !self.frozen.is_empty() || self.at_bound() {
                 return false;
             }
-            let view = entry.view();
             let mut cost = GLANCE;
-            if view.meta().generation != self.generation {
+            if entry.view().meta().generation != self.generation {
+                let frozen = self.freeze(heap, db, &mut entry);
+                let view = entry.view();
                 if view.is_large() {
                     large = Some(view.key().to_vec());
-                } else {
+                } else if !frozen {
                     cost = view.key().len() + view.bytes().len() + OVERHEAD;
                     self.saver.entry(db, &view);
                 }
@@ -409,6 +446,9 @@ impl Walk {
     pub fn stop(self, heap: &mut Heap) -> (Box<dyn Saver>, Vec<Box<[Shelf]>>) {
         if let Some(entry) = self.large.and_then(|large| large.owned) {
             entry.release(heap);
+        }
+        for sent in self.frozen {
+            heap.free_later(Waste::Walk(sent.hash));
         }
         let handed = self.handed.into_iter().map(|handed| handed.shelves);
         (self.saver, handed.collect())

@@ -237,6 +237,7 @@ impl Engine {
         let is_over = |wait: WalkWait| match wait {
             WalkWait::Value(number) => value != Some(number),
             WalkWait::Room => room,
+            WalkWait::Debt => self.data.walk_is_paid(),
             WalkWait::Slot(slot) => !self.data.is_dropping_slot(slot),
         };
         let released =

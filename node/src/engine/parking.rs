@@ -31,7 +31,10 @@ pub(super) enum Parked {
 impl Parked {
     /// Whether it is the reader of a walk that sets the time.
     fn is_for_walk(self) -> bool {
-        matches!(self, Parked::Walk(WalkWait::Room | WalkWait::Value(_)))
+        matches!(
+            self,
+            Parked::Walk(WalkWait::Room | WalkWait::Value(_) | WalkWait::Debt)
+        )
     }
 }
 

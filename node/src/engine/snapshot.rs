@@ -103,6 +103,7 @@ impl Engine {
 
     fn load(&mut self, bytes: &[u8], now: Now) -> Result<(), String> {
         let is_master = self.starts_as_master();
+        let limits = self.config.hash_limits();
         let mut load = std::mem::take(&mut self.replication.load);
         load.begun = true;
         self.data.begin(now, false);
@@ -115,7 +116,7 @@ impl Engine {
             if let RdbItem::Aux { name, value } = item {
                 load.remark(name, value);
             }
-            place.put(data, &item, is_master, now)
+            place.put(data, &item, is_master, limits, now)
         });
         (load.reader, load.place) = (reader, place);
         self.replication.load = load;

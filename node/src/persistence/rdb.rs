@@ -1,11 +1,12 @@
 //! The RDB format: what a snapshot and the payload of a full sync consist of.
 //!
 //! Written is version 10, which Redis 7.0 and everything after it reads. Read is every version of
-//! Redis up to 12 and Valkey's own; of the types only strings, for the node holds no other yet.
+//! Redis up to 12 and Valkey's own; of the types strings and hashes, for the node holds no other yet.
 
 mod crc64;
 mod encode;
 mod lzf;
+mod packed;
 mod parse;
 mod reader;
 mod writer;
@@ -25,6 +26,9 @@ const OLDEST_VALKEY: u32 = 80;
 
 const TYPE_STRING: u8 = 0;
 const TYPE_HASH: u8 = 4;
+const TYPE_HASH_ZIPMAP: u8 = 9;
+const TYPE_HASH_ZIPLIST: u8 = 13;
+const TYPE_HASH_LISTPACK: u8 = 16;
 
 mod opcode {
     pub const SLOT_INFO: u8 = 244;
@@ -71,6 +75,9 @@ pub enum RdbError {
     /// A compressed string that does not unpack to its announced length.
     #[error("Invalid LZF compressed string")]
     Compression,
+    /// A small collection in one string that is not what it must be.
+    #[error("A {0} is damaged")]
+    Packed(&'static str),
     /// A length that this machine cannot hold.
     #[error("An RDB length of {0} is too large")]
     TooLarge(u64),

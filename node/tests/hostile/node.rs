@@ -217,7 +217,7 @@ fn whole_replies(bytes: &[u8]) {
     assert!(rest.is_empty(), "half a reply: {}", rest.escape_ascii());
 }
 
-/// A data file with every form that strings and times have in ours.
+/// A data file with every form that strings, hashes and times have in ours.
 pub fn data_file() -> Vec<u8> {
     let mut node = Node::start(config(), None).expect("a fresh node");
     let long = "packed ".repeat(100);
@@ -226,6 +226,10 @@ pub fn data_file() -> Vec<u8> {
         let db = number % 3;
         node.send(format!("SELECT {db}\r\nSET key:{number}{text} \"{text}\"\r\n").as_bytes());
         node.send(format!("PEXPIREAT key:{number} 1900000000{number:03}\r\n").as_bytes());
+    }
+    node.send(b"HSET hash a 1 text -70000 \"\" 0x\r\nPEXPIREAT hash 1900000000000\r\n");
+    for field in 0..150 {
+        node.send(format!("HSET big field:{field} \"{long}\"\r\n").as_bytes());
     }
     node.send(b"SELECT 0\r\nSETRANGE large 20000 x\r\nBGSAVE\r\n");
     for _ in 0..200 {

@@ -1,6 +1,7 @@
 //! Our node and Debian's redis-server as each other's master and replica, as processes.
 
 mod commands;
+mod hashes;
 mod migration;
 #[path = "../common/ports.rs"]
 mod ports;

@@ -1,14 +1,11 @@
 //! SCAN.
 
-use crate::command::parse::{SYNTAX, integer};
+use crate::command::parse::{ScanOptions, scan_cursor};
 use crate::command::spec::Flag::ReadOnly;
 use crate::command::spec::{Argument, Flags, Group, Spec};
 use crate::command::{Effect, Exec, Refused};
 use crate::glob;
 use crate::resp::{Args, Reply};
-
-/// How many keys one call looks at if not told.
-const COUNT: usize = 10;
 
 pub(super) static SCAN: Spec = Spec {
     name: "scan",
@@ -31,47 +28,9 @@ pub(super) static SCAN: Spec = Spec {
     ..Spec::new(Group::Generic, scan)
 };
 
-struct Options<'a> {
-    pattern: Option<&'a [u8]>,
-    count: usize,
-    kind: Option<&'a [u8]>,
-}
-
-impl<'a> Options<'a> {
-    fn parse(args: &Args<'a>) -> Result<Options<'a>, Refused> {
-        let mut options = Options {
-            pattern: None,
-            count: COUNT,
-            kind: None,
-        };
-        for at in (2..args.len()).step_by(2) {
-            let value = args.opt(at + 1).ok_or(SYNTAX)?;
-            if args.is(at, "count") {
-                let count = usize::try_from(integer(value)?).map_err(|_| SYNTAX)?;
-                options.count = if count == 0 {
-                    return Err(SYNTAX);
-                } else {
-                    count
-                };
-            } else if args.is(at, "match") {
-                options.pattern = (value != b"*").then_some(value);
-            } else if args.is(at, "type") {
-                options.kind = Some(value);
-            } else {
-                return Err(SYNTAX);
-            }
-        }
-        Ok(options)
-    }
-}
-
 fn scan(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
-    let cursor = std::str::from_utf8(args.get(1)).ok();
-    let cursor = cursor
-        .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
-        .and_then(|text| text.parse().ok())
-        .ok_or(const { Refused::new("ERR invalid cursor") })?;
-    let options = Options::parse(args)?;
+    let cursor = scan_cursor(args.get(1))?;
+    let options = ScanOptions::parse(args, 2, true)?;
     let (mut found, mut count) = (Reply::new(), 0);
     let next = exec
         .data

@@ -1,6 +1,7 @@
 //! INCRBYFLOAT: replicas get the sum, so that they need not compute as we do.
 
-use super::long_double::LongDouble;
+use crate::command::long_double::LongDouble;
+use crate::command::parse::NOT_A_FLOAT;
 use crate::command::spec::Flag::{DenyOom, Fast, Write};
 use crate::command::spec::KeyFlag::{Access, RW, Update};
 use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
@@ -18,8 +19,6 @@ pub(super) static INCRBYFLOAT: Spec = Spec {
     arguments: &[Argument::key("key"), Argument::double("increment")],
     ..Spec::new(Group::String, incrbyfloat)
 };
-
-const NOT_A_FLOAT: Refused = Refused::new("ERR value is not a valid float");
 
 fn incrbyfloat(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
     let (db, key) = (exec.session.db, args.key(exec.data, 1));

@@ -2,10 +2,11 @@
 #![expect(unsafe_code, reason = "writes into blocks that are laid out by hand")]
 
 use super::{
-    ADDRESS, Entry, EntryBox, EntryRef, GENERATION_SHIFT, HAS_TTL, Heap, IS_LARGE, LARGE, Meta,
-    Parts, RAW, TYPED, large_at, length_width, parts, rounded, write_bytes, write_head,
-    write_length,
+    ADDRESS, BIG, BigHash, Entry, EntryBox, EntryRef, GENERATION_SHIFT, HAS_TTL, Heap, IS_LARGE,
+    LARGE, Meta, Parts, RAW, TYPED, boxed_at, head_len, length_width, parts, rounded, write_bytes,
+    write_head, write_length,
 };
+use crate::data::value::Kind;
 
 /// An entry in its table, to change in place or to replace.
 pub(in crate::data) struct EntryMut<'a> {
@@ -103,6 +104,25 @@ impl<'a> EntryMut<'a> {
         fits
     }
 
+    fn is_typed(&self) -> bool {
+        self.parts().flags & TYPED != 0
+    }
+
+    /// The tree of a big hash.
+    pub fn big_mut(&mut self) -> Option<&mut BigHash> {
+        let parts = self.parts();
+        // SAFETY: the flags tell what the pointer is; the entry owns it, and is borrowed mutably.
+        (parts.flags & BIG == BIG).then(|| unsafe { &mut *boxed_at(self.start(), &parts) })
+    }
+
+    /// Notes another encoding of a value that is no string.
+    pub fn set_kind(&mut self, kind: Kind) {
+        assert!(self.is_typed(), "a string has no place for it");
+        let head = head_len(self.parts().flags);
+        // SAFETY: the last byte of the head is the kind.
+        unsafe { self.start().add(head - 1).write(kind.byte()) };
+    }
+
     /// Changes the time to live in place, if the entry has one and keeps one.
     pub fn overwrite_expire(&mut self, at: Option<i64>) -> bool {
         let has = self.parts().flags & HAS_TTL != 0;
@@ -171,8 +191,9 @@ impl<'a> EntryMut<'a> {
 
     fn change_large(&mut self, heap: &mut Heap, change: impl FnOnce(&mut Vec<u8>)) -> usize {
         self.set_raw();
+        assert!(!self.is_typed(), "only a string has a vector");
         // SAFETY: the entry owns the vector, and is borrowed mutably.
-        let value = unsafe { &mut *large_at(self.start(), &self.parts()) };
+        let value = unsafe { &mut *boxed_at::<Vec<u8>>(self.start(), &self.parts()) };
         let before = value.capacity();
         change(value);
         heap.account(before, value.capacity());

@@ -5,11 +5,14 @@
 #![expect(unsafe_code, reason = "an allocator hands out raw memory")]
 
 mod pool;
+mod waste;
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::collections::VecDeque;
 use std::ptr::NonNull;
 
 use self::pool::{Pool, Shape};
+pub(in crate::data) use self::waste::Waste;
 
 /// The largest block of the pool of small ones, in bytes.
 const SMALL: usize = 1024;
@@ -35,6 +38,8 @@ pub(in crate::data) struct Heap {
     /// Every block from the global allocator, so that AddressSanitizer sees each of them.
     plain: bool,
     used: usize,
+    /// What is freed in steps.
+    waste: VecDeque<Waste>,
     /// Entries and directory places written by moves; tests bound what one insertion costs.
     pub moves: usize,
 }
@@ -74,6 +79,7 @@ impl Heap {
             medium: Pool::new(MEDIUM_SHAPE),
             plain: false,
             used: 0,
+            waste: VecDeque::new(),
             moves: 0,
         }
     }

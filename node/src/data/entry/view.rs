@@ -1,6 +1,6 @@
 //! What others see of an entry.
 
-use super::{CLOCK_MODULUS, LARGE, Meta, length_width, rounded};
+use super::{BigHash, CLOCK_MODULUS, LARGE, Meta, length_width, rounded};
 use crate::data::value::Kind;
 use crate::data::{Hash, Type, Value, WrongType};
 use crate::time::Now;
@@ -11,6 +11,8 @@ pub struct Entry<'a> {
     pub(super) key: &'a [u8],
     /// A string, or what a block holds of a value of another type.
     pub(super) bytes: &'a [u8],
+    /// A hash that is a tree of its own.
+    pub(super) big: Option<&'a BigHash>,
     pub(super) meta: Meta,
 }
 
@@ -26,7 +28,7 @@ impl<'a> Entry<'a> {
     pub fn value(&self) -> Value<'a> {
         match self.meta.kind.type_of() {
             Type::String => Value::Str(self.bytes),
-            Type::Hash => Value::Hash(Hash::new(self.bytes)),
+            Type::Hash => Value::Hash(Hash::new(self.bytes, self.big)),
         }
     }
 
@@ -88,10 +90,10 @@ impl<'a> Entry<'a> {
     /// Bytes that it takes, its place in the table included.
     #[must_use]
     pub fn memory(&self) -> usize {
-        let (lengths, outside) = if self.bytes.len() > LARGE {
-            (8, self.bytes.len())
-        } else {
-            (length_width(self.bytes.len()) + self.bytes.len(), 0)
+        let (lengths, outside) = match self.big {
+            Some(big) => (8, big.memory()),
+            None if self.is_large() => (8, self.bytes.len()),
+            None => (length_width(self.bytes.len()) + self.bytes.len(), 0),
         };
         let key = length_width(self.key.len()) + self.key.len();
         8 + rounded(self.meta.head_len() + key + lengths) + outside
@@ -100,7 +102,12 @@ impl<'a> Entry<'a> {
     /// How many bytes the value takes, as it is held.
     #[must_use]
     pub fn value_len(&self) -> usize {
-        self.bytes.len()
+        self.big.map_or(self.bytes.len(), BigHash::pages)
+    }
+
+    /// The tree of a big hash.
+    pub(in crate::data) fn big(&self) -> Option<&'a BigHash> {
+        self.big
     }
 
     /// What the block, or the vector of a large string, holds.
@@ -112,6 +119,7 @@ impl<'a> Entry<'a> {
         self.meta
     }
 
+    /// Whether it is a string that has a vector of its own.
     pub(in crate::data) fn is_large(&self) -> bool {
         self.bytes.len() > LARGE
     }

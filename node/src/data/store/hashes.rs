@@ -1,7 +1,8 @@
 //! Changes of hashes.
 
 use super::{Outcome, Store};
-use crate::data::entry::{EntryBox, Meta};
+use crate::data::entry::{EntryBox, EntryMut, Heap, Meta};
+use crate::data::fields::Changed;
 use crate::data::value::Kind;
 use crate::data::{Encoding, HashLimits, HashMut, Key, WrongType};
 
@@ -18,32 +19,37 @@ impl Store {
         clock: u32,
         change: impl FnOnce(&mut HashMut<'_>) -> (R, Outcome),
     ) -> Result<R, WrongType> {
-        let mut list = std::mem::take(&mut self.scratch);
+        match self.get(db, key).map(|entry| entry.as_hash().map(drop)) {
+            None => return Ok(self.make_hash(db, key, limits, clock, change)),
+            Some(held) => held?,
+        }
+        let (hasher, mut list) = (self.hasher, std::mem::take(&mut self.scratch));
         list.clear();
-        let held = self.get(db, key).map(|entry| entry.as_hash());
-        let result = match held {
-            None => Ok(self.make_hash(db, key, limits, clock, &mut list, change)),
-            Some(Err(wrong)) => Err(wrong),
-            Some(Ok(_)) => {
-                let changed = self.change(db, key, clock, |entry, heap, meta| {
-                    list.extend_from_slice(entry.view().bytes());
-                    let mut hash = HashMut::new(&mut list, meta.kind.encoding(), limits);
-                    let (result, outcome) = change(&mut hash);
-                    let kind = Kind::hash(hash.encoding());
-                    if let Outcome::Changed(_) = outcome {
-                        let meta = Meta { kind, ..meta };
-                        if !entry.overwrite(&list, meta) {
-                            let made = EntryBox::new(heap, key.bytes, [&list, b""], meta);
-                            entry.replace(made).release(heap);
-                        }
-                    }
-                    (result, outcome)
-                });
-                Ok(changed.expect("it was just seen"))
+        let changed = self.change(db, key, clock, |entry, heap, meta| {
+            list.extend_from_slice(entry.view().bytes());
+            let state = (meta.kind.encoding(), limits);
+            let mut hash = HashMut::new(heap, hasher, list, entry.big_mut(), state);
+            let (result, outcome) = change(&mut hash);
+            let mut changed = hash.finish();
+            match outcome {
+                Outcome::Changed(_) => put(entry, heap, key, meta, &mut changed),
+                Outcome::Same | Outcome::Emptied(_) => {
+                    let grown = changed.grown.take();
+                    grown
+                        .into_iter()
+                        .for_each(|big| heap.free_later(big.into_waste()));
+                }
             }
-        };
-        self.scratch = list;
-        result
+            ((result, changed), outcome)
+        });
+        let (result, changed) = changed.expect("it was just seen");
+        self.scratch = changed.list;
+        if changed.copied > 0
+            && let Some(walk) = &mut self.walk
+        {
+            walk.pay(&mut self.heap, changed.copied);
+        }
+        Ok(result)
     }
 
     fn make_hash<R>(
@@ -52,20 +58,53 @@ impl Store {
         key: &Key<'_>,
         limits: HashLimits,
         clock: u32,
-        list: &mut Vec<u8>,
         change: impl FnOnce(&mut HashMut<'_>) -> (R, Outcome),
     ) -> R {
-        let mut hash = HashMut::new(list, Encoding::Listpack, limits);
+        let (hasher, mut list) = (self.hasher, std::mem::take(&mut self.scratch));
+        list.clear();
+        let state = (Encoding::Listpack, limits);
+        let mut hash = HashMut::new(&mut self.heap, hasher, list, None, state);
         let (result, outcome) = change(&mut hash);
-        let kind = Kind::hash(hash.encoding());
-        if let Outcome::Changed(event) = outcome {
-            self.changes.note(db, key, event, false);
-            let meta = Meta {
-                kind,
-                ..self.new_meta(clock)
-            };
-            self.insert(db, key, [list, b""], meta);
+        let changed = hash.finish();
+        let meta = Meta {
+            kind: Kind::hash(changed.encoding),
+            ..self.new_meta(clock)
+        };
+        let heap = &mut self.heap;
+        match (outcome, changed.grown) {
+            (Outcome::Changed(event), grown) => {
+                self.changes.note(db, key, event, false);
+                let entry = match grown {
+                    Some(big) => EntryBox::with_big(heap, key.bytes, big, meta),
+                    None => EntryBox::new(heap, key.bytes, [&changed.list, b""], meta),
+                };
+                self.dbs[db].insert(heap, &hasher, key, entry);
+            }
+            (_, Some(big)) => heap.free_later(big.into_waste()),
+            (_, None) => {}
         }
+        self.scratch = changed.list;
         result
+    }
+}
+
+/// Puts what a hash has become into its entry.
+fn put(
+    entry: &mut EntryMut<'_>,
+    heap: &mut Heap,
+    key: &Key<'_>,
+    meta: Meta,
+    changed: &mut Changed,
+) {
+    let kind = Kind::hash(changed.encoding);
+    let meta = Meta { kind, ..meta };
+    if let Some(big) = changed.grown.take() {
+        let made = EntryBox::with_big(heap, key.bytes, big, meta);
+        entry.replace(made).release(heap);
+    } else if entry.view().big().is_some() && !changed.shrunk {
+        entry.set_kind(kind);
+    } else if !entry.overwrite(&changed.list, meta) {
+        let made = EntryBox::new(heap, key.bytes, [&changed.list, b""], meta);
+        entry.replace(made).release(heap);
     }
 }

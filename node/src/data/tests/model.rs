@@ -77,7 +77,8 @@ impl World {
             return;
         }
         match self.below(100) {
-            0..=39 => self.set(db, &name),
+            0..=24 => self.set(db, &name),
+            25..=39 => self.change_hash(db, &name),
             40..=49 => self.read(db, &name),
             50..=56 => self.append(db, &name),
             57..=60 => self.set_range(db, &name),
@@ -109,7 +110,8 @@ impl World {
             Expire::Keep => self.live(db, name).and_then(|held| held.1),
             Expire::Never => None,
         };
-        self.model.insert((db, name.to_vec()), (value, at));
+        self.model
+            .insert((db, name.to_vec()), (Content::Str(value), at));
     }
 
     fn read(&mut self, db: usize, name: &[u8]) {
@@ -117,35 +119,111 @@ impl World {
         let found = self
             .data
             .get(db, &key)
-            .map(|e| (e.bytes().to_vec(), e.expire_at()));
+            .map(|e| (Content::of(e.value()), e.expire_at()));
         self.learn_expired();
         assert_eq!(found.as_ref(), self.live(db, name));
         let peeked = self
             .data
             .peek(db, &key)
-            .map(|e| (e.bytes().to_vec(), e.expire_at()));
+            .map(|e| (Content::of(e.value()), e.expire_at()));
         assert_eq!(peeked, found);
     }
 
     fn append(&mut self, db: usize, name: &[u8]) {
         let tail = self.value();
+        if self.is_hash(db, name) {
+            return;
+        }
         let length = self.data.append(db, &self.data.key(name), &tail);
         self.learn_expired();
         let (value, _) = self.model.entry((db, name.to_vec())).or_default();
+        let Content::Str(value) = value else {
+            panic!("it was no hash")
+        };
         value.extend_from_slice(&tail);
         assert_eq!(length, value.len());
     }
 
     fn set_range(&mut self, db: usize, name: &[u8]) {
         let (offset, bytes) = (self.below(70_000), self.value());
+        if self.is_hash(db, name) {
+            return;
+        }
         let length = self
             .data
             .set_range(db, &self.data.key(name), offset, &bytes);
         self.learn_expired();
         let (value, _) = self.model.entry((db, name.to_vec())).or_default();
+        let Content::Str(value) = value else {
+            panic!("it was no hash")
+        };
         value.resize(value.len().max(offset + bytes.len()), 0);
         value[offset..offset + bytes.len()].copy_from_slice(&bytes);
         assert_eq!(length, value.len());
+    }
+
+    fn is_hash(&mut self, db: usize, name: &[u8]) -> bool {
+        let entry = self.data.peek(db, &self.data.key(name));
+        let is_hash = entry.is_some_and(|entry| entry.kind() == Type::Hash);
+        self.learn_expired();
+        is_hash
+    }
+
+    /// Mostly a few hashes, so that some of them grow and shrink.
+    fn change_hash(&mut self, db: usize, name: &[u8]) {
+        let often = format!("{{tag}}{}", self.below(4)).into_bytes();
+        let name = if self.below(4) > 0 {
+            often
+        } else {
+            name.to_vec()
+        };
+        if self.data.must_wait(db, &self.data.key(&name)) {
+            return;
+        }
+        let (removes, count) = (self.below(5) < 2, 1 + self.below(20));
+        let fields: Vec<_> = (0..count)
+            .map(|_| {
+                let field = format!("field:{}", self.below(300)).into_bytes();
+                let value = vec![b'v'; [3, 30, 300][self.below(3)]];
+                (field, value)
+            })
+            .collect();
+        let limits = HashLimits {
+            entries: 20,
+            value: 50,
+        };
+        let owned = name.clone();
+        let key = self.data.key(&owned);
+        let changed = self.data.change_hash(db, &key, limits, |hash| {
+            let change = |(field, value): &&(Vec<u8>, Vec<u8>)| match removes {
+                true => hash.remove(field),
+                false => hash.set(field, value),
+            };
+            let changed = fields.iter().filter(change).count();
+            let event = if removes { Event::HDel } else { Event::HSet };
+            (changed, (changed > 0 || !removes).then_some(event))
+        });
+        self.learn_expired();
+        let at = (db, name);
+        let held = self.model.remove(&at);
+        let (mut held, time) = match held {
+            Some((Content::Hash(held), time)) => (held, time),
+            None => Default::default(),
+            Some(string) => {
+                assert_eq!(changed, Err(WrongType));
+                self.model.insert(at, string);
+                return;
+            }
+        };
+        let change = |(field, value): &(Vec<u8>, Vec<u8>)| match removes {
+            true => held.remove(field).is_some(),
+            false => held.insert(field.clone(), value.clone()).is_none(),
+        };
+        let expected = fields.iter().map(change).filter(|changed| *changed).count();
+        assert_eq!(changed, Ok(expected));
+        if !held.is_empty() {
+            self.model.insert(at, (Content::Hash(held), time));
+        }
     }
 
     fn remove(&mut self, db: usize, name: &[u8]) {

@@ -31,10 +31,8 @@ fn shown(data: &mut Partition, key: &[u8]) -> String {
         let mut room = slotkeeper_tree::element::Text::new();
         String::from_utf8_lossy(element.bytes(&mut room)).into_owned()
     };
-    let words: Vec<String> = hash
-        .iter()
-        .flat_map(|(field, value)| [text(field), text(value)])
-        .collect();
+    let mut words = Vec::new();
+    hash.for_each(|field, value| words.extend([text(field), text(value)]));
     words.join(" ")
 }
 
@@ -124,6 +122,7 @@ fn a_hash_is_renamed_copied_saved_and_gets_a_time_as_any_value() {
     assert_eq!(entry.encoding(), "hashtable");
     data.begin(at(500), true);
     assert_eq!(data.expire_cycle(at(500), 10), 2);
+    while data.reclaim_step(100) {}
     assert_eq!(data.stats().memory, 0);
 }
 
@@ -144,4 +143,60 @@ fn a_hash_tells_of_its_fields_and_of_its_end() {
     assert_eq!(told(&mut data), []);
     hdel(&mut data, b"h", "f").unwrap();
     assert_eq!(told(&mut data), [Event::HDel, Event::Del]);
+}
+
+#[test]
+fn a_big_hash_is_freed_in_steps_however_it_goes() {
+    let remove = |data: &mut Partition, key: &Key<'_>| assert!(data.remove(0, key));
+    let overwrite = |data: &mut Partition, key: &Key<'_>| data.set(0, key, b"", Expire::Never);
+    let expire = |data: &mut Partition, key: &Key<'_>| {
+        data.set_expire(0, key, Some(1));
+        assert_eq!(data.expire_cycle(at(1), 10), 1);
+    };
+    let flush = |data: &mut Partition, _: &Key<'_>| assert_eq!(data.flush(None), 1);
+    type Way = fn(&mut Partition, &Key<'_>);
+    for goes in [remove as Way, overwrite, expire, flush] {
+        let mut data = partition(Layout::Databases(1));
+        let fields = rounds(20_000, 300);
+        for number in 0..fields {
+            hset(&mut data, b"h", &format!("field:{number}"), "value").unwrap();
+        }
+        let before = data.stats().memory;
+        let key = data.key(b"h");
+        goes(&mut data, &key);
+        let after = data.stats().memory;
+        assert!(after > before / 2, "{after} of {before}: not at once");
+        let mut steps = 0;
+        while data.reclaim_step(100) {
+            steps += 1;
+        }
+        assert!(steps >= rounds(10, 1), "{steps} steps");
+        data.flush(None);
+        while data.reclaim_step(100) {}
+        assert_eq!(data.stats().memory, 0);
+    }
+}
+
+#[test]
+fn a_walk_sends_a_big_hash_as_it_was_while_it_changes() {
+    let mut data = partition(Layout::Cluster);
+    let fields = rounds(5000, 200);
+    for number in 0..fields {
+        hset(&mut data, b"h", &format!("field:{number}"), "value").unwrap();
+    }
+    let (key, expected) = (data.key(b"h"), contents(&mut data));
+    data.start_walk(Box::<Recorder>::default());
+    for number in 0..fields {
+        assert!(!data.must_wait(0, &key), "a big hash is not waited for");
+        hset(&mut data, b"h", &format!("field:{number}"), "changed").unwrap();
+        hset(&mut data, b"h", &format!("more:{number}"), "").unwrap();
+        if number % 10 == 0 {
+            data.walk_step(100);
+        }
+    }
+    data.remove(0, &key);
+    while data.walk_step(1000) != WalkState::Done {}
+    assert!(stop(&mut data).contents == expected);
+    while data.reclaim_step(100) {}
+    assert_eq!(data.stats().memory, 0);
 }

@@ -120,7 +120,7 @@ fn a_walk_after_many_stopped_ones_is_whole() {
             data.walk_step(round * 400 % 30_000);
             let name = name(round);
             data.set(1, &data.key(&name), b"born", Expire::Never);
-            expected.insert((1, name), (b"born".to_vec(), None));
+            expected.insert((1, name), (Content::Str(b"born".to_vec()), None));
             data.stop_walk();
             if settle {
                 data.reclaim_step(round);

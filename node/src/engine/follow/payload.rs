@@ -1,6 +1,6 @@
 //! The payload of a full sync on its way into the keyspace.
 
-use crate::data::{Expire, Partition};
+use crate::data::{Event, Expire, HashLimits, Partition};
 use crate::engine::Engine;
 use crate::engine::follow::DataSet;
 use crate::io::Level;
@@ -22,20 +22,30 @@ pub(super) struct Incoming {
 pub(in crate::engine) struct Place {
     pub(in crate::engine) db: usize,
     pub(in crate::engine) keys: u64,
+    /// The hash whose fields are coming.
+    hash: Option<Incomplete>,
+}
+
+/// A hash that is not there in full yet.
+struct Incomplete {
+    key: Vec<u8>,
+    expire_at: Option<i64>,
 }
 
 impl Place {
-    /// Takes up a database or an entry; `drop_expired` leaves out what has expired.
+    /// Takes up a database, an entry, or a part of one; `drop_expired` leaves out what has expired.
     ///
     /// # Errors
-    /// When there is no such database.
+    /// When there is no such database, or a hash has a field twice.
     pub(in crate::engine) fn put(
         &mut self,
         data: &mut Partition,
         item: &RdbItem<'_>,
         drop_expired: bool,
+        limits: HashLimits,
         now: Now,
     ) -> Result<(), String> {
+        let expired = |at: Option<i64>| drop_expired && at.is_some_and(|at| at <= now.unix_ms());
         match *item {
             RdbItem::Aux { .. } | RdbItem::Sizes { .. } => {}
             RdbItem::Database(number) => {
@@ -44,10 +54,22 @@ impl Place {
                     .filter(|db| *db < data.databases());
                 self.db = db.ok_or_else(|| format!("There is no database {number} here"))?;
             }
-            RdbItem::Entry {
-                expire_at: Some(at),
-                ..
-            } if drop_expired && at <= now.unix_ms() => {}
+            RdbItem::Entry { expire_at, .. } if expired(expire_at) => {}
+            RdbItem::Hash { expire_at, .. } if expired(expire_at) => self.hash = None,
+            RdbItem::Hash { key, expire_at } => {
+                data.remove(self.db, &data.key(key));
+                let key = key.to_vec();
+                self.hash = Some(Incomplete { key, expire_at });
+            }
+            RdbItem::Field { field, value } => return self.put_field(data, field, value, limits),
+            RdbItem::HashEnd => {
+                if let Some(Incomplete { key, expire_at }) = self.hash.take() {
+                    self.keys += 1;
+                    if expire_at.is_some() {
+                        data.set_expire(self.db, &data.key(&key), expire_at);
+                    }
+                }
+            }
             RdbItem::Entry {
                 key,
                 value,
@@ -64,6 +86,32 @@ impl Place {
             }
         }
         Ok(())
+    }
+}
+
+impl Place {
+    fn put_field(
+        &self,
+        data: &mut Partition,
+        field: &[u8],
+        value: &[u8],
+        limits: HashLimits,
+    ) -> Result<(), String> {
+        let Some(Incomplete { key, .. }) = &self.hash else {
+            return Ok(());
+        };
+        let at = data.key(key);
+        let new = data.change_hash(self.db, &at, limits, |hash| {
+            (hash.set(field, value), Some(Event::HSet))
+        });
+        match new {
+            Ok(true) => Ok(()),
+            _ => Err(format!(
+                "The hash '{}' has the field '{}' twice",
+                key.escape_ascii(),
+                field.escape_ascii()
+            )),
+        }
     }
 }
 
@@ -109,10 +157,11 @@ impl Engine {
             self.make_room();
         }
         self.data.begin(now, false);
+        let limits = self.config.hash_limits();
         let (data, place) = (&mut self.data, &mut incoming.place);
-        let fed = incoming
-            .reader
-            .feed(bytes, &mut |item| place.put(data, &item, false, now));
+        let fed = incoming.reader.feed(bytes, &mut |item| {
+            place.put(data, &item, false, limits, now)
+        });
         self.data.drain_changes();
         self.replication.following.incoming = Some(incoming);
         fed.map_err(|error| error.to_string())

@@ -44,6 +44,29 @@ fn a_watched_key_that_changed_aborts() {
 }
 
 #[test]
+fn a_watched_hash_changes_with_its_fields_only() {
+    let mut node = Node::standalone();
+    let (mut one, mut two) = (node.client(), node.client());
+    for (change, changed) in [
+        ("HSET h a 1", true),
+        ("HGET h a\nHDEL h x\nHSETNX h a 2\nHINCRBY h a x", false),
+        ("HINCRBY h a 1", true),
+        ("HINCRBYFLOAT h a 1", true),
+        ("EXPIRE h 100", true),
+        ("HDEL h a", true),
+    ] {
+        node.ask(&mut one, "WATCH h\nMULTI\nPING");
+        node.ask(&mut two, change);
+        let reply = if changed {
+            "*-1\r\n"
+        } else {
+            "*1\r\n+PONG\r\n"
+        };
+        assert_eq!(node.ask(&mut one, "EXEC"), reply, "{change}");
+    }
+}
+
+#[test]
 fn watches_end_with_unwatch_discard_and_exec() {
     let mut node = Node::standalone();
     let (mut one, mut two) = (node.client(), node.client());

@@ -1,7 +1,11 @@
 //! Reads an RDB file or payload as it arrives: bytes in any split go in, entries come out.
 
+use slotkeeper_tree::element::{Element, Text};
+
+use super::packed::{self, Visit};
 use super::parse::{Cursor, Step, take};
 use super::{NEWEST_REDIS, OLDEST_VALKEY, RdbError, TYPE_STRING, crc64, opcode};
+use super::{TYPE_HASH, TYPE_HASH_LISTPACK, TYPE_HASH_ZIPLIST, TYPE_HASH_ZIPMAP};
 
 /// How much of a key an error shows, in bytes.
 const SHOWN_MAX: usize = 200;
@@ -34,7 +38,26 @@ pub enum RdbItem<'a> {
         /// When it expires, in unix milliseconds.
         expire_at: Option<i64>,
     },
+    /// A key with a hash; its fields follow, one or more, and then [`RdbItem::HashEnd`].
+    Hash {
+        /// The key.
+        key: &'a [u8],
+        /// When it expires, in unix milliseconds.
+        expire_at: Option<i64>,
+    },
+    /// A field of the hash.
+    Field {
+        /// Its name.
+        field: &'a [u8],
+        /// Its value.
+        value: &'a [u8],
+    },
+    /// The hash is complete.
+    HashEnd,
 }
+
+/// Takes what is read, and may refuse it.
+type Sink<'s> = dyn FnMut(RdbItem<'_>) -> Result<(), String> + 's;
 
 /// What a call of [`RdbReader::feed`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +68,8 @@ pub struct Fed {
     pub done: bool,
 }
 
-/// The state of reading. It keeps at most one unfinished element, so it never holds more than
-/// has arrived.
+/// The state of reading. It keeps at most one unfinished element (of a hash, a field with its value),
+/// so it never holds more than has arrived.
 #[derive(Debug, Default)]
 pub struct RdbReader {
     stage: Stage,
@@ -62,6 +85,8 @@ enum Stage {
     #[default]
     Header,
     Body,
+    /// So many fields of a hash are still to come.
+    Fields(u64),
     Checksum,
     Done,
 }
@@ -85,11 +110,7 @@ impl RdbReader {
     /// # Errors
     /// When the bytes are no RDB file, hold what this node does not know, or are damaged; the
     /// reader is of no use afterwards.
-    pub fn feed(
-        &mut self,
-        input: &[u8],
-        sink: &mut dyn FnMut(RdbItem<'_>) -> Result<(), String>,
-    ) -> Result<Fed, RdbError> {
+    pub fn feed(&mut self, input: &[u8], sink: &mut Sink<'_>) -> Result<Fed, RdbError> {
         let held = self.partial.len();
         let mut work = std::mem::take(&mut self.partial);
         if held > 0 {
@@ -119,17 +140,14 @@ impl RdbReader {
     }
 
     /// Reads whole elements from the front; how many bytes they took.
-    fn read(
-        &mut self,
-        bytes: &[u8],
-        sink: &mut dyn FnMut(RdbItem<'_>) -> Result<(), String>,
-    ) -> Result<usize, RdbError> {
+    fn read(&mut self, bytes: &[u8], sink: &mut Sink<'_>) -> Result<usize, RdbError> {
         let (mut position, mut summed) = (0, 0);
         while self.stage != Stage::Done {
             let mut cursor = Cursor::new(&bytes[position..]);
             let step = match self.stage {
                 Stage::Header => self.header(&mut cursor),
                 Stage::Body => self.element(&mut cursor, sink),
+                Stage::Fields(left) => self.field(&mut cursor, left, sink),
                 Stage::Checksum => self.verify(&mut cursor),
                 Stage::Done => break,
             };
@@ -142,7 +160,7 @@ impl RdbReader {
                 summed = position;
             }
         }
-        if matches!(self.stage, Stage::Header | Stage::Body) {
+        if matches!(self.stage, Stage::Header | Stage::Body | Stage::Fields(_)) {
             self.checksum = crc64(self.checksum, &bytes[summed..position]);
         }
         Ok(position)
@@ -177,11 +195,7 @@ impl RdbReader {
         Ok(Some(()))
     }
 
-    fn element(
-        &mut self,
-        cursor: &mut Cursor<'_>,
-        sink: &mut dyn FnMut(RdbItem<'_>) -> Result<(), String>,
-    ) -> Step<()> {
+    fn element(&mut self, cursor: &mut Cursor<'_>, sink: &mut Sink<'_>) -> Step<()> {
         match take!(cursor.byte()) {
             opcode::EOF => {
                 let checked = self.version >= 5;
@@ -230,9 +244,42 @@ impl RdbReader {
                     expire_at,
                 })
             }
+            TYPE_HASH => {
+                let (key, count) = (take!(cursor.string()), take!(cursor.length()));
+                let expire_at = self.expire_at.take();
+                if count == 0 {
+                    // As in Redis: a hash without fields is no key.
+                    return Ok(Some(()));
+                }
+                self.stage = Stage::Fields(count);
+                sink(RdbItem::Hash {
+                    key: &key,
+                    expire_at,
+                })
+            }
+            code @ (TYPE_HASH_LISTPACK | TYPE_HASH_ZIPLIST | TYPE_HASH_ZIPMAP) => {
+                let (key, bytes) = (take!(cursor.string()), take!(cursor.string()));
+                let expire_at = self.expire_at.take();
+                return packed_hash(code, &key, expire_at, &bytes, sink).map(Some);
+            }
             code => return unknown(code, cursor),
         }
         .map_err(RdbError::Refused)?;
+        Ok(Some(()))
+    }
+
+    fn field(&mut self, cursor: &mut Cursor<'_>, left: u64, sink: &mut Sink<'_>) -> Step<()> {
+        let (field, value) = (take!(cursor.string()), take!(cursor.string()));
+        sink(RdbItem::Field {
+            field: &field,
+            value: &value,
+        })
+        .map_err(RdbError::Refused)?;
+        self.stage = Stage::Fields(left - 1);
+        if left == 1 {
+            self.stage = Stage::Body;
+            sink(RdbItem::HashEnd).map_err(RdbError::Refused)?;
+        }
         Ok(Some(()))
     }
 
@@ -247,6 +294,51 @@ impl RdbReader {
         self.stage = Stage::Done;
         Ok(Some(()))
     }
+}
+
+/// A hash whose fields are packed in one string.
+fn packed_hash(
+    code: u8,
+    key: &[u8],
+    expire_at: Option<i64>,
+    bytes: &[u8],
+    sink: &mut Sink<'_>,
+) -> Result<(), RdbError> {
+    // All of it is checked before any of it is handed out.
+    let mut count = 0usize;
+    elements(code, bytes, &mut |_| count += 1)?;
+    if count % 2 == 1 {
+        return Err(RdbError::Packed("list of fields and values"));
+    }
+    if count == 0 {
+        return Ok(());
+    }
+    sink(RdbItem::Hash { key, expire_at }).map_err(RdbError::Refused)?;
+    let (mut name, mut refused) = (None::<Element<'_>>, Ok(()));
+    elements(code, bytes, &mut |element| {
+        let Some(field) = name.take() else {
+            name = Some(element);
+            return;
+        };
+        if refused.is_ok() {
+            refused = sink(RdbItem::Field {
+                field: field.bytes(&mut Text::new()),
+                value: element.bytes(&mut Text::new()),
+            });
+        }
+    })?;
+    refused
+        .and_then(|()| sink(RdbItem::HashEnd))
+        .map_err(RdbError::Refused)
+}
+
+fn elements<'a>(code: u8, bytes: &'a [u8], visit: Visit<'_, 'a>) -> Result<(), RdbError> {
+    let (read, name) = match code {
+        TYPE_HASH_LISTPACK => (packed::listpack(bytes, visit), "listpack"),
+        TYPE_HASH_ZIPLIST => (packed::ziplist(bytes, visit), "ziplist"),
+        _ => (packed::zipmap(bytes, visit), "zipmap"),
+    };
+    read.ok_or(RdbError::Packed(name))
 }
 
 /// The error for what this node cannot read. A value is named with its key, so the key must have
@@ -267,7 +359,6 @@ fn unknown(code: u8, cursor: &mut Cursor<'_>) -> Step<()> {
         1 | 10 | 14 | 18 => "list",
         2 | 11 | 20 => "set",
         3 | 5 | 12 | 17 => "sorted set",
-        4 | 9 | 13 | 16 => "hash",
         6 | 7 => "module value",
         15 | 19 | 21 => "stream",
         22..=25 => "hash with expiring fields",

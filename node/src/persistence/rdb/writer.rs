@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::lzf::Packer;
+use slotkeeper_tree::Part;
 use slotkeeper_tree::element::{Element, Text};
 
 use super::{TYPE_HASH, TYPE_STRING, WRITTEN_VERSION, crc64, encode, opcode};
@@ -220,10 +221,10 @@ impl Saver for RdbWriter {
                 out.push(TYPE_HASH);
                 encode::string(out, entry.key(), packer.as_deref_mut());
                 encode::length(out, hash.len());
-                for (field, value) in hash.iter() {
+                hash.for_each(|field, value| {
                     element(out, field, packer.as_deref_mut());
                     element(out, value, packer.as_deref_mut());
-                }
+                });
             }
         }
         self.serialised += (entry.key().len() + entry.value_len()) as u64;
@@ -238,6 +239,25 @@ impl Saver for RdbWriter {
         encode::length(&mut self.out, len);
         self.aside = Some(Aside::default());
         self.keys += 1;
+    }
+
+    fn begin_hash(&mut self, db: usize, key: &[u8], expire_at: Option<i64>, len: u64) {
+        begin(&mut self.out, &mut self.db, db, expire_at);
+        self.out.push(TYPE_HASH);
+        encode::string(&mut self.out, key, self.packer.as_mut());
+        encode::length(&mut self.out, len as usize);
+        self.aside = Some(Aside::default());
+        self.keys += 1;
+    }
+
+    fn part(&mut self, part: Part<'_>) {
+        let before = self.out.len();
+        match part {
+            Part::Whole(whole) => element(&mut self.out, whole, self.packer.as_mut()),
+            Part::Begin(len) => encode::length(&mut self.out, len),
+            Part::Piece(bytes) => self.out.extend_from_slice(bytes),
+        }
+        self.serialised += (self.out.len() - before) as u64;
     }
 
     fn piece(&mut self, bytes: &[u8]) {

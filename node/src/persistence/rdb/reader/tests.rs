@@ -10,6 +10,8 @@ const WITH_IDLE: &str = "524544495330303130fa0972656469732d76657206372e302e3135f
 const WITH_FREQ: &str = "524544495330303130fa0972656469732d76657206372e302e3135fa0a72656469732d62697473c040fa056374696d65c29f3d036bfa08757365642d6d656dc2e0361000fa08616f662d62617365c000fe00fb0100f9010001610162ffb40fca13e934c53c";
 const WITH_FUNCTION: &str = "524544495330303130fa0972656469732d76657206372e302e3135fa0a72656469732d62697473c040fa056374696d65c29f3d036bfa08757365642d6d656dc220991000fa08616f662d62617365c000f5404523216c7561206e616d653d6c0a72656469732e72656769737465725f66756e6374696f6e282766272c2066756e6374696f6e286b2c61292072657475726e203120656e6429fe00fb0100f9010001610162ff2dd7731128bcbff3";
 
+const HASHES: &str = "524544495330303130fa0972656469732d76657206372e302e3135fa0a72656469732d62697473c040fa056374696d65c24a1b0b6bfa08757365642d6d656dc258ea1e00fa08616f662d62617365c000fe00fb0301fc7bd8c32cbb0300001006736d616c6c320d0d0000000200816602817602ff04057461626c65030171c12c010178c0010179c3094046017a7ae03900017a7a1005736d616c6c1e1e000000060081610201018162028568656c6c6f06816e02f290eefe04ffff1743c5682cb28157";
+
 fn unhex(text: &str) -> Vec<u8> {
     let digit = |c: u8| char::from(c).to_digit(16).expect("hexadecimal") as u8;
     text.as_bytes()
@@ -189,6 +191,111 @@ fn reads_all_versions_of_redis_and_of_valkey() {
 fn what_the_sink_refuses_ends_the_reading() {
     let outcome = RdbReader::new().feed(&unhex(MIXED), &mut |_| Err("no".to_owned()));
     assert_eq!(outcome, Err(RdbError::Refused("no".to_owned())));
+}
+
+/// What a file says of hashes, a line each; those of strings are left out.
+fn hashes<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<String>, RdbError> {
+    let (mut reader, mut lines) = (RdbReader::new(), Vec::new());
+    for piece in pieces {
+        reader.feed(piece, &mut |item| {
+            match item {
+                RdbItem::Hash { key, expire_at } => {
+                    lines.push(format!("{} {expire_at:?}", key.escape_ascii()));
+                }
+                RdbItem::Field { field, value } => {
+                    let line = lines.last_mut().expect("begun");
+                    *line += &format!(" {}={}", field.escape_ascii(), value.escape_ascii());
+                }
+                RdbItem::HashEnd => *lines.last_mut().expect("begun") += ".",
+                _ => {}
+            }
+            Ok(())
+        })?;
+    }
+    assert!(reader.is_done());
+    Ok(lines)
+}
+
+#[test]
+fn reads_hashes_of_redis_in_any_split() {
+    let dump = unhex(HASHES);
+    let table = format!("table None q=300 x=1 y={}.", "z".repeat(70));
+    let all = vec![
+        "small2 Some(4102444800123) f=v.".to_owned(),
+        table,
+        "small None a=1 b=hello n=-70000.".to_owned(),
+    ];
+    for size in 1..dump.len() + 1 {
+        assert_eq!(
+            hashes(dump.chunks(size)),
+            Ok(all.clone()),
+            "pieces of {size}"
+        );
+    }
+}
+
+/// A file with a key `h` of that type.
+fn of_type(code: u8, value: &[u8]) -> Vec<u8> {
+    let mut file = b"REDIS0010\xfe\x00".to_vec();
+    file.extend_from_slice(&[code, 1, b'h']);
+    file.extend_from_slice(value);
+    file.push(0xff);
+    let sum = crc64(0, &file);
+    file.extend_from_slice(&sum.to_le_bytes());
+    file
+}
+
+#[test]
+fn reads_hashes_of_every_version_of_redis() {
+    let all = vec!["h None a=1."];
+    for (code, value) in [
+        (4, &b"\x01\x01a\xc0\x01"[..]),
+        (9, b"\x07\x01\x01a\x01\x001\xff"),
+        (13, b"\x10\x10\0\0\0\x0d\0\0\0\x02\0\0\x01a\x03\xf2\xff"),
+        (16, b"\x0c\x0c\0\0\0\x02\0\x81a\x02\x01\x01\xff"),
+    ] {
+        let found = hashes([&of_type(code, value)[..]]);
+        let found = found.unwrap_or_else(|error| panic!("type {code}: {error}"));
+        assert_eq!(found, all, "type {code}");
+    }
+}
+
+#[test]
+fn a_hash_without_fields_is_no_key() {
+    for (code, value) in [
+        (4, &b"\x00"[..]),
+        (9, b"\x02\x00\xff"),
+        (13, b"\x0b\x0b\0\0\0\x0a\0\0\0\0\0\xff"),
+        (16, b"\x07\x07\0\0\0\0\0\xff"),
+    ] {
+        assert_eq!(
+            hashes([&of_type(code, value)[..]]),
+            Ok(vec![]),
+            "type {code}"
+        );
+    }
+}
+
+#[test]
+fn a_packed_hash_that_is_damaged_is_refused_before_any_of_it_is_taken() {
+    for (code, value, what) in [
+        (9, &b"\x07\x02\x01a\x01\x001\xff"[..], "zipmap"),
+        (13, b"\x0b\x0b\0\0\0\x0b\0\0\0\0\0\xff", "ziplist"),
+        (16, b"\x0c\x0c\0\0\0\x02\0\x81a\x02\x01\x02\xff", "listpack"),
+        (
+            16,
+            b"\x0a\x0a\0\0\0\x01\0\x81a\x02\xff",
+            "list of fields and values",
+        ),
+    ] {
+        let mut taken = 0;
+        let outcome = RdbReader::new().feed(&of_type(code, value), &mut |item| {
+            taken += usize::from(!matches!(item, RdbItem::Database(_)));
+            Ok(())
+        });
+        assert_eq!(outcome, Err(RdbError::Packed(what)), "type {code}");
+        assert_eq!(taken, 0);
+    }
 }
 
 proptest! {

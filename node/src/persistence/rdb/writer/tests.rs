@@ -1,6 +1,6 @@
 use super::super::{RdbItem, RdbReader};
 use super::*;
-use crate::data::{Expire, Layout, Partition, WalkState};
+use crate::data::{Event, Expire, HashLimits, Layout, Partition, WalkState};
 use crate::time::Now;
 
 fn history() -> History {
@@ -31,6 +31,18 @@ fn read(file: &[u8]) -> (Vec<String>, Vec<String>) {
                 let start = value[..len.min(12)].escape_ascii();
                 entries.push(format!("{db} {key} {start} {len} {expire_at:?}"));
             }
+            RdbItem::Hash { key, expire_at } => {
+                entries.push(format!(
+                    "{db} {key} {expire_at:?}",
+                    key = key.escape_ascii()
+                ));
+            }
+            RdbItem::Field { field, value } => {
+                let hash = entries.last_mut().expect("begun");
+                let start = value[..value.len().min(12)].escape_ascii();
+                *hash += &format!(" {}={start}", field.escape_ascii());
+            }
+            RdbItem::HashEnd => {}
         }
         Ok(())
     };
@@ -198,4 +210,63 @@ fn what_is_put_aside_holds_writers_but_never_the_walk() {
     assert!(writer.pauses_walk(), "now it is on its way");
     writer.set_in_flight(0);
     assert!(!writer.holds_writers() && writer.has_room());
+}
+
+/// Sets fields of a hash.
+fn hset(data: &mut Partition, key: &[u8], fields: &[(String, String)]) {
+    let limits = HashLimits {
+        entries: 512,
+        value: 64,
+    };
+    let key = data.key(key);
+    let set = data.change_hash(0, &key, limits, |hash| {
+        for (field, value) in fields {
+            hash.set(field.as_bytes(), value.as_bytes());
+        }
+        ((), Some(Event::HSet))
+    });
+    assert_eq!(set, Ok(()));
+}
+
+#[test]
+fn hashes_small_and_big_are_written_with_all_their_fields() {
+    for packing in [false, true] {
+        let mut data = Partition::new(Layout::Databases(1), [1, 2]);
+        data.begin(Now::default(), true);
+        let pair = |n: usize| (format!("field:{n}"), n.to_string());
+        let small = [("a".to_owned(), "1".to_owned()), pair(7)];
+        hset(&mut data, b"small", &small);
+        let mut big: Vec<_> = (0..2000).map(pair).collect();
+        big.push(("long".to_owned(), "y".repeat(100_000)));
+        hset(&mut data, b"big", &big);
+        data.set_expire(0, &data.key(b"big"), Some(4_102_444_800_123));
+        data.set(0, &data.key(b"string"), b"x", Expire::Never);
+        let writer = RdbWriter::new(&history(), 1_700_000_000, 4096, 1 << 30).packing(packing);
+        data.start_walk(Box::new(writer));
+        // What changes after the start is not in the file.
+        hset(&mut data, b"big", &[pair(9999)]);
+        data.set(0, &data.key(b"string"), b"y", Expire::Never);
+        data.remove(0, &data.key(b"small"));
+        while data.walk_step(100) != WalkState::Done {}
+        let saver: Box<dyn std::any::Any> = data.stop_walk().expect("the walk");
+        let mut writer: Box<RdbWriter> = saver.downcast().expect("it is one");
+        writer.finish();
+        let (remarks, entries) = read(&writer.take());
+        assert!(remarks.contains(&"0: 3 1".to_owned()));
+        assert_eq!(entries.len(), 3);
+        assert_eq!(entries[1], "0 small None a=1 field:7=7");
+        assert_eq!(entries[2], "0 string x 1 None");
+        let mut words = entries[0].split(' ');
+        assert_eq!(words.next(), Some("0"));
+        assert_eq!(words.next(), Some("big"));
+        assert_eq!(words.next(), Some("Some(4102444800123)"));
+        let mut found: Vec<&str> = words.collect();
+        found.sort_unstable();
+        let expected = big
+            .iter()
+            .map(|(f, v)| format!("{f}={}", &v[..v.len().min(12)]));
+        let mut expected: Vec<String> = expected.collect();
+        expected.sort_unstable();
+        assert!(found == expected);
+    }
 }

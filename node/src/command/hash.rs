@@ -1,0 +1,49 @@
+//! Commands on hashes.
+
+mod hdel;
+mod hget;
+mod hgetall;
+mod hincrby;
+mod hincrbyfloat;
+mod hlen;
+mod hmget;
+mod hrandfield;
+mod hscan;
+mod hset;
+mod hsetnx;
+
+use slotkeeper_tree::element::{Element, Text};
+
+use super::{Exec, Spec};
+use crate::data::HashLimits;
+use crate::resp::Reply;
+
+/// The commands of this group.
+pub(super) const COMMANDS: &[&Spec] = &[
+    &hdel::HDEL,
+    &hget::HEXISTS,
+    &hget::HGET,
+    &hgetall::HGETALL,
+    &hincrby::HINCRBY,
+    &hincrbyfloat::HINCRBYFLOAT,
+    &hgetall::HKEYS,
+    &hlen::HLEN,
+    &hmget::HMGET,
+    &hset::HMSET,
+    &hrandfield::HRANDFIELD,
+    &hscan::HSCAN,
+    &hset::HSET,
+    &hsetnx::HSETNX,
+    &hget::HSTRLEN,
+    &hgetall::HVALS,
+];
+
+/// What the configuration says of encodings.
+fn limits(exec: &Exec<'_>) -> HashLimits {
+    exec.node.config.hash_limits()
+}
+
+/// A field or value as a bulk string.
+fn show(reply: &mut Reply, element: Element<'_>) {
+    reply.bulk(element.bytes(&mut Text::new()));
+}

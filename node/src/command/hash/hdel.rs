@@ -1,0 +1,55 @@
+//! HDEL: a hash without fields goes, too.
+
+use super::limits;
+use crate::command::spec::Flag::{Fast, Write};
+use crate::command::spec::KeyFlag::{Delete, RW};
+use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
+use crate::command::{Effect, Exec, Refused};
+use crate::data::Event;
+use crate::resp::{Args, Reply};
+
+pub(super) static HDEL: Spec = Spec {
+    name: "hdel",
+    arity: -3,
+    flags: Flags::of(&[Write, Fast]),
+    keys: &[KeySpec::one(1, &[RW, Delete])],
+    since: "2.0.0",
+    complexity: "O(N) with N the number of fields that are removed",
+    summary: "Removes fields of a hash; answers how many there were",
+    history: &[("2.4.0", "With several fields.")],
+    arguments: &[Argument::key("key"), Argument::string("field").multiple()],
+    ..Spec::new(Group::Hash, hdel)
+};
+
+fn hdel(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
+    let (db, key, limits) = (exec.session.db, args.key(exec.data, 1), limits(exec));
+    let removed = exec.data.change_hash(db, &key, limits, |hash| {
+        let removed = args.from(2).filter(|field| hash.remove(field)).count();
+        (removed, (removed > 0).then_some(Event::HDel))
+    })?;
+    reply.integer(removed as i64);
+    Ok(if removed == 0 {
+        Effect::None
+    } else {
+        Effect::AsWritten
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::Bench;
+
+    #[test]
+    fn removes_fields_and_with_the_last_one_the_key() {
+        let mut bench = Bench::new();
+        bench.reply("hset h a 1 b 2 c 3");
+        assert_eq!(bench.reply("hdel h a a x"), ":1");
+        assert_eq!(bench.effect("hdel h x"), "");
+        assert_eq!(bench.events("hdel h x"), "");
+        assert_eq!(bench.events("hdel h b"), "hdel h");
+        assert_eq!(bench.effect("hdel missing x"), "");
+        assert_eq!(bench.events("hdel h c"), "hdel h;del h");
+        assert_eq!(bench.reply("exists h"), ":0");
+        assert_eq!(bench.reply("hdel h c"), ":0");
+    }
+}

@@ -1,0 +1,38 @@
+//! HLEN.
+
+use crate::command::spec::Flag::{Fast, ReadOnly};
+use crate::command::spec::KeyFlag::RO;
+use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
+use crate::command::{Effect, Exec, Refused};
+use crate::resp::{Args, Reply};
+
+pub(super) static HLEN: Spec = Spec {
+    name: "hlen",
+    arity: 2,
+    flags: Flags::of(&[ReadOnly, Fast]),
+    keys: &[KeySpec::one(1, &[RO])],
+    since: "2.0.0",
+    summary: "How many fields a hash has",
+    arguments: &[Argument::key("key")],
+    ..Spec::new(Group::Hash, hlen)
+};
+
+fn hlen(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
+    let key = args.key(exec.data, 1);
+    let hash = exec.data.get_hash(exec.session.db, &key)?;
+    reply.integer(hash.map_or(0, |hash| hash.len()) as i64);
+    Ok(Effect::None)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::Bench;
+
+    #[test]
+    fn counts_fields() {
+        let mut bench = Bench::new();
+        bench.reply("hset h a 1 b 2");
+        assert_eq!(bench.reply("hlen h"), ":2");
+        assert_eq!(bench.reply("hlen missing"), ":0");
+    }
+}

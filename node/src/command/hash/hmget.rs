@@ -1,0 +1,46 @@
+//! HMGET.
+
+use super::show;
+use crate::command::spec::Flag::{Fast, ReadOnly};
+use crate::command::spec::KeyFlag::{Access, RO};
+use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
+use crate::command::{Effect, Exec, Refused};
+use crate::resp::{Args, Reply};
+
+pub(super) static HMGET: Spec = Spec {
+    name: "hmget",
+    arity: -3,
+    flags: Flags::of(&[ReadOnly, Fast]),
+    keys: &[KeySpec::one(1, &[RO, Access])],
+    since: "2.0.0",
+    complexity: "O(N) with N the number of fields",
+    summary: "The values of fields of a hash",
+    arguments: &[Argument::key("key"), Argument::string("field").multiple()],
+    ..Spec::new(Group::Hash, hmget)
+};
+
+fn hmget(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
+    let key = args.key(exec.data, 1);
+    let hash = exec.data.get_hash(exec.session.db, &key)?;
+    reply.array(args.len() - 2);
+    for field in args.from(2) {
+        match hash.and_then(|hash| hash.get(field)) {
+            Some(value) => show(reply, value),
+            None => reply.null(),
+        }
+    }
+    Ok(Effect::None)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::testing::Bench;
+
+    #[test]
+    fn gives_values_in_the_order_of_the_request() {
+        let mut bench = Bench::new();
+        bench.reply("hset h a 1 b x");
+        assert_eq!(bench.reply("hmget h b y a b"), "*4|$1|x|$-1|$1|1|$1|x");
+        assert_eq!(bench.reply("hmget missing a b"), "*2|$-1|$-1");
+    }
+}

@@ -1,0 +1,58 @@
+//! What is too big to be freed at once.
+
+use slotkeeper_tree::{Frozen, Garbage, Records};
+
+use super::Heap;
+
+/// How many entries the freeing of a leaf of a tree counts as.
+const LEAF_COST: usize = 4;
+/// A step frees no more leaves.
+const LEAVES_MAX: usize = 1024;
+
+/// Something of which only the memory is left.
+pub(in crate::data) enum Waste {
+    /// A tree that is gone.
+    Tree(Garbage<Records<true>>),
+    /// The walk over a tree that nobody wants to hear of any more.
+    Walk(Frozen<Records<true>>),
+}
+
+impl Waste {
+    fn step(&mut self, heap: &mut Heap, leaves: usize) -> bool {
+        match self {
+            Waste::Tree(garbage) => garbage.step(heap, leaves),
+            Waste::Walk(frozen) => frozen.discard(heap, leaves),
+        }
+    }
+}
+
+impl Heap {
+    /// Frees it in steps.
+    pub fn free_later(&mut self, waste: Waste) {
+        self.waste.push_back(waste);
+    }
+
+    /// Frees until the budget, in entries, is used up.
+    pub fn free_waste(&mut self, budget: &mut usize) {
+        while *budget > 0
+            && let Some(mut waste) = self.waste.pop_front()
+        {
+            let leaves = (*budget / LEAF_COST + 1).min(LEAVES_MAX);
+            *budget = budget.saturating_sub(leaves * LEAF_COST);
+            if !waste.step(self, leaves) {
+                self.waste.push_front(waste);
+            }
+        }
+    }
+
+    /// Ends all walks that nobody wants to hear of, at once.
+    pub fn end_walks(&mut self) {
+        for mut waste in std::mem::take(&mut self.waste) {
+            if let Waste::Walk(_) = waste {
+                while !waste.step(self, LEAVES_MAX) {}
+            } else {
+                self.waste.push_back(waste);
+            }
+        }
+    }
+}
