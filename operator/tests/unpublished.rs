@@ -17,9 +17,9 @@ use still::Still;
 
 /// The number of shards in the status before and after each report.
 #[derive(Default)]
-struct Told(Vec<(Option<usize>, usize)>);
+struct Reports(Vec<(Option<usize>, usize)>);
 
-impl Progress for Told {
+impl Progress for Reports {
     fn acted(&mut self, _: &PlannedStep, _: &StepOutcome) {}
 
     fn reported(&mut self, before: Option<&RedisClusterStatus>, after: &RedisClusterStatus) {
@@ -41,22 +41,22 @@ async fn a_status_that_cannot_be_stored_is_told_once_and_so_is_its_end() {
     let platform = Still::default();
     let full = platform.no_status.clone();
     let mut reconciler = Reconciler::new(platform, None, None, Arc::new(Notify::new()));
-    let mut told = Told::default();
+    let mut recorded = Reports::default();
     full.store(true, Ordering::Relaxed);
     for shards in [3, 4, 3] {
         // The second pass also knows the outcomes of the first one's steps.
         for _ in 0..2 {
-            let pass = reconciler.pass(&cluster(shards), &mut told).await;
+            let pass = reconciler.pass(&cluster(shards), &mut recorded).await;
             pass.unwrap_err();
         }
-        let reports = told.0.len();
+        let reports = recorded.0.len();
         for _ in 0..3 {
-            let pass = reconciler.pass(&cluster(shards), &mut told).await;
+            let pass = reconciler.pass(&cluster(shards), &mut recorded).await;
             pass.unwrap_err();
         }
-        assert_eq!(told.0.len(), reports, "said again: {:?}", told.0);
+        assert_eq!(recorded.0.len(), reports, "said again: {:?}", recorded.0);
     }
-    let changes = told
+    let changes = recorded
         .0
         .iter()
         .filter(|(before, after)| *before != Some(*after));
@@ -64,8 +64,8 @@ async fn a_status_that_cannot_be_stored_is_told_once_and_so_is_its_end() {
     assert_eq!(changes, [(None, 3), (Some(3), 4), (Some(4), 3)]);
     assert!(reconciler.status().is_none(), "nothing was published");
     full.store(false, Ordering::Relaxed);
-    let reports = told.0.len();
-    reconciler.pass(&cluster(3), &mut told).await.unwrap();
-    assert_eq!(told.0.len(), reports);
+    let reports = recorded.0.len();
+    reconciler.pass(&cluster(3), &mut recorded).await.unwrap();
+    assert_eq!(recorded.0.len(), reports);
     assert!(reconciler.status().is_some());
 }
