@@ -1,3 +1,5 @@
+//! Elections: when a replica stands for one, asks for votes, and wins.
+
 use slotkeeper_topology::{Epoch, NodeId};
 
 use super::bus::Header;

@@ -1,3 +1,5 @@
+//! Configuration from files, arguments and CONFIG SET.
+
 mod password;
 
 use std::collections::BTreeSet;

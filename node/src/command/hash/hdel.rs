@@ -15,7 +15,7 @@ pub(super) static HDEL: Spec = Spec {
     keys: &[KeySpec::one(1, &[RW, Delete])],
     since: "2.0.0",
     complexity: "O(N) with N the number of fields that are removed",
-    summary: "Removes fields of a hash; answers how many there were",
+    summary: "Removes fields of a hash; returns how many existed",
     history: &[("2.4.0", "With several fields.")],
     arguments: &[Argument::key("key"), Argument::string("field").multiple()],
     ..Spec::new(Group::Hash, hdel)

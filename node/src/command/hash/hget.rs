@@ -12,7 +12,7 @@ use crate::resp::Args;
 pub(super) static HGET: Spec = Spec {
     name: "hget",
     keys: &[KeySpec::one(1, &[RO, Access])],
-    summary: "The value of a field of a hash",
+    summary: "Returns the value of a field of a hash",
     ..family(|exec, args, reply| {
         with_value(exec, args, |value| match value {
             Some(value) => show(reply, value),
@@ -23,7 +23,7 @@ pub(super) static HGET: Spec = Spec {
 
 pub(super) static HEXISTS: Spec = Spec {
     name: "hexists",
-    summary: "Whether a hash has a field",
+    summary: "Returns whether a hash has a field",
     ..family(|exec, args, reply| {
         with_value(exec, args, |value| {
             reply.integer(i64::from(value.is_some()));
@@ -34,7 +34,7 @@ pub(super) static HEXISTS: Spec = Spec {
 pub(super) static HSTRLEN: Spec = Spec {
     name: "hstrlen",
     since: "3.2.0",
-    summary: "The length of the value of a field of a hash",
+    summary: "Returns the length of the value of a field of a hash",
     ..family(|exec, args, reply| {
         with_value(exec, args, |value| {
             reply.integer(value.map_or(0, Element::text_len) as i64);

@@ -9,19 +9,19 @@ use crate::resp::{Args, Reply};
 
 pub(super) static HGETALL: Spec = Spec {
     name: "hgetall",
-    summary: "All fields of a hash with their values",
+    summary: "Returns all fields of a hash with their values",
     ..family(|exec, args, reply| show_all(exec, args, reply, Parts::Both))
 };
 
 pub(super) static HKEYS: Spec = Spec {
     name: "hkeys",
-    summary: "All fields of a hash",
+    summary: "Returns all fields of a hash",
     ..family(|exec, args, reply| show_all(exec, args, reply, Parts::Fields))
 };
 
 pub(super) static HVALS: Spec = Spec {
     name: "hvals",
-    summary: "All values of a hash",
+    summary: "Returns all values of a hash",
     ..family(|exec, args, reply| show_all(exec, args, reply, Parts::Values))
 };
 

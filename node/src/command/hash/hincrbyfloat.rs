@@ -18,7 +18,7 @@ pub(super) static HINCRBYFLOAT: Spec = Spec {
     flags: Flags::of(&[Write, DenyOom, Fast]),
     keys: &[KeySpec::one(1, &[RW, Access, Update])],
     since: "2.6.0",
-    summary: "Adds to a number in a field of a hash that may have a fraction; a missing one counts as 0",
+    summary: "Adds to a number with a fraction in a field of a hash; a missing field counts as 0",
     arguments: &[
         Argument::key("key"),
         Argument::string("field"),

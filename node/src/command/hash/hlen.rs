@@ -12,7 +12,7 @@ pub(super) static HLEN: Spec = Spec {
     flags: Flags::of(&[ReadOnly, Fast]),
     keys: &[KeySpec::one(1, &[RO])],
     since: "2.0.0",
-    summary: "How many fields a hash has",
+    summary: "Returns the number of fields of a hash",
     arguments: &[Argument::key("key")],
     ..Spec::new(Group::Hash, hlen)
 };

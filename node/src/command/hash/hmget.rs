@@ -14,7 +14,7 @@ pub(super) static HMGET: Spec = Spec {
     keys: &[KeySpec::one(1, &[RO, Access])],
     since: "2.0.0",
     complexity: "O(N) with N the number of fields",
-    summary: "The values of fields of a hash",
+    summary: "Returns the values of fields of a hash",
     arguments: &[Argument::key("key"), Argument::string("field").multiple()],
     ..Spec::new(Group::Hash, hmget)
 };

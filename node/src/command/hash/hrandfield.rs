@@ -21,8 +21,8 @@ pub(super) static HRANDFIELD: Spec = Spec {
     keys: &[KeySpec::one(1, &[RO, Access])],
     tips: &["nondeterministic_output"],
     since: "6.2.0",
-    complexity: "O(N) with N the number of fields that are answered",
-    summary: "Random fields of a hash; with a negative count some may come again",
+    complexity: "O(N) with N the number of fields that are returned",
+    summary: "Returns random fields of a hash; a negative count allows repeats",
     arguments: &[
         Argument::key("key"),
         Argument::block(

@@ -19,7 +19,7 @@ pub(super) static HSCAN: Spec = Spec {
     tips: &["nondeterministic_output"],
     since: "2.8.0",
     complexity: "O(1) for every call, O(N) for a whole scan of N fields",
-    summary: "Some fields of a hash with their values, and the cursor to go on with; 0 at both ends",
+    summary: "Returns some fields of a hash with their values, and a cursor; 0 starts and ends a scan",
     arguments: &[
         Argument::key("key"),
         Argument::integer("cursor"),

@@ -11,7 +11,7 @@ use crate::resp::Args;
 pub(super) static HSET: Spec = Spec {
     name: "hset",
     complexity: "O(N) with N the number of fields that are set",
-    summary: "Sets fields of a hash; answers how many of them are new",
+    summary: "Sets fields of a hash; returns how many of them are new",
     history: &[("4.0.0", "With several fields.")],
     ..family(|exec, args, reply| {
         let new = set(exec, args, "hset")?;

@@ -1,3 +1,5 @@
+//! Values of several types in one keyspace.
+
 use super::*;
 
 const LIMITS: HashLimits = HashLimits {

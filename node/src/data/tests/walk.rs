@@ -1,3 +1,5 @@
+//! The walk while keys change.
+
 use super::*;
 
 /// Starts a walk over what is there.

@@ -1,3 +1,5 @@
+//! Reading RDB files of redis-server, cut and damaged ones included.
+
 use proptest::prelude::*;
 
 use super::super::crc64;

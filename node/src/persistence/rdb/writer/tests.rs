@@ -1,3 +1,5 @@
+//! Writing RDB files.
+
 use super::super::{RdbItem, RdbReader};
 use super::*;
 use crate::data::{Event, Expire, HashLimits, Layout, Partition, WalkState};
