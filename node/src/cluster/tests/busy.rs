@@ -1,3 +1,5 @@
+//! A node that is busy with a long command.
+
 use super::*;
 
 #[test]
