@@ -4,6 +4,7 @@
 
 pub mod asleep;
 pub mod gossip;
+pub mod handover;
 pub mod hard;
 pub mod host;
 mod invariants;

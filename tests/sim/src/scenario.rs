@@ -1,7 +1,7 @@
 //! What can be played, by name.
 
 use crate::gossip::{self, Summary};
-use crate::{asleep, hard, operated, partitioned, succession, synced};
+use crate::{asleep, handover, hard, operated, partitioned, succession, synced};
 
 /// A kind of run; the seed does the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +14,9 @@ pub enum Scenario {
     Operated,
     /// The same, with worse than one failure at a time.
     Hard,
-    /// The same, while not everybody reaches everybody.
+    /// With the operator, while masters hand over and nothing fails.
+    Handover,
+    /// With the operator, while not everybody reaches everybody.
     Partitioned,
     /// With operators that take each other's place while votes are under way.
     Succession,
@@ -24,11 +26,12 @@ pub enum Scenario {
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Scenario; 7] = [
+    pub const ALL: [Scenario; 8] = [
         Scenario::Gossip,
         Scenario::Asleep,
         Scenario::Operated,
         Scenario::Hard,
+        Scenario::Handover,
         Scenario::Partitioned,
         Scenario::Succession,
         Scenario::Synced,
@@ -42,6 +45,7 @@ impl Scenario {
             Scenario::Asleep => "asleep",
             Scenario::Operated => "operated",
             Scenario::Hard => "hard",
+            Scenario::Handover => "handover",
             Scenario::Partitioned => "partitioned",
             Scenario::Succession => "succession",
             Scenario::Synced => "synced",
@@ -66,6 +70,7 @@ impl Scenario {
             Scenario::Asleep => asleep::run(seed),
             Scenario::Operated => operated::run(seed),
             Scenario::Hard => hard::run(seed),
+            Scenario::Handover => handover::run(seed),
             Scenario::Partitioned => partitioned::run(seed),
             Scenario::Succession => succession::run(seed),
             Scenario::Synced => synced::run(seed),

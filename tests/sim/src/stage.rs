@@ -68,8 +68,12 @@ impl Stage {
 
     /// The operator forms the cluster, and two clients begin to write.
     pub(crate) fn form(&mut self) -> Result<(), String> {
+        self.form_with(Safe::Confirmed(self.operator.desired.replicas_per_shard))
+    }
+
+    /// The same, where something else makes their writes safe.
+    pub(crate) fn form_with(&mut self, safe: Safe) -> Result<(), String> {
         self.settle("forming")?;
-        let safe = Safe::Confirmed(self.operator.desired.replicas_per_shard);
         (0..2).for_each(|_| self.world.add_writer(safe));
         Ok(())
     }

@@ -109,6 +109,15 @@ impl World {
         self.hosts[ix].ended_us = self.now_us;
     }
 
+    /// Asks a machine's process to end, as SIGTERM does.
+    pub fn terminate(&mut self, ix: NodeIx) {
+        let now = self.hosts[ix].now(self.now_us);
+        if let Some(engine) = &mut self.hosts[ix].engine {
+            engine.on_terminate(now);
+            self.after(ix);
+        }
+    }
+
     /// Gives a stopped machine an empty disk and a new address, as a replaced pod has.
     pub fn move_host(&mut self, ix: NodeIx) {
         self.hosts[ix].disk = Disk::default();

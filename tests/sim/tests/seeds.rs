@@ -53,3 +53,8 @@ fn no_second_vote_whoever_takes_the_operators_place() {
 fn promises_are_kept_where_not_everybody_reaches_everybody() {
     run_all(Scenario::Partitioned, 30);
 }
+
+#[test]
+fn a_hand_over_loses_no_acknowledged_write() {
+    run_all(Scenario::Handover, 30);
+}
