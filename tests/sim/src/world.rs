@@ -152,6 +152,11 @@ impl World {
             return;
         }
         let (conn, end) = conns[nth % conns.len()];
+        self.break_conn(conn, end);
+    }
+
+    /// Breaks a connection: that end learns of it at once.
+    pub fn break_conn(&mut self, conn: ConnId, end: End) {
         self.send(conn, end.other(), Parcel::Close);
         self.close_at(conn, end, "connection reset");
     }
