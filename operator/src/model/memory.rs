@@ -23,6 +23,9 @@ pub struct Memory {
     pub formed: bool,
     /// The last votes asked for.
     pub votes: Vec<StoredVote>,
+    /// Earlier votes may be missing: the operator that began this memory had none. From the
+    /// beginning on, if it is not said.
+    pub votes_since: Option<Moment>,
     /// The last loss of each shard.
     pub losses: BTreeMap<u32, Loss>,
 }
@@ -56,6 +59,7 @@ impl From<&Seen> for Memory {
                     asked_at: vote.asked_at,
                 })
                 .collect(),
+            votes_since: seen.votes_since,
             losses: seen.losses.clone(),
         }
     }
@@ -77,7 +81,9 @@ impl From<Memory> for Seen {
         let votes: Option<BTreeMap<_, _>> = memory.votes.iter().map(read).collect();
         Seen {
             formed: memory.formed,
-            votes_known: votes.is_some(),
+            votes_since: votes
+                .is_some()
+                .then(|| memory.votes_since.unwrap_or(Moment(0))),
             votes: votes.unwrap_or_default(),
             losses: memory.losses,
             ..Seen::default()
@@ -132,7 +138,7 @@ mod tests {
         assert!(Seen::from_status(&status("0-16383", "Paused")).formed);
         assert!(Seen::from_status(&status("", "Outage")).formed);
         assert!(!Seen::from_status(&status("0-5461", "Forming")).formed);
-        assert!(!Seen::from_status(&status("", "Ready")).votes_known);
+        assert_eq!(Seen::from_status(&status("", "Ready")).votes_since, None);
     }
 
     fn memory() -> Memory {
@@ -150,6 +156,7 @@ mod tests {
         Memory {
             formed: true,
             votes: vec![vote],
+            votes_since: Some(Moment(3)),
             losses: BTreeMap::from([(1, loss)]),
         }
     }
@@ -158,7 +165,7 @@ mod tests {
     fn what_is_stored_comes_back() {
         let text = serde_json::to_string(&memory()).unwrap();
         let seen = Seen::from(serde_json::from_str::<Memory>(&text).unwrap());
-        assert!(seen.formed && seen.votes_known);
+        assert!(seen.formed);
         assert_eq!(Memory::from(&seen), memory());
     }
 
@@ -167,6 +174,13 @@ mod tests {
         let mut memory = memory();
         memory.votes[0].candidate = "?".to_owned();
         let seen = Seen::from(memory);
-        assert!(seen.formed && !seen.votes_known && seen.votes.is_empty());
+        assert!(seen.formed && seen.votes.is_empty());
+        assert_eq!(seen.votes_since, None);
+    }
+
+    #[test]
+    fn a_memory_of_before_votes_were_dated_lacks_none() {
+        let seen = Seen::from(serde_json::from_str::<Memory>(r#"{"votes": []}"#).unwrap());
+        assert_eq!(seen.votes_since, Some(Moment(0)));
     }
 }

@@ -17,9 +17,9 @@ use super::{
 pub struct Seen {
     /// The time of the first pass of this memory. Earlier votes are not remembered.
     pub started: Option<Moment>,
-    /// Whether this memory contains every vote that had to be stored before it was asked for:
-    /// either a stored memory was loaded, or this one started before the cluster was formed.
-    pub votes_known: bool,
+    /// Since when this memory contains every vote that had to be stored before it was asked for: as
+    /// the loaded one says, from the beginning if the cluster was formed later, else the first pass.
+    pub votes_since: Option<Moment>,
     /// Whether slots were ever seen assigned among nodes that know each other. It permits nothing;
     /// it only forbids forming the cluster again.
     pub formed: bool,
@@ -222,7 +222,10 @@ impl Seen {
                 None => matches!(pod.phase, PodPhase::Missing | PodPhase::Pending),
             });
         let unborn = unborn && self.ends.is_empty();
-        self.votes_known |= unborn && !self.formed && !observation.pods.is_empty();
+        if unborn && !self.formed && !observation.pods.is_empty() {
+            self.votes_since = Some(Moment(0));
+        }
+        self.votes_since.get_or_insert(observation.now);
     }
 
     fn note_pods(&mut self, observation: &Observation) {

@@ -215,7 +215,7 @@ impl Story {
         let memory = Memory::from(&self.seen);
         self.seen = Seen::from(memory);
         if self.faults.chance(50) {
-            self.seen.votes_known = false;
+            self.seen.votes_since = None;
             self.seen.votes.clear();
         }
     }

@@ -61,7 +61,7 @@ impl Script {
             "healthy" => {
                 self.observation = observed::healthy(&self.desired);
                 // The operator has formed it, so it knows every vote.
-                self.observation.seen.votes_known = true;
+                self.observation.seen.votes_since = Some(Moment(0));
             }
             "nothing" => self.nothing(),
             "pod" => self.pod(index(words[0]), &words[1..]),

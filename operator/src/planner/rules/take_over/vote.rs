@@ -130,7 +130,9 @@ pub(super) fn unheard_of(view: &View<'_>, master: NodeId, mode: FailoverMode) ->
 fn all_heard_of(view: &View<'_>, master: NodeId, mode: FailoverMode) -> bool {
     let all_tell = view.answered().all(|(_, facts)| tells(facts));
     let none_tells = !view.answered().any(|(_, facts)| tells(facts));
-    (view.seen().votes_known || all_tell) && (none_tells || is_told(view, master, mode))
+    let since = view.seen().votes_since;
+    let known = since.is_some_and(|since| view.now() >= since.after(view.node_timeouts(2)));
+    (known || all_tell) && (none_tells || is_told(view, master, mode))
 }
 
 /// Whether enough nodes report votes: the majority of the voters, without which no replica can win
