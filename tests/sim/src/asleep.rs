@@ -5,7 +5,7 @@ use slotkeeper_node::resp::{ReplyParser, ReplyValue, encode_command};
 
 use crate::gossip::{NODE_TIMEOUT_MS, Summary, config, converge};
 use crate::net::NodeIx;
-use crate::world::{First, World};
+use crate::simulation::{Simulation, WakeOrder};
 
 /// Shards, with one replica each.
 const SHARDS: usize = 3;
@@ -31,70 +31,70 @@ struct Client {
 /// # Errors
 /// What did not hold, with the nodes' logs.
 pub fn run(seed: u64) -> Result<Summary, String> {
-    let mut world = World::new(seed, (0..2 * SHARDS).map(|_| config()).collect());
-    world.form(SHARDS);
+    let mut sim = Simulation::new(seed, (0..2 * SHARDS).map(|_| config()).collect());
+    sim.form(SHARDS);
     for nth in 0..SLEEPS {
-        sleep(&mut world, nth).map_err(|error| format!("{error}\n-- logs\n{}", world.report()))?;
+        sleep(&mut sim, nth).map_err(|error| format!("{error}\n-- logs\n{}", sim.report()))?;
     }
     Ok(Summary {
-        events: world.events,
+        events: sim.events,
         faults: SLEEPS,
     })
 }
 
 /// A master sleeps, and sometimes another node with it.
-fn sleep(world: &mut World, nth: usize) -> Result<(), String> {
-    let masters: Vec<NodeIx> = (0..world.hosts.len())
-        .filter(|&ix| world.owns_slots(ix))
+fn sleep(sim: &mut Simulation, nth: usize) -> Result<(), String> {
+    let masters: Vec<NodeIx> = (0..sim.hosts.len())
+        .filter(|&ix| sim.owns_slots(ix))
         .collect();
-    let sleeper = masters[world.rng.index(masters.len())];
-    let tag = world.key_of(sleeper);
+    let sleeper = masters[sim.rng.index(masters.len())];
+    let tag = sim.key_of(sleeper);
     let mut clients: Vec<Client> = (0..CLIENTS)
-        .filter_map(|_| world.connect(sleeper))
+        .filter_map(|_| sim.connect(sleeper))
         .map(Client::new)
         .collect();
-    let other = world.rng.index(world.hosts.len());
-    if world.rng.one_in(3) {
-        world.stop(other);
+    let other = sim.rng.index(sim.hosts.len());
+    if sim.rng.one_in(3) {
+        sim.stop(other);
     }
-    world.stop(sleeper);
+    sim.stop(sleeper);
     // Often it ends when the others have just found the sleeper failed, and elect another.
     let timeout = NODE_TIMEOUT_MS * 1000;
-    let nap = match world.rng.one_in(2) {
-        true => timeout + world.rng.below(timeout),
-        false => world.rng.below(4 * timeout),
+    let nap = match sim.rng.one_in(2) {
+        true => timeout + sim.rng.below(timeout),
+        false => sim.rng.below(4 * timeout),
     };
     for _ in 0..2 {
-        write(world, &mut clients, &format!("{{{tag}}}:{nth}"));
-        world.run_for(nap / 2);
+        write(sim, &mut clients, &format!("{{{tag}}}:{nth}"));
+        sim.run_for(nap / 2);
     }
-    let first = [First::Oldest, First::Clients, First::Nodes][world.rng.index(3)];
-    world.wake(sleeper, first);
+    let first = [WakeOrder::Oldest, WakeOrder::Clients, WakeOrder::Nodes][sim.rng.index(3)];
+    sim.wake(sleeper, first);
     for _ in 0..20 {
-        write(world, &mut clients, &format!("{{{tag}}}:{nth}"));
-        let pause = world.rng.below(200_000);
-        world.run_for(pause);
+        write(sim, &mut clients, &format!("{{{tag}}}:{nth}"));
+        let pause = sim.rng.below(200_000);
+        sim.run_for(pause);
     }
-    world.wake(other, first);
-    let deadline = world.now_us + PATIENCE_US;
-    while clients.iter_mut().any(|client| client.waits(world)) {
-        if world.now_us > deadline {
+    sim.wake(other, first);
+    let deadline = sim.now_us + PATIENCE_US;
+    while clients.iter_mut().any(|client| client.waits(sim)) {
+        if sim.now_us > deadline {
             return Err(format!(
                 "a client of node {sleeper} is left without an answer"
             ));
         }
-        world.run_for(100_000);
+        sim.run_for(100_000);
     }
-    converge(world)?;
+    converge(sim)?;
     for client in clients {
-        client.check(world, sleeper)?;
+        client.check(sim, sleeper)?;
     }
     Ok(())
 }
 
-fn write(world: &mut World, clients: &mut [Client], prefix: &str) {
+fn write(sim: &mut Simulation, clients: &mut [Client], prefix: &str) {
     for client in clients {
-        client.write(world, prefix);
+        client.write(sim, prefix);
     }
 }
 
@@ -109,31 +109,31 @@ impl Client {
         }
     }
 
-    fn write(&mut self, world: &mut World, prefix: &str) {
+    fn write(&mut self, sim: &mut Simulation, prefix: &str) {
         let key = format!("{prefix}:{}:{}", self.id, self.sent.len());
         let mut bytes = Vec::new();
         encode_command(&mut bytes, &["SET", key.as_str(), "x"]);
-        world.client_send(self.id, &bytes);
+        sim.client_send(self.id, &bytes);
         self.sent.push(key);
     }
 
     /// Takes the answers that have come; whether more are to come.
-    fn waits(&mut self, world: &mut World) -> bool {
-        self.parser.feed(&world.take_inbox(self.id));
+    fn waits(&mut self, sim: &mut Simulation) -> bool {
+        self.parser.feed(&sim.take_inbox(self.id));
         while let Ok(Some(reply)) = self.parser.next() {
             if matches!(reply, ReplyValue::Simple(_)) {
                 self.acknowledged.push(self.sent[self.answered].clone());
             }
             self.answered += 1;
         }
-        let closed = world.client(self.id).is_none_or(|state| state.closed);
+        let closed = sim.client(self.id).is_none_or(|state| state.closed);
         self.answered < self.sent.len() && !closed
     }
 
-    fn check(self, world: &mut World, sleeper: NodeIx) -> Result<(), String> {
-        world.disconnect(self.id);
+    fn check(self, sim: &mut Simulation, sleeper: NodeIx) -> Result<(), String> {
+        sim.disconnect(self.id);
         for key in &self.acknowledged {
-            if world
+            if sim
                 .read_anywhere(key)
                 .is_none_or(|reply| reply.text().is_none())
             {

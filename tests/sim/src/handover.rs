@@ -5,8 +5,8 @@ use slotkeeper_node::engine::Engine;
 
 use crate::gossip::Summary;
 use crate::net::NodeIx;
-use crate::stage::{Stage, Story, run_story};
-use crate::writer::Safe;
+use crate::operated_cluster::{Action, OperatedCluster, run_operated};
+use crate::writer::Durability;
 
 /// A process that was asked to end does so within this time, in microseconds: it waits for replicas
 /// up to shutdown-timeout, and again for one that takes over.
@@ -22,110 +22,110 @@ const SLOW_US: u64 = 60_000;
 /// What did not hold, with the operator's steps and the nodes' logs.
 pub fn run(seed: u64) -> Result<Summary, String> {
     let replicas = if seed.is_multiple_of(3) { 2 } else { 1 };
-    run_story(seed, replicas, story)
+    run_operated(seed, replicas, scenario)
 }
 
-const HAND_OVERS: [Story; 4] = [
+const HANDOVERS: [Action; 4] = [
     failover,
     masters_end,
     replica_ends,
     failover_of_one_that_ends,
 ];
 
-fn story(stage: &mut Stage) -> Result<(), String> {
-    stage.form_with(Safe::Acknowledged)?;
+fn scenario(cluster: &mut OperatedCluster) -> Result<(), String> {
+    cluster.form_with(Durability::Acknowledged)?;
     let (first, quick) = (
-        stage.world.rng.index(HAND_OVERS.len()),
-        stage.world.net.max_delay_us,
+        cluster.sim.rng.index(HANDOVERS.len()),
+        cluster.sim.net.max_delay_us,
     );
     for nth in 0..3 {
-        all_synced(stage)?;
-        if stage.world.rng.one_in(3) {
-            stage.note("the network is slow");
-            stage.world.net.max_delay_us = SLOW_US;
+        all_synced(cluster)?;
+        if cluster.sim.rng.one_in(3) {
+            cluster.note("the network is slow");
+            cluster.sim.net.max_delay_us = SLOW_US;
         }
-        stage.let_write()?;
-        HAND_OVERS[(first + nth) % HAND_OVERS.len()](stage)?;
-        stage.world.net.max_delay_us = quick;
-        stage.heal()?;
+        cluster.let_write()?;
+        HANDOVERS[(first + nth) % HANDOVERS.len()](cluster)?;
+        cluster.sim.net.max_delay_us = quick;
+        cluster.heal()?;
     }
-    stage.wrote()
+    cluster.wrote()
 }
 
 /// A replica is told to take over.
-fn failover(stage: &mut Stage) -> Result<(), String> {
-    let replica = one_of(stage, false);
-    stage.note(&format!("node {replica} is told to take over"));
+fn failover(cluster: &mut OperatedCluster) -> Result<(), String> {
+    let replica = one_of(cluster, false);
+    cluster.note(&format!("node {replica} is told to take over"));
     // It is refused where the operator has asked for the same.
-    let _ = stage.world.call(replica, &["CLUSTER", "FAILOVER"]);
-    let pause = 1_000_000 + stage.up_to(3);
-    stage.operate(pause)
+    let _ = cluster.sim.call(replica, &["CLUSTER", "FAILOVER"]);
+    let pause = 1_000_000 + cluster.up_to(3);
+    cluster.operate(pause)
 }
 
-/// One or more masters are asked to end, as when a machine is drained.
-fn masters_end(stage: &mut Stage) -> Result<(), String> {
-    let mut leaving: Vec<NodeIx> = (0..stage.world.hosts.len())
-        .filter(|&ix| stage.world.owns_slots(ix))
+/// One or more masters are asked to end, as when a host is drained.
+fn masters_end(cluster: &mut OperatedCluster) -> Result<(), String> {
+    let mut leaving: Vec<NodeIx> = (0..cluster.sim.hosts.len())
+        .filter(|&ix| cluster.sim.owns_slots(ix))
         .collect();
-    let spared = stage.world.rng.index(leaving.len());
+    let spared = cluster.sim.rng.index(leaving.len());
     leaving.rotate_left(spared);
     leaving.truncate(leaving.len() - spared);
-    end(stage, &leaving)
+    end(cluster, &leaving)
 }
 
 /// A replica is asked to end.
-fn replica_ends(stage: &mut Stage) -> Result<(), String> {
-    let replica = one_of(stage, false);
-    end(stage, &[replica])
+fn replica_ends(cluster: &mut OperatedCluster) -> Result<(), String> {
+    let replica = one_of(cluster, false);
+    end(cluster, &[replica])
 }
 
 /// A master is asked to end while a replica of it takes over already.
-fn failover_of_one_that_ends(stage: &mut Stage) -> Result<(), String> {
-    let replica = one_of(stage, false);
-    let Some(master) = stage.world.master_of(replica) else {
+fn failover_of_one_that_ends(cluster: &mut OperatedCluster) -> Result<(), String> {
+    let replica = one_of(cluster, false);
+    let Some(master) = cluster.sim.master_of(replica) else {
         return Err(format!("node {replica} follows nobody"));
     };
-    stage.note(&format!("node {replica} is told to take over"));
-    let _ = stage.world.call(replica, &["CLUSTER", "FAILOVER"]);
-    let pause = stage.world.rng.below(1_000_000);
-    stage.world.run_for(pause);
-    end(stage, &[master])
+    cluster.note(&format!("node {replica} is told to take over"));
+    let _ = cluster.sim.call(replica, &["CLUSTER", "FAILOVER"]);
+    let pause = cluster.sim.rng.below(1_000_000);
+    cluster.sim.run_for(pause);
+    end(cluster, &[master])
 }
 
 /// They get SIGTERM, end, and start again.
-fn end(stage: &mut Stage, leaving: &[NodeIx]) -> Result<(), String> {
-    stage.note(&format!("nodes {leaving:?} are asked to end"));
-    leaving.iter().for_each(|&ix| stage.world.terminate(ix));
-    let deadline = stage.world.now_us + LEAVING_US;
-    while let Some(ix) = leaving.iter().find(|&&ix| stage.world.is_up(ix)) {
-        if stage.world.now_us > deadline {
+fn end(cluster: &mut OperatedCluster, leaving: &[NodeIx]) -> Result<(), String> {
+    cluster.note(&format!("nodes {leaving:?} are asked to end"));
+    leaving.iter().for_each(|&ix| cluster.sim.terminate(ix));
+    let deadline = cluster.sim.now_us + LEAVING_US;
+    while let Some(ix) = leaving.iter().find(|&&ix| cluster.sim.is_up(ix)) {
+        if cluster.sim.now_us > deadline {
             return Err(format!("node {ix} does not end"));
         }
-        stage.operate(100_000)?;
+        cluster.operate(100_000)?;
     }
-    let pause = stage.up_to(2);
-    stage.operate(pause)?;
-    leaving.iter().for_each(|&ix| stage.world.start(ix));
+    let pause = cluster.up_to(2);
+    cluster.operate(pause)?;
+    leaving.iter().for_each(|&ix| cluster.sim.start(ix));
     Ok(())
 }
 
 /// A node that owns slots, or one that does not.
-fn one_of(stage: &mut Stage, owns: bool) -> NodeIx {
-    let some: Vec<NodeIx> = (0..stage.world.hosts.len())
-        .filter(|&ix| stage.world.owns_slots(ix) == owns)
+fn one_of(cluster: &mut OperatedCluster, owns: bool) -> NodeIx {
+    let some: Vec<NodeIx> = (0..cluster.sim.hosts.len())
+        .filter(|&ix| cluster.sim.owns_slots(ix) == owns)
         .collect();
-    some[stage.world.rng.index(some.len())]
+    some[cluster.sim.rng.index(some.len())]
 }
 
 /// Every replica has all data: who has none cannot take over, and what it was to keep is gone.
-fn all_synced(stage: &mut Stage) -> Result<(), String> {
-    let deadline = stage.world.now_us + SYNC_US;
+fn all_synced(cluster: &mut OperatedCluster) -> Result<(), String> {
+    let deadline = cluster.sim.now_us + SYNC_US;
     let complete = |engine: &Option<Engine>| engine.as_ref().is_some_and(Engine::is_complete);
-    while !(stage.world.hosts.iter()).all(|host| complete(&host.engine)) {
-        if stage.world.now_us > deadline {
+    while !(cluster.sim.hosts.iter()).all(|host| complete(&host.engine)) {
+        if cluster.sim.now_us > deadline {
             return Err("the replicas do not get the data".to_owned());
         }
-        stage.operate(100_000)?;
+        cluster.operate(100_000)?;
     }
     Ok(())
 }

@@ -4,17 +4,17 @@
 
 use crate::gossip::Summary;
 use crate::net::NodeIx;
-use crate::stage::{Stage, Story, run_story};
+use crate::operated_cluster::{Action, OperatedCluster, run_operated};
 
 /// Runs a seed.
 ///
 /// # Errors
 /// What did not hold, with the operator's steps and the nodes' logs.
 pub fn run(seed: u64) -> Result<Summary, String> {
-    run_story(seed, 1, story)
+    run_operated(seed, 1, scenario)
 }
 
-const BLOWS: [Story; 7] = [
+const FAULTS: [Action; 7] = [
     narrow_manifest,
     thin_manifest,
     hidden_replica,
@@ -24,126 +24,126 @@ const BLOWS: [Story; 7] = [
     replaced_at_once,
 ];
 
-fn story(stage: &mut Stage) -> Result<(), String> {
-    stage.form()?;
-    let first = stage.world.rng.index(BLOWS.len());
+fn scenario(cluster: &mut OperatedCluster) -> Result<(), String> {
+    cluster.form()?;
+    let first = cluster.sim.rng.index(FAULTS.len());
     for nth in 0..2 {
-        stage.let_write()?;
-        BLOWS[(first + 3 * nth) % BLOWS.len()](stage)?;
-        stage.heal()?;
+        cluster.let_write()?;
+        FAULTS[(first + 3 * nth) % FAULTS.len()](cluster)?;
+        cluster.heal()?;
     }
-    stage.wrote()
+    cluster.wrote()
 }
 
 /// A master, and the other node of its shard.
-fn shard(stage: &mut Stage) -> (NodeIx, NodeIx) {
-    let world = &mut stage.world;
-    let shard = world.rng.index(world.hosts.len() / 2);
-    match world.owns_slots(2 * shard) {
+fn shard(cluster: &mut OperatedCluster) -> (NodeIx, NodeIx) {
+    let sim = &mut cluster.sim;
+    let shard = sim.rng.index(sim.hosts.len() / 2);
+    match sim.owns_slots(2 * shard) {
         true => (2 * shard, 2 * shard + 1),
         false => (2 * shard + 1, 2 * shard),
     }
 }
 
 /// By mistake the manifest loses its last shard, and gets it back.
-fn narrow_manifest(stage: &mut Stage) -> Result<(), String> {
-    if stage.operator.desired.shards == 1 {
-        return thin_manifest(stage);
+fn narrow_manifest(cluster: &mut OperatedCluster) -> Result<(), String> {
+    if cluster.operator.desired.shards == 1 {
+        return thin_manifest(cluster);
     }
-    stage.note("the manifest loses its last shard for a while");
-    stage.operator.desired.shards -= 1;
-    let pause = stage.up_to(2);
-    let result = stage.operate(pause);
-    stage.operator.desired.shards += 1;
+    cluster.note("the manifest loses its last shard for a while");
+    cluster.operator.desired.shards -= 1;
+    let pause = cluster.up_to(2);
+    let result = cluster.operate(pause);
+    cluster.operator.desired.shards += 1;
     result
 }
 
 /// The manifest wants no replicas, and then wants them again. Before, a replica takes over by hand.
-fn thin_manifest(stage: &mut Stage) -> Result<(), String> {
-    let (_, replica) = shard(stage);
-    stage.note(&format!("node {replica} takes over by hand"));
-    let _ = stage.world.call(replica, &["CLUSTER", "FAILOVER"]);
-    stage.operate(3_000_000)?;
-    stage.note("the manifest wants no replicas for a while");
-    stage.operator.desired.replicas_per_shard = 0;
-    let pause = 1_000_000 + stage.up_to(8);
-    let result = stage.operate(pause);
-    stage.operator.desired.replicas_per_shard = 1;
+fn thin_manifest(cluster: &mut OperatedCluster) -> Result<(), String> {
+    let (_, replica) = shard(cluster);
+    cluster.note(&format!("node {replica} takes over by hand"));
+    let _ = cluster.sim.call(replica, &["CLUSTER", "FAILOVER"]);
+    cluster.operate(3_000_000)?;
+    cluster.note("the manifest wants no replicas for a while");
+    cluster.operator.desired.replicas_per_shard = 0;
+    let pause = 1_000_000 + cluster.up_to(8);
+    let result = cluster.operate(pause);
+    cluster.operator.desired.replicas_per_shard = 1;
     result
 }
 
 /// A master starts again empty while the operator does not reach its replica.
-fn hidden_replica(stage: &mut Stage) -> Result<(), String> {
-    let (master, replica) = shard(stage);
-    stage.note(&format!(
+fn hidden_replica(cluster: &mut OperatedCluster) -> Result<(), String> {
+    let (master, replica) = shard(cluster);
+    cluster.note(&format!(
         "node {replica} is out of sight, and node {master} starts again, empty"
     ));
-    stage.hide(replica);
-    stage.world.kill(master);
-    stage.world.start(master);
-    let pause = stage.up_to(6);
-    stage.operate(pause)?;
-    stage.world.heal();
+    cluster.hide(replica);
+    cluster.sim.kill(master);
+    cluster.sim.start(master);
+    let pause = cluster.up_to(6);
+    cluster.operate(pause)?;
+    cluster.sim.heal();
     Ok(())
 }
 
 /// Both nodes of a shard go down; the replica returns first, and empty.
-fn whole_shard(stage: &mut Stage) -> Result<(), String> {
-    let (master, replica) = shard(stage);
-    stage.note(&format!(
+fn whole_shard(cluster: &mut OperatedCluster) -> Result<(), String> {
+    let (master, replica) = shard(cluster);
+    cluster.note(&format!(
         "nodes {master} and {replica} are killed; {replica} starts again, empty"
     ));
-    stage.world.kill(master);
-    stage.world.kill(replica);
-    stage.world.start(replica);
+    cluster.sim.kill(master);
+    cluster.sim.kill(replica);
+    cluster.sim.start(replica);
     // Two failures at once: what one replica confirmed is lost.
-    for writer in stage.world.writers.iter_mut().flatten() {
+    for writer in cluster.sim.writers.iter_mut().flatten() {
         writer.release();
     }
-    let pause = 2_000_000 + stage.up_to(10);
-    stage.operate(pause)?;
-    stage.note(&format!("node {master} starts again, empty"));
-    stage.world.start(master);
+    let pause = 2_000_000 + cluster.up_to(10);
+    cluster.operate(pause)?;
+    cluster.note(&format!("node {master} starts again, empty"));
+    cluster.sim.start(master);
     Ok(())
 }
 
 /// Every master starts again at once, empty.
-fn all_masters(stage: &mut Stage) -> Result<(), String> {
-    let masters: Vec<NodeIx> = (0..stage.world.hosts.len())
-        .filter(|ix| stage.world.owns_slots(*ix))
+fn all_masters(cluster: &mut OperatedCluster) -> Result<(), String> {
+    let masters: Vec<NodeIx> = (0..cluster.sim.hosts.len())
+        .filter(|ix| cluster.sim.owns_slots(*ix))
         .collect();
-    stage.note(&format!("nodes {masters:?} start again, empty"));
-    masters.iter().for_each(|ix| stage.world.kill(*ix));
-    masters.iter().for_each(|ix| stage.world.start(*ix));
+    cluster.note(&format!("nodes {masters:?} start again, empty"));
+    masters.iter().for_each(|ix| cluster.sim.kill(*ix));
+    masters.iter().for_each(|ix| cluster.sim.start(*ix));
     Ok(())
 }
 
 /// Every replica moves to another address and keeps its disk.
-fn all_move(stage: &mut Stage) -> Result<(), String> {
-    let moving: Vec<NodeIx> = (0..stage.world.hosts.len())
-        .filter(|ix| !stage.world.owns_slots(*ix))
+fn all_move(cluster: &mut OperatedCluster) -> Result<(), String> {
+    let moving: Vec<NodeIx> = (0..cluster.sim.hosts.len())
+        .filter(|ix| !cluster.sim.owns_slots(*ix))
         .collect();
-    stage.note(&format!("nodes {moving:?} move"));
+    cluster.note(&format!("nodes {moving:?} move"));
     for ix in &moving {
-        stage.world.kill(*ix);
+        cluster.sim.kill(*ix);
     }
-    let pause = stage.up_to(1);
-    stage.operate(pause)?;
+    let pause = cluster.up_to(1);
+    cluster.operate(pause)?;
     for ix in moving {
-        let disk = stage.world.hosts[ix].disk.clone();
-        stage.world.move_host(ix);
-        stage.world.hosts[ix].disk = disk;
-        stage.world.start(ix);
+        let disk = cluster.sim.hosts[ix].disk.clone();
+        cluster.sim.move_host(ix);
+        cluster.sim.hosts[ix].disk = disk;
+        cluster.sim.start(ix);
     }
     Ok(())
 }
 
 /// A master's pod is replaced by an empty one at another address at once: nobody has missed it yet.
-fn replaced_at_once(stage: &mut Stage) -> Result<(), String> {
-    let (master, _) = shard(stage);
-    stage.note(&format!("node {master} is replaced at once"));
-    stage.world.kill(master);
-    stage.world.move_host(master);
-    stage.world.start(master);
+fn replaced_at_once(cluster: &mut OperatedCluster) -> Result<(), String> {
+    let (master, _) = shard(cluster);
+    cluster.note(&format!("node {master} is replaced at once"));
+    cluster.sim.kill(master);
+    cluster.sim.move_host(master);
+    cluster.sim.start(master);
     Ok(())
 }

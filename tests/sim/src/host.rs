@@ -1,4 +1,4 @@
-//! One simulated machine: an engine, its disk, and who is connected to it.
+//! One simulated host: an engine, its disk, and who is connected to it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -115,7 +115,7 @@ impl Disk {
 }
 
 /// A client connection as the host sees it.
-pub struct Line {
+pub struct SessionConn {
     /// The connection, and our end of it.
     pub conn: (ConnId, End),
     /// Bytes that are not executed yet.
@@ -130,16 +130,16 @@ pub struct Line {
 
 /// What a connection is to the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Use {
+pub enum ConnKind {
     /// A client's session.
     Session(SessionId),
     /// A link of the engine.
     Link(LinkId),
 }
 
-/// A simulated machine.
+/// A simulated host.
 pub struct Host {
-    /// Its place in the world.
+    /// Its place among the hosts.
     pub ix: NodeIx,
     /// Its address; a restart may change it.
     pub ip: IpAddr,
@@ -154,13 +154,13 @@ pub struct Host {
     /// Its disk.
     pub disk: Disk,
     /// Client connections.
-    pub lines: BTreeMap<SessionId, Line>,
-    /// Links with the connection that each uses.
+    pub sessions: BTreeMap<SessionId, SessionConn>,
+    /// Links with the connection that each conn_kinds.
     pub links: BTreeMap<LinkId, (ConnId, End)>,
     /// Links that wait for their connection.
     pub dialing: BTreeSet<LinkId>,
     /// What each connection is used for.
-    pub uses: BTreeMap<(ConnId, End), Use>,
+    pub conn_kinds: BTreeMap<(ConnId, End), ConnKind>,
     /// The timer that is already scheduled, in microseconds.
     pub timer_at: u64,
     /// The log, for the report of a failure.
@@ -177,7 +177,7 @@ pub struct Host {
 }
 
 impl Host {
-    /// A machine that was not started yet. Its clock is up to five seconds off.
+    /// A host that was not started yet. Its clock is up to five seconds off.
     #[must_use]
     pub fn new(ix: NodeIx, config: Config, rng: &mut Rng) -> Host {
         let skew_us = rng.below(10_000_000).cast_signed() - 5_000_000;
@@ -194,10 +194,10 @@ impl Host {
             incarnation: 0,
             ended_us: 0,
             disk: Disk::default(),
-            lines: BTreeMap::new(),
+            sessions: BTreeMap::new(),
             links: BTreeMap::new(),
             dialing: BTreeSet::new(),
-            uses: BTreeMap::new(),
+            conn_kinds: BTreeMap::new(),
             timer_at: u64::MAX,
             log: Vec::new(),
             voted_in: 0,
@@ -252,14 +252,14 @@ impl Host {
     /// The process is gone; its disk stays.
     pub fn kill(&mut self) {
         self.engine = None;
-        self.lines.clear();
+        self.sessions.clear();
         self.links.clear();
         self.dialing.clear();
-        self.uses.clear();
+        self.conn_kinds.clear();
         self.disk.snapshot = None;
     }
 
-    /// The time as this machine's clocks have it.
+    /// The time as this host's clocks have it.
     #[must_use]
     pub fn now(&self, now_us: u64) -> Now {
         Now {

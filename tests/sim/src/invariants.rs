@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use slotkeeper_node::resp::ReplyValue;
 use slotkeeper_topology::{Epoch, NodeId, NodeLine, SlotSet};
 
-use crate::world::World;
+use crate::simulation::Simulation;
 
-impl World {
+impl Simulation {
     /// Checked after every event: no two masters own one slot in the same epoch, and nobody votes twice
     /// in one; and no vote and no claim is out that the disk does not say.
     ///

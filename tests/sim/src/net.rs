@@ -4,21 +4,21 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::rng::Rng;
 
-/// A node's place in the world.
+/// A node's number: its place among the hosts.
 pub type NodeIx = usize;
 
-/// Who holds an end of a connection.
+/// Who has an end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Holder {
+pub enum Endpoint {
     /// A node.
     Node(NodeIx),
     /// A client.
-    Client(Caller, usize),
+    Client(ClientKind, usize),
 }
 
 /// Whose client it is: cuts tell them apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Caller {
+pub enum ClientKind {
     /// The scenario's own, which reaches every node at all times.
     Scenario,
     /// One that writes throughout the run.
@@ -33,14 +33,14 @@ pub enum Party {
     /// A node.
     Node(NodeIx),
     /// Clients.
-    Callers(Caller),
+    Clients(ClientKind),
 }
 
-impl From<Holder> for Party {
-    fn from(holder: Holder) -> Party {
-        match holder {
-            Holder::Node(ix) => Party::Node(ix),
-            Holder::Client(caller, _) => Party::Callers(caller),
+impl From<Endpoint> for Party {
+    fn from(endpoint: Endpoint) -> Party {
+        match endpoint {
+            Endpoint::Node(ix) => Party::Node(ix),
+            Endpoint::Client(kind, _) => Party::Clients(kind),
         }
     }
 }
@@ -71,7 +71,7 @@ impl End {
 
 /// What travels.
 #[derive(Clone, Debug)]
-pub enum Parcel {
+pub enum Segment {
     /// Bytes.
     Bytes(Vec<u8>),
     /// The end of the stream.
@@ -82,24 +82,24 @@ pub enum Parcel {
 #[derive(Debug)]
 pub struct Conn {
     /// The end that connected.
-    pub dialer: Holder,
+    pub dialer: Endpoint,
     /// The end that accepted.
-    pub listener: Holder,
-    to_dialer: VecDeque<(u64, Parcel)>,
-    to_listener: VecDeque<(u64, Parcel)>,
+    pub listener: Endpoint,
+    to_dialer: VecDeque<(u64, Segment)>,
+    to_listener: VecDeque<(u64, Segment)>,
 }
 
 impl Conn {
     /// Who holds that end.
     #[must_use]
-    pub fn holder(&self, end: End) -> Holder {
+    pub fn endpoint(&self, end: End) -> Endpoint {
         match end {
             End::Dialer => self.dialer,
             End::Listener => self.listener,
         }
     }
 
-    fn lane(&mut self, to: End) -> &mut VecDeque<(u64, Parcel)> {
+    fn queue(&mut self, to: End) -> &mut VecDeque<(u64, Segment)> {
         match to {
             End::Dialer => &mut self.to_dialer,
             End::Listener => &mut self.to_listener,
@@ -115,7 +115,7 @@ pub struct Net {
     /// What the first sends does not arrive at the second.
     cuts: BTreeSet<(Party, Party)>,
     rng: Rng,
-    /// The longest delay of a parcel, in microseconds.
+    /// The longest delay of a segment, in microseconds.
     pub max_delay_us: u64,
 }
 
@@ -133,7 +133,7 @@ impl Net {
     }
 
     /// Opens a connection.
-    pub fn connect(&mut self, dialer: Holder, listener: Holder) -> ConnId {
+    pub fn connect(&mut self, dialer: Endpoint, listener: Endpoint) -> ConnId {
         let id = ConnId(self.next_conn);
         self.next_conn += 1;
         let (to_dialer, to_listener) = (VecDeque::new(), VecDeque::new());
@@ -155,33 +155,33 @@ impl Net {
         self.conns.get(&id)
     }
 
-    /// How long a parcel takes.
+    /// How long a segment takes.
     pub fn delay_us(&mut self) -> u64 {
         100 + self.rng.below(self.max_delay_us.max(1))
     }
 
     /// Sends towards an end; the time at which it arrives, never before what was sent earlier.
     /// None when the connection is gone.
-    pub fn send(&mut self, id: ConnId, to: End, parcel: Parcel, now_us: u64) -> Option<u64> {
+    pub fn send(&mut self, id: ConnId, to: End, segment: Segment, now_us: u64) -> Option<u64> {
         let at = now_us + self.delay_us();
-        let lane = self.conns.get_mut(&id)?.lane(to);
-        let at = lane.back().map_or(at, |(last, _)| at.max(*last));
-        lane.push_back((at, parcel));
+        let queue = self.conns.get_mut(&id)?.queue(to);
+        let at = queue.back().map_or(at, |(last, _)| at.max(*last));
+        queue.push_back((at, segment));
         Some(at)
     }
 
     /// What has arrived at an end by now, unless a cut holds it back.
-    pub fn receive(&mut self, id: ConnId, at: End, now_us: u64) -> Option<Parcel> {
+    pub fn receive(&mut self, id: ConnId, at: End, now_us: u64) -> Option<Segment> {
         let conn = self.conns.get(&id)?;
-        let (from, to) = (conn.holder(at.other()), conn.holder(at));
+        let (from, to) = (conn.endpoint(at.other()), conn.endpoint(at));
         if !self.hears(to.into(), from.into()) {
             return None;
         }
-        let lane = self.conns.get_mut(&id)?.lane(at);
-        if lane.front().is_none_or(|(arrival, _)| *arrival > now_us) {
+        let queue = self.conns.get_mut(&id)?.queue(at);
+        if queue.front().is_none_or(|(arrival, _)| *arrival > now_us) {
             return None;
         }
-        lane.pop_front().map(|(_, parcel)| parcel)
+        queue.pop_front().map(|(_, segment)| segment)
     }
 
     /// Who sends to an end gives up: what a cut holds back never arrives.
@@ -189,9 +189,9 @@ impl Net {
         let Some(conn) = self.conns.get_mut(&id) else {
             return;
         };
-        let (from, at) = (conn.holder(to.other()), conn.holder(to));
+        let (from, at) = (conn.endpoint(to.other()), conn.endpoint(to));
         if self.cuts.contains(&(from.into(), at.into())) {
-            conn.lane(to).clear();
+            conn.queue(to).clear();
         }
     }
 
@@ -202,10 +202,10 @@ impl Net {
 
     /// The connections of a node, with the end that it holds.
     #[must_use]
-    pub fn of(&self, holder: Holder) -> Vec<(ConnId, End)> {
+    pub fn of(&self, endpoint: Endpoint) -> Vec<(ConnId, End)> {
         let ends = |conn: &Conn| {
-            let dialer = (conn.dialer == holder).then_some(End::Dialer);
-            let listener = (conn.listener == holder).then_some(End::Listener);
+            let dialer = (conn.dialer == endpoint).then_some(End::Dialer);
+            let listener = (conn.listener == endpoint).then_some(End::Listener);
             dialer.into_iter().chain(listener)
         };
         self.conns
@@ -246,7 +246,7 @@ impl Net {
         }
     }
 
-    /// Joins everything again; the connections that may have parcels waiting.
+    /// Joins everything again; the connections that may have segments waiting.
     pub fn heal(&mut self) -> Vec<ConnId> {
         self.cuts.clear();
         self.conns.keys().copied().collect()

@@ -1,9 +1,9 @@
 //! The operator in the simulator: the same planner, over engines under virtual time. Its steps may
-//! be lost, delayed, refused or done twice. Every plan and every report is held against the world as
+//! be lost, delayed, refused or done twice. Every plan and every report is held against the cluster as
 //! it is, before anything is done.
 
 mod asking;
-mod fate;
+mod delivery;
 mod memory;
 
 use std::collections::BTreeSet;
@@ -20,10 +20,10 @@ use slotkeeper_node::resp::ReplyValue;
 use slotkeeper_topology::{NodeId, SlotSet};
 
 use crate::host::PORT;
-use crate::net::{Caller, NodeIx};
+use crate::net::{ClientKind, NodeIx};
 use crate::rng::Rng;
-use crate::world::World;
-pub use memory::{Reads, Storing};
+use crate::simulation::Simulation;
+pub use memory::{MemoryRead, StoreResult};
 
 use memory::Store;
 
@@ -36,7 +36,7 @@ pub struct Operator {
     pub desired: Desired,
     /// Every step that it took, for the report of a failure.
     pub history: Vec<String>,
-    /// What the manifest asked for at first: the machines that there are.
+    /// What the manifest asked for at first: the hosts that there are.
     layout: Desired,
     seen: Seen,
     objects: Objects,
@@ -49,13 +49,13 @@ pub struct Operator {
     nevers: Nevers,
     rng: Rng,
     /// Whether steps may go wrong by themselves.
-    pub mishaps: bool,
+    pub step_faults: bool,
     /// Whether votes often do.
-    pub astray: bool,
+    pub vote_faults: bool,
     /// Whether the nodes tell nothing of elections, as a Redis.
-    pub mute: bool,
+    pub hides_elections: bool,
     /// What becomes of what is to be stored.
-    pub storing: Storing,
+    pub storing: StoreResult,
     store: Store,
     /// Steps on their way of which nothing was heard: they take effect later, at the time in
     /// microseconds.
@@ -81,10 +81,10 @@ impl Operator {
             written: SlotSet::new(),
             nevers: Nevers::default(),
             rng,
-            mishaps: false,
-            astray: false,
-            mute: false,
-            storing: Storing::Works,
+            step_faults: false,
+            vote_faults: false,
+            hides_elections: false,
+            storing: StoreResult::Works,
             store: Store::default(),
             overdue: Vec::new(),
         }
@@ -94,28 +94,28 @@ impl Operator {
     ///
     /// # Errors
     /// What it must never do, and was about to do or to say.
-    pub fn pass(&mut self, world: &mut World) -> Result<Plan, String> {
-        self.deliver_overdue(world)?;
-        let before = self.truth(world);
-        let observation = self.observe(world);
-        let truths = [before, self.truth(world)];
+    pub fn pass(&mut self, sim: &mut Simulation) -> Result<Plan, String> {
+        self.deliver_overdue(sim)?;
+        let before = self.truth(sim);
+        let observation = self.observe(sim);
+        let truths = [before, self.truth(sim)];
         let mut made = plan(&self.desired, &observation);
-        self.seen.intend(&made, moment(world));
+        self.seen.intend(&made, moment(sim));
         if !self.remember() {
             self.seen.withdraw(&made.hold_unstored(&observation));
         }
         self.check_plan(&truths, &observation, &made)?;
         let mut outcome = Outcome::default();
         for planned in &made.steps {
-            let result = self.act(world, &planned.step)?;
-            let at = world.now_us as f64 / 1e6;
+            let result = self.act(sim, &planned.step)?;
+            let at = sim.now_us as f64 / 1e6;
             self.history.push(format!(
                 "{at:>10.3} {}: {} -> {result:?}",
                 planned.rule, planned.step
             ));
             outcome.results.push((planned.clone(), result));
         }
-        self.seen.learn(&outcome, moment(world));
+        self.seen.learn(&outcome, moment(sim));
         self.nevers.learn(&outcome);
         let report = report(&self.desired, &observation, &made, &outcome);
         let check = |truth| nevers::check_report(truth, &observation, &report);
@@ -125,7 +125,7 @@ impl Operator {
         Ok(made)
     }
 
-    /// The world may change while the nodes answer. A plan is broken only if it was so before and
+    /// The cluster may change while the nodes answer. A plan is broken only if it was so before and
     /// after.
     fn check_plan(
         &mut self,
@@ -145,9 +145,9 @@ impl Operator {
         }
     }
 
-    fn truth(&mut self, world: &World) -> Truth {
+    fn truth(&mut self, sim: &Simulation) -> Truth {
         let indexes: Vec<PodIndex> = self.layout.pod_indexes().collect();
-        let truth = world.truth(&indexes);
+        let truth = sim.truth(&indexes);
         self.formed |= truth.formed;
         self.written = self.written.union(&truth.written);
         let shards = self.objects.shards.iter();
@@ -162,18 +162,18 @@ impl Operator {
         }
     }
 
-    fn observe(&mut self, world: &mut World) -> Observation {
-        let now = moment(world);
+    fn observe(&mut self, sim: &mut Simulation) -> Observation {
+        let now = moment(sim);
         let indexes: Vec<PodIndex> = self.layout.pod_indexes().collect();
         let there = |(ix, index): (NodeIx, &PodIndex)| {
-            self.desired.wants(*index) || !self.is_missing(world, ix)
+            self.desired.wants(*index) || !self.is_missing(sim, ix)
         };
         let there: Vec<bool> = indexes.iter().enumerate().map(there).collect();
         let pods = (indexes.iter().enumerate())
             .filter(|(ix, _)| there[*ix])
-            .map(|(ix, index)| (*index, self.pod(world, ix, *index)))
+            .map(|(ix, index)| (*index, self.pod(sim, ix, *index)))
             .collect();
-        let answers = asking::ask_all(world, self.mute);
+        let answers = asking::ask_all(sim, self.hides_elections);
         let nodes = (indexes.into_iter().zip(answers))
             .zip(&there)
             .filter_map(|(node, there)| there.then_some(node))
@@ -192,14 +192,14 @@ impl Operator {
     }
 
     /// Whether the pod was not made yet, or was taken away.
-    fn is_missing(&self, world: &World, ix: NodeIx) -> bool {
-        world.hosts[ix].incarnation == 0 || self.removed.contains(&ix)
+    fn is_missing(&self, sim: &Simulation, ix: NodeIx) -> bool {
+        sim.hosts[ix].incarnation == 0 || self.removed.contains(&ix)
     }
 
-    fn pod(&self, world: &World, ix: NodeIx, index: PodIndex) -> PodView {
-        let host = &world.hosts[ix];
+    fn pod(&self, sim: &Simulation, ix: NodeIx, index: PodIndex) -> PodView {
+        let host = &sim.hosts[ix];
         let uid = PodUid(host.incarnation.to_string());
-        let phase = match (world.is_up(ix), self.is_missing(world, ix)) {
+        let phase = match (sim.is_up(ix), self.is_missing(sim, ix)) {
             (true, _) => PodPhase::Running,
             (false, true) => PodPhase::Missing,
             (false, false) => PodPhase::Terminated,
@@ -218,7 +218,7 @@ impl Operator {
                 .clone()
                 .unwrap_or_default(),
             phase,
-            address: Some(address(world, ix)),
+            address: Some(address(sim, ix)),
             host: Some(format!("host-{ix}")),
             ended,
             volume_mounted: true,
@@ -226,25 +226,25 @@ impl Operator {
         }
     }
 
-    fn perform(&mut self, world: &mut World, step: &Step) -> Result<StepOutcome, String> {
+    fn perform(&mut self, sim: &mut Simulation, step: &Step) -> Result<StepOutcome, String> {
         if let Step::ResetSoft { node } = step {
-            let keys = world.call_as(Caller::Operator, self.ix(node), &["DBSIZE"]);
+            let keys = sim.call_as(ClientKind::Operator, self.ix(node), &["DBSIZE"]);
             if keys != Some(ReplyValue::Integer(0)) {
                 return Ok(StepOutcome::NotSent(format!("DBSIZE says {keys:?}")));
             }
         }
-        let checked = Nevers::check_effect(&self.truth(world), step);
+        let checked = Nevers::check_effect(&self.truth(sim), step);
         checked.map_err(|broken| broken.to_string())?;
-        let outcome = self.do_step(world, step);
+        let outcome = self.do_step(sim, step);
         if outcome == StepOutcome::Done {
-            let (truth, at) = (self.truth(world), moment(world));
+            let (truth, at) = (self.truth(sim), moment(sim));
             let taken = self.nevers.taken(&truth, step, at);
             taken.map_err(|broken| broken.to_string())?;
         }
         Ok(outcome)
     }
 
-    fn do_step(&mut self, world: &mut World, step: &Step) -> StepOutcome {
+    fn do_step(&mut self, sim: &mut Simulation, step: &Step) -> StepOutcome {
         match step {
             Step::EnsureCommon => {
                 self.objects.common = ObjectState::Current;
@@ -256,7 +256,7 @@ impl Operator {
                     state: ObjectState::Current,
                 };
                 self.objects.shards.insert(*shard, object);
-                self.keep_pods(world, *shard, *pods);
+                self.keep_pods(sim, *shard, *pods);
                 StepOutcome::Done
             }
             Step::RemoveShard { shard } => {
@@ -270,10 +270,10 @@ impl Operator {
                         .iter()
                         .flat_map(|r| [r.start().to_string(), r.end().to_string()]),
                 );
-                self.tell(world, node, &argv)
+                self.tell(sim, node, &argv)
             }
             Step::SetConfigEpoch { node, epoch } => self.tell(
-                world,
+                sim,
                 node,
                 &words(&["CLUSTER", "SET-CONFIG-EPOCH", &epoch.to_string()]),
             ),
@@ -281,14 +281,12 @@ impl Operator {
                 node,
                 peer,
                 address,
-            } => self.meet(world, node, peer, address),
-            Step::Forget { id, nodes } => self.forget_at_all(world, *id, nodes),
-            Step::ResetSoft { node } => {
-                self.tell(world, node, &words(&["CLUSTER", "RESET", "SOFT"]))
-            }
-            Step::BumpEpoch { node, above } => self.bump(world, node, above.0),
+            } => self.meet(sim, node, peer, address),
+            Step::Forget { id, nodes } => self.forget_at_all(sim, *id, nodes),
+            Step::ResetSoft { node } => self.tell(sim, node, &words(&["CLUSTER", "RESET", "SOFT"])),
+            Step::BumpEpoch { node, above } => self.bump(sim, node, above.0),
             Step::Replicate { node, master } => self.tell(
-                world,
+                sim,
                 node,
                 &words(&["CLUSTER", "REPLICATE", master.as_str()]),
             ),
@@ -311,54 +309,50 @@ impl Operator {
                         words(&["SLOTKEEPER", "FAILOVER", how, master.as_str(), epoch])
                     }
                 };
-                self.tell(world, node, &argv)
+                self.tell(sim, node, &argv)
             }
             Step::EndWithholding { node, run_id } => {
-                self.tell(world, node, &words(&["SLOTKEEPER", "SERVE", run_id]))
+                self.tell(sim, node, &words(&["SLOTKEEPER", "SERVE", run_id]))
             }
         }
     }
 
     /// What the platform does with a shard's object: pods come, and those beyond go with their disks.
-    fn keep_pods(&mut self, world: &mut World, shard: u32, pods: u32) {
-        for ix in 0..world.hosts.len() {
+    fn keep_pods(&mut self, sim: &mut Simulation, shard: u32, pods: u32) {
+        for ix in 0..sim.hosts.len() {
             let index = self.index(ix);
-            let missing = self.is_missing(world, ix);
+            let missing = self.is_missing(sim, ix);
             if index.shard == shard && index.ordinal < pods && missing {
                 self.removed.remove(&ix);
-                world.start(ix);
+                sim.start(ix);
             } else if index.shard == shard && index.ordinal >= pods && !missing {
                 self.removed.insert(ix);
-                world.kill(ix);
-                world.move_host(ix);
+                sim.kill(ix);
+                sim.move_host(ix);
             }
         }
     }
 
     fn meet(
         &self,
-        world: &mut World,
+        sim: &mut Simulation,
         node: &Target,
         peer: &Target,
         address: &Address,
     ) -> StepOutcome {
-        let found = world.host_at(&address.ip);
-        if found.and_then(|ix| my_id(world, ix)) != Some(peer.id) {
+        let found = sim.host_at(&address.ip);
+        if found.and_then(|ix| my_id(sim, ix)) != Some(peer.id) {
             return StepOutcome::NotSent(format!("{address} is not {}", peer.id));
         }
         let port = address.port.to_string();
-        self.tell(
-            world,
-            node,
-            &words(&["CLUSTER", "MEET", &address.ip, &port]),
-        )
+        self.tell(sim, node, &words(&["CLUSTER", "MEET", &address.ip, &port]))
     }
 
-    fn forget_at_all(&self, world: &mut World, id: NodeId, nodes: &[Target]) -> StepOutcome {
+    fn forget_at_all(&self, sim: &mut Simulation, id: NodeId, nodes: &[Target]) -> StepOutcome {
         let argv = words(&["CLUSTER", "FORGET", id.as_str()]);
         let mut worst = StepOutcome::Done;
         for node in nodes {
-            match self.tell(world, node, &argv) {
+            match self.tell(sim, node, &argv) {
                 StepOutcome::Refused(why) if why.contains("Unknown node") => {}
                 StepOutcome::Done => {}
                 other => worst = other,
@@ -367,11 +361,11 @@ impl Operator {
         worst
     }
 
-    fn bump(&self, world: &mut World, node: &Target, above: u64) -> StepOutcome {
+    fn bump(&self, sim: &mut Simulation, node: &Target, above: u64) -> StepOutcome {
         for _ in 0..64 {
-            let told = self.tell(world, node, &words(&["CLUSTER", "BUMPEPOCH"]));
+            let told = self.tell(sim, node, &words(&["CLUSTER", "BUMPEPOCH"]));
             let ix = self.ix(node);
-            let cluster = world.hosts[ix]
+            let cluster = sim.hosts[ix]
                 .engine
                 .as_ref()
                 .and_then(|engine| engine.cluster());
@@ -384,20 +378,20 @@ impl Operator {
     }
 
     /// Sends a command to the node that is meant, if it is still that one.
-    fn tell(&self, world: &mut World, node: &Target, argv: &[String]) -> StepOutcome {
+    fn tell(&self, sim: &mut Simulation, node: &Target, argv: &[String]) -> StepOutcome {
         let ix = self.ix(node);
-        if !world.reaches(Caller::Operator, ix) {
+        if !sim.reaches(ClientKind::Operator, ix) {
             return StepOutcome::NotSent("it cannot be reached".to_owned());
         }
-        if world.hosts[ix].incarnation.to_string() != node.uid.0 {
+        if sim.hosts[ix].incarnation.to_string() != node.uid.0 {
             return StepOutcome::NotSent("the pod has been replaced".to_owned());
         }
-        match my_id(world, ix) {
+        match my_id(sim, ix) {
             Some(id) if id == node.id => {}
             other => return StepOutcome::NotSent(format!("MYID says {other:?}")),
         }
         let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
-        match world.call_as(Caller::Operator, ix, &argv) {
+        match sim.call_as(ClientKind::Operator, ix, &argv) {
             None => StepOutcome::Unknown("no reply".to_owned()),
             Some(ReplyValue::Error(text)) => {
                 StepOutcome::Refused(String::from_utf8_lossy(&text).into_owned())
@@ -418,14 +412,14 @@ impl Operator {
     }
 }
 
-/// The operator's clock is that of the world.
-fn moment(world: &World) -> Moment {
-    Moment(1_700_000_000_000 + world.now_us / 1000)
+/// The operator's clock is the virtual time.
+fn moment(sim: &Simulation) -> Moment {
+    Moment(1_700_000_000_000 + sim.now_us / 1000)
 }
 
-fn address(world: &World, ix: NodeIx) -> Address {
+fn address(sim: &Simulation, ix: NodeIx) -> Address {
     Address {
-        ip: world.hosts[ix].ip.to_string(),
+        ip: sim.hosts[ix].ip.to_string(),
         port: PORT,
         bus_port: PORT + BUS,
     }
@@ -435,7 +429,7 @@ fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|&word| word.to_owned()).collect()
 }
 
-fn my_id(world: &mut World, ix: NodeIx) -> Option<NodeId> {
-    let reply = world.call_as(Caller::Operator, ix, &["CLUSTER", "MYID"])?;
+fn my_id(sim: &mut Simulation, ix: NodeIx) -> Option<NodeId> {
+    let reply = sim.call_as(ClientKind::Operator, ix, &["CLUSTER", "MYID"])?;
     NodeId::from_bytes(reply.text()?).ok()
 }

@@ -3,23 +3,23 @@
 use slotkeeper_node::resp::{ReplyParser, ReplyValue, encode_command};
 use slotkeeper_topology::{NodeId, NodeLine, even_split, parse_nodes, render_nodes};
 
-use crate::net::{Caller, NodeIx};
-use crate::world::World;
+use crate::net::{ClientKind, NodeIx};
+use crate::simulation::Simulation;
 
 /// How long a command may take before the caller gives up, in microseconds.
 const PATIENCE_US: u64 = 2_000_000;
 const REPLY_MAX: usize = 64 * 1024 * 1024;
 
-impl World {
-    /// Sends one command over a connection of its own and runs the world until the reply is there;
+impl Simulation {
+    /// Sends one command over a connection of its own and runs the simulation until the reply is there;
     /// none when the node is down, closes, or does not answer in time.
     pub fn call(&mut self, node: NodeIx, argv: &[&str]) -> Option<ReplyValue> {
-        self.call_as(Caller::Scenario, node, argv)
+        self.call_as(ClientKind::Scenario, node, argv)
     }
 
     /// The same as somebody from whom the node may be cut off.
-    pub fn call_as(&mut self, caller: Caller, node: NodeIx, argv: &[&str]) -> Option<ReplyValue> {
-        let client = self.connect_as(caller, node)?;
+    pub fn call_as(&mut self, kind: ClientKind, node: NodeIx, argv: &[&str]) -> Option<ReplyValue> {
+        let client = self.connect_as(kind, node)?;
         let mut request = Vec::new();
         encode_command(&mut request, argv);
         self.client_send(client, &request);
@@ -38,7 +38,7 @@ impl World {
         reply
     }
 
-    /// As [`World::call`], for a command that must succeed.
+    /// As [`Simulation::call`], for a command that must succeed.
     ///
     /// # Panics
     /// When it does not: the script, or the node, is wrong.
@@ -98,9 +98,9 @@ impl World {
             let ip = self.hosts[ix].ip.to_string();
             self.must(0, &["CLUSTER", "MEET", &ip, "6379"]);
         }
-        self.until("every node knows every other", |world| {
+        self.until("every node knows every other", |sim| {
             (0..count).all(|ix| {
-                let view = world.view(ix).unwrap_or_default();
+                let view = sim.view(ix).unwrap_or_default();
                 view.len() == count && view.iter().all(|n| !n.flags.handshake && n.connected)
             })
         });
@@ -112,13 +112,13 @@ impl World {
         for ix in masters..count {
             let master = self.id_of(ix % masters).to_string();
             // The replica may not have heard yet that this one is a master with slots.
-            self.until("REPLICATE is accepted", |world| {
-                let reply = world.call(ix, &["CLUSTER", "REPLICATE", &master]);
+            self.until("REPLICATE is accepted", |sim| {
+                let reply = sim.call(ix, &["CLUSTER", "REPLICATE", &master]);
                 reply == Some(ReplyValue::Simple(b"OK".to_vec()))
             });
         }
-        self.until("the cluster serves and every view agrees", |world| {
-            world.disagreement().is_none()
+        self.until("the cluster serves and every view agrees", |sim| {
+            sim.disagreement().is_none()
         });
     }
 
@@ -126,7 +126,7 @@ impl World {
     ///
     /// # Panics
     /// When it does not hold within a virtual minute.
-    pub fn until(&mut self, what: &str, mut holds: impl FnMut(&mut World) -> bool) {
+    pub fn until(&mut self, what: &str, mut holds: impl FnMut(&mut Simulation) -> bool) {
         let deadline = self.now_us + 60_000_000;
         while !holds(self) {
             assert!(

@@ -3,8 +3,8 @@
 //! nodes that others reach. Every cut heals, and then all is as it was promised.
 
 use crate::gossip::Summary;
-use crate::net::{Caller, NodeIx, Party};
-use crate::stage::{Stage, Story, run_story};
+use crate::net::{ClientKind, NodeIx, Party};
+use crate::operated_cluster::{Action, OperatedCluster, run_operated};
 
 /// A cut lasts up to so many node timeouts.
 const LONGEST: u64 = 10;
@@ -15,10 +15,10 @@ const LONGEST: u64 = 10;
 /// What did not hold, with the operator's steps and the nodes' logs.
 pub fn run(seed: u64) -> Result<Summary, String> {
     let replicas = if seed.is_multiple_of(3) { 2 } else { 1 };
-    run_story(seed, replicas, story)
+    run_operated(seed, replicas, scenario)
 }
 
-const CUTS: [Story; 6] = [
+const CUTS: [Action; 6] = [
     sides,
     one_way_side,
     one_way_pairs,
@@ -27,60 +27,60 @@ const CUTS: [Story; 6] = [
     one_way_callers,
 ];
 
-fn story(stage: &mut Stage) -> Result<(), String> {
-    stage.form()?;
+fn scenario(cluster: &mut OperatedCluster) -> Result<(), String> {
+    cluster.form()?;
     for _ in 0..2 {
-        stage.let_write()?;
-        stage.operator.mishaps = stage.world.rng.one_in(4);
-        for _ in 0..1 + stage.world.rng.below(3) {
-            let nth = stage.world.rng.index(CUTS.len());
-            CUTS[nth](stage)?;
-            let pause = stage.up_to(LONGEST / 3);
-            stage.operate(pause)?;
+        cluster.let_write()?;
+        cluster.operator.step_faults = cluster.sim.rng.one_in(4);
+        for _ in 0..1 + cluster.sim.rng.below(3) {
+            let nth = cluster.sim.rng.index(CUTS.len());
+            CUTS[nth](cluster)?;
+            let pause = cluster.up_to(LONGEST / 3);
+            cluster.operate(pause)?;
         }
-        if stage.world.rng.one_in(3) {
-            die(stage)?;
+        if cluster.sim.rng.one_in(3) {
+            die(cluster)?;
         }
-        stage.note("everybody reaches everybody again");
-        stage.operator.mishaps = false;
-        stage.world.heal();
-        stage.heal()?;
+        cluster.note("everybody reaches everybody again");
+        cluster.operator.step_faults = false;
+        cluster.sim.heal();
+        cluster.heal()?;
     }
-    stage.wrote()
+    cluster.wrote()
 }
 
 /// Some nodes, at least one, and not all where there are more.
-fn some(stage: &mut Stage) -> Vec<NodeIx> {
-    let count = stage.world.hosts.len();
-    let size = 1 + stage.world.rng.index(count.div_ceil(2));
+fn some(cluster: &mut OperatedCluster) -> Vec<NodeIx> {
+    let count = cluster.sim.hosts.len();
+    let size = 1 + cluster.sim.rng.index(count.div_ceil(2));
     let mut all: Vec<NodeIx> = (0..count).collect();
     (0..size)
-        .map(|_| all.swap_remove(stage.world.rng.index(all.len())))
+        .map(|_| all.swap_remove(cluster.sim.rng.index(all.len())))
         .collect()
 }
 
 /// Two sides do not reach each other.
-fn sides(stage: &mut Stage) -> Result<(), String> {
-    let side = some(stage);
-    stage.note(&format!("nodes {side:?} are cut off from the others"));
-    stage.world.partition(&side);
+fn sides(cluster: &mut OperatedCluster) -> Result<(), String> {
+    let side = some(cluster);
+    cluster.note(&format!("nodes {side:?} are cut off from the others"));
+    cluster.sim.partition(&side);
     Ok(())
 }
 
 /// One side does not hear the other, which hears it; or the other way round.
-fn one_way_side(stage: &mut Stage) -> Result<(), String> {
-    let side = some(stage);
-    let deaf = stage.world.rng.one_in(2);
+fn one_way_side(cluster: &mut OperatedCluster) -> Result<(), String> {
+    let side = some(cluster);
+    let deaf = cluster.sim.rng.one_in(2);
     let what = if deaf {
         "do not hear"
     } else {
         "are not heard by"
     };
-    stage.note(&format!("nodes {side:?} {what} the others"));
-    for ix in 0..stage.world.hosts.len() {
+    cluster.note(&format!("nodes {side:?} {what} the others"));
+    for ix in 0..cluster.sim.hosts.len() {
         for &own in side.iter().filter(|_| !side.contains(&ix)) {
             let (from, to) = if deaf { (ix, own) } else { (own, ix) };
-            let net = &mut stage.world.net;
+            let net = &mut cluster.sim.net;
             net.silence(Party::Node(from), Party::Node(to));
         }
     }
@@ -88,13 +88,13 @@ fn one_way_side(stage: &mut Stage) -> Result<(), String> {
 }
 
 /// A few nodes do not hear one other node each.
-fn one_way_pairs(stage: &mut Stage) -> Result<(), String> {
-    for _ in 0..1 + stage.world.rng.below(6) {
-        let count = stage.world.hosts.len();
-        let (from, to) = (stage.world.rng.index(count), stage.world.rng.index(count));
+fn one_way_pairs(cluster: &mut OperatedCluster) -> Result<(), String> {
+    for _ in 0..1 + cluster.sim.rng.below(6) {
+        let count = cluster.sim.hosts.len();
+        let (from, to) = (cluster.sim.rng.index(count), cluster.sim.rng.index(count));
         if from != to {
-            stage.note(&format!("node {to} does not hear node {from}"));
-            let net = &mut stage.world.net;
+            cluster.note(&format!("node {to} does not hear node {from}"));
+            let net = &mut cluster.sim.net;
             net.silence(Party::Node(from), Party::Node(to));
         }
     }
@@ -102,55 +102,55 @@ fn one_way_pairs(stage: &mut Stage) -> Result<(), String> {
 }
 
 /// Clients do not reach some nodes, which all others reach.
-fn hidden_from_writers(stage: &mut Stage) -> Result<(), String> {
-    let hidden = some(stage);
-    stage.note(&format!("clients do not reach nodes {hidden:?}"));
+fn hidden_from_writers(cluster: &mut OperatedCluster) -> Result<(), String> {
+    let hidden = some(cluster);
+    cluster.note(&format!("clients do not reach nodes {hidden:?}"));
     for ix in hidden {
-        let writers = Party::Callers(Caller::Writer);
-        stage.world.net.cut(writers, Party::Node(ix));
+        let writers = Party::Clients(ClientKind::Writer);
+        cluster.sim.net.cut(writers, Party::Node(ix));
     }
     Ok(())
 }
 
 /// The operator does not reach some nodes, which all others reach; sometimes none at all.
-fn hidden_from_operator(stage: &mut Stage) -> Result<(), String> {
-    let hidden = match stage.world.rng.one_in(4) {
-        true => (0..stage.world.hosts.len()).collect(),
-        false => some(stage),
+fn hidden_from_operator(cluster: &mut OperatedCluster) -> Result<(), String> {
+    let hidden = match cluster.sim.rng.one_in(4) {
+        true => (0..cluster.sim.hosts.len()).collect(),
+        false => some(cluster),
     };
-    stage.note(&format!("the operator does not reach nodes {hidden:?}"));
-    hidden.into_iter().for_each(|ix| stage.hide(ix));
+    cluster.note(&format!("the operator does not reach nodes {hidden:?}"));
+    hidden.into_iter().for_each(|ix| cluster.hide(ix));
     Ok(())
 }
 
 /// A node hears clients and the operator, and is not heard by them; or the other way round.
-fn one_way_callers(stage: &mut Stage) -> Result<(), String> {
-    let ix = stage.world.rng.index(stage.world.hosts.len());
-    let deaf = stage.world.rng.one_in(2);
-    for caller in [Caller::Writer, Caller::Operator] {
-        if stage.world.rng.one_in(3) {
+fn one_way_callers(cluster: &mut OperatedCluster) -> Result<(), String> {
+    let ix = cluster.sim.rng.index(cluster.sim.hosts.len());
+    let deaf = cluster.sim.rng.one_in(2);
+    for kind in [ClientKind::Writer, ClientKind::Operator] {
+        if cluster.sim.rng.one_in(3) {
             continue;
         }
-        let (node, caller) = (Party::Node(ix), Party::Callers(caller));
-        let (from, to) = if deaf { (caller, node) } else { (node, caller) };
-        stage.note(&format!("{to:?} does not hear {from:?}"));
-        stage.world.net.silence(from, to);
+        let (node, kind) = (Party::Node(ix), Party::Clients(kind));
+        let (from, to) = if deaf { (kind, node) } else { (node, kind) };
+        cluster.note(&format!("{to:?} does not hear {from:?}"));
+        cluster.sim.net.silence(from, to);
     }
     Ok(())
 }
 
 /// A node dies in the midst of the cuts, and starts again: empty, as its pod is.
-fn die(stage: &mut Stage) -> Result<(), String> {
-    let ix = stage.world.rng.index(stage.world.hosts.len());
-    stage.note(&format!("node {ix} is killed and starts again, empty"));
+fn die(cluster: &mut OperatedCluster) -> Result<(), String> {
+    let ix = cluster.sim.rng.index(cluster.sim.hosts.len());
+    cluster.note(&format!("node {ix} is killed and starts again, empty"));
     // With a cut at the same time, it is more than a replica's confirmation stands for.
-    for writer in stage.world.writers.iter_mut().flatten() {
+    for writer in cluster.sim.writers.iter_mut().flatten() {
         writer.release();
     }
-    stage.world.kill(ix);
-    let pause = stage.up_to(3);
-    stage.operate(pause)?;
-    stage.world.start(ix);
-    let pause = stage.up_to(LONGEST / 3);
-    stage.operate(pause)
+    cluster.sim.kill(ix);
+    let pause = cluster.up_to(3);
+    cluster.operate(pause)?;
+    cluster.sim.start(ix);
+    let pause = cluster.up_to(LONGEST / 3);
+    cluster.operate(pause)
 }

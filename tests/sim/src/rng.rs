@@ -35,7 +35,7 @@ impl Rng {
         self.below(times) == 0
     }
 
-    /// A generator of its own, for a part of the world whose draws must not shift the others'.
+    /// A generator of its own, for a part of the simulation whose draws must not shift the others'.
     pub fn fork(&mut self) -> Rng {
         Rng(self.draw())
     }

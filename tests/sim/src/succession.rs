@@ -4,112 +4,112 @@
 
 use crate::gossip::Summary;
 use crate::net::NodeIx;
-use crate::operator::{Reads, Storing};
-use crate::stage::{Stage, run_story};
+use crate::operated_cluster::{OperatedCluster, run_operated};
+use crate::operator::{MemoryRead, StoreResult};
 
 /// Runs a seed.
 ///
 /// # Errors
 /// What did not hold, with the operator's steps and the nodes' logs.
 pub fn run(seed: u64) -> Result<Summary, String> {
-    run_story(seed, 2, story)
+    run_operated(seed, 2, scenario)
 }
 
-fn story(stage: &mut Stage) -> Result<(), String> {
+fn scenario(cluster: &mut OperatedCluster) -> Result<(), String> {
     // As against Redis, where all depends on what was stored.
-    stage.operator.mute = stage.world.rng.one_in(3);
-    stage.form()?;
+    cluster.operator.hides_elections = cluster.sim.rng.one_in(3);
+    cluster.form()?;
     for _ in 0..2 {
-        stage.let_write()?;
-        stage.operator.mishaps = stage.world.rng.one_in(2);
-        stage.operator.astray = true;
-        strike(stage)?;
-        (stage.operator.mishaps, stage.operator.astray) = (false, false);
-        stage.heal()?;
+        cluster.let_write()?;
+        cluster.operator.step_faults = cluster.sim.rng.one_in(2);
+        cluster.operator.vote_faults = true;
+        inject_fault(cluster)?;
+        (cluster.operator.step_faults, cluster.operator.vote_faults) = (false, false);
+        cluster.heal()?;
     }
-    stage.wrote()
+    cluster.wrote()
 }
 
 /// A master fails, and one operator after the other sees to it.
-fn strike(stage: &mut Stage) -> Result<(), String> {
+fn inject_fault(cluster: &mut OperatedCluster) -> Result<(), String> {
     // More fails than a replica's confirmation stands for.
-    for writer in stage.world.writers.iter_mut().flatten() {
+    for writer in cluster.sim.writers.iter_mut().flatten() {
         writer.release();
     }
-    let mut masters: Vec<NodeIx> = (0..stage.world.hosts.len())
-        .filter(|ix| stage.world.owns_slots(*ix))
+    let mut masters: Vec<NodeIx> = (0..cluster.sim.hosts.len())
+        .filter(|ix| cluster.sim.owns_slots(*ix))
         .collect();
-    let first = stage.world.rng.index(masters.len());
+    let first = cluster.sim.rng.index(masters.len());
     masters.rotate_left(first);
-    stage.operator.storing = storing(stage);
-    stage.note(&format!(
+    cluster.operator.storing = storing(cluster);
+    cluster.note(&format!(
         "what is to be stored: {:?}",
-        stage.operator.storing
+        cluster.operator.storing
     ));
-    let heirs = heirs(stage, masters[0]);
-    fail(stage, masters[0]);
-    stage.world.run_for(300_000);
-    if stage.world.rng.one_in(3) {
-        let heir = heirs[stage.world.rng.index(heirs.len())];
-        stage.note(&format!("node {heir} is out of sight"));
-        stage.hide(heir);
+    let heirs = heirs(cluster, masters[0]);
+    fail(cluster, masters[0]);
+    cluster.sim.run_for(300_000);
+    if cluster.sim.rng.one_in(3) {
+        let heir = heirs[cluster.sim.rng.index(heirs.len())];
+        cluster.note(&format!("node {heir} is out of sight"));
+        cluster.hide(heir);
     } else {
         // Who stands for election there is not elected before all is well again.
-        stage.note(&format!("nodes {heirs:?} are cut off from the others"));
-        stage.world.partition(&heirs);
+        cluster.note(&format!("nodes {heirs:?} are cut off from the others"));
+        cluster.sim.partition(&heirs);
     }
-    for _ in 0..1 + stage.world.rng.below(2) {
-        let pause = 100_000 + stage.up_to(1);
-        stage.operate(pause)?;
-        succeed(stage);
+    for _ in 0..1 + cluster.sim.rng.below(2) {
+        let pause = 100_000 + cluster.up_to(1);
+        cluster.operate(pause)?;
+        succeed(cluster);
     }
-    let pause = stage.up_to(3);
-    stage.operate(pause)?;
-    stage.note("all is well again");
-    stage.world.heal();
-    stage.operator.storing = Storing::Works;
-    (0..stage.world.hosts.len()).for_each(|ix| {
-        if !stage.world.is_up(ix) {
-            stage.world.start(ix);
+    let pause = cluster.up_to(3);
+    cluster.operate(pause)?;
+    cluster.note("all is well again");
+    cluster.sim.heal();
+    cluster.operator.storing = StoreResult::Works;
+    (0..cluster.sim.hosts.len()).for_each(|ix| {
+        if !cluster.sim.is_up(ix) {
+            cluster.sim.start(ix);
         }
     });
     Ok(())
 }
 
 /// A master dies; mostly it starts again at once, empty, and withholds itself.
-fn fail(stage: &mut Stage, ix: NodeIx) {
-    stage.world.kill(ix);
-    if stage.world.rng.one_in(3) {
-        stage.note(&format!("node {ix} is killed"));
+fn fail(cluster: &mut OperatedCluster, ix: NodeIx) {
+    cluster.sim.kill(ix);
+    if cluster.sim.rng.one_in(3) {
+        cluster.note(&format!("node {ix} is killed"));
     } else {
-        stage.note(&format!("node {ix} starts again, empty"));
-        stage.world.start(ix);
+        cluster.note(&format!("node {ix} starts again, empty"));
+        cluster.sim.start(ix);
     }
 }
 
 /// The other nodes of a master's shard.
-fn heirs(stage: &Stage, master: NodeIx) -> Vec<NodeIx> {
-    let pods = stage.operator.desired.pods_per_shard() as usize;
+fn heirs(cluster: &OperatedCluster, master: NodeIx) -> Vec<NodeIx> {
+    let pods = cluster.operator.desired.pods_per_shard() as usize;
     let first = master / pods * pods;
     (first..first + pods).filter(|ix| *ix != master).collect()
 }
 
-fn storing(stage: &mut Stage) -> Storing {
-    match stage.world.rng.below(3) {
-        0 => Storing::Works,
-        1 => Storing::Fails,
-        _ => Storing::Unheard,
+fn storing(cluster: &mut OperatedCluster) -> StoreResult {
+    match cluster.sim.rng.below(3) {
+        0 => StoreResult::Works,
+        1 => StoreResult::Fails,
+        _ => StoreResult::Unheard,
     }
 }
 
 /// Another operator begins with what it reads; one that reads anew what is stale has Redis nodes
 /// against it, which nothing fences.
-fn succeed(stage: &mut Stage) {
-    let reads = match stage.world.rng.below(3) {
-        0 => Reads::Nothing,
-        1 if !stage.operator.mute => Reads::Stale,
-        _ => Reads::Latest,
+fn succeed(cluster: &mut OperatedCluster) {
+    let reads = match cluster.sim.rng.below(3) {
+        0 => MemoryRead::Nothing,
+        1 if !cluster.operator.hides_elections => MemoryRead::Stale,
+        _ => MemoryRead::Latest,
     };
-    stage.note(&format!("another operator takes over and reads: {reads:?}"));
-    stage.operator.succeed(reads);
+    cluster.note(&format!("another operator takes over and reads: {reads:?}"));
+    cluster.operator.succeed(reads);
 }

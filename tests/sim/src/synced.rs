@@ -6,8 +6,8 @@ use slotkeeper_node::engine::Engine;
 use slotkeeper_node::resp::{ReplyParser, ReplyValue, encode_command};
 
 use crate::gossip::{Summary, config};
-use crate::net::{Holder, NodeIx};
-use crate::world::World;
+use crate::net::{Endpoint, NodeIx};
+use crate::simulation::Simulation;
 
 /// The data set: enough that a sync takes many turns.
 const LARGE: u64 = 300;
@@ -29,133 +29,133 @@ const REPLICA: NodeIx = 1;
 /// # Errors
 /// What did not hold, with the nodes' logs.
 pub fn run(seed: u64) -> Result<Summary, String> {
-    let mut world = World::new(seed, vec![config(), config()]);
-    world.form(1);
-    run_world(&mut world).map_err(|error| format!("{error}\n-- logs\n{}", world.report()))
+    let mut sim = Simulation::new(seed, vec![config(), config()]);
+    sim.form(1);
+    play(&mut sim).map_err(|error| format!("{error}\n-- logs\n{}", sim.report()))
 }
 
-fn run_world(world: &mut World) -> Result<Summary, String> {
-    fill(world);
+fn play(sim: &mut Simulation) -> Result<Summary, String> {
+    fill(sim);
     let mut changes = 0;
     for _ in 0..2 {
-        world.kill(REPLICA);
-        let pause = world.rng.below(3_000_000);
-        world.run_for(pause);
-        world.start(REPLICA);
-        if world.rng.one_in(2) {
-            break_within_sync(world)?;
+        sim.kill(REPLICA);
+        let pause = sim.rng.below(3_000_000);
+        sim.run_for(pause);
+        sim.start(REPLICA);
+        if sim.rng.one_in(2) {
+            break_within_sync(sim)?;
         }
-        changes += change_until_synced(world)?;
-        compare(world)?;
+        changes += change_until_synced(sim)?;
+        compare(sim)?;
     }
     for _ in 0..2 {
-        changes += short_cut(world)?;
-        compare(world)?;
+        changes += short_cut(sim)?;
+        compare(sim)?;
     }
     Ok(Summary {
-        events: world.events,
+        events: sim.events,
         faults: changes,
     })
 }
 
-fn fill(world: &mut World) {
+fn fill(sim: &mut Simulation) {
     let large = "x".repeat(LARGE_BYTES);
     let mut requests: Vec<Vec<String>> = (0..LARGE)
         .map(|n| words(&["SET", &format!("large:{n}"), &large]))
         .collect();
     requests.extend((0..COUNTERS).map(|n| words(&["SET", &counter(n), "0"])));
-    ask(world, MASTER, &requests);
+    ask(sim, MASTER, &requests);
 }
 
 /// Changes counters until the replica says that its data set is complete, and a while longer; how
 /// many changes came before that.
-fn change_until_synced(world: &mut World) -> Result<usize, String> {
-    let client = world.connect(MASTER).ok_or("the master is down")?;
-    let deadline = world.now_us + PATIENCE_US;
+fn change_until_synced(sim: &mut Simulation) -> Result<usize, String> {
+    let client = sim.connect(MASTER).ok_or("the master is down")?;
+    let deadline = sim.now_us + PATIENCE_US;
     let mut changes = 0;
-    while !is_synced(world) {
-        if world.now_us > deadline {
+    while !is_synced(sim) {
+        if sim.now_us > deadline {
             return Err("the sync does not end".to_owned());
         }
         changes += 1;
         let mut bytes = Vec::new();
-        encode_command(&mut bytes, &change(world));
-        world.client_send(client, &bytes);
-        let pause = world.rng.below(200);
-        world.run_for(pause);
+        encode_command(&mut bytes, &change(sim));
+        sim.client_send(client, &bytes);
+        let pause = sim.rng.below(200);
+        sim.run_for(pause);
     }
-    world.disconnect(client);
-    world.run_for(2_000_000);
+    sim.disconnect(client);
+    sim.run_for(2_000_000);
     Ok(changes)
 }
 
 /// The replica has begun to receive the data, and its connections break.
-fn break_within_sync(world: &mut World) -> Result<(), String> {
-    let (deadline, seen) = (world.now_us + PATIENCE_US, world.hosts[REPLICA].log.len());
+fn break_within_sync(sim: &mut Simulation) -> Result<(), String> {
+    let (deadline, seen) = (sim.now_us + PATIENCE_US, sim.hosts[REPLICA].log.len());
     let begun = |line: &String| line.contains("Full resync from master");
-    while !world.hosts[REPLICA].log[seen..].iter().any(begun) {
-        if world.now_us > deadline {
+    while !sim.hosts[REPLICA].log[seen..].iter().any(begun) {
+        if sim.now_us > deadline {
             return Err("no sync begins".to_owned());
         }
-        world.step();
+        sim.step();
     }
-    let pause = world.rng.below(WITHIN_US);
-    world.run_for(pause);
-    world.partition(&[REPLICA]);
-    let pause = world.rng.below(LONGEST_US);
-    world.run_for(pause);
-    heal(world);
+    let pause = sim.rng.below(WITHIN_US);
+    sim.run_for(pause);
+    sim.partition(&[REPLICA]);
+    let pause = sim.rng.below(LONGEST_US);
+    sim.run_for(pause);
+    heal(sim);
     Ok(())
 }
 
 /// The replica is cut off for a moment in which keys change: it goes on where it was; how many
 /// changes there were.
-fn short_cut(world: &mut World) -> Result<usize, String> {
-    let resyncs = |world: &mut World| {
-        ["sync_full", "sync_partial_ok"].map(|field| number(world, MASTER, field))
+fn short_cut(sim: &mut Simulation) -> Result<usize, String> {
+    let resyncs = |sim: &mut Simulation| {
+        ["sync_full", "sync_partial_ok"].map(|field| number(sim, MASTER, field))
     };
-    let before = resyncs(world);
+    let before = resyncs(sim);
     if before.contains(&None) {
         return Err("the master does not count its syncs".to_owned());
     }
-    let client = world.connect(MASTER).ok_or("the master is down")?;
-    world.partition(&[REPLICA]);
-    let (end, mut changes) = (world.now_us + world.rng.below(LONGEST_US), 0);
-    while world.now_us < end {
+    let client = sim.connect(MASTER).ok_or("the master is down")?;
+    sim.partition(&[REPLICA]);
+    let (end, mut changes) = (sim.now_us + sim.rng.below(LONGEST_US), 0);
+    while sim.now_us < end {
         changes += 1;
         let mut bytes = Vec::new();
-        encode_command(&mut bytes, &change(world));
-        world.client_send(client, &bytes);
-        let pause = world.rng.below(5_000);
-        world.run_for(pause);
+        encode_command(&mut bytes, &change(sim));
+        sim.client_send(client, &bytes);
+        let pause = sim.rng.below(5_000);
+        sim.run_for(pause);
     }
-    world.disconnect(client);
-    heal(world);
-    let deadline = world.now_us + PATIENCE_US;
+    sim.disconnect(client);
+    heal(sim);
+    let deadline = sim.now_us + PATIENCE_US;
     let wanted = [before[0], before[1].map(|before| before + 1)];
-    while resyncs(world) != wanted {
-        if world.now_us > deadline {
-            let now = resyncs(world);
+    while resyncs(sim) != wanted {
+        if sim.now_us > deadline {
+            let now = resyncs(sim);
             return Err(format!(
                 "a short cut takes full and partial syncs from {before:?} to {now:?}"
             ));
         }
     }
-    world.run_for(2_000_000);
+    sim.run_for(2_000_000);
     Ok(changes)
 }
 
 /// The network is whole again, but the connections of the replica broke meanwhile.
-fn heal(world: &mut World) {
-    for (conn, end) in world.net.of(Holder::Node(REPLICA)) {
-        world.break_conn(conn, end);
+fn heal(sim: &mut Simulation) {
+    for (conn, end) in sim.net.of(Endpoint::Node(REPLICA)) {
+        sim.break_conn(conn, end);
     }
-    world.heal();
+    sim.heal();
 }
 
 /// A number of INFO.
-fn number(world: &mut World, node: NodeIx, field: &str) -> Option<i64> {
-    let reply = world.call(node, &["INFO", "everything"])?;
+fn number(sim: &mut Simulation, node: NodeIx, field: &str) -> Option<i64> {
+    let reply = sim.call(node, &["INFO", "everything"])?;
     let text = String::from_utf8_lossy(reply.text()?).into_owned();
     let line = text
         .lines()
@@ -163,15 +163,15 @@ fn number(world: &mut World, node: NodeIx, field: &str) -> Option<i64> {
     line?.trim().parse().ok()
 }
 
-fn is_synced(world: &World) -> bool {
-    let engine = world.hosts[REPLICA].engine.as_ref();
+fn is_synced(sim: &Simulation) -> bool {
+    let engine = sim.hosts[REPLICA].engine.as_ref();
     engine.is_some_and(Engine::is_complete)
 }
 
 /// What is not the same when it is done twice, and what makes and removes keys.
-fn change(world: &mut World) -> Vec<String> {
-    let name = counter(world.rng.below(COUNTERS));
-    match world.rng.below(8) {
+fn change(sim: &mut Simulation) -> Vec<String> {
+    let name = counter(sim.rng.below(COUNTERS));
+    match sim.rng.below(8) {
         0 => words(&["DEL", &name]),
         1 => words(&["SET", &name, "1000"]),
         2 | 3 => words(&["APPEND", &name, "1"]),
@@ -179,17 +179,14 @@ fn change(world: &mut World) -> Vec<String> {
     }
 }
 
-fn compare(world: &mut World) -> Result<(), String> {
+fn compare(sim: &mut Simulation) -> Result<(), String> {
     let names: Vec<String> = (0..COUNTERS)
         .map(counter)
         .chain((0..LARGE).map(|n| format!("large:{n}")))
         .collect();
     let mut requests = vec![words(&["READONLY"])];
     requests.extend(names.iter().map(|name| words(&["GET", name])));
-    let (master, replica) = (
-        ask(world, MASTER, &requests),
-        ask(world, REPLICA, &requests),
-    );
+    let (master, replica) = (ask(sim, MASTER, &requests), ask(sim, REPLICA, &requests));
     if master.len() != requests.len() || replica.len() != requests.len() {
         return Err("not every question has an answer".to_owned());
     }
@@ -213,26 +210,26 @@ fn shown(value: &ReplyValue) -> String {
 }
 
 /// Asks over one connection, all at once, and waits for the answers.
-fn ask(world: &mut World, node: NodeIx, requests: &[Vec<String>]) -> Vec<ReplyValue> {
-    let Some(client) = world.connect(node) else {
+fn ask(sim: &mut Simulation, node: NodeIx, requests: &[Vec<String>]) -> Vec<ReplyValue> {
+    let Some(client) = sim.connect(node) else {
         return Vec::new();
     };
     let mut bytes = Vec::new();
     requests
         .iter()
         .for_each(|request| encode_command(&mut bytes, request));
-    world.client_send(client, &bytes);
+    sim.client_send(client, &bytes);
     let mut parser = ReplyParser::new(64 * 1024 * 1024);
     let mut replies = Vec::new();
-    let deadline = world.now_us + PATIENCE_US;
-    while replies.len() < requests.len() && world.now_us < deadline {
-        world.run_for(1_000);
-        parser.feed(&world.take_inbox(client));
+    let deadline = sim.now_us + PATIENCE_US;
+    while replies.len() < requests.len() && sim.now_us < deadline {
+        sim.run_for(1_000);
+        parser.feed(&sim.take_inbox(client));
         while let Ok(Some(reply)) = parser.next() {
             replies.push(reply);
         }
     }
-    world.disconnect(client);
+    sim.disconnect(client);
     replies
 }
 

@@ -1,4 +1,4 @@
-//! The world as it is, whatever anybody believes: what the operator's steps are held against.
+//! The cluster as it is, whatever anybody believes: what the operator's steps are held against.
 
 use slotkeeper::model::PodIndex;
 use slotkeeper::planner::nevers::{TrueNode, Truth};
@@ -6,9 +6,9 @@ use slotkeeper_node::engine::Engine;
 use slotkeeper_topology::{SlotSet, parse_nodes};
 
 use crate::host::Host;
-use crate::world::World;
+use crate::simulation::Simulation;
 
-impl World {
+impl Simulation {
     /// The nodes at their places: those that run, and those that may return from their disks. Written
     /// to is here what holds a key now.
     #[must_use]

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use slotkeeper_node::resp::{ReplyParser, ReplyValue, encode_command};
 use slotkeeper_topology::{SlotSet, key_slot};
 
-use crate::net::{Caller, NodeIx};
-use crate::world::World;
+use crate::net::{ClientKind, NodeIx};
+use crate::simulation::Simulation;
 use promises::{Found, LIFE_MS, Promises};
 
 /// A request that has no answer after this long is given up, in microseconds.
@@ -22,7 +22,7 @@ const REST_US: u64 = 30_000_000;
 
 /// What makes a write one that must not be lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Safe {
+pub enum Durability {
     /// It was acknowledged.
     Acknowledged,
     /// So many replicas have confirmed it.
@@ -41,7 +41,7 @@ pub struct Writer {
     parser: ReplyParser,
     under_way: Option<UnderWay>,
     next: u64,
-    safe: Safe,
+    safe: Durability,
     /// What each key was promised to hold.
     promises: BTreeMap<u64, Promises>,
     /// When the key that expires is written next, in microseconds.
@@ -82,7 +82,7 @@ enum Kind {
 impl Writer {
     /// A client of that number, which begins at that node.
     #[must_use]
-    pub fn new(name: usize, node: NodeIx, safe: Safe) -> Writer {
+    pub fn new(name: usize, node: NodeIx, safe: Durability) -> Writer {
         Writer {
             name,
             client: None,
@@ -108,30 +108,30 @@ impl Writer {
     }
 
     /// Takes what has arrived and sends what is next.
-    pub fn act(&mut self, world: &mut World) {
+    pub fn act(&mut self, sim: &mut Simulation) {
         let closed = self
             .client
-            .is_none_or(|c| world.client(c).is_none_or(|state| state.closed));
+            .is_none_or(|c| sim.client(c).is_none_or(|state| state.closed));
         let late = self
             .under_way
             .as_ref()
-            .is_some_and(|w| world.now_us > w.sent_us + PATIENCE_US);
+            .is_some_and(|w| sim.now_us > w.sent_us + PATIENCE_US);
         if closed || late {
-            self.turn_to(world, None);
+            self.turn_to(sim, None);
         }
         let Some(client) = self.client else { return };
-        self.parser.feed(&world.take_inbox(client));
+        self.parser.feed(&sim.take_inbox(client));
         while let Ok(Some(reply)) = self.parser.next() {
-            self.learn(world, &reply);
+            self.learn(sim, &reply);
         }
         if self.under_way.is_none() && self.client.is_some() {
-            self.send(world);
+            self.send(sim);
         }
     }
 
-    fn send(&mut self, world: &mut World) {
+    fn send(&mut self, sim: &mut Simulation) {
         let Some(client) = self.client else { return };
-        let (number, key, now) = (self.next, self.next % KEYS, world.now_us);
+        let (number, key, now) = (self.next, self.next % KEYS, sim.now_us);
         self.next += 1;
         let kind = self.kind(key, number, now);
         let (mut requests, name) = (vec![read(self.name, key)], key_name(self.name, key));
@@ -157,12 +157,12 @@ impl Writer {
             }
         }
         let acknowledges = (kind != Kind::Look).then_some(requests.len() - 1);
-        if let (Some(_), Safe::Confirmed(replicas)) = (acknowledges, self.safe) {
+        if let (Some(_), Durability::Confirmed(replicas)) = (acknowledges, self.safe) {
             requests.push(words(&["WAIT", &replicas.to_string(), WAIT_MS]));
         }
         let mut bytes = Vec::new();
         (requests.iter()).for_each(|request| encode_command(&mut bytes, request));
-        world.client_send(client, &bytes);
+        sim.client_send(client, &bytes);
         self.under_way = Some(UnderWay {
             key,
             number,
@@ -184,13 +184,13 @@ impl Writer {
         }
     }
 
-    fn learn(&mut self, world: &mut World, reply: &ReplyValue) {
+    fn learn(&mut self, sim: &mut Simulation, reply: &ReplyValue) {
         let Some(under_way) = &mut self.under_way else {
             return;
         };
         if let ReplyValue::Error(text) = reply {
-            let moved = moved_to(text).and_then(|ip| world.host_at(&ip));
-            return self.turn_to(world, moved);
+            let moved = moved_to(text).and_then(|ip| sim.host_at(&ip));
+            return self.turn_to(sim, moved);
         }
         let nth = under_way.answers;
         under_way.answers += 1;
@@ -198,18 +198,18 @@ impl Writer {
         let promises = self.promises.entry(key).or_default();
         let mut safe = false;
         if nth == 0 {
-            let broken = promises.broken(Found::of(reply), under_way.sent_us, world.now_us);
+            let broken = promises.broken(Found::of(reply), under_way.sent_us, sim.now_us);
             let named = broken.map(|why| format!("{} {why}", key_name(self.name, key)));
             self.broken = self.broken.take().or(named);
         } else if Some(nth) == under_way.acknowledges {
             if *reply == ReplyValue::Null {
-                return self.turn_to(world, None);
+                return self.turn_to(sim, None);
             }
-            promises.acknowledged(number, world.now_us);
+            promises.acknowledged(number, sim.now_us);
             under_way.done = true;
             self.acknowledged += 1;
-            safe = self.safe == Safe::Acknowledged;
-        } else if let (true, Safe::Confirmed(wanted)) = (under_way.done, self.safe) {
+            safe = self.safe == Durability::Acknowledged;
+        } else if let (true, Durability::Confirmed(wanted)) = (under_way.done, self.safe) {
             safe = matches!(reply, ReplyValue::Integer(n) if *n >= i64::from(wanted));
         }
         if safe && !under_way.worthless {
@@ -217,8 +217,8 @@ impl Writer {
         }
         let last = match (under_way.acknowledges, self.safe) {
             (None, _) => 0,
-            (Some(nth), Safe::Acknowledged) => nth,
-            (Some(nth), Safe::Confirmed(_)) => nth + 1,
+            (Some(nth), Durability::Acknowledged) => nth,
+            (Some(nth), Durability::Confirmed(_)) => nth + 1,
         };
         if nth == last {
             self.under_way = None;
@@ -226,14 +226,14 @@ impl Writer {
     }
 
     /// Goes on at another node: the one named, or any.
-    fn turn_to(&mut self, world: &mut World, node: Option<NodeIx>) {
+    fn turn_to(&mut self, sim: &mut Simulation, node: Option<NodeIx>) {
         if let Some(client) = self.client.take() {
-            world.disconnect(client);
+            sim.disconnect(client);
         }
         self.parser = ReplyParser::new(64 * 1024);
         self.under_way = None;
-        self.node = node.unwrap_or_else(|| world.rng.index(world.hosts.len()));
-        self.client = world.connect_as(Caller::Writer, self.node);
+        self.node = node.unwrap_or_else(|| sim.rng.index(sim.hosts.len()));
+        self.client = sim.connect_as(ClientKind::Writer, self.node);
     }
 }
 
@@ -270,9 +270,9 @@ fn moved_to(text: &[u8]) -> Option<String> {
     Some(ip.to_owned())
 }
 
-impl World {
+impl Simulation {
     /// Lets another client write from now on.
-    pub fn add_writer(&mut self, safe: Safe) {
+    pub fn add_writer(&mut self, safe: Durability) {
         let node = self.rng.index(self.hosts.len());
         self.writers
             .push(Some(Writer::new(self.writers.len(), node, safe)));

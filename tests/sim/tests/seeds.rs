@@ -15,7 +15,7 @@ fn run_all(scenario: Scenario, seeds: u64) {
             Err(error) => panic!("seed {seed}: {error}\nreplay: {}", scenario.replay(seed)),
         }
     }
-    assert!(faults > 100, "only {faults} faults struck");
+    assert!(faults > 100, "only {faults} faults injected");
     println!("{events} events, {faults} faults");
 }
 

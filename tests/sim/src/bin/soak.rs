@@ -13,7 +13,7 @@ use slotkeeper_sim::scenario::Scenario;
 /// than a million seeds a second.
 const SEEDS_PER_SECOND: u64 = 1_000_000;
 /// How often it says how far it is.
-const NEWS: Duration = Duration::from_secs(60);
+const REPORT_EVERY: Duration = Duration::from_secs(60);
 
 /// How long, and from where.
 #[derive(Debug, Parser)]
@@ -74,9 +74,9 @@ impl Soak {
         println!("seed {seed}: {finding}\nreplay: {}", scenario.replay(seed));
     }
 
-    fn tell(&self) {
+    fn report(&self) {
         println!(
-            "{} seeds from {} on, {} faults struck, {} seeds failed",
+            "{} seeds from {} on, {} faults injected, {} seeds failed",
             self.begun.load(Ordering::Relaxed),
             self.first,
             self.faults.load(Ordering::Relaxed),
@@ -98,16 +98,16 @@ fn main() -> ExitCode {
         let threads: Vec<_> = (0..options.threads.unwrap_or(cores).max(1))
             .map(|_| scope.spawn(|| soak.play()))
             .collect();
-        let mut told = Instant::now();
+        let mut reported = Instant::now();
         while threads.iter().any(|thread| !thread.is_finished()) {
             std::thread::sleep(Duration::from_millis(100));
-            if told.elapsed() >= NEWS {
-                told = Instant::now();
-                soak.tell();
+            if reported.elapsed() >= REPORT_EVERY {
+                reported = Instant::now();
+                soak.report();
             }
         }
     });
-    soak.tell();
+    soak.report();
     if soak.failed.into_inner() == 0 {
         ExitCode::SUCCESS
     } else {

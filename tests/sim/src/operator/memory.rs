@@ -6,7 +6,7 @@ use super::Operator;
 
 /// What becomes of what is to be stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Storing {
+pub enum StoreResult {
     /// It is stored.
     Works,
     /// It is not.
@@ -17,7 +17,7 @@ pub enum Storing {
 
 /// What a successor reads of what was stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reads {
+pub enum MemoryRead {
     /// What was stored last.
     Latest,
     /// What was stored at some time.
@@ -40,9 +40,9 @@ impl Operator {
         if self.store.known.as_ref() == Some(&memory) {
             return true;
         }
-        let works = self.storing == Storing::Works;
+        let works = self.storing == StoreResult::Works;
         self.store.known = works.then(|| memory.clone());
-        if works || self.storing == Storing::Unheard && self.rng.one_in(2) {
+        if works || self.storing == StoreResult::Unheard && self.rng.one_in(2) {
             self.store.versions.push(memory);
         }
         works
@@ -50,15 +50,15 @@ impl Operator {
 
     /// Another operator takes the place of this one, which takes up no further step. What it has
     /// sent is still under way.
-    pub fn succeed(&mut self, reads: Reads) {
+    pub fn succeed(&mut self, reads: MemoryRead) {
         let versions = &self.store.versions;
         let memory = match reads {
-            Reads::Latest => versions.last().cloned(),
-            Reads::Stale => {
+            MemoryRead::Latest => versions.last().cloned(),
+            MemoryRead::Stale => {
                 let nth = self.rng.index(versions.len().max(1));
                 versions.get(nth).cloned()
             }
-            Reads::Nothing => None,
+            MemoryRead::Nothing => None,
         };
         self.seen = memory.map_or_else(Seen::default, Seen::from);
         self.store.known = None;

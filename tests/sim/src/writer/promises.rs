@@ -7,7 +7,7 @@ use slotkeeper_node::resp::ReplyValue;
 /// How long a value lives that expires, in milliseconds: longer than two clocks are apart.
 pub(super) const LIFE_MS: u64 = 12_000;
 const LIFE_US: u64 = LIFE_MS * 1000;
-/// How far the clocks of two machines are apart at most, in microseconds: who is elected meanwhile
+/// How far the clocks of two hosts are apart at most, in microseconds: who is elected meanwhile
 /// lets a key expire by its own.
 const CLOCKS_US: u64 = 10_000_000;
 /// An expired key is gone as soon as it is asked for; this is for the way there, in microseconds.

@@ -9,25 +9,25 @@ use slotkeeper_node::io::{
 };
 use slotkeeper_node::resp::Reply;
 
-use super::{Event, World};
-use crate::host::{DiskAnswer, Line, PORT, Use};
-use crate::net::{ConnId, End, Holder, NodeIx, Parcel, Party};
+use super::{Event, Simulation};
+use crate::host::{ConnKind, DiskAnswer, PORT, SessionConn};
+use crate::net::{ConnId, End, Endpoint, NodeIx, Party, Segment};
 
 /// How long the disk takes, in microseconds.
 const DISK_US: u64 = 500;
 
-impl World {
+impl Simulation {
     /// Tells the sender's engine that bytes of a session have left.
     pub(super) fn note_arrival(&mut self, conn: ConnId, sender: End, bytes: usize) {
-        let Some(Holder::Node(ix)) = self.net.conn(conn).map(|c| c.holder(sender)) else {
+        let Some(Endpoint::Node(ix)) = self.net.conn(conn).map(|c| c.endpoint(sender)) else {
             return;
         };
-        let Some(&Use::Session(id)) = self.hosts[ix].uses.get(&(conn, sender)) else {
+        let Some(&ConnKind::Session(id)) = self.hosts[ix].conn_kinds.get(&(conn, sender)) else {
             return;
         };
         let now = self.hosts[ix].now(self.now_us);
         let host = &mut self.hosts[ix];
-        let (Some(line), Some(engine)) = (host.lines.get_mut(&id), &mut host.engine) else {
+        let (Some(line), Some(engine)) = (host.sessions.get_mut(&id), &mut host.engine) else {
             return;
         };
         line.unsent = line.unsent.saturating_sub(bytes);
@@ -38,15 +38,15 @@ impl World {
 
     /// A node's end of a connection is gone.
     pub(super) fn close_at(&mut self, conn: ConnId, end: End, reason: &str) {
-        let Some(Holder::Node(ix)) = self.net.conn(conn).map(|c| c.holder(end)) else {
+        let Some(Endpoint::Node(ix)) = self.net.conn(conn).map(|c| c.endpoint(end)) else {
             return;
         };
-        match self.hosts[ix].uses.remove(&(conn, end)) {
-            Some(Use::Link(link)) => {
+        match self.hosts[ix].conn_kinds.remove(&(conn, end)) {
+            Some(ConnKind::Link(link)) => {
                 self.hosts[ix].links.remove(&link);
                 self.on_link(ix, link, LinkEvent::Closed { reason });
             }
-            Some(Use::Session(session)) => self.end_session(ix, session),
+            Some(ConnKind::Session(session)) => self.end_session(ix, session),
             None => {}
         }
     }
@@ -54,7 +54,7 @@ impl World {
     fn end_session(&mut self, ix: NodeIx, session: SessionId) {
         let now = self.hosts[ix].now(self.now_us);
         let host = &mut self.hosts[ix];
-        if let (Some(_), Some(engine)) = (host.lines.remove(&session), &mut host.engine) {
+        if let (Some(_), Some(engine)) = (host.sessions.remove(&session), &mut host.engine) {
             engine.close(session, now);
             self.after(ix);
         }
@@ -69,7 +69,7 @@ impl World {
     }
 
     pub(super) fn on_input(&mut self, ix: NodeIx, session: SessionId, bytes: &[u8]) {
-        if let Some(line) = self.hosts[ix].lines.get_mut(&session) {
+        if let Some(line) = self.hosts[ix].sessions.get_mut(&session) {
             line.input.extend_from_slice(bytes);
             self.execute(ix, session);
             self.after(ix);
@@ -82,7 +82,7 @@ impl World {
         let mut reply = Reply::new();
         let mut close = false;
         let host = &mut self.hosts[ix];
-        let (Some(line), Some(engine)) = (host.lines.get_mut(&id), &mut host.engine) else {
+        let (Some(line), Some(engine)) = (host.sessions.get_mut(&id), &mut host.engine) else {
             return;
         };
         // Without input, too: what WAIT was parked for is answered now.
@@ -105,7 +105,7 @@ impl World {
     }
 
     fn push(&mut self, ix: NodeIx, id: SessionId, bytes: &[u8]) {
-        let Some(line) = self.hosts[ix].lines.get_mut(&id) else {
+        let Some(line) = self.hosts[ix].sessions.get_mut(&id) else {
             return;
         };
         let mut reply = std::mem::take(&mut line.reply);
@@ -114,14 +114,14 @@ impl World {
             let bytes = reply;
             line.unsent += bytes.len();
             let (conn, end) = line.conn;
-            self.send(conn, end.other(), Parcel::Bytes(bytes));
+            self.send(conn, end.other(), Segment::Bytes(bytes));
         }
     }
 
     fn close_session(&mut self, ix: NodeIx, id: SessionId) {
-        if let Some((conn, end)) = self.hosts[ix].lines.get(&id).map(|line| line.conn) {
-            self.send(conn, end.other(), Parcel::Close);
-            self.hosts[ix].uses.remove(&(conn, end));
+        if let Some((conn, end)) = self.hosts[ix].sessions.get(&id).map(|line| line.conn) {
+            self.send(conn, end.other(), Segment::Close);
+            self.hosts[ix].conn_kinds.remove(&(conn, end));
             self.end_session(ix, id);
         }
     }
@@ -162,7 +162,7 @@ impl World {
         match output {
             Output::Push(session, bytes) => self.push(ix, session, &bytes),
             Output::Resume(session) => {
-                if let Some(line) = self.hosts[ix].lines.get_mut(&session) {
+                if let Some(line) = self.hosts[ix].sessions.get_mut(&session) {
                     line.parked = false;
                     self.execute(ix, session);
                 }
@@ -214,14 +214,14 @@ impl World {
             }
             LinkOp::Send(bytes) => {
                 if let Some(&(conn, end)) = self.hosts[ix].links.get(&link) {
-                    self.send(conn, end.other(), Parcel::Bytes(bytes.to_vec()));
+                    self.send(conn, end.other(), Segment::Bytes(bytes.to_vec()));
                 }
             }
             LinkOp::Close => {
                 self.hosts[ix].dialing.remove(&link);
                 if let Some((conn, end)) = self.hosts[ix].links.remove(&link) {
-                    self.hosts[ix].uses.remove(&(conn, end));
-                    self.send(conn, end.other(), Parcel::Close);
+                    self.hosts[ix].conn_kinds.remove(&(conn, end));
+                    self.send(conn, end.other(), Segment::Close);
                 }
             }
         }
@@ -243,12 +243,14 @@ impl World {
             self.schedule(at, Event::Refused(dialer, incarnation, link));
             return;
         }
-        let conn = self.net.connect(Holder::Node(dialer), Holder::Node(target));
+        let conn = self
+            .net
+            .connect(Endpoint::Node(dialer), Endpoint::Node(target));
         let local = SocketAddr::new(self.hosts[dialer].ip, 40_000);
         self.hosts[dialer].links.insert(link, (conn, End::Dialer));
         self.hosts[dialer]
-            .uses
-            .insert((conn, End::Dialer), Use::Link(link));
+            .conn_kinds
+            .insert((conn, End::Dialer), ConnKind::Link(link));
         if to.port() == PORT {
             self.accept_session(target, conn, local);
         } else {
@@ -264,7 +266,8 @@ impl World {
                 .expect("the target is up, as checked above");
             let accepted = engine.accept_bus(peer, now);
             host.links.insert(accepted, (conn, End::Listener));
-            host.uses.insert((conn, End::Listener), Use::Link(accepted));
+            host.conn_kinds
+                .insert((conn, End::Listener), ConnKind::Link(accepted));
         }
         self.on_link(dialer, link, LinkEvent::Opened { local });
     }
@@ -282,20 +285,20 @@ impl World {
         match engine.open(peer, now) {
             Ok(id) => {
                 let conn = (conn, End::Listener);
-                let line = Line {
+                let line = SessionConn {
                     conn,
                     input: Vec::new(),
                     parked: false,
                     unsent: 0,
                     reply: Vec::new(),
                 };
-                host.lines.insert(id, line);
-                host.uses.insert(conn, Use::Session(id));
+                host.sessions.insert(id, line);
+                host.conn_kinds.insert(conn, ConnKind::Session(id));
                 true
             }
             Err(refusal) => {
-                self.send(conn, End::Dialer, Parcel::Bytes(refusal));
-                self.send(conn, End::Dialer, Parcel::Close);
+                self.send(conn, End::Dialer, Segment::Bytes(refusal));
+                self.send(conn, End::Dialer, Segment::Close);
                 false
             }
         }

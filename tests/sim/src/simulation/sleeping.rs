@@ -1,12 +1,12 @@
 //! Processes that are stopped, as by SIGSTOP, and go on later.
 
-use super::{Event, World};
-use crate::host::Use;
-use crate::net::{Holder, NodeIx};
+use super::{Event, Simulation};
+use crate::host::ConnKind;
+use crate::net::{Endpoint, NodeIx};
 
 /// In which order a process that goes on finds what has come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum First {
+pub enum WakeOrder {
     /// As it came.
     Oldest,
     /// What clients have sent.
@@ -15,24 +15,24 @@ pub enum First {
     Nodes,
 }
 
-impl World {
-    /// Stops a machine's process: its connections stand, new ones are accepted, and whatever is sent
+impl Simulation {
+    /// Stops a host's process: its connections stand, new ones are accepted, and whatever is sent
     /// to it waits.
     pub fn stop(&mut self, ix: NodeIx) {
         self.asleep.entry(ix).or_default();
     }
 
     /// Lets it go on.
-    pub fn wake(&mut self, ix: NodeIx, first: First) {
+    pub fn wake(&mut self, ix: NodeIx, first: WakeOrder) {
         let mut missed = self.asleep.remove(&ix).unwrap_or_default();
         let is_client = |event: &Event| {
             matches!(event, Event::Arrive(conn, end)
-                if matches!(self.hosts[ix].uses.get(&(*conn, *end)), Some(Use::Session(_))))
+                if matches!(self.hosts[ix].conn_kinds.get(&(*conn, *end)), Some(ConnKind::Session(_))))
         };
         match first {
-            First::Oldest => {}
-            First::Clients => missed.sort_by_key(|event| !is_client(event)),
-            First::Nodes => missed.sort_by_key(is_client),
+            WakeOrder::Oldest => {}
+            WakeOrder::Clients => missed.sort_by_key(|event| !is_client(event)),
+            WakeOrder::Nodes => missed.sort_by_key(is_client),
         }
         for event in missed {
             self.schedule(self.now_us, event);
@@ -45,8 +45,8 @@ impl World {
             return Some(event);
         }
         let concerned = match &event {
-            Event::Arrive(conn, end) => match self.net.conn(*conn).map(|c| c.holder(*end)) {
-                Some(Holder::Node(ix)) => Some(ix),
+            Event::Arrive(conn, end) => match self.net.conn(*conn).map(|c| c.endpoint(*end)) {
+                Some(Endpoint::Node(ix)) => Some(ix),
                 _ => None,
             },
             Event::Accept { dialer: ix, .. }

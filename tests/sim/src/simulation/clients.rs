@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use super::World;
-use crate::net::{Caller, ConnId, End, Holder, NodeIx, Parcel, Party};
+use super::Simulation;
+use crate::net::{ClientKind, ConnId, End, Endpoint, NodeIx, Party, Segment};
 
 /// A client's end of a connection: what arrived, and whether it is still open.
 #[derive(Debug)]
@@ -18,22 +18,22 @@ pub struct ClientConn {
     pub closed: bool,
 }
 
-impl World {
+impl Simulation {
     /// Connects the scenario's own client to a node; none when its process is down.
     pub fn connect(&mut self, node: NodeIx) -> Option<usize> {
-        self.connect_as(Caller::Scenario, node)
+        self.connect_as(ClientKind::Scenario, node)
     }
 
     /// Connects a client to a node; none when its process is down. Where a cut separates them, the
     /// connection hangs: nothing is ever heard on it.
-    pub fn connect_as(&mut self, caller: Caller, node: NodeIx) -> Option<usize> {
+    pub fn connect_as(&mut self, kind: ClientKind, node: NodeIx) -> Option<usize> {
         self.hosts[node].engine.as_ref()?;
         let client = self.next_client;
         self.next_client += 1;
-        let holder = Holder::Client(caller, client);
-        let conn = self.net.connect(holder, Holder::Node(node));
+        let endpoint = Endpoint::Client(kind, client);
+        let conn = self.net.connect(endpoint, Endpoint::Node(node));
         let remote = SocketAddr::from(([10, 9, 9, 9], 1024));
-        if self.reaches(caller, node) && !self.accept_session(node, conn, remote) {
+        if self.reaches(kind, node) && !self.accept_session(node, conn, remote) {
             return None;
         }
         let state = ClientConn {
@@ -48,8 +48,8 @@ impl World {
 
     /// Whether no cut separates a client of that kind from a node.
     #[must_use]
-    pub fn reaches(&self, caller: Caller, node: NodeIx) -> bool {
-        (self.net).reaches(Party::Callers(caller), Party::Node(node))
+    pub fn reaches(&self, kind: ClientKind, node: NodeIx) -> bool {
+        (self.net).reaches(Party::Clients(kind), Party::Node(node))
     }
 
     /// A client's connection.
@@ -69,7 +69,7 @@ impl World {
     /// Sends a client's bytes.
     pub fn client_send(&mut self, client: usize, bytes: &[u8]) {
         if let Some(conn) = self.clients.get(&client).map(|c| c.conn) {
-            self.send(conn, End::Listener, Parcel::Bytes(bytes.to_vec()));
+            self.send(conn, End::Listener, Segment::Bytes(bytes.to_vec()));
         }
     }
 
@@ -77,7 +77,7 @@ impl World {
     pub fn disconnect(&mut self, client: usize) {
         if let Some(state) = self.clients.remove(&client) {
             self.net.give_up(state.conn, End::Listener);
-            self.send(state.conn, End::Listener, Parcel::Close);
+            self.send(state.conn, End::Listener, Segment::Close);
         }
     }
 }

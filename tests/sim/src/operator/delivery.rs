@@ -1,14 +1,14 @@
-//! What befalls steps on their way: they may be lost, delayed, refused or done twice, and their
+//! What becomes of steps on their way: they may be lost, delayed, refused or done twice, and their
 //! replies may be lost.
 
 use slotkeeper::model::{Step, StepOutcome};
 
 use super::Operator;
-use crate::world::World;
+use crate::simulation::Simulation;
 
-/// What befalls a step on its way.
-enum Fate {
-    Good,
+/// What becomes of a step on its way.
+enum Delivery {
+    Normal,
     /// It never arrives.
     Lost,
     Refused,
@@ -28,61 +28,61 @@ const LATE_US: u64 = 3_000_000;
 const OVERDUE_US: u64 = 1_500_000;
 
 impl Operator {
-    /// Sends a step, whatever becomes of it.
+    /// Sends a step, as its delivery goes.
     ///
     /// # Errors
     /// What it must never do, at the moment when it would take effect.
-    pub(super) fn act(&mut self, world: &mut World, step: &Step) -> Result<StepOutcome, String> {
+    pub(super) fn act(&mut self, sim: &mut Simulation, step: &Step) -> Result<StepOutcome, String> {
         let unknown = |why: &str| Ok(StepOutcome::Unknown(why.to_owned()));
-        match self.fate(step) {
-            Fate::Good => self.perform(world, step),
-            Fate::Lost => unknown("lost on its way"),
-            Fate::Refused => {
+        match self.delivery(step) {
+            Delivery::Normal => self.perform(sim, step),
+            Delivery::Lost => unknown("lost on its way"),
+            Delivery::Refused => {
                 let why = "ERR refused by the simulator".to_owned();
                 Ok(StepOutcome::Refused(why))
             }
-            Fate::Twice => {
-                self.perform(world, step)?;
-                self.perform(world, step)
+            Delivery::Twice => {
+                self.perform(sim, step)?;
+                self.perform(sim, step)
             }
-            Fate::Late => {
+            Delivery::Late => {
                 let delay = self.rng.below(LATE_US);
-                world.run_for(delay);
-                self.perform(world, step)
+                sim.run_for(delay);
+                self.perform(sim, step)
             }
-            Fate::Unheard => {
-                self.perform(world, step)?;
+            Delivery::Unheard => {
+                self.perform(sim, step)?;
                 unknown("no reply")
             }
-            Fate::Overdue => {
+            Delivery::Overdue => {
                 // Where a vote names its epoch, it does no harm however late it comes.
                 let bound = matches!(step, Step::Failover { epoch: Some(_), .. });
-                let most = OVERDUE_US * if bound && self.astray { 4 } else { 1 };
-                let at = world.now_us + self.rng.below(most);
+                let most = OVERDUE_US * if bound && self.vote_faults { 4 } else { 1 };
+                let at = sim.now_us + self.rng.below(most);
                 self.overdue.push((at, step.clone()));
                 unknown("no reply in time")
             }
         }
     }
 
-    fn fate(&mut self, step: &Step) -> Fate {
-        if self.astray && matches!(step, Step::Failover { .. }) {
+    fn delivery(&mut self, step: &Step) -> Delivery {
+        if self.vote_faults && matches!(step, Step::Failover { .. }) {
             return match self.rng.below(6) {
-                0 => Fate::Lost,
-                1 => Fate::Unheard,
-                2 | 3 => Fate::Overdue,
-                _ => Fate::Good,
+                0 => Delivery::Lost,
+                1 => Delivery::Unheard,
+                2 | 3 => Delivery::Overdue,
+                _ => Delivery::Normal,
             };
         }
         match self.rng.below(24) {
-            _ if !self.mishaps => Fate::Good,
-            0 => Fate::Lost,
-            1 => Fate::Refused,
-            2 => Fate::Twice,
-            3 => Fate::Late,
-            4 => Fate::Unheard,
-            5 => Fate::Overdue,
-            _ => Fate::Good,
+            _ if !self.step_faults => Delivery::Normal,
+            0 => Delivery::Lost,
+            1 => Delivery::Refused,
+            2 => Delivery::Twice,
+            3 => Delivery::Late,
+            4 => Delivery::Unheard,
+            5 => Delivery::Overdue,
+            _ => Delivery::Normal,
         }
     }
 
@@ -90,15 +90,15 @@ impl Operator {
     ///
     /// # Errors
     /// What must never be done, at the moment when it would take effect.
-    pub(super) fn deliver_overdue(&mut self, world: &mut World) -> Result<(), String> {
-        let now = world.now_us;
+    pub(super) fn deliver_overdue(&mut self, sim: &mut Simulation) -> Result<(), String> {
+        let now = sim.now_us;
         let (due, later) = std::mem::take(&mut self.overdue)
             .into_iter()
             .partition(|(at, _)| *at <= now);
         self.overdue = later;
         for (_, step) in Vec::<(u64, Step)>::from_iter(due) {
-            let outcome = self.perform(world, &step)?;
-            let at = world.now_us as f64 / 1e6;
+            let outcome = self.perform(sim, &step)?;
+            let at = sim.now_us as f64 / 1e6;
             (self.history).push(format!("{at:>10.3} arrives late: {step} -> {outcome:?}"));
         }
         Ok(())

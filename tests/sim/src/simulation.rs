@@ -1,4 +1,4 @@
-//! The world: hosts, clients and the network under virtual time. Nothing in it waits, and every
+//! A simulation: hosts, clients and the network under virtual time. Nothing in it waits, and every
 //! run of a seed is the same run.
 
 mod clients;
@@ -13,12 +13,12 @@ use slotkeeper_node::config::Config;
 use slotkeeper_node::io::{LinkEvent, LinkId};
 use slotkeeper_topology::{Slot, key_slot};
 
-use crate::host::{Disk, DiskAnswer, Host, Use};
-use crate::net::{ConnId, End, Holder, Net, NodeIx, Parcel};
+use crate::host::{ConnKind, Disk, DiskAnswer, Host};
+use crate::net::{ConnId, End, Endpoint, Net, NodeIx, Segment};
 use crate::rng::Rng;
 use crate::writer::Writer;
 pub use clients::ClientConn;
-pub use sleeping::First;
+pub use sleeping::WakeOrder;
 
 #[derive(Debug)]
 enum Event {
@@ -36,13 +36,13 @@ enum Event {
     Writer(usize),
 }
 
-/// Everything.
-pub struct World {
-    /// The machines.
+/// The hosts and their clients, the network, and what is to happen.
+pub struct Simulation {
+    /// The hosts.
     pub hosts: Vec<Host>,
     /// The network.
     pub net: Net,
-    /// The world's own choices.
+    /// The random numbers of the simulation itself.
     pub rng: Rng,
     /// Virtual time in microseconds.
     pub now_us: u64,
@@ -54,23 +54,23 @@ pub struct World {
     next_client: usize,
     queue: BinaryHeap<Reverse<(u64, u64, usize)>>,
     pending: BTreeMap<usize, Event>,
-    /// Machines whose process is stopped, with what waits for it.
+    /// Hosts whose process is stopped, with what waits for it.
     asleep: BTreeMap<NodeIx, Vec<Event>>,
     next_event: u64,
     moves: usize,
 }
 
-impl World {
-    /// A world of stopped machines, each with the configuration given.
+impl Simulation {
+    /// A simulation of stopped hosts, each with the configuration given.
     #[must_use]
-    pub fn new(seed: u64, configs: Vec<Config>) -> World {
+    pub fn new(seed: u64, configs: Vec<Config>) -> Simulation {
         let mut rng = Rng::new(seed);
         let net = Net::new(rng.fork());
         let mut skews = rng.fork();
         let hosts = (configs.into_iter().enumerate())
             .map(|(ix, config)| Host::new(ix, config, &mut skews))
             .collect();
-        World {
+        Simulation {
             hosts,
             net,
             rng,
@@ -87,7 +87,7 @@ impl World {
         }
     }
 
-    /// Starts a machine's process.
+    /// Starts a host's process.
     ///
     /// # Panics
     /// When the engine refuses what its own predecessor wrote: that is a finding.
@@ -99,17 +99,17 @@ impl World {
         self.after(ix);
     }
 
-    /// Ends a machine's process at once, as SIGKILL does: its connections close.
+    /// Ends a host's process at once, as SIGKILL does: its connections close.
     pub fn kill(&mut self, ix: NodeIx) {
-        for (conn, end) in self.net.of(Holder::Node(ix)) {
-            self.send(conn, end.other(), Parcel::Close);
+        for (conn, end) in self.net.of(Endpoint::Node(ix)) {
+            self.send(conn, end.other(), Segment::Close);
         }
         self.asleep.remove(&ix);
         self.hosts[ix].kill();
         self.hosts[ix].ended_us = self.now_us;
     }
 
-    /// Asks a machine's process to end, as SIGTERM does.
+    /// Asks a host's process to end, as SIGTERM does.
     pub fn terminate(&mut self, ix: NodeIx) {
         let now = self.hosts[ix].now(self.now_us);
         if let Some(engine) = &mut self.hosts[ix].engine {
@@ -118,7 +118,7 @@ impl World {
         }
     }
 
-    /// Gives a stopped machine an empty disk and a new address, as a replaced pod has.
+    /// Gives a stopped host an empty disk and a new address, as a replaced pod has.
     pub fn move_host(&mut self, ix: NodeIx) {
         self.hosts[ix].disk = Disk::default();
         self.moves += 1;
@@ -132,7 +132,7 @@ impl World {
         self.hosts[ix].engine.is_some()
     }
 
-    /// Separates some machines from the rest.
+    /// Separates some hosts from the rest.
     pub fn partition(&mut self, side: &[NodeIx]) {
         self.net.partition(side, self.hosts.len());
     }
@@ -147,7 +147,7 @@ impl World {
 
     /// Breaks one connection between two nodes, as a reset does; the `nth` of those that exist.
     pub fn reset_conn(&mut self, ix: NodeIx, nth: usize) {
-        let conns = self.net.of(Holder::Node(ix));
+        let conns = self.net.of(Endpoint::Node(ix));
         if conns.is_empty() {
             return;
         }
@@ -157,7 +157,7 @@ impl World {
 
     /// Breaks a connection: that end learns of it at once.
     pub fn break_conn(&mut self, conn: ConnId, end: End) {
-        self.send(conn, end.other(), Parcel::Close);
+        self.send(conn, end.other(), Segment::Close);
         self.close_at(conn, end, "connection reset");
     }
 
@@ -202,7 +202,7 @@ impl World {
         cluster.is_some_and(|cluster| cluster.is_master() && cluster.my_slots().contains(slot))
     }
 
-    /// The machine with that address.
+    /// The host with that address.
     #[must_use]
     pub fn host_at(&self, ip: &str) -> Option<NodeIx> {
         self.hosts.iter().position(|host| host.ip.to_string() == ip)
@@ -250,8 +250,8 @@ impl World {
         self.next_event += 1;
     }
 
-    fn send(&mut self, conn: ConnId, to: End, parcel: Parcel) {
-        if let Some(at) = self.net.send(conn, to, parcel, self.now_us) {
+    fn send(&mut self, conn: ConnId, to: End, segment: Segment) {
+        if let Some(at) = self.net.send(conn, to, segment, self.now_us) {
             self.schedule(at, Event::Arrive(conn, to));
         }
     }
@@ -262,8 +262,8 @@ impl World {
         };
         match event {
             Event::Arrive(conn, end) => {
-                while let Some(parcel) = self.net.receive(conn, end, self.now_us) {
-                    self.arrive(conn, end, parcel);
+                while let Some(segment) = self.net.receive(conn, end, self.now_us) {
+                    self.arrive(conn, end, segment);
                 }
             }
             Event::Accept {
@@ -321,32 +321,33 @@ impl World {
         }
     }
 
-    fn arrive(&mut self, conn: ConnId, end: End, parcel: Parcel) {
-        let Some(holder) = self.net.conn(conn).map(|c| c.holder(end)) else {
+    fn arrive(&mut self, conn: ConnId, end: End, segment: Segment) {
+        let Some(endpoint) = self.net.conn(conn).map(|c| c.endpoint(end)) else {
             return;
         };
-        if let Parcel::Bytes(bytes) = &parcel {
+        if let Segment::Bytes(bytes) = &segment {
             self.note_arrival(conn, end.other(), bytes.len());
         }
-        match (holder, parcel) {
-            (Holder::Client(_, client), Parcel::Bytes(bytes)) => {
+        match (endpoint, segment) {
+            (Endpoint::Client(_, client), Segment::Bytes(bytes)) => {
                 if let Some(client) = self.clients.get_mut(&client) {
                     client.inbox.extend_from_slice(&bytes);
                 }
             }
-            (Holder::Client(_, client), Parcel::Close) => {
+            (Endpoint::Client(_, client), Segment::Close) => {
                 self.net.drop_conn(conn);
                 if let Some(client) = self.clients.get_mut(&client) {
                     client.closed = true;
                 }
             }
-            (Holder::Node(ix), Parcel::Bytes(bytes)) => match self.hosts[ix].uses.get(&(conn, end))
-            {
-                Some(&Use::Link(link)) => self.on_link(ix, link, LinkEvent::Bytes(&bytes)),
-                Some(&Use::Session(session)) => self.on_input(ix, session, &bytes),
-                None => {}
-            },
-            (Holder::Node(_), Parcel::Close) => {
+            (Endpoint::Node(ix), Segment::Bytes(bytes)) => {
+                match self.hosts[ix].conn_kinds.get(&(conn, end)) {
+                    Some(&ConnKind::Link(link)) => self.on_link(ix, link, LinkEvent::Bytes(&bytes)),
+                    Some(&ConnKind::Session(session)) => self.on_input(ix, session, &bytes),
+                    None => {}
+                }
+            }
+            (Endpoint::Node(_), Segment::Close) => {
                 self.close_at(conn, end, "Connection closed by peer");
                 self.net.drop_conn(conn);
             }
