@@ -1,7 +1,7 @@
 //! The keyspace: every key this node holds, found by hash, expired, watched and walked.
 //!
-//! [`Partition`] is the only way in. Every change passes one door, which serialises what a walk
-//! has not saved yet, writes down what somebody is interested in and keeps the counts.
+//! [`Partition`] is the only way in. Every change goes through the `Store`, which serialises what a
+//! walk has not saved yet, logs changes that have a subscriber, and keeps the counts.
 
 mod changes;
 mod database;
@@ -57,7 +57,7 @@ pub enum Expire {
 
 /// What an access does with a key whose time has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Expiry {
+pub enum ExpiryPolicy {
     /// It is removed and put on the list of [`Partition::take_expired`]: a master.
     #[default]
     Delete,

@@ -117,7 +117,7 @@ pub struct Engine {
     divergence: divergence::Divergence,
     slowlog: slowlog::SlowLog,
     latency: latency::Latency,
-    known: admit::Known,
+    command_ids: admit::CommandIds,
     /// DEBUG SET-ACTIVE-EXPIRE.
     active_expiry: bool,
     /// The memory of the decoder, between two calls.
@@ -188,7 +188,7 @@ impl Engine {
             divergence: divergence::Divergence::default(),
             slowlog: slowlog::SlowLog::default(),
             latency: latency::Latency::default(),
-            known: admit::Known::new(),
+            command_ids: admit::CommandIds::new(),
             active_expiry: true,
             batch: Batch::new(),
             last_command: None,

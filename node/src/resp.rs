@@ -3,18 +3,18 @@
 mod args;
 mod decode;
 mod encode;
-mod glance;
 mod inline;
 mod kept;
 pub mod number;
 mod parse;
+mod peek;
 mod reply;
 
 pub use args::Args;
 pub use decode::{BATCH_MAX, Batch, Decoder, Limits, ProtocolError};
 pub use encode::encode_command;
-pub use glance::first_arguments;
 pub use inline::split_words;
 pub use kept::KeptRequests;
 pub use parse::{ReplyParser, ReplySyntax, ReplyValue};
+pub use peek::first_arguments;
 pub use reply::Reply;

@@ -1,13 +1,13 @@
 //! The shell: sockets, files, the clock and randomness. Everything that the engine is kept from.
 
 mod accept;
+mod batch;
 mod carry_out;
 mod client;
 mod clock;
 mod data_file;
 mod execute;
 mod files;
-mod gather;
 mod group;
 mod health;
 mod limit;
@@ -18,10 +18,10 @@ mod meanwhile;
 mod net;
 mod outbox;
 mod payload_file;
-mod places;
 mod ready;
 mod send;
 mod serve;
+mod slab;
 mod socket;
 mod start;
 mod system;

@@ -5,6 +5,8 @@
 
 #[path = "model/acting.rs"]
 mod acting;
+#[path = "model/cluster.rs"]
+mod cluster;
 #[path = "model/gossip.rs"]
 mod gossip;
 #[path = "model/node.rs"]
@@ -17,8 +19,6 @@ mod random;
 mod replication;
 #[path = "model/story.rs"]
 mod story;
-#[path = "model/world.rs"]
-mod world;
 
 use std::panic::catch_unwind;
 use std::sync::Mutex;

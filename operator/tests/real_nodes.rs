@@ -27,7 +27,7 @@ use server::{PASSWORD, Server};
 use still::Still;
 
 /// The servers as the pods of one cluster: one per shard.
-struct World {
+struct RealCluster {
     servers: Vec<Server>,
     survey: Survey,
     links: Links,
@@ -36,8 +36,8 @@ struct World {
     cluster: RedisCluster,
 }
 
-impl World {
-    async fn start(count: u32) -> World {
+impl RealCluster {
+    async fn start(count: u32) -> RealCluster {
         let servers: Vec<Server> = (0..count).map(|_| Server::start("")).collect();
         let pods = (0..).zip(&servers).map(|(shard, server)| {
             let pod = PodView {
@@ -50,7 +50,7 @@ impl World {
             (PodIndex::new(shard, 0), pod)
         });
         let wake = Arc::new(Notify::new());
-        let mut world = World {
+        let mut real = RealCluster {
             survey: Survey {
                 objects: Objects::default(),
                 pods: pods.collect(),
@@ -62,11 +62,11 @@ impl World {
             servers,
             cluster: RedisCluster::new("real", RedisClusterSpec::default()),
         };
-        let indexes: Vec<PodIndex> = world.survey.pods.keys().copied().collect();
+        let indexes: Vec<PodIndex> = real.survey.pods.keys().copied().collect();
         for index in indexes {
-            world.until(|o| o.facts(index).is_some()).await;
+            real.until(|o| o.facts(index).is_some()).await;
         }
-        world
+        real
     }
 
     async fn look(&mut self) -> Observation {
@@ -138,72 +138,66 @@ fn refused(outcome: StepOutcome) -> String {
 
 #[tokio::test]
 async fn steps_form_a_cluster_fail_over_and_drop_an_id() {
-    let mut world = World::start(3).await;
+    let mut real = RealCluster::start(3).await;
     let (a, b, c) = (
-        world.target(0).await,
-        world.target(1).await,
-        world.target(2).await,
+        real.target(0).await,
+        real.target(1).await,
+        real.target(2).await,
     );
 
     // Two masters with their own slots and epochs.
     for (node, slots, epoch) in [(&a, "0-8191", 1), (&b, "8192-16000 16002-16383", 2)] {
         let (node, slots) = (node.clone(), slots.parse().unwrap());
-        world
-            .done(Step::AddSlots {
-                node: node.clone(),
-                slots,
-            })
-            .await;
-        world
-            .done(Step::SetConfigEpoch {
-                node,
-                epoch: Epoch(epoch),
-            })
-            .await;
+        real.done(Step::AddSlots {
+            node: node.clone(),
+            slots,
+        })
+        .await;
+        real.done(Step::SetConfigEpoch {
+            node,
+            epoch: Epoch(epoch),
+        })
+        .await;
     }
     assert_eq!(
-        world.facts(1).await.myself().slots.to_string(),
+        real.facts(1).await.myself().slots.to_string(),
         "8192-16000 16002-16383"
     );
     let again = Step::AddSlots {
         node: a.clone(),
         slots: "5".parse().unwrap(),
     };
-    assert!(refused(world.act(again).await).contains("Slot 5 is already busy"));
+    assert!(refused(real.act(again).await).contains("Slot 5 is already busy"));
     let late = Step::SetConfigEpoch {
         node: a.clone(),
         epoch: Epoch(9),
     };
-    assert!(refused(world.act(late).await).contains("config epoch is already non-zero"));
+    assert!(refused(real.act(late).await).contains("config epoch is already non-zero"));
 
     // They meet, and the third becomes a replica of the first.
     for peer in [&b, &c] {
-        let address = world.survey.pods[&peer.pod].address.clone().unwrap();
-        world
-            .done(Step::Meet {
-                node: a.clone(),
-                peer: peer.clone(),
-                address,
-            })
-            .await;
-    }
-    world
-        .until(|o| o.answered().all(|(_, facts)| facts.peers().count() == 2))
-        .await;
-    world
-        .done(Step::Replicate {
-            node: c.clone(),
-            master: a.id,
+        let address = real.survey.pods[&peer.pod].address.clone().unwrap();
+        real.done(Step::Meet {
+            node: a.clone(),
+            peer: peer.clone(),
+            address,
         })
         .await;
-    world
-        .until(|o| o.facts(c.pod).is_some_and(NodeFacts::link_up))
+    }
+    real.until(|o| o.answered().all(|(_, facts)| facts.peers().count() == 2))
+        .await;
+    real.done(Step::Replicate {
+        node: c.clone(),
+        master: a.id,
+    })
+    .await;
+    real.until(|o| o.facts(c.pod).is_some_and(NodeFacts::link_up))
         .await;
     let on_replica = Step::AddSlots {
         node: c.clone(),
         slots: "16001".parse().unwrap(),
     };
-    assert_eq!(not_sent(world.act(on_replica).await), "2-0 is not a master");
+    assert_eq!(not_sent(real.act(on_replica).await), "2-0 is not a master");
 
     // The replica takes over, but not in place of another master.
     let failover = |node: &Target, master| Step::Failover {
@@ -212,58 +206,53 @@ async fn steps_form_a_cluster_fail_over_and_drop_an_id() {
         master,
         epoch: None,
     };
-    let other = not_sent(world.act(failover(&c, b.id)).await);
+    let other = not_sent(real.act(failover(&c, b.id)).await);
     assert_eq!(other, format!("2-0 is not a replica of {}", b.id));
-    world.done(failover(&c, a.id)).await;
-    world
-        .until(|o| o.facts(c.pod).is_some_and(NodeFacts::is_master))
+    real.done(failover(&c, a.id)).await;
+    real.until(|o| o.facts(c.pod).is_some_and(NodeFacts::is_master))
         .await;
-    world
-        .until(|o| {
-            o.facts(a.pod)
-                .is_some_and(|facts| facts.master() == Some(c.id))
-        })
-        .await;
+    real.until(|o| {
+        o.facts(a.pod)
+            .is_some_and(|facts| facts.master() == Some(c.id))
+    })
+    .await;
 
     // An epoch above every other, no matter which node has the highest now.
-    let above = world.facts(0).await.cluster.current_epoch;
-    world
-        .done(Step::BumpEpoch {
-            node: b.clone(),
-            above,
-        })
-        .await;
-    assert!(world.facts(1).await.cluster.my_epoch > above);
+    let above = real.facts(0).await.cluster.current_epoch;
+    real.done(Step::BumpEpoch {
+        node: b.clone(),
+        above,
+    })
+    .await;
+    assert!(real.facts(1).await.cluster.my_epoch > above);
 
     // The old master, now an empty replica, is reset and forgotten, twice.
-    world
-        .until(|o| o.facts(a.pod).is_some_and(NodeFacts::link_up))
+    real.until(|o| o.facts(a.pod).is_some_and(NodeFacts::link_up))
         .await;
-    world.done(Step::ResetSoft { node: a.clone() }).await;
-    assert!(world.facts(0).await.alone());
+    real.done(Step::ResetSoft { node: a.clone() }).await;
+    assert!(real.facts(0).await.alone());
     let forget = Step::Forget {
         id: a.id,
         nodes: vec![b.clone(), c.clone()],
     };
-    world.done(forget.clone()).await;
-    world.done(forget).await;
-    let master = not_sent(world.act(Step::ResetSoft { node: c.clone() }).await);
+    real.done(forget.clone()).await;
+    real.done(forget).await;
+    let master = not_sent(real.act(Step::ResetSoft { node: c.clone() }).await);
     assert_eq!(master, "it is not a replica");
 }
 
 #[tokio::test]
 async fn a_step_reaches_nobody_but_the_node_that_it_names() {
-    let mut world = World::start(2).await;
-    let (a, b) = (world.target(0).await, world.target(1).await);
+    let mut real = RealCluster::start(2).await;
+    let (a, b) = (real.target(0).await, real.target(1).await);
     let slots = || "0".parse().unwrap();
     let wrong_id = target(0, b.id);
     let why = not_sent(
-        world
-            .act(Step::AddSlots {
-                node: wrong_id,
-                slots: slots(),
-            })
-            .await,
+        real.act(Step::AddSlots {
+            node: wrong_id,
+            slots: slots(),
+        })
+        .await,
     );
     assert_eq!(why, format!("0-0 answers as {}", a.id));
     let dead = Target {
@@ -271,46 +260,45 @@ async fn a_step_reaches_nobody_but_the_node_that_it_names() {
         ..a.clone()
     };
     let why = not_sent(
-        world
-            .act(Step::AddSlots {
-                node: dead,
-                slots: slots(),
-            })
-            .await,
+        real.act(Step::AddSlots {
+            node: dead,
+            slots: slots(),
+        })
+        .await,
     );
     assert_eq!(why, "the pod has been replaced");
 
     // The address of another node: MEET is not sent.
-    let address = a_s_address(&world);
+    let address = a_s_address(&real);
     let meet = Step::Meet {
         node: a.clone(),
         peer: b.clone(),
         address,
     };
     assert_eq!(
-        not_sent(world.act(meet).await),
+        not_sent(real.act(meet).await),
         format!("1-0 answers as {}", a.id)
     );
-    assert!(world.facts(0).await.alone());
+    assert!(real.facts(0).await.alone());
 
-    let platform = world.act(Step::EnsureCommon).await;
+    let platform = real.act(Step::EnsureCommon).await;
     assert_eq!(platform, StepOutcome::Refused("no quota".to_owned()));
-    let platform = world.act(Step::RemoveShard { shard: 0 }).await;
+    let platform = real.act(Step::RemoveShard { shard: 0 }).await;
     assert_eq!(platform, StepOutcome::Unknown("timed out".to_owned()));
     let unknown = Step::EndWithholding {
         node: a,
         run_id: "x".to_owned(),
     };
-    assert!(refused(world.act(unknown).await).contains("unknown command"));
+    assert!(refused(real.act(unknown).await).contains("unknown command"));
 }
 
-fn a_s_address(world: &World) -> Address {
-    world.servers[0].address.clone()
+fn a_s_address(real: &RealCluster) -> Address {
+    real.servers[0].address.clone()
 }
 
 #[tokio::test]
 async fn every_silence_is_told_from_the_others() {
-    let mut world = World::start(3).await;
+    let mut real = RealCluster::start(3).await;
     let silence = |observation: &Observation| -> BTreeMap<u32, Silence> {
         let nodes = observation.nodes.iter();
         nodes
@@ -320,15 +308,15 @@ async fn every_silence_is_told_from_the_others() {
             })
             .collect()
     };
-    assert_eq!(silence(&world.look().await), BTreeMap::new());
+    assert_eq!(silence(&real.look().await), BTreeMap::new());
 
     // A death wakes the operator without a pass, and the next pass sees the refused connection.
-    world.servers[0].signal("-KILL");
-    let heard = tokio::time::timeout(Duration::from_secs(2), world.wake.notified()).await;
+    real.servers[0].signal("-KILL");
+    let heard = tokio::time::timeout(Duration::from_secs(2), real.wake.notified()).await;
     assert!(heard.is_ok(), "the end of a connection wakes nobody");
-    world.servers[1].signal("-STOP");
+    real.servers[1].signal("-STOP");
     let start = Instant::now();
-    let observation = world.look().await;
+    let observation = real.look().await;
     assert!(
         start.elapsed() < DEADLINE + Duration::from_millis(400),
         "one deadline for all"
@@ -337,28 +325,24 @@ async fn every_silence_is_told_from_the_others() {
     assert_eq!(silent[&0], Silence::Refused);
     assert_eq!(silent[&1], Silence::TimedOut);
     assert_eq!(silent.len(), 2);
-    world.servers[1].signal("-CONT");
-    world
-        .until(|o| o.facts(PodIndex::new(1, 0)).is_some())
-        .await;
+    real.servers[1].signal("-CONT");
+    real.until(|o| o.facts(PodIndex::new(1, 0)).is_some()).await;
 
     for password in [None, Some("wrong".to_owned())] {
-        world.survey.password = password;
-        let silent = silence(&world.look().await);
+        real.survey.password = password;
+        let silent = silence(&real.look().await);
         assert_eq!(silent[&2], Silence::WrongPassword);
     }
-    world
-        .survey
+    real.survey
         .pods
         .get_mut(&PodIndex::new(2, 0))
         .unwrap()
         .address = None;
-    assert_eq!(silence(&world.look().await)[&2], Silence::NoAddress);
-    world
-        .survey
+    assert_eq!(silence(&real.look().await)[&2], Silence::NoAddress);
+    real.survey
         .pods
         .get_mut(&PodIndex::new(2, 0))
         .unwrap()
         .phase = PodPhase::Missing;
-    assert_eq!(silence(&world.look().await)[&2], Silence::NotAsked);
+    assert_eq!(silence(&real.look().await)[&2], Silence::NotAsked);
 }

@@ -45,7 +45,7 @@ impl Progress for Votes {
     fn reported(&mut self, _: Option<&RedisClusterStatus>, _: &RedisClusterStatus) {}
 }
 
-struct World {
+struct Fixture {
     servers: Vec<Server>,
     survey: Arc<Mutex<Survey>>,
     full: Arc<AtomicBool>,
@@ -54,9 +54,9 @@ struct World {
     votes: Votes,
 }
 
-impl World {
+impl Fixture {
     /// One shard with one replica.
-    fn new() -> World {
+    fn new() -> Fixture {
         let indexes = [MASTER, PodIndex::new(0, 1)];
         let hostname = |index: PodIndex| format!("real-{index}.real");
         let servers: Vec<Server> = (indexes.iter())
@@ -97,7 +97,7 @@ impl World {
             replicas_per_shard: 1,
             ..RedisClusterSpec::default()
         };
-        World {
+        Fixture {
             servers,
             survey,
             full,
@@ -133,15 +133,15 @@ impl World {
 
 #[tokio::test]
 async fn a_vote_that_nobody_would_know_of_waits_until_it_is_stored() {
-    let mut world = World::new();
-    world.until(is_ready).await;
-    world.full.store(true, Ordering::Relaxed);
-    world.kill_master();
-    world
+    let mut fixture = Fixture::new();
+    fixture.until(is_ready).await;
+    fixture.full.store(true, Ordering::Relaxed);
+    fixture.kill_master();
+    fixture
         .until(|status| format!("{status:?}").contains("cannot be stored"))
         .await;
-    assert_eq!(world.votes.0, 0);
-    world.full.store(false, Ordering::Relaxed);
-    world.until(|status| status.slots_covered == 16384).await;
-    assert_eq!(world.votes.0, 1);
+    assert_eq!(fixture.votes.0, 0);
+    fixture.full.store(false, Ordering::Relaxed);
+    fixture.until(|status| status.slots_covered == 16384).await;
+    assert_eq!(fixture.votes.0, 1);
 }

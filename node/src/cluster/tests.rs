@@ -60,7 +60,7 @@ struct Member {
 }
 
 /// The network between them.
-struct World {
+struct Network {
     members: Vec<Member>,
     now: Now,
     /// The other end of every link that is up.
@@ -113,13 +113,13 @@ fn member(i: usize, saved: Option<&str>, now: Now) -> Member {
     }
 }
 
-impl World {
-    fn new(count: usize) -> World {
+impl Network {
+    fn new(count: usize) -> Network {
         let now = Now {
             unix_us: 1_700_000_000_000_000,
             mono_us: 5_000_000,
         };
-        let mut world = World {
+        let mut network = Network {
             members: (0..count).map(|i| member(i, None, now)).collect(),
             now,
             wires: BTreeMap::new(),
@@ -128,26 +128,26 @@ impl World {
             hangs: false,
             next_port: 40_000,
         };
-        (0..count).for_each(|i| world.drain(i));
-        world
+        (0..count).for_each(|i| network.drain(i));
+        network
     }
 
     /// Masters with an even share of the slots, and after them one replica each.
-    fn formed(masters: usize, replicas: usize) -> World {
-        let mut world = World::new(masters + replicas);
+    fn formed(masters: usize, replicas: usize) -> Network {
+        let mut network = Network::new(masters + replicas);
         for (i, slots) in even_split(masters).into_iter().enumerate() {
-            world.ok(i, ClusterRequest::AddSlots(slots.iter().collect()));
+            network.ok(i, ClusterRequest::AddSlots(slots.iter().collect()));
         }
-        world.meet_all();
+        network.meet_all();
         for i in 0..replicas {
-            let master = world.id(i % masters).to_string();
-            world.ok(masters + i, ClusterRequest::Replicate(master));
+            let master = network.id(i % masters).to_string();
+            network.ok(masters + i, ClusterRequest::Replicate(master));
         }
-        world.run(5000);
-        for i in 0..world.members.len() {
-            assert!(world.members[i].cluster.state_ok(), "node {i} serves");
+        network.run(5000);
+        for i in 0..network.members.len() {
+            assert!(network.members[i].cluster.state_ok(), "node {i} serves");
         }
-        world
+        network
     }
 
     fn meet_all(&mut self) {
@@ -390,7 +390,7 @@ impl World {
     }
 
     /// Runs until it is so, at most that long.
-    fn run_until(&mut self, ms: u64, mut so: impl FnMut(&World) -> bool) {
+    fn run_until(&mut self, ms: u64, mut so: impl FnMut(&Network) -> bool) {
         for _ in 0..ms / 10 {
             if so(self) {
                 return;

@@ -1,6 +1,6 @@
 //! The change log: what changed since it was last drained, and who is interested.
 //!
-//! The door appends what somebody is interested in: by key, by slot or by database. Nobody's
+//! The store appends changes that have a subscriber: of a key, a slot or a database. Other
 //! changes are not written down. Commit drains the log after each command, and those who watch a
 //! key get a new version of it then.
 
@@ -10,7 +10,7 @@ use super::Key;
 use super::event::Event;
 use super::watch::Watches;
 
-/// What somebody can be interested in.
+/// What can be subscribed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// All keys of a database.
@@ -66,7 +66,7 @@ struct Record {
 #[derive(Debug)]
 pub(super) struct Changes {
     pub watches: Watches,
-    /// How many are interested in each database, and in each slot; no slots unless somebody is.
+    /// How many subscribers each database and each slot has; `slots` is empty while no slot has any.
     databases: Vec<usize>,
     slots: Box<[u32]>,
     scopes: usize,
@@ -90,7 +90,7 @@ impl Changes {
         }
     }
 
-    /// Whether anybody is interested in anything.
+    /// Whether there is any subscriber.
     #[inline]
     pub fn wanted(&self) -> bool {
         self.scopes | self.watches.count() != 0
@@ -124,7 +124,7 @@ impl Changes {
         by_slot || self.databases[db] > 0
     }
 
-    /// Writes down what happened to a key, if anybody is interested.
+    /// Logs what happened to a key, if it has a subscriber.
     #[inline]
     pub fn note(&mut self, db: usize, key: &Key<'_>, event: Event, had_expired: bool) {
         if self.wanted() {

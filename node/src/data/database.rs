@@ -22,12 +22,12 @@ struct Times {
 
 /// A table and the times of its keys. An empty one costs 24 bytes.
 #[derive(Default)]
-pub(super) struct Shelf {
+pub(super) struct SlotTable {
     table: Table,
     times: Option<Box<Times>>,
 }
 
-impl Shelf {
+impl SlotTable {
     pub fn table_mut(&mut self) -> &mut Table {
         &mut self.table
     }
@@ -35,27 +35,27 @@ impl Shelf {
 
 /// One database.
 pub(super) struct Database {
-    shelves: Box<[Shelf]>,
+    tables: Box<[SlotTable]>,
     len: usize,
-    /// Keys of each `GROUP` shelves.
+    /// Keys of each `GROUP` tables.
     groups: Box<[usize]>,
     expires: usize,
     /// The sum of all times at which keys expire.
     expire_sum: i128,
-    /// A bit for each shelf that has times.
+    /// A bit for each table that has times.
     timed: Box<[u64]>,
 }
 
 impl Database {
-    /// An empty one of so many shelves.
-    pub fn new(shelves: usize) -> Database {
+    /// An empty one of so many tables.
+    pub fn new(tables: usize) -> Database {
         Database {
-            shelves: (0..shelves).map(|_| Shelf::default()).collect(),
+            tables: (0..tables).map(|_| SlotTable::default()).collect(),
             len: 0,
-            groups: vec![0; shelves.div_ceil(GROUP)].into(),
+            groups: vec![0; tables.div_ceil(GROUP)].into(),
             expires: 0,
             expire_sum: 0,
-            timed: vec![0; shelves.div_ceil(64)].into(),
+            timed: vec![0; tables.div_ceil(64)].into(),
         }
     }
 
@@ -73,52 +73,50 @@ impl Database {
         i64::try_from(mean).ok()
     }
 
-    pub fn shelves(&self) -> usize {
-        self.shelves.len()
+    pub fn tables(&self) -> usize {
+        self.tables.len()
     }
 
-    pub fn table(&self, shelf: usize) -> &Table {
-        &self.shelves[shelf].table
+    pub fn table(&self, index: usize) -> &Table {
+        &self.tables[index].table
     }
 
-    pub fn table_mut(&mut self, shelf: usize) -> &mut Table {
-        &mut self.shelves[shelf].table
+    pub fn table_mut(&mut self, index: usize) -> &mut Table {
+        &mut self.tables[index].table
     }
 
     #[inline]
     pub fn get(&self, key: &Key<'_>) -> Option<EntryRef<'_>> {
-        self.shelves[key.slot.index()]
-            .table
-            .get(key.hash, key.bytes)
+        self.tables[key.slot.index()].table.get(key.hash, key.bytes)
     }
 
     #[inline]
     pub fn get_mut(&mut self, key: &Key<'_>) -> Option<EntryMut<'_>> {
-        let shelf = &mut self.shelves[key.slot.index()];
-        shelf.table.get_mut(key.hash, key.bytes)
+        let slot_table = &mut self.tables[key.slot.index()];
+        slot_table.table.get_mut(key.hash, key.bytes)
     }
 
     /// Adds an entry whose key is not there yet.
     pub fn insert(&mut self, heap: &mut Heap, hasher: &HashKey, key: &Key<'_>, entry: EntryBox) {
         let at = entry.view().expire_at();
-        let shelf = key.slot.index();
-        self.shelves[shelf]
+        let index = key.slot.index();
+        self.tables[index]
             .table
             .insert(heap, hasher, key.hash, entry);
         self.len += 1;
-        self.groups[shelf / GROUP] += 1;
+        self.groups[index / GROUP] += 1;
         self.retime(key, None, at);
     }
 
     /// Takes an entry out. If its table is left with a directory of nothing, that comes out, too,
     /// to be freed in steps.
     pub fn remove(&mut self, heap: &mut Heap, key: &Key<'_>) -> Option<(EntryBox, Option<Table>)> {
-        let shelf = key.slot.index();
-        let table = &mut self.shelves[shelf].table;
+        let index = key.slot.index();
+        let table = &mut self.tables[index].table;
         let entry = table.remove(heap, key.hash, key.bytes)?;
         let hollow = table.is_hollow().then(|| std::mem::take(table));
         self.len -= 1;
-        self.groups[shelf / GROUP] -= 1;
+        self.groups[index / GROUP] -= 1;
         self.retime(key, entry.view().expire_at(), None);
         Some((entry, hollow))
     }
@@ -128,15 +126,15 @@ impl Database {
         if old == new {
             return;
         }
-        let shelf = key.slot.index();
-        let times = &mut self.shelves[shelf].times;
+        let index = key.slot.index();
+        let times = &mut self.tables[index].times;
         if let Some(at) = old {
             if let Some(known) = times {
                 known.sum -= i128::from(at);
                 known.keys.remove(&(at, key.hash));
                 if known.keys.is_empty() {
                     *times = None;
-                    self.timed[shelf / 64] &= !(1 << (shelf % 64));
+                    self.timed[index / 64] &= !(1 << (index % 64));
                 }
             }
             self.expires -= 1;
@@ -146,18 +144,18 @@ impl Database {
             let known = times.get_or_insert_default();
             known.sum += i128::from(at);
             known.keys.insert((at, key.hash));
-            self.timed[shelf / 64] |= 1 << (shelf % 64);
+            self.timed[index / 64] |= 1 << (index % 64);
             self.expires += 1;
             self.expire_sum += i128::from(at);
         }
     }
 
-    /// Takes all of a shelf out.
-    pub fn take(&mut self, shelf: usize) -> Shelf {
-        let taken = std::mem::take(&mut self.shelves[shelf]);
+    /// Takes a table with its times out.
+    pub fn take(&mut self, index: usize) -> SlotTable {
+        let taken = std::mem::take(&mut self.tables[index]);
         self.len -= taken.table.len();
-        self.groups[shelf / GROUP] -= taken.table.len();
-        self.timed[shelf / 64] &= !(1 << (shelf % 64));
+        self.groups[index / GROUP] -= taken.table.len();
+        self.timed[index / 64] &= !(1 << (index % 64));
         if let Some(times) = &taken.times {
             self.expires -= times.keys.len();
             self.expire_sum -= times.sum;
@@ -165,12 +163,12 @@ impl Database {
         taken
     }
 
-    /// All shelves, in order.
-    pub fn into_shelves(self) -> Box<[Shelf]> {
-        self.shelves
+    /// All tables, in order.
+    pub fn into_tables(self) -> Box<[SlotTable]> {
+        self.tables
     }
 
-    /// The first shelf from `from` on that has keys with a time to live.
+    /// The first table from `from` on that has keys with a time to live.
     pub fn next_timed(&self, from: usize) -> Option<usize> {
         let mut word = from / 64;
         let mut bits = *self.timed.get(word)? & (u64::MAX << (from % 64));
@@ -181,9 +179,9 @@ impl Database {
         Some(word * 64 + bits.trailing_zeros() as usize)
     }
 
-    /// The names of up to `limit` keys of a shelf that have expired, the oldest first.
-    pub fn due(&self, hasher: &HashKey, shelf: usize, now_ms: i64, limit: usize) -> Vec<Vec<u8>> {
-        let Shelf { table, times } = &self.shelves[shelf];
+    /// The names of up to `limit` keys of a table that have expired, the oldest first.
+    pub fn due(&self, hasher: &HashKey, index: usize, now_ms: i64, limit: usize) -> Vec<Vec<u8>> {
+        let SlotTable { table, times } = &self.tables[index];
         let due = times
             .iter()
             .flat_map(|times| times.keys.range(..=(now_ms, u64::MAX)));
@@ -204,11 +202,11 @@ impl Database {
             .groups
             .iter()
             .position(|&count| skip(&mut nth, count))?;
-        let shelves = self.shelves.iter().skip(group * GROUP);
-        let shelf = shelves
-            .map(|shelf| &shelf.table)
+        let tables = self.tables.iter().skip(group * GROUP);
+        let slot_table = tables
+            .map(|slot_table| &slot_table.table)
             .find(|table| skip(&mut nth, table.len()))?;
-        shelf.sample(next_random(random))
+        slot_table.sample(next_random(random))
     }
 }
 
@@ -223,22 +221,22 @@ fn skip(nth: &mut usize, count: usize) -> bool {
 
 /// Shelves on their way out.
 pub(super) struct Garbage {
-    shelves: Vec<Shelf>,
+    tables: Vec<SlotTable>,
     drain: Option<Drain>,
     times: BTreeSet<(i64, u64)>,
 }
 
 impl Garbage {
-    pub fn new(shelves: impl Into<Vec<Shelf>>) -> Garbage {
+    pub fn new(tables: impl Into<Vec<SlotTable>>) -> Garbage {
         Garbage {
-            shelves: shelves.into(),
+            tables: tables.into(),
             drain: None,
             times: BTreeSet::new(),
         }
     }
 
     pub fn of_table(table: Table) -> Garbage {
-        Garbage::new(vec![Shelf { table, times: None }])
+        Garbage::new(vec![SlotTable { table, times: None }])
     }
 
     /// Frees until the budget, in entries, is used up. Returns whether all is freed.
@@ -256,12 +254,14 @@ impl Garbage {
                     return false;
                 }
             }
-            let Some(shelf) = self.shelves.pop() else {
+            let Some(slot_table) = self.tables.pop() else {
                 return true;
             };
-            self.times = shelf.times.map_or_else(BTreeSet::new, |times| times.keys);
-            self.drain =
-                (shelf.table.len() > 0 || shelf.table.is_hollow()).then(|| Drain::new(shelf.table));
+            self.times = slot_table
+                .times
+                .map_or_else(BTreeSet::new, |times| times.keys);
+            self.drain = (slot_table.table.len() > 0 || slot_table.table.is_hollow())
+                .then(|| Drain::new(slot_table.table));
         }
     }
 }
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_keys_and_times_and_forgets_them_with_their_shelf() {
+    fn counts_keys_and_times_and_forgets_them_with_their_table() {
         let (mut heap, hasher) = (Heap::plain(), HashKey::new([3, 4]));
         let mut database = Database::new(16384);
         let keys = [b"a", b"b", b"c"].map(|name| key(&hasher, name, 500));
@@ -311,7 +311,7 @@ mod tests {
         assert_eq!(database.next_timed(501), Some(16383));
         assert_eq!(database.due(&hasher, 500, 299, 10), [b"c"]);
         assert_eq!(database.due(&hasher, 500, 300, 10), [b"c", b"b"]);
-        let shelf = database.take(500);
+        let taken = database.take(500);
         assert_eq!((database.len(), database.expires()), (1, 1));
         assert_eq!(database.next_timed(0), Some(16383));
         assert_eq!(database.sample(99).unwrap().key(), b"d");
@@ -319,7 +319,7 @@ mod tests {
         last.release(&mut heap);
         assert!(hollow.is_none() && database.next_timed(0).is_none());
         assert_eq!(database.mean_expire(), None);
-        let mut garbage = Garbage::new(vec![shelf]);
+        let mut garbage = Garbage::new(vec![taken]);
         while !garbage.step(&mut heap, &mut 1) {}
         assert_eq!(heap.used(), 0);
     }

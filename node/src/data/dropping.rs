@@ -1,14 +1,14 @@
 //! Slots that were given away: their keys are out of sight at once, and are named and freed in
 //! steps.
 //!
-//! Until all keys of a slot are named, nothing may be written to it: whoever repeats what happens
-//! here in order would remove what was written.
+//! Until all keys of a slot are named, nothing may be written to it: a replica that repeats the
+//! changes in order would remove what was written.
 
 use std::collections::VecDeque;
 
 use slotkeeper_topology::{Slot, SlotSet};
 
-use super::database::Shelf;
+use super::database::SlotTable;
 use super::hash::HashKey;
 
 /// What a name costs of a step's budget, in bytes, beside its length.
@@ -17,7 +17,7 @@ const NAME_COST: usize = 64;
 /// A slot's table, out of its database.
 struct Dropped {
     slot: Slot,
-    shelf: Shelf,
+    slot_table: SlotTable,
     /// What lies before it is named.
     position: u64,
 }
@@ -44,13 +44,13 @@ impl Dropping {
         !self.queue.is_empty() && self.slots.contains(slot)
     }
 
-    /// Adds a slot's table, and a key of it that somebody has taken out.
-    pub fn push(&mut self, slot: Slot, shelf: Shelf, loose: Option<Vec<u8>>) {
+    /// Adds a slot's table, and a key of it that was taken out before.
+    pub fn push(&mut self, slot: Slot, slot_table: SlotTable, loose: Option<Vec<u8>>) {
         self.twice |= !self.slots.insert(slot);
         self.loose.extend(loose);
         self.queue.push_back(Dropped {
             slot,
-            shelf,
+            slot_table,
             position: 0,
         });
     }
@@ -61,13 +61,13 @@ impl Dropping {
         hasher: &HashKey,
         budget: usize,
         names: &mut Vec<Vec<u8>>,
-    ) -> Vec<Shelf> {
+    ) -> Vec<SlotTable> {
         let (mut left, mut done) = (budget, Vec::new());
         names.append(&mut self.loose);
         while left > 0
             && let Some(first) = self.queue.front_mut()
         {
-            let table = first.shelf.table_mut();
+            let table = first.slot_table.table_mut();
             let next = table.visit(hasher, first.position, |entry| {
                 left = left.saturating_sub(entry.key().len() + NAME_COST);
                 names.push(entry.key().to_vec());
@@ -84,13 +84,15 @@ impl Dropping {
     }
 
     /// The first one, named or not.
-    pub fn pop(&mut self) -> Option<Shelf> {
-        let Dropped { slot, shelf, .. } = self.queue.pop_front()?;
+    pub fn pop(&mut self) -> Option<SlotTable> {
+        let Dropped {
+            slot, slot_table, ..
+        } = self.queue.pop_front()?;
         let again = || self.queue.iter().any(|dropped| dropped.slot == slot);
         if !(self.twice && again()) {
             self.slots.remove(slot);
         }
         self.twice &= !self.queue.is_empty();
-        Some(shelf)
+        Some(slot_table)
     }
 }

@@ -52,7 +52,7 @@ impl<'a> Hash<'a> {
     #[must_use]
     pub fn get(&self, field: &[u8]) -> Option<Element<'a>> {
         match self.0 {
-            Form::Small(list) => find(list, field).map(|place| decode(&list[place.value..]).0),
+            Form::Small(list) => find(list, field).map(|found| decode(&list[found.value..]).0),
             Form::Big(big) => big.get(field),
         }
     }
@@ -130,14 +130,14 @@ fn decode(list: &[u8]) -> (Element<'_>, usize) {
     Element::decode(list).expect("lists are made of whole elements")
 }
 
-/// Where a field stands: its start, its value's start, and its value's end.
-struct Place {
+/// The position of a field: its start, its value's start, and its value's end.
+struct Position {
     field: usize,
     value: usize,
     end: usize,
 }
 
-fn find(list: &[u8], field: &[u8]) -> Option<Place> {
+fn find(list: &[u8], field: &[u8]) -> Option<Position> {
     let wanted = Element::new(field);
     let mut at = 0;
     while at < list.len() {
@@ -145,7 +145,7 @@ fn find(list: &[u8], field: &[u8]) -> Option<Place> {
         let value = at + len;
         let end = value + decode(&list[value..]).1;
         if found == wanted {
-            return Some(Place {
+            return Some(Position {
                 field: at,
                 value,
                 end,

@@ -1,7 +1,7 @@
 //! The partition: what commands, the engine and savers see of the keys.
 //!
 //! It decides what an access finds: whether a key has expired, and what is done about that. All
-//! that changes a key is left to the door, `store.rs`.
+//! that changes a key is left to the store, `store.rs`.
 
 mod expiry;
 mod list;
@@ -12,7 +12,7 @@ use slotkeeper_topology::Slot;
 use super::entry::{Entry, Heap, clock_of};
 use super::store::Store;
 use super::{
-    Change, DataStats, Expiry, Hash, Key, Layout, Saver, Scope, WalkState, WalkWait, Watched,
+    Change, DataStats, ExpiryPolicy, Hash, Key, Layout, Saver, Scope, WalkState, WalkWait, Watched,
     WrongType,
 };
 use crate::key::Locate;
@@ -23,12 +23,12 @@ pub struct Partition {
     store: Store,
     now: Now,
     touch: bool,
-    expiry: Expiry,
+    expiry: ExpiryPolicy,
     hits: u64,
     misses: u64,
     expired_count: u64,
     expired: Vec<(usize, Vec<u8>)>,
-    /// Where active expiry goes on: database and shelf.
+    /// Where active expiry goes on: database and table.
     expiry_next: (usize, usize),
 }
 
@@ -44,7 +44,7 @@ impl Partition {
             store: Store::new(layout, hash_key, heap),
             now: Now::default(),
             touch: true,
-            expiry: Expiry::default(),
+            expiry: ExpiryPolicy::default(),
             hits: 0,
             misses: 0,
             expired_count: 0,
@@ -84,7 +84,7 @@ impl Partition {
     }
 
     /// What accesses do with expired keys from now on.
-    pub fn set_expiry(&mut self, expiry: Expiry) {
+    pub fn set_expiry_policy(&mut self, expiry: ExpiryPolicy) {
         self.expiry = expiry;
     }
 
@@ -200,7 +200,7 @@ impl Partition {
     #[must_use]
     pub fn slot_len(&self, slot: Slot) -> usize {
         let db = &self.store.dbs()[0];
-        if slot.index() < db.shelves() {
+        if slot.index() < db.tables() {
             db.table(slot.index()).len()
         } else {
             0
@@ -233,7 +233,7 @@ impl Partition {
         } = watched;
         debug_assert!(
             self.store.changes.is_empty(),
-            "whoever changes keys drains the log"
+            "the log is drained after every change"
         );
         let changed = self
             .store
@@ -254,7 +254,7 @@ impl Partition {
         self.store.changes.unfollow(scope);
     }
 
-    /// What somebody is interested in and has changed since [`Self::drain_changes`], in order.
+    /// The changes with a subscriber since [`Self::drain_changes`], in order.
     pub fn changes(&self) -> impl Iterator<Item = Change<'_>> {
         self.store.changes.iter()
     }
@@ -309,7 +309,7 @@ impl Partition {
         self.store.is_walking()
     }
 
-    /// Whether somebody who writes may have to wait, see [`Self::walk_wait`].
+    /// Whether a writer may have to wait, see [`Self::walk_wait`].
     #[must_use]
     #[inline]
     pub fn may_hold(&self) -> bool {

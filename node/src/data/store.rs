@@ -1,7 +1,7 @@
-//! The door: every change of a key goes through here.
+//! The store: every change of a key goes through here.
 //!
 //! Before an entry changes, a walk that has not saved it does so; what happened then goes to the
-//! change log, if anybody is interested. Counts, the times of keys and the account of memory follow
+//! change log, if it has a subscriber. Counts, the times of keys and the account of memory follow
 //! each change.
 //! Nothing here expires keys: [`Partition`](super::Partition) decides what an access finds.
 
@@ -42,7 +42,7 @@ pub(super) struct Store {
     pub changes: Changes,
     walk: Option<Walk>,
     /// How many large values the walks so far have begun.
-    larges: u64,
+    large_values: u64,
     /// The number of the last walk; new entries bear it.
     generation: u8,
     /// How many earlier numbers entries may bear, since walks were stopped early.
@@ -68,7 +68,7 @@ impl Store {
             heap,
             changes: Changes::new(count),
             walk: None,
-            larges: 0,
+            large_values: 0,
             generation: 0,
             stale: 0,
             settled: None,
@@ -277,7 +277,13 @@ impl Store {
         self.settled = None;
         self.generation = (self.generation + 1) % GENERATIONS;
         let (generation, hasher) = (self.generation, self.hasher);
-        self.walk = Some(Walk::new(saver, generation, hasher, self.larges, &self.dbs));
+        self.walk = Some(Walk::new(
+            saver,
+            generation,
+            hasher,
+            self.large_values,
+            &self.dbs,
+        ));
     }
 
     pub fn walk_step(&mut self, budget: usize) -> WalkState {
@@ -299,7 +305,7 @@ impl Store {
             self.stale += 1;
             self.settled = Some(walk.cursor);
         }
-        self.larges = walk.larges();
+        self.large_values = walk.large_values();
         let (saver, left) = walk.stop(&mut self.heap);
         self.garbage.extend(left.into_iter().map(Garbage::new));
         Some(saver)
@@ -367,7 +373,7 @@ impl Store {
                 return false;
             }
             left -= 1;
-            let table = self.dbs[cursor.db].table_mut(cursor.shelf);
+            let table = self.dbs[cursor.db].table_mut(cursor.table);
             let next = table.visit_mut(cursor.position, |mut entry| {
                 entry.set_generation(self.generation);
                 left = left.saturating_sub(1);
@@ -386,7 +392,7 @@ impl Drop for Store {
         self.stop_walk();
         self.forget_dropped();
         for db in std::mem::take(&mut self.dbs) {
-            self.garbage.push_back(Garbage::new(db.into_shelves()));
+            self.garbage.push_back(Garbage::new(db.into_tables()));
         }
         self.free_some(usize::MAX);
     }

@@ -6,7 +6,7 @@
 //! whatever the number of keys. Most tables of a cluster are a single segment without a node.
 #![expect(
     unsafe_code,
-    reason = "places of the directory share segments, and hold their shape"
+    reason = "pointers of the directory share segments, and hold their shape"
 )]
 
 mod drain;
@@ -26,28 +26,28 @@ const NODE_BITS: u8 = 10;
 /// 48 bits that count, which SCAN's cursors rely on.
 const MAX_DEPTH: u8 = 32;
 
-/// A place of the directory: 0 for nothing, a segment or a node. 48 bits are the address; bit 0
-/// tells a node. Of a segment bits 48-53 are the code and 54-59 the depth; of a node bits 48-51
-/// are how many bits of the hash it takes.
+/// A tagged pointer of the directory: 0 for nothing, a segment or a node. 48 bits are the address;
+/// bit 0 tells a node. Of a segment bits 48-53 are the code and 54-59 the depth; of a node bits
+/// 48-51 are how many bits of the hash it takes.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
-struct Place(u64);
+struct Pointer(u64);
 
 const IS_NODE: u64 = 1;
-const PLACE_ADDRESS: u64 = ADDRESS - IS_NODE;
+const POINTER_ADDRESS: u64 = ADDRESS - IS_NODE;
 
-impl Place {
-    fn segment(segment: Segment) -> Place {
+impl Pointer {
+    fn segment(segment: Segment) -> Pointer {
         let shape = u64::from(segment.code) | u64::from(segment.depth) << 6;
-        Place(segment.address() | shape << 48)
+        Pointer(segment.address() | shape << 48)
     }
 
-    /// A new node with these places, a power of two of them.
-    fn node(heap: &mut Heap, places: Vec<Place>) -> Place {
-        heap.account(0, size_of_val(&*places));
-        let bits = u64::from(places.len().trailing_zeros());
-        let places: *mut [Place] = Box::into_raw(places.into_boxed_slice());
-        let address = places.cast::<Place>().expose_provenance() as u64;
-        Place(address | IS_NODE | bits << 48)
+    /// A new node with these pointers, a power of two of them.
+    fn node(heap: &mut Heap, pointers: Vec<Pointer>) -> Pointer {
+        heap.account(0, size_of_val(&*pointers));
+        let bits = u64::from(pointers.len().trailing_zeros());
+        let pointers: *mut [Pointer] = Box::into_raw(pointers.into_boxed_slice());
+        let address = pointers.cast::<Pointer>().expose_provenance() as u64;
+        Pointer(address | IS_NODE | bits << 48)
     }
 
     #[inline]
@@ -67,46 +67,49 @@ impl Place {
         let shape = (self.0 >> 48) as u16;
         let (code, depth) = ((shape & 63) as u8, (shape >> 6) as u8 & 63);
         // SAFETY: `segment` took it apart.
-        unsafe { Segment::from_parts(self.0 & PLACE_ADDRESS, code, depth) }
+        unsafe { Segment::from_parts(self.0 & POINTER_ADDRESS, code, depth) }
     }
 
     #[inline]
-    fn node_start(self) -> *mut Place {
-        std::ptr::with_exposed_provenance_mut((self.0 & PLACE_ADDRESS) as usize)
+    fn node_start(self) -> *mut Pointer {
+        std::ptr::with_exposed_provenance_mut((self.0 & POINTER_ADDRESS) as usize)
     }
 
     /// # Safety
     /// It is that of a live node, not changed for `'a`.
     #[inline]
-    unsafe fn places<'a>(self) -> &'a [Place] {
-        // SAFETY: `node` made it, of so many places.
+    unsafe fn pointers<'a>(self) -> &'a [Pointer] {
+        // SAFETY: `node` made it, of so many pointers.
         unsafe { std::slice::from_raw_parts(self.node_start(), 1 << self.bits()) }
     }
 
     /// # Safety
     /// It is that of a live node, not accessed otherwise for `'a`.
-    unsafe fn places_mut<'a>(self) -> &'a mut [Place] {
-        // SAFETY: as in `places`.
+    unsafe fn pointers_mut<'a>(self) -> &'a mut [Pointer] {
+        // SAFETY: as in `pointers`.
         unsafe { std::slice::from_raw_parts_mut(self.node_start(), 1 << self.bits()) }
     }
 
     /// # Safety
     /// It is that of a live node, which nothing refers to any more.
-    unsafe fn take_node(self, heap: &mut Heap) -> Box<[Place]> {
-        let places = std::ptr::slice_from_raw_parts_mut(self.node_start(), 1 << self.bits());
+    unsafe fn take_node(self, heap: &mut Heap) -> Box<[Pointer]> {
+        let pointers = std::ptr::slice_from_raw_parts_mut(self.node_start(), 1 << self.bits());
         // SAFETY: `node` made it by `Box::into_raw`.
-        let places = unsafe { Box::from_raw(places) };
-        heap.account(size_of_val(&*places), 0);
-        places
+        let pointers = unsafe { Box::from_raw(pointers) };
+        heap.account(size_of_val(&*pointers), 0);
+        pointers
     }
 
     /// Lets a node take one bit more of the hash.
     fn double(&mut self, heap: &mut Heap) {
-        // SAFETY: the place is the only one that refers to the node, and gets the new one.
-        let places = unsafe { self.take_node(heap) };
-        heap.moves += 2 * places.len();
-        let doubled = places.iter().flat_map(|&place| [place, place]).collect();
-        *self = Place::node(heap, doubled);
+        // SAFETY: the pointer is the only one that refers to the node, and gets the new one.
+        let pointers = unsafe { self.take_node(heap) };
+        heap.moves += 2 * pointers.len();
+        let doubled = pointers
+            .iter()
+            .flat_map(|&pointer| [pointer, pointer])
+            .collect();
+        *self = Pointer::node(heap, doubled);
     }
 }
 
@@ -119,11 +122,11 @@ fn index(hash: u64, used: u8, bits: u8) -> usize {
 /// The table. It owns its entries, but has no `Drop`: a [`Drain`] frees them, in steps.
 #[derive(Default)]
 pub(super) struct Table {
-    root: Place,
+    root: Pointer,
     len: u32,
 }
 
-// SAFETY: a table owns all that its places point to.
+// SAFETY: a table owns all that its pointers refer to.
 unsafe impl Send for Table {}
 
 impl Table {
@@ -139,16 +142,16 @@ impl Table {
 
     #[inline]
     fn locate(&self, hash: u64) -> Option<Segment> {
-        let mut place = self.root;
+        let mut pointer = self.root;
         let mut used = 0;
-        while place.is_node() {
-            let bits = place.bits();
+        while pointer.is_node() {
+            let bits = pointer.bits();
             // SAFETY: nodes that the table refers to are live; the index has as many bits.
-            place = unsafe { *place.places().get_unchecked(index(hash, used, bits)) };
+            pointer = unsafe { *pointer.pointers().get_unchecked(index(hash, used, bits)) };
             used += bits;
         }
-        // SAFETY: the places of a node are never 0, and what is no node is a live segment.
-        (place.0 != 0).then(|| unsafe { place.as_segment() })
+        // SAFETY: the pointers of a node are never 0, and what is no node is a live segment.
+        (pointer.0 != 0).then(|| unsafe { pointer.as_segment() })
     }
 
     /// The entry with this hash that `is_it` knows.
@@ -217,7 +220,7 @@ impl Table {
         if self.len == 0 && !self.root.is_node() {
             // SAFETY: the only segment, empty; the root lets go of it.
             unsafe { self.root.as_segment().release(heap) };
-            self.root = Place(0);
+            self.root = Pointer(0);
         }
         Some(entry)
     }
@@ -253,7 +256,7 @@ impl Table {
 
     fn first_segment(&mut self, heap: &mut Heap) -> Segment {
         let segment = Segment::new(heap, 0, 0);
-        self.root = Place::segment(segment);
+        self.root = Pointer::segment(segment);
         segment
     }
 
@@ -292,59 +295,59 @@ impl Table {
             segment.release(heap);
             made
         };
-        self.put_pair(heap, hash, segment.depth, [low, high].map(Place::segment));
+        self.put_pair(heap, hash, segment.depth, [low, high].map(Pointer::segment));
     }
 
-    /// Puts two segments in the places of one of depth `depth`.
-    fn put_pair(&mut self, heap: &mut Heap, hash: u64, depth: u8, [low, high]: [Place; 2]) {
-        let mut place = &mut self.root;
+    /// Lets the pointers to a segment of depth `depth` point to two new ones.
+    fn put_pair(&mut self, heap: &mut Heap, hash: u64, depth: u8, [low, high]: [Pointer; 2]) {
+        let mut pointer = &mut self.root;
         let mut used = 0;
-        while place.is_node() {
-            let mut bits = place.bits();
+        while pointer.is_node() {
+            let mut bits = pointer.bits();
             if depth == used + bits && bits < NODE_BITS {
-                place.double(heap);
+                pointer.double(heap);
                 bits += 1;
             }
             let at = index(hash, used, bits);
             // SAFETY: the node is live, and the table borrowed mutably.
-            let places = unsafe { place.places_mut() };
+            let pointers = unsafe { pointer.pointers_mut() };
             if depth < used + bits {
                 let range = shared(at, used + bits - depth);
                 heap.moves += range.len();
-                let (lower, upper) = places[range.clone()].split_at_mut(range.len() / 2);
+                let (lower, upper) = pointers[range.clone()].split_at_mut(range.len() / 2);
                 lower.fill(low);
                 upper.fill(high);
                 return;
             }
             used += bits;
-            place = &mut places[at];
+            pointer = &mut pointers[at];
         }
-        *place = Place::node(heap, vec![low, high]);
+        *pointer = Pointer::node(heap, vec![low, high]);
     }
 
-    /// Puts a segment in the places of the one that it replaces.
+    /// Lets the pointers to a segment point to the one that replaces it.
     fn put_segment(&mut self, heap: &mut Heap, hash: u64, segment: Segment) {
-        let mut place = &mut self.root;
+        let mut pointer = &mut self.root;
         let mut used = 0;
-        while place.is_node() {
-            let bits = place.bits();
+        while pointer.is_node() {
+            let bits = pointer.bits();
             let at = index(hash, used, bits);
             // SAFETY: the node is live, and the table borrowed mutably.
-            let places = unsafe { place.places_mut() };
+            let pointers = unsafe { pointer.pointers_mut() };
             if segment.depth <= used + bits {
                 let range = shared(at, used + bits - segment.depth);
                 heap.moves += range.len();
-                places[range].fill(Place::segment(segment));
+                pointers[range].fill(Pointer::segment(segment));
                 return;
             }
             used += bits;
-            place = &mut places[at];
+            pointer = &mut pointers[at];
         }
-        *place = Place::segment(segment);
+        *pointer = Pointer::segment(segment);
     }
 }
 
-/// The places of a node that lead to the same segment as the one at `at`, if the node takes
+/// The pointers of a node that lead to the same segment as the one at `at`, if the node takes
 /// `spare` bits more of the hash than the segment needs.
 fn shared(at: usize, spare: u8) -> std::ops::Range<usize> {
     let start = at >> spare << spare;

@@ -194,14 +194,14 @@ fn stop(data: &mut Partition) -> Recorder {
 /// Everything a partition holds, expired keys included.
 fn contents(data: &mut Partition) -> Contents {
     let mut all = Contents::new();
-    data.set_expiry(Expiry::Keep);
+    data.set_expiry_policy(ExpiryPolicy::Keep);
     for db in 0..data.databases() {
         data.for_each_key(db, &mut |entry| {
             let held = (Content::of(entry.value()), entry.expire_at());
             assert_eq!(all.insert((db, entry.key().to_vec()), held), None);
         });
     }
-    data.set_expiry(Expiry::Delete);
+    data.set_expiry_policy(ExpiryPolicy::Delete);
     all
 }
 
@@ -228,7 +228,7 @@ fn fill(data: &mut Partition, db: usize, count: usize) {
     }
 }
 
-/// Removes all keys of a slot, with nobody to hear of it.
+/// Removes all keys of a slot, without naming them.
 fn flush_slot(data: &mut Partition, slot: Slot) -> usize {
     let mut slots = SlotSet::new();
     slots.insert(slot);

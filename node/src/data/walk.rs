@@ -3,7 +3,7 @@
 //! Each entry bears the number of the walk that has saved it, or during which it was born. A walk
 //! begins by taking a new number, so at that moment nothing is saved, and no pass over the keys is
 //! needed to say so. Then it goes through the tables in the order of hashes, and saves what does
-//! not bear its number; the door (`store.rs`) saves an entry first that is about to change.
+//! not bear its number; the store (`store.rs`) saves an entry first that is about to change.
 
 mod frozen;
 
@@ -13,8 +13,8 @@ use std::collections::VecDeque;
 use slotkeeper_topology::Slot;
 use slotkeeper_tree::Part;
 
-use self::frozen::Sent;
-use super::database::{Database, Shelf};
+use self::frozen::FrozenEntry;
+use super::database::{Database, SlotTable};
 use super::entry::{BigHash, Entry, EntryBox, Heap, LARGE, Waste};
 use super::hash::HashKey;
 use super::table::Table;
@@ -50,7 +50,7 @@ pub trait Saver: Send + Any {
     fn part(&mut self, part: Part<'_>);
 
     /// Whether the walk pauses: too much of what it handed out has not left yet. That must end
-    /// when enough has left, whatever the door adds meanwhile.
+    /// when enough has left, whatever the store adds meanwhile.
     fn pauses_walk(&self) -> bool;
 
     /// Whether writers of entries that are not saved yet wait: too much has not left yet.
@@ -84,17 +84,17 @@ pub enum WalkState {
 }
 
 /// How much of a step's budget, in bytes, an entry takes that is saved already.
-const GLANCE: usize = 16;
+const VISIT_COST: usize = 16;
 /// How much an entry takes beside its key and value.
 const OVERHEAD: usize = 16;
 /// The smallest piece of a large value, but for the last.
 const LEAST_PIECE: usize = 4096;
 
-/// A place in all tables: database, shelf, position in its table.
+/// A position in all databases.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Cursor {
     pub db: usize,
-    pub shelf: usize,
+    pub table: usize,
     pub position: u64,
 }
 
@@ -103,9 +103,9 @@ impl Cursor {
     pub fn advance(&mut self, dbs: &[Database], position: Option<u64>) {
         self.position = position.unwrap_or(0);
         if position.is_none() {
-            self.shelf += 1;
-            if self.shelf >= dbs[self.db].shelves() {
-                self.shelf = 0;
+            self.table += 1;
+            if self.table >= dbs[self.db].tables() {
+                self.table = 0;
                 self.db += 1;
             }
         }
@@ -113,15 +113,15 @@ impl Cursor {
 }
 
 /// Tables that a flush took out before they were saved.
-struct Handed {
+struct Detached {
     db: usize,
-    shelves: Box<[Shelf]>,
-    shelf: usize,
+    tables: Box<[SlotTable]>,
+    next: usize,
     position: u64,
 }
 
 /// The large value that is being sent in pieces.
-struct Large {
+struct LargeValue {
     db: usize,
     key: Vec<u8>,
     hash: u64,
@@ -132,7 +132,7 @@ struct Large {
     number: u64,
 }
 
-impl Large {
+impl LargeValue {
     fn key(&self) -> Key<'_> {
         Key {
             bytes: &self.key,
@@ -150,19 +150,19 @@ pub(super) struct Walk {
     hasher: HashKey,
     /// Everything in the tables before it is saved.
     pub cursor: Cursor,
-    handed: VecDeque<Handed>,
-    large: Option<Large>,
+    detached: VecDeque<Detached>,
+    large: Option<LargeValue>,
     /// Big hashes that are frozen, in the order in which they are sent.
-    frozen: VecDeque<Sent>,
+    frozen: VecDeque<FrozenEntry>,
     /// So much of them is to be handed out for what was copied.
     debt: usize,
     /// How many large values this walk and those before it have begun.
-    larges: u64,
+    large_values: u64,
     pub done: bool,
 }
 
-/// What one look at a table came to.
-struct Looked {
+/// How far a visit of a segment came, and the large value that ended it.
+struct Visited {
     next: Option<u64>,
     large: Option<Vec<u8>>,
 }
@@ -173,7 +173,7 @@ impl Walk {
         mut saver: Box<dyn Saver>,
         generation: u8,
         hasher: HashKey,
-        larges: u64,
+        large_values: u64,
         dbs: &[Database],
     ) -> Walk {
         for (number, db) in dbs.iter().enumerate().filter(|(_, db)| db.len() > 0) {
@@ -184,11 +184,11 @@ impl Walk {
             generation,
             hasher,
             cursor: Cursor::default(),
-            handed: VecDeque::new(),
+            detached: VecDeque::new(),
             large: None,
             frozen: VecDeque::new(),
             debt: 0,
-            larges,
+            large_values,
             done: false,
         }
     }
@@ -198,8 +198,8 @@ impl Walk {
     }
 
     /// How many large values this walk and those before it have begun.
-    pub fn larges(&self) -> u64 {
-        self.larges
+    pub fn large_values(&self) -> u64 {
+        self.large_values
     }
 
     /// The number of the large value that is being sent out of its table.
@@ -253,46 +253,46 @@ impl Walk {
 
     /// Takes over the large value that is being sent, if it is in one of these tables, which are
     /// taken out of database `db`. Returns its key.
-    pub fn own_large(
+    pub fn detach_large(
         &mut self,
         heap: &mut Heap,
         db: usize,
         first: usize,
-        shelves: &mut [Shelf],
+        tables: &mut [SlotTable],
     ) -> Option<Vec<u8>> {
         let large = (self.large.as_mut()).filter(|l| l.db == db && l.owned.is_none())?;
         let at = large.slot.index().checked_sub(first)?;
-        let table = shelves.get_mut(at)?.table_mut();
+        let table = tables.get_mut(at)?.table_mut();
         large.owned = table.remove(heap, large.hash, &large.key);
         Some(large.key.clone())
     }
 
     /// Takes over tables that a flush has taken out of database `db`.
-    pub fn hand_over(&mut self, heap: &mut Heap, db: usize, first: usize, shelves: Box<[Shelf]>) {
-        let mut shelves = shelves;
-        self.own_large(heap, db, first, &mut shelves);
-        self.take_over(db, shelves);
+    pub fn detach(&mut self, heap: &mut Heap, db: usize, first: usize, tables: Box<[SlotTable]>) {
+        let mut tables = tables;
+        self.detach_large(heap, db, first, &mut tables);
+        self.push_detached(db, tables);
     }
 
     /// Takes over tables of database `db` in which there is no value that is being sent.
-    pub fn take_over(&mut self, db: usize, shelves: Box<[Shelf]>) {
-        self.handed.push_back(Handed {
+    pub fn push_detached(&mut self, db: usize, tables: Box<[SlotTable]>) {
+        self.detached.push_back(Detached {
             db,
-            shelves,
-            shelf: 0,
+            tables,
+            next: 0,
             position: 0,
         });
     }
 
-    /// Hands out about `budget` bytes more. Tables that were handed over and are saved now come
-    /// back in `garbage`. It does not end while more may be handed over (`open`).
+    /// Hands out about `budget` bytes more. Detached tables that are saved now come back in
+    /// `garbage`. It does not end while more tables may be detached (`open`).
     pub fn step(
         &mut self,
         dbs: &mut [Database],
         heap: &mut Heap,
         budget: usize,
         open: bool,
-        garbage: &mut Vec<Box<[Shelf]>>,
+        garbage: &mut Vec<Box<[SlotTable]>>,
     ) -> WalkState {
         let mut left = budget;
         while !self.done {
@@ -309,17 +309,17 @@ impl Walk {
                 }
                 let piece = left.clamp(LEAST_PIECE, LARGE);
                 left = left.saturating_sub(piece);
-                if let Some(Large { owned, .. }) = self.send_piece(dbs, piece) {
+                if let Some(LargeValue { owned, .. }) = self.send_piece(dbs, piece) {
                     owned.into_iter().for_each(|entry| entry.release(heap));
                 }
             } else if !self.frozen.is_empty() {
                 let piece = left.clamp(LEAST_PIECE, LARGE);
                 left = left.saturating_sub(piece);
                 self.send_frozen(heap, piece);
-            } else if !self.handed.is_empty() {
-                garbage.extend(self.look_at_handed(heap, &mut left));
+            } else if !self.detached.is_empty() {
+                garbage.extend(self.save_detached(heap, &mut left));
             } else if self.cursor.db < dbs.len() {
-                self.look_at_live(dbs, heap, &mut left);
+                self.save_live(dbs, heap, &mut left);
             } else if open {
                 return WalkState::PausedAtBound;
             } else {
@@ -329,59 +329,60 @@ impl Walk {
         WalkState::Done
     }
 
-    fn look_at_live(&mut self, dbs: &mut [Database], heap: &mut Heap, left: &mut usize) {
+    /// Saves from the tables that are in their databases.
+    fn save_live(&mut self, dbs: &mut [Database], heap: &mut Heap, left: &mut usize) {
         let Cursor {
             db,
-            shelf,
+            table,
             position,
         } = self.cursor;
-        let looked = self.look(dbs[db].table_mut(shelf), heap, db, position, left);
-        if let Some(key) = looked.large {
-            let slot = Slot::new(shelf as u16).expect("there are no more tables than slots");
-            self.begin_large(dbs[db].table(shelf), db, key, slot);
+        let visited = self.save_segment(dbs[db].table_mut(table), heap, db, position, left);
+        if let Some(key) = visited.large {
+            let slot = Slot::new(table as u16).expect("there are no more tables than slots");
+            self.begin_large(dbs[db].table(table), db, key, slot);
         }
-        self.cursor.advance(dbs, looked.next);
+        self.cursor.advance(dbs, visited.next);
     }
 
-    /// Returns tables of which nothing is left to save.
-    fn look_at_handed(&mut self, heap: &mut Heap, left: &mut usize) -> Option<Box<[Shelf]>> {
-        let mut handed = self.handed.pop_front()?;
-        while let Some(shelf) = handed.shelves.get_mut(handed.shelf) {
-            let (table, db, position) = (shelf.table_mut(), handed.db, handed.position);
-            let looked = self.look(table, heap, db, position, left);
-            handed.position = looked.next.unwrap_or(0);
-            handed.shelf += usize::from(looked.next.is_none());
+    /// Saves from the first detached tables, and returns them when nothing is left to save in them.
+    fn save_detached(&mut self, heap: &mut Heap, left: &mut usize) -> Option<Box<[SlotTable]>> {
+        let mut detached = self.detached.pop_front()?;
+        while let Some(slot_table) = detached.tables.get_mut(detached.next) {
+            let (table, db, position) = (slot_table.table_mut(), detached.db, detached.position);
+            let visited = self.save_segment(table, heap, db, position, left);
+            detached.position = visited.next.unwrap_or(0);
+            detached.next += usize::from(visited.next.is_none());
             let frozen = !self.frozen.is_empty();
-            let stop = *left == 0 || self.at_bound() || looked.large.is_some() || frozen;
-            if let Some(key) = looked.large {
-                self.begin_large(shelf.table_mut(), handed.db, key, only_slot());
+            let stop = *left == 0 || self.at_bound() || visited.large.is_some() || frozen;
+            if let Some(key) = visited.large {
+                self.begin_large(slot_table.table_mut(), detached.db, key, only_slot());
                 if let Some(large) = &mut self.large {
-                    large.owned = shelf.table_mut().remove(heap, large.hash, &large.key);
+                    large.owned = slot_table.table_mut().remove(heap, large.hash, &large.key);
                 }
             }
             if stop {
-                self.handed.push_front(handed);
+                self.detached.push_front(detached);
                 return None;
             }
         }
-        Some(handed.shelves)
+        Some(detached.tables)
     }
 
     /// Saves what is not saved of a segment, up to the first large value.
-    fn look(
+    fn save_segment(
         &mut self,
         table: &mut Table,
         heap: &mut Heap,
         db: usize,
         position: u64,
         left: &mut usize,
-    ) -> Looked {
+    ) -> Visited {
         let mut large = None;
         let next = table.visit_mut(position, |mut entry| {
             if *left == 0 || large.is_some() || !self.frozen.is_empty() || self.at_bound() {
                 return false;
             }
-            let mut cost = GLANCE;
+            let mut cost = VISIT_COST;
             if entry.view().meta().generation != self.generation {
                 let frozen = self.freeze(heap, db, &mut entry);
                 let view = entry.view();
@@ -396,7 +397,7 @@ impl Walk {
             *left = left.saturating_sub(cost);
             true
         });
-        Looked { next, large }
+        Visited { next, large }
     }
 
     fn begin_large(&mut self, table: &Table, db: usize, key: Vec<u8>, slot: Slot) {
@@ -404,20 +405,20 @@ impl Walk {
         let entry = table.get(hash, &key).expect("it was just seen").view();
         let length = entry.bytes().len();
         self.saver.begin_large(db, &key, entry.expire_at(), length);
-        self.larges += 1;
-        self.large = Some(Large {
+        self.large_values += 1;
+        self.large = Some(LargeValue {
             db,
             key,
             hash,
             slot,
             sent: 0,
             owned: None,
-            number: self.larges,
+            number: self.large_values,
         });
     }
 
     /// Sends up to `max` bytes of the large value. Returns it when that was the end of it.
-    fn send_piece(&mut self, dbs: &[Database], max: usize) -> Option<Large> {
+    fn send_piece(&mut self, dbs: &[Database], max: usize) -> Option<LargeValue> {
         let large = self
             .large
             .as_mut()
@@ -427,7 +428,7 @@ impl Walk {
             None => {
                 let found = dbs[large.db].get(&large.key());
                 found
-                    .expect("the door sends it to its end before it goes")
+                    .expect("the store sends it to its end before it goes")
                     .view()
             }
         };
@@ -443,14 +444,14 @@ impl Walk {
     }
 
     /// Ends it: its saver, and what flushes left for it to free.
-    pub fn stop(self, heap: &mut Heap) -> (Box<dyn Saver>, Vec<Box<[Shelf]>>) {
+    pub fn stop(self, heap: &mut Heap) -> (Box<dyn Saver>, Vec<Box<[SlotTable]>>) {
         if let Some(entry) = self.large.and_then(|large| large.owned) {
             entry.release(heap);
         }
-        for sent in self.frozen {
-            heap.free_later(Waste::Walk(sent.hash));
+        for entry in self.frozen {
+            heap.free_later(Waste::Frozen(entry.hash));
         }
-        let handed = self.handed.into_iter().map(|handed| handed.shelves);
-        (self.saver, handed.collect())
+        let detached = self.detached.into_iter().map(|detached| detached.tables);
+        (self.saver, detached.collect())
     }
 }

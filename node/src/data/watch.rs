@@ -49,7 +49,7 @@ impl Watches {
         self.watched
     }
 
-    /// Whether anybody watches the key.
+    /// Whether the key is watched.
     pub fn is_watched(&self, db: usize, key: &[u8]) -> bool {
         self.watched > 0 && self.keys[db].contains_key(key)
     }
@@ -130,7 +130,7 @@ mod tests {
         assert_eq!(watches.count(), 0);
         assert!(
             watches.has_changed(0, b"k", first, false),
-            "nobody kept track"
+            "its version was not kept"
         );
         assert_eq!(watches.add(0, b"k"), first + 1);
     }

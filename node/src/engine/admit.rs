@@ -24,7 +24,7 @@ pub(super) enum Admission {
 
 /// The ids of commands that admission treats in a way of their own.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Known {
+pub(super) struct CommandIds {
     pub(super) exec: usize,
     pub(super) asking: usize,
     ping: usize,
@@ -37,10 +37,10 @@ pub(super) struct Known {
     sync: usize,
 }
 
-impl Known {
-    pub(super) fn new() -> Known {
+impl CommandIds {
+    pub(super) fn new() -> CommandIds {
         let id = |name: &str| lookup(name.as_bytes()).map_or(usize::MAX, |command| command.id);
-        Known {
+        CommandIds {
             exec: id("exec"),
             asking: id("asking"),
             ping: id("ping"),
@@ -128,9 +128,9 @@ impl Engine {
         }
         self.route(id, command, args)?;
         let session = self.sessions.at(id);
-        let queues = session.multi.is_some() && !self.known.is_immediate(command.id);
+        let queues = session.multi.is_some() && !self.command_ids.is_immediate(command.id);
         let is_normal = session.role == SessionRole::Normal;
-        let traits = if command.id == self.known.exec {
+        let traits = if command.id == self.command_ids.exec {
             Traits::of_queue(session, flags)
         } else {
             Traits::of(flags)
@@ -139,7 +139,7 @@ impl Engine {
         if traits.deny_oom || queues {
             self.admit_memory()?;
         }
-        if traits.write || command.id == self.known.ping {
+        if traits.write || command.id == self.command_ids.ping {
             self.admit_write(command, traits, now)?;
         }
         if self.is_replica && traits.deny_stale {
@@ -172,8 +172,8 @@ impl Engine {
     /// While the node withholds: everything about the data, and whoever wants a copy of it.
     fn is_withheld(&self, command: &Command, args: &Args<'_>) -> bool {
         command.touches_data(args)
-            || command.id == self.known.psync
-            || command.id == self.known.sync
+            || command.id == self.command_ids.psync
+            || command.id == self.command_ids.sync
     }
 
     fn admit_write(&self, command: &Command, traits: Traits, now: Now) -> Result<(), Refused> {
@@ -194,7 +194,7 @@ impl Engine {
             }
             return Ok(());
         }
-        if command.id != self.known.ping && self.config.replica_read_only {
+        if command.id != self.command_ids.ping && self.config.replica_read_only {
             return Err(Refused::new(
                 "READONLY You can't write against a read only replica.",
             ));
@@ -237,7 +237,7 @@ impl Engine {
                     .walk_wait(session.db, &self.data.key(args.get(index)))
             })
         };
-        if command.id != self.known.exec {
+        if command.id != self.command_ids.exec {
             return wait(command, args);
         }
         (session.queue()).find_map(|args| wait(resolve(&args).ok()?, &args))

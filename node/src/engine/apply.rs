@@ -2,7 +2,7 @@
 
 use crate::command::resolve;
 use crate::command::spec::Flag;
-use crate::data::Expiry;
+use crate::data::ExpiryPolicy;
 use crate::engine::Engine;
 use crate::engine::meanwhile::NoHeartbeat;
 use crate::engine::requests::Call;
@@ -47,7 +47,7 @@ impl Engine {
             let rest = &input[read..];
             // The rest of an unfinished transaction is read again: nothing may be kept of it.
             Decoder::new().decode(rest, &limits, batch);
-            self.data.set_expiry(Expiry::Keep);
+            self.data.set_expiry_policy(ExpiryPolicy::Keep);
             self.data.begin(now, true);
             for request in 0..batch.len() {
                 let args = batch.args(rest, request);
@@ -85,7 +85,7 @@ impl Engine {
             }
         }
         reply.clear();
-        if self.sessions.at(STREAM).multi.is_some() && !self.known.is_immediate(command.id) {
+        if self.sessions.at(STREAM).multi.is_some() && !self.command_ids.is_immediate(command.id) {
             return match self.queue(STREAM, args, reply) {
                 true => Ok(true),
                 false => Err("a transaction is too long".to_owned()),

@@ -2,7 +2,7 @@
 
 mod payload;
 
-pub(super) use payload::Place;
+pub(super) use payload::Loader;
 
 use std::net::SocketAddr;
 

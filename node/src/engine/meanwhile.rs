@@ -12,7 +12,7 @@ use crate::command::{Command, Effect, Exec, Flag, NodeView, Refused, is_http, re
 use crate::config::Config;
 use crate::data::{Layout, Partition, Watched};
 use crate::engine::Engine;
-use crate::engine::admit::Known;
+use crate::engine::admit::CommandIds;
 use crate::engine::auth::{self, Hello};
 use crate::engine::parking::Parking;
 use crate::engine::requests::{TURN_REPLY, limits};
@@ -77,7 +77,7 @@ pub struct Meanwhile<'a> {
     busy: SessionId,
     config: &'a Config,
     is_replica: bool,
-    known: Known,
+    command_ids: CommandIds,
     sessions: &'a mut Sessions,
     parking: &'a mut Parking,
     cluster: Option<&'a mut Cluster>,
@@ -114,7 +114,7 @@ impl Engine {
             busy: id,
             config: &self.config,
             is_replica: self.is_replica,
-            known: self.known,
+            command_ids: self.command_ids,
             sessions: &mut self.sessions,
             parking: &mut self.parking,
             cluster: self.cluster.as_deref_mut(),
@@ -350,7 +350,7 @@ impl Meanwhile<'_> {
             return Err(Refused::new("NOAUTH Authentication required."));
         }
         // What is queued is executed later, but nothing is known of it now.
-        let queues = session.multi.is_some() && !self.known.is_immediate(command.id);
+        let queues = session.multi.is_some() && !self.command_ids.is_immediate(command.id);
         if queues || !ALLOWED.contains(&command.spec.name) {
             return Err(BUSY);
         }
@@ -359,7 +359,7 @@ impl Meanwhile<'_> {
 
     fn refuse(&mut self, id: SessionId, args: &Args<'_>, refused: &Refused, reply: &mut Reply) {
         let session = self.sessions.at_mut(id);
-        let is_exec = resolve(args).is_ok_and(|command| command.id == self.known.exec);
+        let is_exec = resolve(args).is_ok_and(|command| command.id == self.command_ids.exec);
         if is_exec && session.multi.take().is_some() {
             self.after.unwatched.extend(session.watched.take());
             let why = &refused.0;

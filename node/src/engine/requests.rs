@@ -3,7 +3,7 @@
 use crate::command::{Command, is_http, resolve};
 use crate::command::{Effect, Exec, NodeView, Refused};
 use crate::config::Config;
-use crate::data::Expiry;
+use crate::data::ExpiryPolicy;
 use crate::engine::admit::Admission;
 use crate::engine::commit::Change;
 use crate::engine::meanwhile::Heartbeat;
@@ -111,11 +111,11 @@ impl Engine {
     /// Fixes the time, and what becomes of expired keys, for what follows.
     fn begin(&mut self, id: SessionId, now: Now) {
         let expiry = if self.is_replica || self.pause.any() {
-            Expiry::Hide
+            ExpiryPolicy::Hide
         } else {
-            Expiry::Delete
+            ExpiryPolicy::Delete
         };
-        self.data.set_expiry(expiry);
+        self.data.set_expiry_policy(expiry);
         self.data.begin(now, !self.sessions.at(id).no_touch);
     }
 
@@ -199,7 +199,7 @@ impl Engine {
         let next = match resolve(args) {
             Ok(command) => {
                 let next = self.resolved(call, command, args, reply);
-                if was_asking && command.id != self.known.asking {
+                if was_asking && command.id != self.command_ids.asking {
                     let session = self.sessions.at_mut(id);
                     session.asking &= session.multi.is_some();
                 }
@@ -283,7 +283,7 @@ impl Engine {
         if let Some(command) = command {
             self.stats.of_command(command.id).rejected += 1;
         }
-        let is_exec = command.is_some_and(|command| command.id == self.known.exec);
+        let is_exec = command.is_some_and(|command| command.id == self.command_ids.exec);
         self.stats.count_error(refused.0.as_bytes());
         let redirected = ["MOVED", "ASK", "CLUSTERDOWN", "CROSSSLOT", "TRYAGAIN"];
         let session = self.sessions.at_mut(id);
@@ -388,7 +388,7 @@ impl Engine {
     ) {
         use crate::command::spec::Flag;
         let flags = command.flags();
-        if !flags.has(Flag::SkipSlowLog) && command.id != self.known.exec {
+        if !flags.has(Flag::SkipSlowLog) && command.id != self.command_ids.exec {
             let max = self.config.slowlog_max_len;
             let session = self.sessions.at(id);
             (self.slowlog).note(command.spec, args, session, micros, now.unix_ms(), max);

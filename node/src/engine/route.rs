@@ -39,7 +39,7 @@ impl Engine {
         let Some(cluster) = &self.cluster else {
             return Ok(());
         };
-        if command.id == self.known.exec {
+        if command.id == self.command_ids.exec {
             return self.route_exec(id);
         }
         let Some(first) = command.first_key(args) else {

@@ -6,25 +6,25 @@ use self::hand_over::HandOver;
 use crate::engine::parking::Parked;
 use crate::engine::{Acted, Engine};
 use crate::io::{Level, Output, SessionId};
-use crate::replication::master::Phase;
+use crate::replication::master::ReplicaState;
 use crate::request::ShutdownRequest;
 use crate::resp::Reply;
 use crate::time::Now;
 
 /// A shutdown in progress.
-pub(super) struct Leaving {
+pub(super) struct Shutdown {
     /// Whose SHUTDOWN it is; none for a signal.
     session: Option<SessionId>,
     request: ShutdownRequest,
     /// Replicas are waited for until then, in milliseconds of the monotonic scale.
     until: u64,
-    stage: Stage,
+    state: ShutdownState,
     hand_over: HandOver,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// The replicas shall have everything.
+enum ShutdownState {
+    /// Waits until the replicas have everything.
     Replicas,
     /// A replica takes over.
     HandOver,
@@ -45,26 +45,26 @@ impl Engine {
             self.abort_shutdown(reply);
             return Acted::Replied;
         }
-        if self.replication.leaving.is_some() {
+        if self.replication.shutdown.is_some() {
             reply.error("ERR Errors trying to SHUTDOWN. Check logs.");
             return Acted::Replied;
         }
         self.log(Level::Warning, "User requested shutdown...");
         self.park(id, Parked::Reply);
-        self.leave(Some(id), request, now);
+        self.begin_shutdown(Some(id), request, now);
         Acted::Waiting
     }
 
     fn abort_shutdown(&mut self, reply: &mut Reply) {
-        let Some(leaving) = self.replication.leaving.take() else {
+        let Some(shutdown) = self.replication.shutdown.take() else {
             reply.error("ERR No shutdown in progress.");
             return;
         };
-        if leaving.stage == Stage::Saving {
+        if shutdown.state == ShutdownState::Saving {
             self.abort_snapshot();
         }
         self.pause_for_shutdown(false);
-        if let Some(session) = leaving.session {
+        if let Some(session) = shutdown.session {
             let text = b"-ERR Errors trying to SHUTDOWN. Check logs.\r\n";
             self.resume_with(session, text.to_vec());
         }
@@ -74,25 +74,28 @@ impl Engine {
 
     /// SIGTERM or SIGINT. A second one does not wait any longer.
     pub(super) fn terminate(&mut self, now: Now) {
-        if self.replication.leaving.is_some() {
-            self.log(Level::Warning, "Asked to end a second time, exiting now...");
+        if self.replication.shutdown.is_some() {
+            self.log(
+                Level::Warning,
+                "TakeOverRequest to end a second time, exiting now...",
+            );
             self.out(Output::Exit(1));
             return;
         }
         self.log(Level::Warning, "User requested shutdown...");
-        self.leave(None, ShutdownRequest::default(), now);
+        self.begin_shutdown(None, ShutdownRequest::default(), now);
     }
 
-    fn leave(&mut self, session: Option<SessionId>, request: ShutdownRequest, now: Now) {
+    fn begin_shutdown(&mut self, session: Option<SessionId>, request: ShutdownRequest, now: Now) {
         self.with_cluster(now, |cluster, facts| cluster.store_rest(facts, now));
-        let stage = Stage::Replicas;
+        let state = ShutdownState::Replicas;
         let until = now.mono_ms() + self.config.shutdown_timeout * 1000;
         let hand_over = HandOver::default();
-        self.replication.leaving = Some(Leaving {
+        self.replication.shutdown = Some(Shutdown {
             session,
             request,
             until,
-            stage,
+            state,
             hand_over,
         });
         if self.is_loading_file() {
@@ -101,23 +104,23 @@ impl Engine {
         }
         self.pause_for_shutdown(true);
         self.replication.request_acks();
-        self.continue_leaving(now);
+        self.continue_shutdown(now);
     }
 
     /// Ten times a second.
     pub(super) fn shutdown_cron(&mut self, now: Now) {
-        if self.replication.leaving.is_some() {
-            self.continue_leaving(now);
+        if self.replication.shutdown.is_some() {
+            self.continue_shutdown(now);
         }
     }
 
-    pub(super) fn continue_leaving(&mut self, now: Now) {
-        let Some(leaving) = &self.replication.leaving else {
+    pub(super) fn continue_shutdown(&mut self, now: Now) {
+        let Some(shutdown) = &self.replication.shutdown else {
             return;
         };
-        let late = now.mono_ms() >= leaving.until || leaving.request.now;
-        match leaving.stage {
-            Stage::Replicas => {
+        let late = now.mono_ms() >= shutdown.until || shutdown.request.now;
+        match shutdown.state {
+            ShutdownState::Replicas => {
                 let behind = self.replicas_behind();
                 if (behind > 0 || self.data.is_dropping()) && !late {
                     return;
@@ -129,9 +132,9 @@ impl Engine {
                 }
                 self.begin_hand_over(now);
             }
-            Stage::HandOver => {
+            ShutdownState::HandOver => {
                 let done = self.hand_over_is_done();
-                if done || self.nobody_takes_over(now) {
+                if done || self.has_no_successor(now) {
                     self.end_hand_over();
                     // Who wanted to write here is told where to go.
                     self.pause_for_shutdown(!done);
@@ -140,21 +143,21 @@ impl Engine {
                     self.step_hand_over(now);
                 }
             }
-            Stage::Saving => {}
+            ShutdownState::Saving => {}
         }
     }
 
     /// Whether a shutdown waits until the replicas have everything.
     pub(super) fn waits_for_replicas(&self) -> bool {
-        let leaving = self.replication.leaving.as_ref();
-        leaving.is_some_and(|leaving| leaving.stage == Stage::Replicas)
+        let shutdown = self.replication.shutdown.as_ref();
+        shutdown.is_some_and(|shutdown| shutdown.state == ShutdownState::Replicas)
     }
 
     /// How many replicas that follow the stream have not confirmed all of it.
     fn replicas_behind(&self) -> usize {
         let offset = self.replication.stream.offset();
         let behind = |replica: &crate::replication::master::Replica| {
-            replica.phase == Phase::Online && replica.acked < offset
+            replica.state == ReplicaState::Online && replica.acked < offset
         };
         self.replication
             .replicas
@@ -163,25 +166,28 @@ impl Engine {
             .count()
     }
 
-    fn set_stage(&mut self, stage: Stage) {
-        if let Some(leaving) = &mut self.replication.leaving {
-            leaving.stage = stage;
+    fn set_shutdown_state(&mut self, state: ShutdownState) {
+        if let Some(shutdown) = &mut self.replication.shutdown {
+            shutdown.state = state;
         }
     }
 
-    /// Saves if that was asked for, or if there are save points; then leaves.
+    /// Saves if that was asked for, or if there are save points; then exits.
     fn begin_last_save(&mut self, now: Now) {
-        let Some(leaving) = &self.replication.leaving else {
+        let Some(shutdown) = &self.replication.shutdown else {
             return;
         };
-        let save = leaving.request.save.unwrap_or(!self.config.save.is_empty());
+        let save = shutdown
+            .request
+            .save
+            .unwrap_or(!self.config.save.is_empty());
         self.abort_snapshot();
         self.stop_syncs("this node leaves");
         if !save || !self.may_save() {
             self.exit_now(0);
             return;
         }
-        self.set_stage(Stage::Saving);
+        self.set_shutdown_state(ShutdownState::Saving);
         self.log(
             Level::Notice,
             "Saving the final RDB snapshot before exiting.",
@@ -192,19 +198,19 @@ impl Engine {
 
     /// A snapshot has ended; perhaps the last one.
     pub(super) fn snapshot_ended(&mut self, ok: bool) {
-        let Some(leaving) = &self.replication.leaving else {
+        let Some(shutdown) = &self.replication.shutdown else {
             return;
         };
-        if leaving.stage != Stage::Saving || self.replication.snapshots.is_scheduled() {
+        if shutdown.state != ShutdownState::Saving || self.replication.snapshots.is_scheduled() {
             return;
         }
-        if ok || leaving.request.force {
+        if ok || shutdown.request.force {
             self.exit_now(0);
             return;
         }
-        let session = leaving.session;
+        let session = shutdown.session;
         self.log(Level::Warning, "Error trying to save the DB, can't exit.");
-        self.replication.leaving = None;
+        self.replication.shutdown = None;
         self.pause_for_shutdown(false);
         if let Some(session) = session {
             let text = b"-ERR Errors trying to SHUTDOWN. Check logs.\r\n";

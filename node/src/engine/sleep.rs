@@ -126,7 +126,7 @@ impl Engine {
             let mut queue = self.sessions.at(id).queue();
             queue.any(|args| resolve(&args).is_ok_and(|command| command.touches_data(&args)))
         };
-        let is_exec = command.id == self.known.exec;
+        let is_exec = command.id == self.command_ids.exec;
         self.pause.by_sleep() && serves && (command.touches_data(args) || is_exec && queued())
     }
 

@@ -1,10 +1,10 @@
 //! RDB files: loading at the start, SAVE, BGSAVE, save points.
 
 use super::follow::DataSet;
-use super::follow::Place;
+use super::follow::Loader;
 use super::info::Fields;
 use super::parking::Parked;
-use super::sync::Walk;
+use super::sync::WalkTarget;
 use crate::cluster::Cluster;
 use crate::engine::{Acted, Engine};
 use crate::io::{DiskEvent, DiskOp, Level, Output, SessionId};
@@ -22,7 +22,7 @@ const INCOMPLETE: &str = "ERR The data set is incomplete until the sync with the
 #[derive(Default)]
 pub(super) struct Load {
     reader: RdbReader,
-    place: Place,
+    loader: Loader,
     begun: bool,
     ended: bool,
     id: Option<ReplId>,
@@ -107,18 +107,18 @@ impl Engine {
         let mut load = std::mem::take(&mut self.replication.load);
         load.begun = true;
         self.data.begin(now, false);
-        let (mut reader, mut place) = (
+        let (mut reader, mut loader) = (
             std::mem::take(&mut load.reader),
-            std::mem::take(&mut load.place),
+            std::mem::take(&mut load.loader),
         );
         let data = &mut self.data;
         let fed = reader.feed(bytes, &mut |item| {
             if let RdbItem::Aux { name, value } = item {
                 load.remark(name, value);
             }
-            place.put(data, &item, is_master, limits, now)
+            loader.put(data, &item, is_master, limits, now)
         });
-        (load.reader, load.place) = (reader, place);
+        (load.reader, load.loader) = (reader, loader);
         self.replication.load = load;
         let fed = fed.map_err(|error| error.to_string())?;
         if fed.consumed < bytes.len() {
@@ -136,7 +136,7 @@ impl Engine {
     fn file_loaded(&mut self, now: Now) {
         let load = &mut self.replication.load;
         load.ended = true;
-        let (begun, keys, held) = (load.begun, load.place.keys, load.held());
+        let (begun, keys, held) = (load.begun, load.loader.keys, load.held());
         if begun {
             let secs = (now.mono_us - self.started.mono_us) as f64 / 1e6;
             self.log(
@@ -165,11 +165,11 @@ impl Engine {
 
     /// `SnapshotWritten`, `SnapshotSaved`, `SnapshotFailed`.
     pub(super) fn on_snapshot(&mut self, event: DiskEvent<'_>, now: Now) {
-        use crate::persistence::snapshot::Stage;
+        use crate::persistence::snapshot::SnapshotState;
         match event {
-            DiskEvent::SnapshotWritten(len) => match self.replication.snapshots.stage() {
-                Some(Stage::Opening) => self.replication.snapshots.opened(),
-                _ => self.walk_written(Walk::Snapshot, len),
+            DiskEvent::SnapshotWritten(len) => match self.replication.snapshots.state() {
+                Some(SnapshotState::Opening) => self.replication.snapshots.opened(),
+                _ => self.walk_written(WalkTarget::Snapshot, len),
             },
             DiskEvent::SnapshotSaved => {
                 let ended = self.replication.snapshots.saved(now);
@@ -197,7 +197,7 @@ impl Engine {
 
     /// SAVE: `Waiting` until the file is in place.
     pub(super) fn save(&mut self, id: SessionId, now: Now, reply: &mut Reply) -> Acted {
-        if self.replication.snapshots.stage().is_some() {
+        if self.replication.snapshots.state().is_some() {
             reply.error("ERR Background save already in progress");
             return Acted::Replied;
         }
@@ -213,7 +213,7 @@ impl Engine {
 
     /// BGSAVE.
     pub(super) fn background_save(&mut self, schedule: bool, now: Now, reply: &mut Reply) {
-        let in_progress = self.replication.snapshots.stage().is_some();
+        let in_progress = self.replication.snapshots.state().is_some();
         if in_progress && !schedule {
             reply.error("ERR Background save already in progress");
             return;
@@ -270,7 +270,7 @@ impl Engine {
 
     /// Throws away the snapshot that is being made, if any.
     pub(super) fn abort_snapshot(&mut self) {
-        if self.replication.snapshots.stage().is_some() {
+        if self.replication.snapshots.state().is_some() {
             self.stop_snapshot_walk();
             self.replication.snapshots.aborted();
             self.out(Output::Disk(DiskOp::SnapshotAbort));

@@ -9,9 +9,9 @@ use bytes::Bytes;
 
 use self::hold::Holding;
 use self::spool::Spool;
-pub(super) use self::walk::Walk;
+pub(super) use self::walk::WalkTarget;
 use super::follow::Following;
-use super::shutdown::Leaving;
+use super::shutdown::Shutdown;
 use super::snapshot::Load;
 use crate::cluster::Cluster;
 use crate::config::Config;
@@ -20,7 +20,7 @@ use crate::io::{Level, LinkId, Origin, Output, SessionId, Unsent};
 use crate::persistence::snapshot::Snapshots;
 use crate::random::Random;
 use crate::replication::ReplId;
-use crate::replication::master::{Decision, Phase, Replica, Replicas, decide};
+use crate::replication::master::{Decision, Replica, ReplicaState, Replicas, decide};
 use crate::replication::slow::Resting;
 use crate::replication::stream::Stream;
 use crate::replication::withhold::{Held, Withholding};
@@ -36,7 +36,7 @@ const LOADING: &str = "LOADING Redis is loading the dataset in memory";
 pub(super) struct Replication {
     pub(super) stream: Stream,
     pub(super) replicas: Replicas,
-    walk: Option<Walk>,
+    walk: Option<WalkTarget>,
     spool: Option<Spool>,
     pub(super) holding: Holding,
     resting: Resting,
@@ -46,7 +46,7 @@ pub(super) struct Replication {
     pub(super) withholding: Option<Withholding>,
     /// What the data file that was loaded says about its history.
     pub(super) held: Option<Held>,
-    pub(super) leaving: Option<Leaving>,
+    pub(super) shutdown: Option<Shutdown>,
     last_upstream: u64,
     enquiries: u64,
     ping_at: u64,
@@ -69,7 +69,7 @@ impl Replication {
             load: Load::default(),
             withholding: None,
             held: None,
-            leaving: None,
+            shutdown: None,
             last_upstream: 0,
             enquiries: 0,
             ping_at: 0,
@@ -229,7 +229,7 @@ impl Engine {
         };
         self.replication.replicas.ack(id, offset, now.mono_ms());
         let awaited = self.replication.replicas.of_mut(id);
-        if let Some(replica) = awaited.filter(|replica| replica.phase == Phase::AwaitsAck) {
+        if let Some(replica) = awaited.filter(|replica| replica.state == ReplicaState::AwaitsAck) {
             let held = replica.release();
             let name = replica.name();
             self.replication.resting.forgive(&name);
@@ -255,8 +255,8 @@ impl Engine {
         if self.sessions.at(id).role == SessionRole::Replica {
             return;
         }
-        let leaving = self.replication.leaving.is_some();
-        if self.is_loading() || self.is_withholding() || leaving {
+        let shutdown = self.replication.shutdown.is_some();
+        if self.is_loading() || self.is_withholding() || shutdown {
             reply.error(LOADING);
             return;
         }
@@ -298,7 +298,7 @@ impl Engine {
         self.sessions.becomes_replica(id);
         let acked = self.replication.stream.offset() - part.len() as u64;
         let replica = self.replica_record(id, now);
-        replica.phase = Phase::Online;
+        replica.state = ReplicaState::Online;
         replica.acked = acked;
         replica.heard_at = now.mono_ms();
         replica.unsent += part.len();
@@ -324,7 +324,7 @@ impl Engine {
         let name = self.replica_name(id, now);
         let rests_until = self.replication.resting.until(&name);
         let replica = self.replica_record(id, now);
-        replica.phase = Phase::WaitsForWalk;
+        replica.state = ReplicaState::WaitsForWalk;
         replica.waits_since = now.mono_ms();
         replica.rests_until = rests_until;
         replica.plain_sync = plain;
@@ -339,7 +339,7 @@ impl Engine {
     /// A session has ended; perhaps it was a replica.
     pub(super) fn replica_closed(&mut self, session: SessionId, _now: Now) {
         let gone = self.replication.replicas.remove(session);
-        if let Some(replica) = gone.filter(|replica| replica.phase != Phase::Handshake) {
+        if let Some(replica) = gone.filter(|replica| replica.state != ReplicaState::Handshake) {
             let name = replica.name();
             self.log_of(
                 Origin::Replicas,
@@ -455,8 +455,8 @@ impl Engine {
         }
         if now_ms >= self.replication.newline_at {
             self.replication.newline_at = now_ms + 1000;
-            for phase in [Phase::WaitsForWalk, Phase::Spooling] {
-                for session in self.replication.replicas.in_phase(phase) {
+            for state in [ReplicaState::WaitsForWalk, ReplicaState::Spooling] {
+                for session in self.replication.replicas.in_state(state) {
                     self.push_to_replica(session, Bytes::from_static(b"\n"));
                 }
             }

@@ -50,7 +50,7 @@ pub struct Report<'a> {
 
 #[derive(Debug)]
 struct Job {
-    stage: Stage,
+    state: SnapshotState,
     started: Now,
     /// Changes that the file will hold.
     changes: u64,
@@ -58,7 +58,7 @@ struct Job {
 
 /// How far a snapshot is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
+pub enum SnapshotState {
     /// The file is being opened.
     Opening,
     /// The file is open; the walk may start.
@@ -113,8 +113,8 @@ impl Snapshots {
 
     /// How far the one in progress is.
     #[must_use]
-    pub fn stage(&self) -> Option<Stage> {
-        self.job.as_ref().map(|job| job.stage)
+    pub fn state(&self) -> Option<SnapshotState> {
+        self.job.as_ref().map(|job| job.state)
     }
 
     /// Makes one as soon as it can begin. A session that waits for it is answered when it ends.
@@ -145,9 +145,9 @@ impl Snapshots {
     pub fn begin(&mut self, now: Now) -> DiskOp {
         self.scheduled = false;
         self.last_try_ms = now.mono_ms();
-        let stage = Stage::Opening;
+        let state = SnapshotState::Opening;
         self.job = Some(Job {
-            stage,
+            state,
             started: now,
             changes: 0,
         });
@@ -157,7 +157,7 @@ impl Snapshots {
     /// The file is open.
     pub fn opened(&mut self) {
         if let Some(job) = &mut self.job {
-            job.stage = Stage::Open;
+            job.state = SnapshotState::Open;
         }
     }
 
@@ -165,7 +165,7 @@ impl Snapshots {
     pub fn walking(&mut self) {
         let changes = self.changes;
         if let Some(job) = &mut self.job {
-            job.stage = Stage::Walking;
+            job.state = SnapshotState::Walking;
             job.changes = changes;
         }
     }
@@ -173,7 +173,7 @@ impl Snapshots {
     /// The walk has handed everything out: the last bytes, and what to do then.
     pub fn walked(&mut self, rest: Bytes) -> [DiskOp; 2] {
         if let Some(job) = &mut self.job {
-            job.stage = Stage::Committing;
+            job.state = SnapshotState::Committing;
         }
         [DiskOp::SnapshotWrite(rest), DiskOp::SnapshotCommit]
     }

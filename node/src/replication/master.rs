@@ -25,7 +25,7 @@ pub struct Replica {
     /// It sent SYNC, which gets no line about the history.
     pub plain_sync: bool,
     /// How far it has come.
-    pub phase: Phase,
+    pub state: ReplicaState,
     /// The offset that it has confirmed.
     pub acked: u64,
     /// When it did, or when it came online, in milliseconds of the monotonic scale.
@@ -55,7 +55,7 @@ struct Slow {
 
 /// How far a replica has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
+pub enum ReplicaState {
     /// It has not sent PSYNC yet.
     Handshake,
     /// It needs a full sync, and the walk has not begun.
@@ -106,7 +106,7 @@ impl Replica {
             psync2: false,
             payload_only: false,
             plain_sync: false,
-            phase: Phase::Handshake,
+            state: ReplicaState::Handshake,
             acked: 0,
             heard_at: now_ms,
             waits_since: now_ms,
@@ -168,7 +168,7 @@ impl Replica {
 
     /// The stream since the offset of its payload; from now on it gets it as it comes.
     pub fn release(&mut self) -> Vec<Bytes> {
-        self.phase = Phase::Online;
+        self.state = ReplicaState::Online;
         self.held_len = 0;
         std::mem::take(&mut self.held)
     }
@@ -176,10 +176,12 @@ impl Replica {
     /// As INFO names it.
     #[must_use]
     pub fn state_name(&self) -> &'static str {
-        match self.phase {
-            Phase::Handshake | Phase::WaitsForWalk | Phase::Spooling => "wait_bgsave",
-            Phase::Payload | Phase::AwaitsAck => "send_bulk",
-            Phase::Online => "online",
+        match self.state {
+            ReplicaState::Handshake | ReplicaState::WaitsForWalk | ReplicaState::Spooling => {
+                "wait_bgsave"
+            }
+            ReplicaState::Payload | ReplicaState::AwaitsAck => "send_bulk",
+            ReplicaState::Online => "online",
         }
     }
 
@@ -216,20 +218,20 @@ impl Replicas {
 
     /// Those that have sent PSYNC, in the order in which they connected.
     pub fn attached(&self) -> impl Iterator<Item = (SessionId, &Replica)> {
-        let attached = |(_, replica): &(_, &Replica)| replica.phase != Phase::Handshake;
+        let attached = |(_, replica): &(_, &Replica)| replica.state != ReplicaState::Handshake;
         self.all
             .iter()
             .map(|(id, replica)| (*id, replica))
             .filter(attached)
     }
 
-    /// Those in that phase.
+    /// Those in that state.
     #[must_use]
-    pub fn in_phase(&self, phase: Phase) -> Vec<SessionId> {
+    pub fn in_state(&self, state: ReplicaState) -> Vec<SessionId> {
         let same = self
             .all
             .iter()
-            .filter(|(_, replica)| replica.phase == phase);
+            .filter(|(_, replica)| replica.state == state);
         same.map(|(id, _)| *id).collect()
     }
 
@@ -253,14 +255,14 @@ impl Replicas {
     pub fn feed(&mut self, part: &Bytes) -> Vec<SessionId> {
         let mut online = Vec::new();
         for (id, replica) in &mut self.all {
-            match replica.phase {
-                Phase::Handshake | Phase::WaitsForWalk => {}
+            match replica.state {
+                ReplicaState::Handshake | ReplicaState::WaitsForWalk => {}
                 _ if replica.payload_only => {}
-                Phase::Spooling | Phase::Payload | Phase::AwaitsAck => {
+                ReplicaState::Spooling | ReplicaState::Payload | ReplicaState::AwaitsAck => {
                     replica.held_len += part.len();
                     replica.held.push(part.clone());
                 }
-                Phase::Online => {
+                ReplicaState::Online => {
                     replica.unsent += part.len();
                     online.push(*id);
                 }
@@ -275,7 +277,7 @@ impl Replicas {
     #[must_use]
     pub fn waiting(&self, reads_mark: bool, now_ms: u64) -> (Vec<SessionId>, u64) {
         let waiting = (self.all.iter()).filter(|(_, replica)| {
-            replica.phase == Phase::WaitsForWalk
+            replica.state == ReplicaState::WaitsForWalk
                 && replica.reads_mark == reads_mark
                 && replica.rests_until <= now_ms
         });
@@ -298,7 +300,7 @@ impl Replicas {
         let attached = self
             .all
             .iter_mut()
-            .filter(|(_, r)| r.phase != Phase::Handshake);
+            .filter(|(_, r)| r.state != ReplicaState::Handshake);
         attached
             .filter_map(|(id, r)| r.is_beyond(limit, now_ms).then(|| (*id, r.waiting())))
             .collect()
@@ -307,10 +309,12 @@ impl Replicas {
     /// Those online that were not heard of for longer than that.
     #[must_use]
     pub fn silent(&self, timeout_ms: u64, now_ms: u64) -> Vec<SessionId> {
-        let silent = |replica: &Replica| match replica.phase {
+        let silent = |replica: &Replica| match replica.state {
             // Who sent SYNC is of a time when replicas said nothing.
             _ if replica.plain_sync => false,
-            Phase::Online | Phase::AwaitsAck => now_ms - replica.heard_at > timeout_ms,
+            ReplicaState::Online | ReplicaState::AwaitsAck => {
+                now_ms - replica.heard_at > timeout_ms
+            }
             _ => false,
         };
         self.all
@@ -324,7 +328,7 @@ impl Replicas {
     /// Whoever shares their walk waits for them, and so do clients who write.
     pub fn stuck(&mut self, timeout_ms: u64, now_ms: u64) -> Vec<SessionId> {
         (self.all.iter_mut())
-            .filter(|(_, replica)| replica.phase == Phase::Payload)
+            .filter(|(_, replica)| replica.state == ReplicaState::Payload)
             .filter_map(|(id, replica)| replica.is_stuck(timeout_ms, now_ms).then_some(*id))
             .collect()
     }
@@ -339,9 +343,9 @@ impl Replicas {
 
     /// A replica has sent something. Redis sends empty lines while it loads a payload.
     pub fn heard(&mut self, session: SessionId, now_ms: u64) {
-        let loads = |replica: &&mut Replica| match replica.phase {
-            Phase::AwaitsAck => true,
-            Phase::Online => replica.acked == 0,
+        let loads = |replica: &&mut Replica| match replica.state {
+            ReplicaState::AwaitsAck => true,
+            ReplicaState::Online => replica.acked == 0,
             _ => false,
         };
         if let Some(replica) = self.all.get_mut(&session).filter(loads) {
@@ -375,7 +379,7 @@ impl Replicas {
     fn online(&self) -> impl Iterator<Item = &Replica> {
         self.all
             .values()
-            .filter(|replica| replica.phase == Phase::Online)
+            .filter(|replica| replica.state == ReplicaState::Online)
     }
 }
 
@@ -383,11 +387,11 @@ impl Replicas {
 mod tests {
     use super::*;
 
-    fn with(phases: &[Phase]) -> Replicas {
+    fn with(states: &[ReplicaState]) -> Replicas {
         let mut replicas = Replicas::default();
-        for (number, phase) in phases.iter().enumerate() {
+        for (number, state) in states.iter().enumerate() {
             let replica = replicas.entry(SessionId::new(number as u64, 0), "10.0.0.1", 1000);
-            replica.phase = *phase;
+            replica.state = *state;
             replica.port = 6380;
         }
         replicas
@@ -421,13 +425,17 @@ mod tests {
 
     #[test]
     fn the_stream_waits_for_the_payload() {
-        let mut replicas = with(&[Phase::Online, Phase::Payload, Phase::WaitsForWalk]);
+        let mut replicas = with(&[
+            ReplicaState::Online,
+            ReplicaState::Payload,
+            ReplicaState::WaitsForWalk,
+        ]);
         let part = Bytes::from_static(b"abc");
         assert_eq!(replicas.feed(&part), [SessionId::new(0, 0)]);
         let second = replicas.of_mut(SessionId::new(1, 0)).expect("there");
         assert_eq!(second.waiting(), 3);
         assert_eq!(second.release(), std::slice::from_ref(&part));
-        assert_eq!((second.waiting(), second.phase), (0, Phase::Online));
+        assert_eq!((second.waiting(), second.state), (0, ReplicaState::Online));
         assert_eq!(
             replicas.feed(&part),
             [SessionId::new(0, 0), SessionId::new(1, 0)]
@@ -440,7 +448,11 @@ mod tests {
 
     #[test]
     fn counts_what_was_confirmed() {
-        let mut replicas = with(&[Phase::Online, Phase::Online, Phase::Payload]);
+        let mut replicas = with(&[
+            ReplicaState::Online,
+            ReplicaState::Online,
+            ReplicaState::Payload,
+        ]);
         replicas.ack(SessionId::new(0, 0), 10, 5000);
         replicas.ack(SessionId::new(1, 0), 20, 9000);
         replicas.ack(SessionId::new(2, 0), 20, 9000);
@@ -459,7 +471,7 @@ mod tests {
             soft: 10,
             soft_seconds: 5,
         };
-        let mut replicas = with(&[Phase::Online]);
+        let mut replicas = with(&[ReplicaState::Online]);
         replicas.feed(&Bytes::from_static(&[0; 11]));
         assert_eq!(replicas.beyond(limit, 1000), []);
         assert_eq!(replicas.beyond(limit, 6000), []);
@@ -472,7 +484,7 @@ mod tests {
 
     #[test]
     fn names_a_replica_that_does_not_take_its_payload() {
-        let mut replicas = with(&[Phase::Payload, Phase::Payload]);
+        let mut replicas = with(&[ReplicaState::Payload, ReplicaState::Payload]);
         let unsent = |replicas: &mut Replicas, number, unsent: usize| {
             let replica = replicas.of_mut(SessionId::new(number, 0)).expect("there");
             replica.sent(Unsent::of(unsent));

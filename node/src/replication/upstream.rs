@@ -46,10 +46,10 @@ pub struct Upstream {
     link: Option<LinkId>,
     /// Our address on the link that was opened last, and when that was.
     opened: Option<(SocketAddr, u64)>,
-    phase: Phase,
+    state: LinkState,
     /// When the master was last heard of (or the attempt was made), in monotonic milliseconds.
     heard_at: u64,
-    /// When the master last got a sign of life in the payload or stream phase.
+    /// When the master last got a sign of life in the payload or in the stream.
     spoke_at: u64,
     down_since: Option<u64>,
     line: Vec<u8>,
@@ -58,21 +58,21 @@ pub struct Upstream {
 }
 
 #[derive(Debug)]
-enum Phase {
+enum LinkState {
     /// No link; the next attempt is due then.
     Down { retry_at: u64 },
     /// The connection is being made.
     Connecting,
     /// PING was sent.
-    Pinged,
+    PingSent,
     /// These requests were sent; their answers come in this order.
-    Introducing(VecDeque<Asked>),
+    Handshake(VecDeque<HandshakeRequest>),
     /// PSYNC was sent.
-    Asking,
+    PsyncSent,
     /// A full sync was granted; its first line says how the payload ends.
     PayloadLine,
     /// The payload, of which so many bytes are left, or which ends with a mark.
-    Payload(End),
+    Payload(PayloadEnd),
     /// The payload is complete but for its mark, of which so many bytes were read.
     Mark([u8; 40], usize),
     /// In sync.
@@ -80,14 +80,14 @@ enum Phase {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum End {
+enum PayloadEnd {
     After(u64),
     Mark([u8; 40]),
 }
 
 /// A request of the handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Asked {
+enum HandshakeRequest {
     Auth,
     ListeningPort,
     Address,
@@ -135,7 +135,7 @@ impl Upstream {
             settings,
             link: None,
             opened: None,
-            phase: Phase::Down {
+            state: LinkState::Down {
                 retry_at: now.mono_ms(),
             },
             heard_at: now.mono_ms(),
@@ -167,27 +167,27 @@ impl Upstream {
     /// In sync and streaming.
     #[must_use]
     pub fn is_up(&self) -> bool {
-        matches!(self.phase, Phase::Streaming)
+        matches!(self.state, LinkState::Streaming)
     }
 
     /// A full sync was granted and is not complete.
     #[must_use]
     pub fn is_syncing(&self) -> bool {
         matches!(
-            self.phase,
-            Phase::PayloadLine | Phase::Payload(_) | Phase::Mark(..)
+            self.state,
+            LinkState::PayloadLine | LinkState::Payload(_) | LinkState::Mark(..)
         )
     }
 
     /// As ROLE names the state.
     #[must_use]
     pub fn state_name(&self) -> &'static str {
-        match self.phase {
-            Phase::Down { .. } => "connect",
-            Phase::Connecting => "connecting",
-            Phase::Pinged | Phase::Introducing(_) | Phase::Asking => "handshake",
-            Phase::PayloadLine | Phase::Payload(_) | Phase::Mark(..) => "sync",
-            Phase::Streaming => "connected",
+        match self.state {
+            LinkState::Down { .. } => "connect",
+            LinkState::Connecting => "connecting",
+            LinkState::PingSent | LinkState::Handshake(_) | LinkState::PsyncSent => "handshake",
+            LinkState::PayloadLine | LinkState::Payload(_) | LinkState::Mark(..) => "sync",
+            LinkState::Streaming => "connected",
         }
     }
 
@@ -207,8 +207,10 @@ impl Upstream {
     /// Bytes of the payload received, and how many there will be, if that is known.
     #[must_use]
     pub fn payload_progress(&self) -> (u64, Option<u64>) {
-        match self.phase {
-            Phase::Payload(End::After(left)) => (self.received, Some(self.received + left)),
+        match self.state {
+            LinkState::Payload(PayloadEnd::After(left)) => {
+                (self.received, Some(self.received + left))
+            }
             _ => (self.received, None),
         }
     }
@@ -223,7 +225,7 @@ impl Upstream {
     /// True if it was taken.
     pub fn on_timer(&mut self, offset: u64, next_link: LinkId, now: Now) -> bool {
         let now_ms = now.mono_ms();
-        if let Phase::Down { retry_at } = self.phase {
+        if let LinkState::Down { retry_at } = self.state {
             if now_ms >= retry_at {
                 self.connect(next_link, now);
                 return true;
@@ -236,9 +238,9 @@ impl Upstream {
             self.drop_link(now);
         } else if now_ms - self.spoke_at >= 1000 {
             self.spoke_at = now_ms;
-            match self.phase {
-                Phase::Streaming => self.acknowledge(offset, now),
-                Phase::Payload(_) => self.send(Bytes::from_static(b"\n")),
+            match self.state {
+                LinkState::Streaming => self.acknowledge(offset, now),
+                LinkState::Payload(_) => self.send(Bytes::from_static(b"\n")),
                 _ => {}
             }
         }
@@ -246,9 +248,9 @@ impl Upstream {
     }
 
     fn timeout_text(&self) -> &'static str {
-        match self.phase {
-            Phase::Streaming => "MASTER timeout: no data nor PING received...",
-            Phase::PayloadLine | Phase::Payload(_) | Phase::Mark(..) => {
+        match self.state {
+            LinkState::Streaming => "MASTER timeout: no data nor PING received...",
+            LinkState::PayloadLine | LinkState::Payload(_) | LinkState::Mark(..) => {
                 "Timeout receiving bulk data from MASTER... If the problem persists try to set \
                  the 'repl-timeout' parameter in redis.conf to a larger value."
             }
@@ -262,7 +264,7 @@ impl Upstream {
             format!("Connecting to MASTER {}", self.master),
         );
         self.link = Some(link);
-        self.phase = Phase::Connecting;
+        self.state = LinkState::Connecting;
         self.heard_at = now.mono_ms();
         self.line.clear();
         let (to, from) = (self.master, self.settings.from);
@@ -287,7 +289,7 @@ impl Upstream {
         self.drop_link(now);
         // It would end the same way at once.
         let retry_at = now.mono_ms() + RETRY_MS;
-        self.phase = Phase::Down { retry_at };
+        self.state = LinkState::Down { retry_at };
     }
 
     /// Ends the link because somebody asks for that; it is made anew at once.
@@ -325,7 +327,7 @@ impl Upstream {
             retry_at = now_ms;
         }
         self.link = None;
-        self.phase = Phase::Down { retry_at };
+        self.state = LinkState::Down { retry_at };
     }
 
     /// The connection is up, or has ended. Its bytes go to [`next_step`](Self::next_step).
@@ -334,7 +336,7 @@ impl Upstream {
             LinkEvent::Opened { local } => {
                 self.heard_at = now.mono_ms();
                 self.opened = Some((*local, now.mono_ms()));
-                self.phase = Phase::Pinged;
+                self.state = LinkState::PingSent;
                 self.log(
                     Level::Notice,
                     "Non blocking connect for SYNC fired the event.",
@@ -366,17 +368,17 @@ impl Upstream {
             if input.is_empty() {
                 return None;
             }
-            match &mut self.phase {
-                Phase::Down { .. } | Phase::Connecting => return None,
-                Phase::Streaming => return Some(Step::Stream(std::mem::take(input))),
-                Phase::Payload(end) => {
+            match &mut self.state {
+                LinkState::Down { .. } | LinkState::Connecting => return None,
+                LinkState::Streaming => return Some(Step::Stream(std::mem::take(input))),
+                LinkState::Payload(end) => {
                     let len = match *end {
-                        End::After(left) => left.min(input.len() as u64) as usize,
-                        End::Mark(_) => input.len(),
+                        PayloadEnd::After(left) => left.min(input.len() as u64) as usize,
+                        PayloadEnd::Mark(_) => input.len(),
                     };
                     return Some(Step::Payload(&input[..len]));
                 }
-                Phase::Mark(mark, read) => {
+                LinkState::Mark(mark, read) => {
                     let len = input.len().min(mark.len() - *read);
                     let (part, rest) = input.split_at(len);
                     *input = rest;
@@ -410,11 +412,11 @@ impl Upstream {
     ) -> Option<Step<'static>> {
         *input = &input[consumed..];
         self.received += consumed as u64;
-        let Phase::Payload(end) = &mut self.phase else {
+        let LinkState::Payload(end) = &mut self.state else {
             return None;
         };
         match (end, done) {
-            (End::After(left), _) => {
+            (PayloadEnd::After(left), _) => {
                 *left -= consumed as u64;
                 match (*left, done) {
                     (0, true) => return Some(self.synced()),
@@ -423,14 +425,14 @@ impl Upstream {
                     (_, false) => {}
                 }
             }
-            (End::Mark(mark), true) => self.phase = Phase::Mark(*mark, 0),
-            (End::Mark(_), false) => {}
+            (PayloadEnd::Mark(mark), true) => self.state = LinkState::Mark(*mark, 0),
+            (PayloadEnd::Mark(_), false) => {}
         }
         None
     }
 
     fn synced(&mut self) -> Step<'static> {
-        self.phase = Phase::Streaming;
+        self.state = LinkState::Streaming;
         self.log(
             Level::Notice,
             "MASTER <-> REPLICA sync: Finished with success",

@@ -86,22 +86,22 @@ impl Net {
                 let _ = stream.try_write(&refusal);
             }
             Ok(session) => {
-                let place = self.clients.next();
-                let waker = self.queue.waker(Token::Client(place));
-                self.by_session.insert(session, place);
+                let index = self.clients.next();
+                let waker = self.queue.waker(Token::Client(index));
+                self.by_session.insert(session, index);
                 let client = Client::new(Socket::new(stream, waker), session);
                 self.clients.insert(client);
-                self.serve_later(Token::Client(place));
+                self.serve_later(Token::Client(index));
             }
         }
     }
 
     /// A connection of the cluster bus.
     pub(super) fn add_link(&mut self, stream: TcpStream, id: LinkId) {
-        let place = self.links.next();
-        let waker = self.queue.waker(Token::Link(place));
+        let index = self.links.next();
+        let waker = self.queue.waker(Token::Link(index));
         self.links.insert(Link::accepted(id, stream, waker));
-        self.by_link.insert(id, place);
-        self.serve_later(Token::Link(place));
+        self.by_link.insert(id, index);
+        self.serve_later(Token::Link(index));
     }
 }

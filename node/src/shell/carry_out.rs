@@ -23,16 +23,16 @@ impl Shell {
             };
             match output {
                 Output::Push(session, bytes) => {
-                    if let Some(place) = self.unsent(session)
-                        && let Some(client) = self.net.clients.get_mut(place)
+                    if let Some(index) = self.unsent(session)
+                        && let Some(client) = self.net.clients.get_mut(index)
                     {
                         client.socket.outbox.push_shared(bytes);
-                        self.net.pushed.push(place);
+                        self.net.pushed.push(index);
                     }
                 }
                 Output::Resume(session) => {
-                    if let Some(place) = self.net.by_session.get(&session)
-                        && let Some(client) = self.net.clients.get_mut(*place)
+                    if let Some(index) = self.net.by_session.get(&session)
+                        && let Some(client) = self.net.clients.get_mut(*index)
                     {
                         client.resume();
                     }
@@ -58,24 +58,24 @@ impl Shell {
     /// Where the session's client is. Its reply of this turn, which comes before whatever is
     /// pushed now, is moved to its outbox.
     fn unsent(&mut self, session: SessionId) -> Option<usize> {
-        let place = *self.net.by_session.get(&session)?;
-        let client = self.net.clients.get_mut(place)?;
+        let index = *self.net.by_session.get(&session)?;
+        let client = self.net.clients.get_mut(index)?;
         if let Some(range) = client.pending.take() {
             client.socket.outbox.push(&self.turn.reply.bytes()[range]);
-            self.net.pushed.push(place);
+            self.net.pushed.push(index);
         }
-        Some(place)
+        Some(index)
     }
 
     fn close_client(&mut self, session: SessionId, flush: bool) {
-        let Some(place) = self.unsent(session) else {
+        let Some(index) = self.unsent(session) else {
             return;
         };
         if flush {
-            self.net.pushed.push(place);
-            self.net.closing.push(place);
+            self.net.pushed.push(index);
+            self.net.closing.push(index);
         } else {
-            self.remove_client(place);
+            self.remove_client(index);
         }
     }
 

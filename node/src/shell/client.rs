@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::gather::Tally;
+use super::batch::Tally;
 use super::socket::{Read, Socket};
 use crate::engine::Engine;
 use crate::io::{SessionId, SessionState};
@@ -136,8 +136,8 @@ impl Client {
         Input::Some { fresh, more }
     }
 
-    /// What it is likely to execute next; to be told to the engine ahead.
-    pub(super) fn outlook<'a>(&'a self, fresh: &'a [u8]) -> Option<(SessionId, &'a [u8])> {
+    /// The input that it is likely to execute next, for the engine to look ahead.
+    pub(super) fn next_input<'a>(&'a self, fresh: &'a [u8]) -> Option<(SessionId, &'a [u8])> {
         let input = match self.unexecuted() {
             0 => fresh,
             _ => &self.rest[self.rest_from..],

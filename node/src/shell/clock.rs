@@ -51,7 +51,7 @@ impl Clock {
 
     /// The time within the turn to some milliseconds, at a third of the cost: for what only must not
     /// miss that the process was stopped.
-    pub(super) fn glance(&self) -> Now {
+    pub(super) fn coarse_now(&self) -> Now {
         let coarse_us = coarse_micros().saturating_sub(self.coarse_start);
         let passed = coarse_us.saturating_sub(self.turn.mono_us);
         Now {

@@ -15,13 +15,13 @@ impl Net {
     pub(super) fn execute(
         &mut self,
         engine: &mut Engine,
-        place: usize,
+        index: usize,
         now: Now,
         fresh: &[u8],
         more: bool,
         reply: &mut Reply,
     ) -> Served {
-        let Some(client) = self.clients.get_mut(place) else {
+        let Some(client) = self.clients.get_mut(index) else {
             return Served::Gone;
         };
         let Some(session) = client.session else {
@@ -32,7 +32,7 @@ impl Net {
         let rest = client.take_rest(fresh);
         let input = rest.as_ref().map_or(fresh, |(rest, from)| &rest[*from..]);
         let (consumed, state) = self.execute_batches(engine, now, session, input, reply);
-        let Some(client) = self.clients.get_mut(place) else {
+        let Some(client) = self.clients.get_mut(index) else {
             return Served::Gone;
         };
         client.in_group = false;

@@ -22,7 +22,7 @@ pub(super) struct Group {
 /// A client with something to execute.
 #[derive(Debug)]
 pub(super) struct Member {
-    pub(super) place: usize,
+    pub(super) index: usize,
     /// What was read, in the buffer that all share.
     pub(super) fresh: Range<usize>,
     /// There may be more to read at once.

@@ -23,9 +23,9 @@ const METRICS_WAIT: Duration = Duration::from_millis(500);
 /// The text format of Prometheus.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// What the main loop publishes.
+/// What probes and metrics see: the main loop publishes it.
 #[derive(Debug)]
-pub(super) struct Board {
+pub(super) struct Probes {
     clock: Clock,
     beat_ms: AtomicU64,
     is_read: AtomicBool,
@@ -35,10 +35,10 @@ pub(super) struct Board {
     ask: Waker,
 }
 
-impl Board {
+impl Probes {
     /// The waker asks the main loop for metrics.
-    pub(super) fn new(clock: Clock, ask: Waker) -> Board {
-        Board {
+    pub(super) fn new(clock: Clock, ask: Waker) -> Probes {
+        Probes {
             clock,
             beat_ms: AtomicU64::new(clock.micros() / 1000),
             is_read: AtomicBool::new(false),
@@ -95,7 +95,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Site for Board {
+impl Site for Probes {
     const PATHS: &'static str = "/livez /readyz /metrics";
 
     async fn read(&self, path: &str) -> Option<Answer> {
@@ -115,17 +115,17 @@ impl Site for Board {
 ///
 /// # Errors
 /// When the thread cannot be started.
-pub(super) fn serve(listeners: Vec<TcpListener>, board: &Arc<Board>) -> io::Result<()> {
-    board.is_read.store(true, Ordering::Relaxed);
-    slotkeeper_http::serve("health", listeners, board)
+pub(super) fn serve(listeners: Vec<TcpListener>, probes: &Arc<Probes>) -> io::Result<()> {
+    probes.is_read.store(true, Ordering::Relaxed);
+    slotkeeper_http::serve("health", listeners, probes)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn board() -> Board {
-        Board::new(Clock::start(), Waker::noop().clone())
+    fn probes() -> Probes {
+        Probes::new(Clock::start(), Waker::noop().clone())
     }
 
     fn health(ready: Result<(), &str>) -> Health {
@@ -141,32 +141,32 @@ mod tests {
 
     #[tokio::test]
     async fn probes_follow_what_is_published() {
-        let (board, yes) = (board(), Some(Answer::verdict(Ok(()))));
-        assert_eq!(board.read("/livez").await, yes);
-        assert_eq!(board.read("/readyz").await, no("starting"));
-        board.publish_health(health(Ok(())));
-        assert_eq!(board.read("/readyz").await, yes);
-        board.publish_health(health(Err("loading")));
-        assert_eq!(board.read("/readyz").await, no("loading"));
-        assert_eq!(board.read("/").await, None);
+        let (probes, yes) = (probes(), Some(Answer::verdict(Ok(()))));
+        assert_eq!(probes.read("/livez").await, yes);
+        assert_eq!(probes.read("/readyz").await, no("starting"));
+        probes.publish_health(health(Ok(())));
+        assert_eq!(probes.read("/readyz").await, yes);
+        probes.publish_health(health(Err("loading")));
+        assert_eq!(probes.read("/readyz").await, no("loading"));
+        assert_eq!(probes.read("/").await, None);
     }
 
     #[tokio::test]
     async fn metrics_are_the_last_ones_when_the_main_loop_is_stuck() {
-        let board = board();
-        assert_eq!(board.read("/metrics").await, no("no metrics yet"));
-        board.publish_metrics("a 1\n".to_owned());
+        let probes = probes();
+        assert_eq!(probes.read("/metrics").await, no("no metrics yet"));
+        probes.publish_metrics("a 1\n".to_owned());
         let last = Answer::ok(METRICS_TYPE, "a 1\n".to_owned());
-        assert_eq!(board.read("/metrics").await, Some(last));
+        assert_eq!(probes.read("/metrics").await, Some(last));
     }
 
     #[test]
     fn a_stuck_main_loop_is_dead() {
         let clock = Clock::start();
-        let board = Board::new(clock, Waker::noop().clone());
-        board.publish_health(health(Ok(())));
-        assert!(board.live().is_ok());
-        let mut late = board;
+        let probes = Probes::new(clock, Waker::noop().clone());
+        probes.publish_health(health(Ok(())));
+        assert!(probes.live().is_ok());
+        let mut late = probes;
         late.clock = clock.shifted(Duration::from_millis(DEAD_MS));
         assert!(late.live().unwrap_err().contains("has not turned for 100"));
         assert!(late.ready().is_err());

@@ -28,20 +28,20 @@ impl Heartbeat for Net {
         node.begin(now);
         for token in readable {
             match token {
-                Token::Link(place) => self.serve_link_meanwhile(node, place),
-                Token::Client(place) => self.serve_client_meanwhile(node, place),
+                Token::Link(index) => self.serve_link_meanwhile(node, index),
+                Token::Client(index) => self.serve_client_meanwhile(node, index),
                 Token::Listener(index) => self.accept_client_meanwhile(node, index),
                 Token::BusListener(index) => self.accept_link_meanwhile(node, index),
                 _ => {}
             }
         }
         self.carry_out_meanwhile(node, now);
-        self.board.beat(now.mono_ms());
+        self.probes.beat(now.mono_ms());
         let mut waiting = Vec::new();
         self.queue.drain(&mut waiting);
         for token in waiting {
             match token {
-                Token::Metrics => self.board.publish_metrics(node.metrics().to_owned()),
+                Token::Metrics => self.probes.publish_metrics(node.metrics().to_owned()),
                 token => self.serve_later(token),
             }
         }
@@ -57,13 +57,13 @@ impl Net {
             tokens.push(token);
             fds.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
         };
-        for place in self.links.used() {
-            if let Some(link) = self.links.get(place)
+        for index in self.links.used() {
+            if let Some(link) = self.links.get(index)
                 && link.closing_since.is_none()
                 && node.takes(link.id)
                 && let Some(fd) = link.fd()
             {
-                watch(Token::Link(place), fd);
+                watch(Token::Link(index), fd);
             }
         }
         for (index, listener) in self.bus_listeners.iter().enumerate() {
@@ -73,11 +73,11 @@ impl Net {
             for (index, listener) in self.listeners.iter().enumerate() {
                 watch(Token::Listener(index), fd(&listener.socket));
             }
-            for place in self.clients.used() {
-                if let Some(client) = self.clients.get(place)
-                    && self.serves(node, client, place)
+            for index in self.clients.used() {
+                if let Some(client) = self.clients.get(index)
+                    && self.serves(node, client, index)
                 {
-                    watch(Token::Client(place), client.socket.fd());
+                    watch(Token::Client(index), client.socket.fd());
                 }
             }
         }
@@ -96,14 +96,14 @@ impl Net {
     }
 
     /// Whether a client is served meanwhile: not while it has its part in the turn that goes on.
-    fn serves(&self, node: &Meanwhile<'_>, client: &Client, place: usize) -> bool {
+    fn serves(&self, node: &Meanwhile<'_>, client: &Client, index: usize) -> bool {
         client.is_idle()
-            && !self.closing.contains(&place)
+            && !self.closing.contains(&index)
             && client.session.is_some_and(|session| node.serves(session))
     }
 
-    fn serve_link_meanwhile(&mut self, node: &mut Meanwhile<'_>, place: usize) {
-        let Some(link) = self.links.get_mut(place) else {
+    fn serve_link_meanwhile(&mut self, node: &mut Meanwhile<'_>, index: usize) {
+        let Some(link) = self.links.get_mut(index) else {
             return;
         };
         let id = link.id;
@@ -112,15 +112,15 @@ impl Net {
             Read::Nothing => {}
             Read::Bytes(count, _) => node.on_link(id, LinkEvent::Bytes(&buffer[..count])),
             Read::End(error) => {
-                self.remove_link(place);
+                self.remove_link(index);
                 let reason = error.map_or_else(|| "connection closed".to_owned(), |e| reason(&e));
                 node.on_link(id, LinkEvent::Closed { reason: &reason });
             }
         }
     }
 
-    fn serve_client_meanwhile(&mut self, node: &mut Meanwhile<'_>, place: usize) {
-        let Some(client) = self.clients.get_mut(place) else {
+    fn serve_client_meanwhile(&mut self, node: &mut Meanwhile<'_>, index: usize) {
+        let Some(client) = self.clients.get_mut(index) else {
             return;
         };
         let Some(session) = client.session else {
@@ -129,7 +129,7 @@ impl Net {
         let mut buffer = [0; READ_BYTES];
         let fresh = match client.socket.read_now(&mut buffer) {
             Read::Nothing => return,
-            Read::End(_) => return self.remove_client_meanwhile(node, place),
+            Read::End(_) => return self.remove_client_meanwhile(node, index),
             Read::Bytes(count, _) => &buffer[..count],
         };
         let mut reply = Reply::new();
@@ -140,14 +140,14 @@ impl Net {
         client.socket.outbox.push(reply.bytes());
         client.socket.flush_now();
         if progress.state == SessionState::Close || client.socket.is_broken() {
-            self.remove_client_meanwhile(node, place);
+            self.remove_client_meanwhile(node, index);
         } else if !client.socket.outbox.is_empty() {
-            self.pushed.push(place);
+            self.pushed.push(index);
         }
     }
 
-    fn remove_client_meanwhile(&mut self, node: &mut Meanwhile<'_>, place: usize) {
-        if let Some(session) = self.clients.remove(place).and_then(|client| client.session) {
+    fn remove_client_meanwhile(&mut self, node: &mut Meanwhile<'_>, index: usize) {
+        if let Some(session) = self.clients.remove(index).and_then(|client| client.session) {
             self.by_session.remove(&session);
             node.close(session);
         }
@@ -184,13 +184,13 @@ impl Net {
                     self.log.write_of(origin, level, &text, now.mono_ms());
                 }
                 Output::Close { session, .. } => {
-                    let Some(&place) = self.by_session.get(&session) else {
+                    let Some(&index) = self.by_session.get(&session) else {
                         continue;
                     };
-                    if self.clients.get(place).is_some_and(Client::is_idle) {
-                        self.remove_client_meanwhile(node, place);
+                    if self.clients.get(index).is_some_and(Client::is_idle) {
+                        self.remove_client_meanwhile(node, index);
                     } else {
-                        self.closing.push(place);
+                        self.closing.push(index);
                     }
                 }
                 // Nothing else comes out of a node without its keyspace.
@@ -198,8 +198,8 @@ impl Net {
             }
         }
         let mut sent = std::mem::take(&mut self.sent);
-        sent.retain(|&place| {
-            let Some(link) = self.links.get_mut(place) else {
+        sent.retain(|&index| {
+            let Some(link) = self.links.get_mut(index) else {
                 return false;
             };
             link.flush_now();

@@ -9,11 +9,11 @@ use tokio::net::TcpListener;
 
 use super::client::Client;
 use super::clock::Clock;
-use super::health::Board;
+use super::health::Probes;
 use super::link::Link;
 use super::log::Log;
-use super::places::Places;
 use super::ready::{ReadyQueue, Token};
+use super::slab::Slab;
 use crate::io::{LinkId, LinkOp, SessionId};
 
 /// A listening socket.
@@ -29,11 +29,11 @@ pub(super) struct Net {
     pub(super) queue: Arc<ReadyQueue>,
     pub(super) listeners: Vec<Listener>,
     pub(super) bus_listeners: Vec<Listener>,
-    pub(super) clients: Places<Client>,
+    pub(super) clients: Slab<Client>,
     pub(super) by_session: HashMap<SessionId, usize>,
-    pub(super) links: Places<Link>,
+    pub(super) links: Slab<Link>,
     pub(super) by_link: HashMap<LinkId, usize>,
-    pub(super) board: Arc<Board>,
+    pub(super) probes: Arc<Probes>,
     pub(super) keepalive_secs: u32,
     /// Who is ready, in order.
     pub(super) ready: VecDeque<Token>,
@@ -51,22 +51,22 @@ impl Net {
 
     pub(super) fn operate_link(&mut self, id: LinkId, op: LinkOp) {
         if let LinkOp::Open { to, from } = op {
-            let place = self.links.next();
-            let waker = self.queue.waker(Token::Link(place));
+            let index = self.links.next();
+            let waker = self.queue.waker(Token::Link(index));
             self.links.insert(Link::open(id, to, from, waker));
-            self.by_link.insert(id, place);
-            self.serve_later(Token::Link(place));
+            self.by_link.insert(id, index);
+            self.serve_later(Token::Link(index));
             return;
         }
-        let Some(place) = self.by_link.get(&id).copied() else {
+        let Some(index) = self.by_link.get(&id).copied() else {
             // It has ended; the engine learns of it, or closed it itself.
             return;
         };
-        let Some(link) = self.links.get_mut(place) else {
+        let Some(link) = self.links.get_mut(index) else {
             return;
         };
         if matches!(op, LinkOp::Close) && link.is_accepted() {
-            self.remove_link(place);
+            self.remove_link(index);
             return;
         }
         match op {
@@ -74,11 +74,11 @@ impl Net {
             LinkOp::Send(bytes) => link.outbox().push_shared(bytes),
             LinkOp::Close => link.closing_since = Some(self.clock.now().mono_ms()),
         }
-        self.sent.push(place);
+        self.sent.push(index);
     }
 
-    pub(super) fn remove_link(&mut self, place: usize) {
-        if let Some(link) = self.links.remove(place) {
+    pub(super) fn remove_link(&mut self, index: usize) {
+        if let Some(link) = self.links.remove(index) {
             self.by_link.remove(&link.id);
         }
     }

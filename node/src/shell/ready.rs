@@ -11,9 +11,9 @@ pub(super) enum Token {
     Listener(usize),
     /// The bus listener of that index.
     BusListener(usize),
-    /// The client connection in that place.
+    /// The client connection at that index of the slab.
     Client(usize),
-    /// The link in that place.
+    /// The link at that index of the slab.
     Link(usize),
     /// The timer.
     Timer,

@@ -7,20 +7,20 @@ impl Shell {
     pub(super) fn send_replies(&mut self) {
         let mut replied = std::mem::take(&mut self.turn.replied);
         self.drop_stale_replies();
-        for place in replied.drain(..) {
-            if self.engine.is_late(self.net.clock.glance()) {
+        for index in replied.drain(..) {
+            if self.engine.is_late(self.net.clock.coarse_now()) {
                 // The process was stopped between two of these.
                 self.engine.look_at_clock(self.net.clock.begin_turn());
                 self.drop_stale_replies();
             }
-            let Some(client) = self.net.clients.get_mut(place) else {
+            let Some(client) = self.net.clients.get_mut(index) else {
                 continue;
             };
             if let Some(range) = client.pending.take() {
                 client.socket.send(&self.turn.reply.bytes()[range]);
             }
             if !client.socket.outbox.is_empty() || client.socket.is_broken() {
-                self.net.pushed.push(place);
+                self.net.pushed.push(index);
             }
         }
         self.turn.replied = replied;
@@ -40,14 +40,14 @@ impl Shell {
             return;
         }
         self.turn.holds = self.engine.holds();
-        for place in self.net.clients.used().collect::<Vec<_>>() {
-            let is_stale = self.net.clients.get(place).is_some_and(|client| {
+        for index in self.net.clients.used().collect::<Vec<_>>() {
+            let is_stale = self.net.clients.get(index).is_some_and(|client| {
                 let session = client.session;
                 let is_normal = !session.is_some_and(|s| self.engine.serves_replica(s));
                 is_normal && (client.pending.is_some() || !client.socket.outbox.is_empty())
             });
             if is_stale {
-                self.remove_client(place);
+                self.remove_client(index);
             }
         }
     }
@@ -60,18 +60,18 @@ impl Shell {
         }
         let now = self.net.clock.now();
         let mut told = false;
-        for place in std::mem::take(&mut self.net.pushed) {
-            let Some(client) = self.net.clients.get_mut(place) else {
+        for index in std::mem::take(&mut self.net.pushed) {
+            let Some(client) = self.net.clients.get_mut(index) else {
                 continue;
             };
             client.socket.flush();
             if client.socket.is_broken() {
-                self.remove_client(place);
+                self.remove_client(index);
                 continue;
             }
             let unsent = client.socket.outbox.unsent();
             if unsent.bytes == 0 && client.closing_since.is_some() {
-                self.net.closing.push(place);
+                self.net.closing.push(index);
             }
             // The engine counts what it pushes by itself: it is told even when all has left.
             if let Some(session) = client.session {
@@ -80,8 +80,8 @@ impl Shell {
                 told = self.engine.waits_for_sent();
             }
         }
-        for place in std::mem::take(&mut self.net.sent) {
-            let Some(link) = self.net.links.get_mut(place) else {
+        for index in std::mem::take(&mut self.net.sent) {
+            let Some(link) = self.net.links.get_mut(index) else {
                 continue;
             };
             link.flush();
@@ -89,7 +89,7 @@ impl Shell {
                 self.engine.on_link_sent(link.id, unsent, allocated);
             }
             if link.closing_since.is_some() && link.is_done() {
-                self.net.remove_link(place);
+                self.net.remove_link(index);
             }
         }
         told
@@ -101,8 +101,8 @@ impl Shell {
             return;
         }
         let now = self.net.clock.now();
-        for place in std::mem::take(&mut self.net.closing) {
-            let Some(client) = self.net.clients.get_mut(place) else {
+        for index in std::mem::take(&mut self.net.closing) {
+            let Some(client) = self.net.clients.get_mut(index) else {
                 continue;
             };
             client.closing_since.get_or_insert(now.mono_ms());
@@ -111,13 +111,13 @@ impl Shell {
                 self.engine.close(session, now);
             }
             if client.socket.outbox.is_empty() {
-                self.remove_client(place);
+                self.remove_client(index);
             }
         }
     }
 
-    pub(super) fn remove_client(&mut self, place: usize) {
-        let Some(client) = self.net.clients.remove(place) else {
+    pub(super) fn remove_client(&mut self, index: usize) {
+        let Some(client) = self.net.clients.remove(index) else {
             return;
         };
         if let Some(session) = client.session {

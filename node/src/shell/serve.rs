@@ -22,8 +22,8 @@ impl Shell {
             let Some(token) = self.net.ready.pop_front() else {
                 break;
             };
-            if let Token::Client(place) = token {
-                self.read_client(place);
+            if let Token::Client(index) = token {
+                self.read_client(index);
                 if self.turn.group.has_room() {
                     continue;
                 }
@@ -44,7 +44,7 @@ impl Shell {
     fn serve_other(&mut self, token: Token) {
         match token {
             Token::Client(_) => {}
-            Token::Link(place) => self.serve_link(place),
+            Token::Link(index) => self.serve_link(index),
             Token::Listener(index) => self.accept_clients(index),
             Token::BusListener(index) => self.accept_links(index),
             Token::Timer => self.turn.armed_ms = None,
@@ -52,45 +52,45 @@ impl Shell {
             Token::Files => self.take_file_events(),
             Token::Metrics => self
                 .net
-                .board
+                .probes
                 .publish_metrics(self.engine.metrics(self.net.clock.now())),
         }
     }
 
     /// Reads what a client has sent; it joins the group if it has something to execute.
-    fn read_client(&mut self, place: usize) {
+    fn read_client(&mut self, index: usize) {
         let (turn, net) = (&mut self.turn, &mut self.net);
-        let Some(client) = net.clients.get_mut(place) else {
+        let Some(client) = net.clients.get_mut(index) else {
             return;
         };
         client.socket.flush();
         if client.socket.is_broken() {
-            self.remove_client(place);
+            self.remove_client(index);
             return;
         }
         if client.closing_since.is_some() || !client.socket.outbox.is_empty() || client.reported > 0
         {
-            net.pushed.push(place);
+            net.pushed.push(index);
         }
         if client.closing_since.is_some() {
             return;
         }
         if client.pending.is_some() || client.in_group {
             // Served in this turn already, or about to be.
-            net.serve_later(Token::Client(place));
+            net.serve_later(Token::Client(index));
             return;
         }
         let from = turn.group.filled;
         match client.read(&mut turn.buffer[from..]) {
             Input::None(served) => {
                 client.tell_received(&mut self.engine);
-                self.after(place, served);
+                self.after(index, served);
             }
             Input::Some { fresh, more } => {
                 client.in_group = true;
                 turn.group.filled += fresh;
                 let fresh = from..turn.group.filled;
-                turn.group.members.push(Member { place, fresh, more });
+                turn.group.members.push(Member { index, fresh, more });
             }
         }
     }
@@ -101,47 +101,47 @@ impl Shell {
         let mut group = std::mem::take(&mut self.turn.group);
         if group.members.len() > 1 {
             self.engine.look_ahead(group.members.iter().filter_map(|m| {
-                let client = self.net.clients.get(m.place)?;
-                client.outlook(&self.turn.buffer[m.fresh.clone()])
+                let client = self.net.clients.get(m.index)?;
+                client.next_input(&self.turn.buffer[m.fresh.clone()])
             }));
         }
-        for Member { place, fresh, more } in group.members.drain(..) {
+        for Member { index, fresh, more } in group.members.drain(..) {
             let now = self.net.clock.now();
             let (turn, net) = (&mut self.turn, &mut self.net);
-            let Some(client) = net.clients.get_mut(place) else {
+            let Some(client) = net.clients.get_mut(index) else {
                 continue;
             };
             let fresh = &turn.buffer[fresh];
             if now.mono_us >= until_us || turn.reply.len() > TURN_REPLY_BYTES {
                 client.put_off(fresh);
                 client.tell_received(&mut self.engine);
-                net.serve_later(Token::Client(place));
+                net.serve_later(Token::Client(index));
                 continue;
             }
-            turn.gather.serve(&mut client.tally);
+            turn.batcher.serve(&mut client.tally);
             let (engine, reply) = (&mut self.engine, &mut turn.reply);
             let replied = reply.len();
-            let served = net.execute(engine, place, now, fresh, more, reply);
+            let served = net.execute(engine, index, now, fresh, more, reply);
             if reply.len() > replied {
-                turn.replied.push(place);
+                turn.replied.push(index);
             }
-            self.after(place, served);
+            self.after(index, served);
         }
         group.clear();
         self.turn.group = group;
     }
 
-    fn after(&mut self, place: usize, served: Served) {
+    fn after(&mut self, index: usize, served: Served) {
         match served {
             Served::Waits => {}
-            Served::Again => self.net.serve_later(Token::Client(place)),
-            Served::Close => self.net.closing.push(place),
-            Served::Gone => self.remove_client(place),
+            Served::Again => self.net.serve_later(Token::Client(index)),
+            Served::Close => self.net.closing.push(index),
+            Served::Gone => self.remove_client(index),
         }
     }
 
-    fn serve_link(&mut self, place: usize) {
-        let Some(link) = self.net.links.get_mut(place) else {
+    fn serve_link(&mut self, index: usize) {
+        let Some(link) = self.net.links.get_mut(index) else {
             return;
         };
         let id = link.id;
@@ -154,7 +154,7 @@ impl Shell {
         match news {
             News::Nothing => {}
             News::Closed(reason) => {
-                self.net.remove_link(place);
+                self.net.remove_link(index);
                 if !is_closing {
                     let reason = &reason;
                     self.engine.on_link(id, LinkEvent::Closed { reason }, now);
@@ -167,12 +167,12 @@ impl Shell {
                 let bytes = &self.turn.buffer[..count];
                 self.engine.on_link(id, LinkEvent::Bytes(bytes), now);
                 if more {
-                    self.net.serve_later(Token::Link(place));
+                    self.net.serve_later(Token::Link(index));
                 }
             }
         }
         if is_closing {
-            self.net.sent.push(place);
+            self.net.sent.push(index);
         }
     }
 }

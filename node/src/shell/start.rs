@@ -11,12 +11,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::clock::Clock;
 use super::data_file::{SnapshotWriter, load};
 use super::files::NodesFile;
-use super::health::{self, Board};
+use super::health::{self, Probes};
 use super::listen::listen;
 use super::log::Log;
 use super::net::{Listener, Net};
-use super::places::Places;
 use super::ready::{ReadyQueue, Token};
+use super::slab::Slab;
 use super::system::{self, reason};
 use super::turn::{Files, Shell, Signals, Turn};
 use crate::config::{Config, VERSION};
@@ -85,9 +85,9 @@ pub(super) fn start(prepared: Prepared) -> Result<Shell, String> {
     let queue = Arc::new(ReadyQueue::default());
     let (listeners, bus_listeners) = open_ports(&config, &queue)?;
     let (nodes, nodes_text) = open_nodes(&config)?;
-    let board = Arc::new(Board::new(clock, queue.waker(Token::Metrics)));
+    let probes = Arc::new(Probes::new(clock, queue.waker(Token::Metrics)));
     if config.health_port != 0 {
-        serve_health(&config, &board)?;
+        serve_health(&config, &probes)?;
     }
     let boot = boot(config_file.as_deref(), nodes_text)?;
     let now = clock.now();
@@ -116,11 +116,11 @@ pub(super) fn start(prepared: Prepared) -> Result<Shell, String> {
             log,
             listeners,
             bus_listeners,
-            clients: Places::new(),
+            clients: Slab::new(),
             by_session: Default::default(),
-            links: Places::new(),
+            links: Slab::new(),
             by_link: Default::default(),
-            board,
+            probes,
             keepalive_secs: config.tcp_keepalive,
             ready: [Token::Timer, Token::Signal, Token::Files, Token::Metrics].into(),
             pushed: Vec::new(),
@@ -174,13 +174,13 @@ fn open_nodes(config: &Config) -> Result<(Option<NodesFile>, Option<String>), St
     Ok((Some(nodes), text))
 }
 
-fn serve_health(config: &Config, board: &Arc<Board>) -> Result<(), String> {
+fn serve_health(config: &Config, probes: &Arc<Probes>) -> Result<(), String> {
     let mut sockets = Vec::new();
     for socket in listen(&config.health_bind, config.health_port, config.tcp_backlog)? {
         let socket = socket.into_std().map_err(|error| reason(&error))?;
         sockets.push(socket);
     }
-    health::serve(sockets, board)
+    health::serve(sockets, probes)
         .map_err(|error| format!("Can't start the health server: {}", reason(&error)))
 }
 

@@ -11,9 +11,9 @@ use std::task::{Context, Poll, Waker};
 use tokio::signal::unix::Signal;
 use tokio::time::{Instant, Sleep};
 
+use super::batch::Batcher;
 use super::data_file::{Answer, Piece, SnapshotWriter};
 use super::files::NodesFile;
-use super::gather::Gather;
 use super::group::{Group, READ_BYTES};
 use super::net::Net;
 use super::payload_file::PayloadFile;
@@ -67,7 +67,7 @@ pub(super) struct Turn {
     /// What the group has sent.
     pub(super) buffer: Box<[u8]>,
     pub(super) group: Group,
-    pub(super) gather: Gather,
+    pub(super) batcher: Batcher,
     pub(super) reply: Reply,
     /// Clients with a reply in `reply`.
     pub(super) replied: Vec<usize>,
@@ -86,7 +86,7 @@ impl Turn {
             fresh: Vec::new(),
             buffer: vec![0; READ_BYTES].into(),
             group: Group::default(),
-            gather: Gather::default(),
+            batcher: Batcher::default(),
             reply: Reply::new(),
             replied: Vec::new(),
             holds: 0,
@@ -120,12 +120,12 @@ impl Shell {
         if let Some(code) = self.turn.exit {
             return Poll::Ready(code);
         }
-        self.net.board.beat(now.mono_ms());
+        self.net.probes.beat(now.mono_ms());
         if now.mono_ms() >= self.turn.housekept_ms + HOUSEKEEPING_MS {
             self.housekeep();
         }
         self.arm_timer();
-        let wait = self.turn.gather.end_turn(now.mono_us);
+        let wait = self.turn.batcher.end_turn(now.mono_us);
         if more || told || !self.net.ready.is_empty() {
             context.waker().wake_by_ref();
         } else if let Some(wait) = wait {
@@ -209,30 +209,30 @@ impl Shell {
         let now = self.net.clock.now();
         self.turn.housekept_ms = now.mono_ms();
         self.net.log.tell_left_out(now.mono_ms());
-        if self.net.board.is_read() {
-            self.net.board.publish_health(self.engine.health(now));
+        if self.net.probes.is_read() {
+            self.net.probes.publish_health(self.engine.health(now));
         }
         let accepting = (0..self.net.listeners.len()).map(Token::Listener);
         let accepting = accepting.chain((0..self.net.bus_listeners.len()).map(Token::BusListener));
         self.net.ready.extend(accepting);
         let late = |since: Option<u64>| since.is_some_and(|ms| ms + CLOSING_MS < now.mono_ms());
         let clients: Vec<usize> = self.net.clients.used().collect();
-        for place in clients {
+        for index in clients {
             if self
                 .net
                 .clients
-                .get_mut(place)
+                .get_mut(index)
                 .is_some_and(|client| late(client.closing_since))
             {
-                self.remove_client(place);
+                self.remove_client(index);
             }
         }
         let links: Vec<usize> = self.net.links.used().collect();
-        for place in links {
-            if let Some(link) = self.net.links.get_mut(place)
+        for index in links {
+            if let Some(link) = self.net.links.get_mut(index)
                 && late(link.closing_since)
             {
-                self.net.remove_link(place);
+                self.net.remove_link(index);
             }
         }
     }

@@ -8,36 +8,36 @@ use slotkeeper_node::io::SessionId;
 use slotkeeper_node::persistence::rdb::{RdbItem, RdbReader};
 use slotkeeper_node::resp::encode_command;
 
+use crate::network::Network;
 use crate::replicas::config;
-use crate::world::World;
 
 const KEYS: usize = 2000;
 
 /// A master with keys, and a client of it.
-fn master(world: &mut World, config: Config) -> SessionId {
-    world.start(config, None);
-    let client = world.connect(0);
-    world.call(0, client, &["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
-    world.until("it serves", |world| {
-        world.call(0, client, &["SET", "key:0", "0"]) == "+OK\r\n"
+fn master(network: &mut Network, config: Config) -> SessionId {
+    network.start(config, None);
+    let client = network.connect(0);
+    network.call(0, client, &["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+    network.until("it serves", |network| {
+        network.call(0, client, &["SET", "key:0", "0"]) == "+OK\r\n"
     });
-    set(world, client, "0");
+    set(network, client, "0");
     client
 }
 
 /// Sets all keys.
-fn set(world: &mut World, client: SessionId, value: &str) {
+fn set(network: &mut Network, client: SessionId, value: &str) {
     for number in 0..KEYS {
-        let reply = world.call(0, client, &["SET", &format!("key:{number}"), value]);
+        let reply = network.call(0, client, &["SET", &format!("key:{number}"), value]);
         assert_eq!(reply, "+OK\r\n");
     }
 }
 
-fn ask(world: &mut World, words: &[&str]) -> SessionId {
-    let session = world.connect(0);
+fn ask(network: &mut Network, words: &[&str]) -> SessionId {
+    let session = network.connect(0);
     let mut request = Vec::new();
     encode_command(&mut request, words);
-    world.send(0, session, &request);
+    network.send(0, session, &request);
     session
 }
 
@@ -76,18 +76,18 @@ fn hear(bytes: &[u8]) -> Option<Heard> {
 #[test]
 fn who_announces_nothing_gets_the_length_first_and_then_the_stream() {
     for (words, line) in [(&["SYNC"][..], ""), (&["PSYNC", "?", "-1"], "+FULLRESYNC ")] {
-        let mut world = World::new();
-        let client = master(&mut world, config(7000));
-        let session = ask(&mut world, words);
+        let mut network = Network::new();
+        let client = master(&mut network, config(7000));
+        let session = ask(&mut network, words);
         // The state is that of the first turn that has the file; what changes then is the stream.
-        world.until("the file is begun", |world| {
-            world.hosts[0].payload.is_some()
+        network.until("the file is begun", |network| {
+            network.hosts[0].payload.is_some()
         });
-        world.step();
-        set(&mut world, client, "1");
+        network.step();
+        set(&mut network, client, "1");
         let mut bytes = Vec::new();
-        world.until("the payload is there, and the stream", |world| {
-            bytes.extend(world.take(0, session, 10_000));
+        network.until("the payload is there, and the stream", |network| {
+            bytes.extend(network.take(0, session, 10_000));
             hear(&bytes).is_some_and(|heard| heard.stream.contains("key:1999\r\n$1\r\n1\r\n"))
         });
         let heard = hear(&bytes).expect("it is whole");
@@ -96,152 +96,152 @@ fn who_announces_nothing_gets_the_length_first_and_then_the_stream() {
         let old = heard.keys.values().filter(|value| *value == "0").count();
         assert_eq!(old, KEYS, "a key in the payload is of another time");
         assert_eq!(heard.stream.matches("key:").count(), KEYS);
-        assert_eq!(world.hosts[0].payload, None, "the file is closed");
-        assert_eq!(world.info(0, "connected_slaves"), "1");
+        assert_eq!(network.hosts[0].payload, None, "the file is closed");
+        assert_eq!(network.info(0, "connected_slaves"), "1");
         // SYNC has no way to confirm anything: silence is not its end.
         if line.is_empty() {
             for _ in 0..100_000 {
-                world.step();
-                world.take(0, session, 10_000);
+                network.step();
+                network.take(0, session, 10_000);
             }
-            assert_eq!(world.info(0, "connected_slaves"), "1");
+            assert_eq!(network.info(0, "connected_slaves"), "1");
         }
     }
 }
 
 #[test]
 fn each_reads_at_its_own_pace_and_writers_wait_for_none() {
-    let mut world = World::new();
-    let client = master(&mut world, config(7000));
+    let mut network = Network::new();
+    let client = master(&mut network, config(7000));
     let big = "x".repeat(4 << 20);
-    world.call(0, client, &["SET", "big", &big]);
-    let sessions = [ask(&mut world, &["SYNC"]), ask(&mut world, &["SYNC"])];
-    world.until("the file is written", |world| {
-        world.hosts[0]
+    network.call(0, client, &["SET", "big", &big]);
+    let sessions = [ask(&mut network, &["SYNC"]), ask(&mut network, &["SYNC"])];
+    network.until("the file is written", |network| {
+        network.hosts[0]
             .log
             .iter()
             .any(|line| line.starts_with("The data set is written"))
     });
-    world.most_unsent = 0;
+    network.most_unsent = 0;
     let mut bytes = Vec::new();
-    world.until("the fast one has all", |world| {
-        bytes.extend(world.take(0, sessions[0], 1 << 20));
+    network.until("the fast one has all", |network| {
+        bytes.extend(network.take(0, sessions[0], 1 << 20));
         hear(&bytes).is_some()
     });
     assert!(
-        world.hosts[0].payload.is_some(),
+        network.hosts[0].payload.is_some(),
         "the other one still reads"
     );
     for value in ["1", "2", "3"] {
-        set(&mut world, client, value);
+        set(&mut network, client, value);
     }
     assert!(
-        world.most_unsent < 1 << 20,
+        network.most_unsent < 1 << 20,
         "{} bytes wait",
-        world.most_unsent
+        network.most_unsent
     );
-    let late = ask(&mut world, &["PSYNC", "?", "-1"]);
+    let late = ask(&mut network, &["PSYNC", "?", "-1"]);
     let mut slow = Vec::new();
-    world.until("the slow one has all", |world| {
-        slow.extend(world.take(0, sessions[1], 100_000));
+    network.until("the slow one has all", |network| {
+        slow.extend(network.take(0, sessions[1], 100_000));
         hear(&slow).is_some()
     });
     let mut bytes = Vec::new();
-    world.until("who came late has the next file", |world| {
-        bytes.extend(world.take(0, late, 1 << 20));
+    network.until("who came late has the next file", |network| {
+        bytes.extend(network.take(0, late, 1 << 20));
         hear(&bytes).is_some_and(|heard| heard.keys["key:7"] == "3")
     });
-    assert_eq!(world.hosts[0].payload, None, "both files are closed");
+    assert_eq!(network.hosts[0].payload, None, "both files are closed");
 }
 
 #[test]
 fn who_leaves_takes_the_file_along() {
-    let mut world = World::new();
-    let client = master(&mut world, config(7000));
-    world.call(0, client, &["SET", "big", &"x".repeat(4 << 20)]);
+    let mut network = Network::new();
+    let client = master(&mut network, config(7000));
+    network.call(0, client, &["SET", "big", &"x".repeat(4 << 20)]);
     for written in [false, true] {
-        let session = ask(&mut world, &["SYNC"]);
-        world.until("the file is begun", |world| {
-            world.hosts[0].payload.is_some()
+        let session = ask(&mut network, &["SYNC"]);
+        network.until("the file is begun", |network| {
+            network.hosts[0].payload.is_some()
         });
         if written {
-            world.until("it is sent", |world| {
-                !world.take(0, session, 100_000).is_empty()
+            network.until("it is sent", |network| {
+                !network.take(0, session, 100_000).is_empty()
             });
         } else {
-            world.step();
+            network.step();
         }
-        world.close_session(0, session);
-        world.until("the file is closed", |world| {
-            world.hosts[0].payload.is_none()
+        network.close_session(0, session);
+        network.until("the file is closed", |network| {
+            network.hosts[0].payload.is_none()
         });
         assert!(
-            world.hosts[0].engine.walk_serialised().is_none(),
+            network.hosts[0].engine.walk_serialised().is_none(),
             "no walk goes on"
         );
     }
-    world.send(0, client, b"*1\r\n$4\r\nSAVE\r\n");
-    world.until("others may walk", |world| world.hosts[0].file.is_some());
+    network.send(0, client, b"*1\r\n$4\r\nSAVE\r\n");
+    network.until("others may walk", |network| network.hosts[0].file.is_some());
 }
 
 #[test]
 fn a_full_disk_ends_the_sync_and_nothing_else() {
-    let mut world = World::new();
-    let client = master(&mut world, config(7000));
-    world.full_disk = Some(0);
-    let session = ask(&mut world, &["SYNC"]);
-    world.until("it is dropped", |world| {
-        world.info(0, "connected_slaves") == "0"
+    let mut network = Network::new();
+    let client = master(&mut network, config(7000));
+    network.full_disk = Some(0);
+    let session = ask(&mut network, &["SYNC"]);
+    network.until("it is dropped", |network| {
+        network.info(0, "connected_slaves") == "0"
     });
     let line = "the file with its data set cannot be written or read: No space left on device";
-    let log = &world.hosts[0].log;
+    let log = &network.hosts[0].log;
     assert!(log.iter().any(|l| l.ends_with(line)), "{log:?}");
-    assert!(!world.is_parked(0, session));
-    assert_eq!(world.call(0, client, &["GET", "key:1"]), "$1\r\n0\r\n");
-    assert_eq!(world.hosts[0].exited, None);
-    world.full_disk = None;
-    let session = ask(&mut world, &["SYNC"]);
+    assert!(!network.is_parked(0, session));
+    assert_eq!(network.call(0, client, &["GET", "key:1"]), "$1\r\n0\r\n");
+    assert_eq!(network.hosts[0].exited, None);
+    network.full_disk = None;
+    let session = ask(&mut network, &["SYNC"]);
     let mut bytes = Vec::new();
-    world.until("there is room again", |world| {
-        bytes.extend(world.take(0, session, 1 << 20));
+    network.until("there is room again", |network| {
+        bytes.extend(network.take(0, session, 1 << 20));
         hear(&bytes).is_some()
     });
 }
 
 #[test]
 fn who_wants_the_payload_only_is_closed_behind_it() {
-    let mut world = World::new();
-    master(&mut world, config(7000));
-    let session = world.connect(0);
-    world.call(0, session, &["REPLCONF", "rdb-only", "1"]);
+    let mut network = Network::new();
+    master(&mut network, config(7000));
+    let session = network.connect(0);
+    network.call(0, session, &["REPLCONF", "rdb-only", "1"]);
     let mut request = Vec::new();
     encode_command(&mut request, &["SYNC"]);
-    world.send(0, session, &request);
-    world.until("it is closed", |world| {
-        world.info(0, "connected_slaves") == "0"
+    network.send(0, session, &request);
+    network.until("it is closed", |network| {
+        network.info(0, "connected_slaves") == "0"
     });
 }
 
 #[test]
 fn the_stream_that_is_held_meanwhile_is_bounded() {
-    let mut world = World::new();
+    let mut network = Network::new();
     let mut small = config(7000);
     small.client_output_buffer_limit.replica.hard = 1 << 20;
-    let client = master(&mut world, small);
-    world.call(0, client, &["SET", "big", &"x".repeat(4 << 20)]);
-    ask(&mut world, &["SYNC"]);
-    world.until("the file is written", |world| {
-        world.hosts[0]
+    let client = master(&mut network, small);
+    network.call(0, client, &["SET", "big", &"x".repeat(4 << 20)]);
+    ask(&mut network, &["SYNC"]);
+    network.until("the file is written", |network| {
+        network.hosts[0]
             .log
             .iter()
             .any(|line| line.starts_with("The data set is written"))
     });
     for _ in 0..20 {
-        world.call(0, client, &["SET", "more", &"y".repeat(100_000)]);
-        world.step();
+        network.call(0, client, &["SET", "more", &"y".repeat(100_000)]);
+        network.step();
     }
-    world.until("it is dropped", |world| {
-        world.info(0, "connected_slaves") == "0"
+    network.until("it is dropped", |network| {
+        network.info(0, "connected_slaves") == "0"
     });
-    assert_eq!(world.hosts[0].payload, None);
+    assert_eq!(network.hosts[0].payload, None);
 }

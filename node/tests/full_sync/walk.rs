@@ -7,7 +7,7 @@ use slotkeeper_node::io::SessionId;
 use slotkeeper_node::persistence::rdb::{RdbItem, RdbReader};
 use slotkeeper_node::resp::encode_command;
 
-use crate::world::World;
+use crate::network::Network;
 
 const KEYS: usize = 1_000_000;
 const LARGE: usize = 64 << 20;
@@ -27,8 +27,8 @@ struct Writer {
 }
 
 impl Writer {
-    fn new(world: &mut World) -> Writer {
-        let session = world.connect(0);
+    fn new(network: &mut Network) -> Writer {
+        let session = network.connect(0);
         Writer {
             session,
             model: Model::new(),
@@ -45,10 +45,10 @@ impl Writer {
         self.model.insert(key.to_owned(), value.to_owned());
     }
 
-    fn flush(&mut self, world: &mut World) {
+    fn flush(&mut self, network: &mut Network) {
         let batch = std::mem::take(&mut self.batch);
-        world.send(0, self.session, &batch);
-        let answers = world.received(0, self.session);
+        network.send(0, self.session, &batch);
+        let answers = network.received(0, self.session);
         let refused = answers
             .split(|byte| *byte == b'\n')
             .find(|line| line.starts_with(b"-"));
@@ -82,22 +82,22 @@ impl Writer {
     }
 }
 
-fn master(world: &mut World) -> Writer {
+fn master(network: &mut Network) -> Writer {
     let config = Config {
         // Bytes are counted.
         rdbcompression: false,
         save: Vec::new(),
         ..Config::default()
     };
-    world.start(config, None);
-    let mut writer = Writer::new(world);
+    network.start(config, None);
+    let mut writer = Writer::new(network);
     for number in 0..KEYS {
         writer.set(&format!("key:{number}"), &format!("value of key {number}"));
         if writer.batch.len() > 60_000 {
-            writer.flush(world);
+            writer.flush(network);
         }
     }
-    writer.flush(world);
+    writer.flush(network);
     writer
 }
 
@@ -139,13 +139,13 @@ fn hear(bytes: &[u8]) -> Option<Heard> {
 }
 
 /// Asks for a full sync as a replica does.
-fn listen(world: &mut World) -> SessionId {
-    let session = world.connect(0);
-    world.call(0, session, &["REPLCONF", "listening-port", "1"]);
-    world.call(0, session, &["REPLCONF", "capa", "eof", "capa", "psync2"]);
+fn listen(network: &mut Network) -> SessionId {
+    let session = network.connect(0);
+    network.call(0, session, &["REPLCONF", "listening-port", "1"]);
+    network.call(0, session, &["REPLCONF", "capa", "eof", "capa", "psync2"]);
     let mut request = Vec::new();
     encode_command(&mut request, &["PSYNC", "?", "-1"]);
-    world.send(0, session, &request);
+    network.send(0, session, &request);
     session
 }
 
@@ -153,24 +153,24 @@ fn listen(world: &mut World) -> SessionId {
 const TURNS: u64 = 200_000;
 
 /// A turn of the node, and at most `len` bytes for the listener.
-fn listen_on(world: &mut World, session: SessionId, heard: &mut Vec<u8>, len: usize) {
-    assert!(world.now.mono_ms() < TURNS, "the sync does not end");
-    world.step();
-    heard.extend(world.take(0, session, len));
+fn listen_on(network: &mut Network, session: SessionId, heard: &mut Vec<u8>, len: usize) {
+    assert!(network.now.mono_ms() < TURNS, "the sync does not end");
+    network.step();
+    heard.extend(network.take(0, session, len));
 }
 
-fn goes_on(world: &mut World) -> bool {
-    world.hosts[0].engine.walk_serialised().is_some()
+fn goes_on(network: &mut Network) -> bool {
+    network.hosts[0].engine.walk_serialised().is_some()
 }
 
 #[test]
 fn the_payload_is_the_state_at_its_offset() {
-    let mut world = World::new();
-    let mut writer = master(&mut world);
+    let mut network = Network::new();
+    let mut writer = master(&mut network);
     writer.set("large", &"x".repeat(LARGE));
-    writer.flush(&mut world);
-    let session = listen(&mut world);
-    world.step();
+    writer.flush(&mut network);
+    let session = listen(&mut network);
+    network.step();
     let before = writer.model.clone();
     let mut heard = Vec::new();
     let mut waited = false;
@@ -178,26 +178,26 @@ fn the_payload_is_the_state_at_its_offset() {
         writer.change(number);
         if number == KEYS / 4 {
             while !heard.ends_with(&[b'x'; 100]) {
-                assert!(goes_on(&mut world), "the large value comes");
-                listen_on(&mut world, session, &mut heard, 1 << 20);
+                assert!(goes_on(&mut network), "the large value comes");
+                listen_on(&mut network, session, &mut heard, 1 << 20);
             }
         }
         if writer.batch.len() > 8_000 || number + 1 == KEYS {
-            writer.flush(&mut world);
+            writer.flush(&mut network);
             // So slow that all changes are made before the payload is through.
-            listen_on(&mut world, session, &mut heard, 0);
-            while world.is_parked(0, writer.session) {
+            listen_on(&mut network, session, &mut heard, 0);
+            while network.is_parked(0, writer.session) {
                 waited = true;
-                listen_on(&mut world, session, &mut heard, 4_000);
+                listen_on(&mut network, session, &mut heard, 4_000);
             }
         }
     }
-    assert!(goes_on(&mut world), "all was changed during the sync");
+    assert!(goes_on(&mut network), "all was changed during the sync");
     assert!(waited, "the listener was slower than the writer");
-    while goes_on(&mut world) {
-        listen_on(&mut world, session, &mut heard, 1 << 20);
+    while goes_on(&mut network) {
+        listen_on(&mut network, session, &mut heard, 1 << 20);
     }
-    heard.extend(world.received(0, session));
+    heard.extend(network.received(0, session));
     let heard = hear(&heard).expect("a whole payload");
     assert!(heard.payload > LARGE);
     let different = heard
@@ -208,11 +208,11 @@ fn the_payload_is_the_state_at_its_offset() {
     assert_eq!(heard.keys.len(), before.len());
     assert!(heard.offset > 0);
     let largest_entry = 64;
-    let most = world.most_serialised;
+    let most = network.most_serialised;
     assert!(
         most <= STEP_BYTES + largest_entry,
         "{most} bytes in one call"
     );
-    let most = world.most_unsent as u64;
+    let most = network.most_unsent as u64;
     assert!(most <= UNSENT_BOUND + STEP_BYTES, "{most} bytes waited");
 }

@@ -4,14 +4,14 @@ use slotkeeper::model::{FailoverMode, Step, StepOutcome, Target};
 use slotkeeper::planner::nevers::Nevers;
 use slotkeeper_topology::{NodeId, SlotSet};
 
+use crate::cluster::ModelCluster;
 use crate::gossip::BAN_MS;
 use crate::node::{Data, Link, Manual, Mask, Node};
 use crate::observing;
-use crate::world::World;
 
 type Tried = Result<(), StepOutcome>;
 
-impl World {
+impl ModelCluster {
     /// Performs a step at this moment.
     pub fn perform(&mut self, step: &Step) -> StepOutcome {
         if let Err(broken) = Nevers::check_effect(&self.truth(), step)

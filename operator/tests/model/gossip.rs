@@ -3,13 +3,13 @@
 use slotkeeper::model::PodIndex;
 use slotkeeper_topology::NodeId;
 
+use crate::cluster::ModelCluster;
 use crate::node::{Manual, Mask, Node, TableEntry};
-use crate::world::World;
 
 /// How long a forgotten id is not learnt again.
 pub const BAN_MS: u64 = 60_000;
 
-impl World {
+impl ModelCluster {
     pub fn gossip(&mut self) {
         for index in self.running() {
             let ids: Vec<NodeId> = self

@@ -10,8 +10,8 @@ use slotkeeper::model::{
 use slotkeeper::planner::nevers::{TrueNode, Truth};
 use slotkeeper_topology::{Epoch, NodeAddress, NodeFlags, NodeId, NodeLine, SlotSet, even_split};
 
+use crate::cluster::{Member, ModelCluster};
 use crate::node::{Mask, Node, TableEntry};
-use crate::world::{Member, World};
 
 /// The slots of each mask, by number of shards.
 static SLOTS: LazyLock<Vec<Vec<SlotSet>>> = LazyLock::new(|| {
@@ -46,7 +46,7 @@ pub fn hostname(index: PodIndex) -> String {
     format!("demo-{index}.demo")
 }
 
-impl World {
+impl ModelCluster {
     pub fn observe(&self, desired: &Desired) -> Observation {
         let objects = Objects {
             common: if self.common {

@@ -2,10 +2,10 @@
 
 use slotkeeper::model::PodIndex;
 
+use crate::cluster::ModelCluster;
 use crate::node::Data;
-use crate::world::World;
 
-impl World {
+impl ModelCluster {
     pub fn replicate(&mut self) {
         for index in self.running() {
             self.replicate_one(index);

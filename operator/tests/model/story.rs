@@ -5,11 +5,11 @@ use slotkeeper::planner::nevers::{self, Nevers};
 use slotkeeper::report::ClusterPhase;
 use slotkeeper::{planner, report};
 
+use crate::cluster::{Keep, ModelCluster};
 use crate::random::Random;
-use crate::world::{Keep, World};
 
 pub struct Story {
-    world: World,
+    cluster: ModelCluster,
     desired: Desired,
     seen: Seen,
     nevers: Nevers,
@@ -40,7 +40,7 @@ impl Story {
         let mut desired = Desired::new("demo", shards, replicas);
         desired.node_timeout_ms = 2_000;
         Story {
-            world: World::new(seed, shards),
+            cluster: ModelCluster::new(seed, shards),
             desired,
             seen: Seen::default(),
             nevers: Nevers::default(),
@@ -51,15 +51,15 @@ impl Story {
 
     pub fn run(mut self) -> Result<End, String> {
         let calm = self.faults.chance(50);
-        let start = self.world.now + if calm { 20_000 } else { 0 };
+        let start = self.cluster.now + if calm { 20_000 } else { 0 };
         let end = start + FAULTY_MS;
-        while self.world.now < end {
-            let faulty = self.world.now >= start;
+        while self.cluster.now < end {
+            let faulty = self.cluster.now >= start;
             if faulty && self.faults.chance(15) {
                 self.fault();
             }
             let turns = self.faults.between(1, 8);
-            self.world.turns(turns);
+            self.cluster.turns(turns);
             self.pass(faulty)?;
         }
         self.heal();
@@ -67,24 +67,24 @@ impl Story {
     }
 
     fn come_to_rest(&mut self) -> Result<End, String> {
-        let deadline = self.world.now + HEALING_MS;
+        let deadline = self.cluster.now + HEALING_MS;
         let mut at_rest_since = None;
         let mut last = Plan::default();
-        while self.world.now < deadline {
-            self.world.turns(3);
+        while self.cluster.now < deadline {
+            self.cluster.turns(3);
             let (plan, phase) = self.pass(false)?;
             let timed = plan.next_pass().is_some();
             if !plan.steps.is_empty() || timed || phase == ClusterPhase::Forming {
                 at_rest_since = None;
             } else {
-                let since = *at_rest_since.get_or_insert(self.world.now);
+                let since = *at_rest_since.get_or_insert(self.cluster.now);
                 // Without a wait, only what gossip and replication still do is left.
                 let patience = match (phase, plan.waiting.is_empty()) {
                     (ClusterPhase::Ready, _) => REST_MS,
                     (_, false) => 40_000,
                     (_, true) => 90_000,
                 };
-                if self.world.now - since >= patience {
+                if self.cluster.now - since >= patience {
                     return self.end(&plan, phase);
                 }
             }
@@ -108,11 +108,11 @@ impl Story {
 
     /// One pass of the operator: observe, plan, check, act, report.
     fn pass(&mut self, faulty: bool) -> Result<(Plan, ClusterPhase), String> {
-        let mut observation = self.world.observe(&self.desired);
+        let mut observation = self.cluster.observe(&self.desired);
         self.seen.update(&observation);
         observation.seen = self.seen.clone();
         let plan = planner::plan(&self.desired, &observation);
-        let truth = self.world.truth();
+        let truth = self.cluster.truth();
         self.tell(&plan);
         (self.nevers.check(&truth, &observation, &plan)).map_err(|broken| broken.to_string())?;
         self.seen.intend(&plan, observation.now);
@@ -132,41 +132,41 @@ impl Story {
     fn act(&mut self, step: &slotkeeper::model::Step, faulty: bool) -> StepOutcome {
         let unknown = || StepOutcome::Unknown("no answer in time".to_owned());
         if !faulty {
-            return self.world.perform(step);
+            return self.cluster.perform(step);
         }
         match self.faults.below(20) {
             0 => unknown(),
             1 => {
-                let at = self.world.now + self.faults.between(100, 1_500);
-                self.world.delayed.push((at, step.clone()));
+                let at = self.cluster.now + self.faults.between(100, 1_500);
+                self.cluster.delayed.push((at, step.clone()));
                 unknown()
             }
             2 => StepOutcome::Refused("ERR not now".to_owned()),
             3 => {
-                self.world.perform(step);
-                self.world.perform(step)
+                self.cluster.perform(step);
+                self.cluster.perform(step)
             }
             4 => {
-                self.world.perform(step);
+                self.cluster.perform(step);
                 unknown()
             }
-            _ => self.world.perform(step),
+            _ => self.cluster.perform(step),
         }
     }
 
     fn fault(&mut self) {
-        let indexes: Vec<PodIndex> = self.world.members.keys().copied().collect();
+        let indexes: Vec<PodIndex> = self.cluster.members.keys().copied().collect();
         let Some(index) = self.faults.pick(&indexes).copied() else {
             return;
         };
         let what = self.faults.below(16);
         if self.verbose {
-            println!("{} fault {what} at {index}", self.world.now);
+            println!("{} fault {what} at {index}", self.cluster.now);
         }
         match what {
-            0..=2 => self.world.kill(index, Keep::All),
-            3 | 4 => self.world.kill(index, Keep::Configuration),
-            5 => self.world.kill(index, Keep::Nothing),
+            0..=2 => self.cluster.kill(index, Keep::All),
+            3 | 4 => self.cluster.kill(index, Keep::Configuration),
+            5 => self.cluster.kill(index, Keep::Nothing),
             6 | 7 => self.delete(index),
             8 => self.member(index, |member| member.cut = true),
             9 => self.member(index, |member| member.hidden = true),
@@ -182,14 +182,14 @@ impl Story {
         }
     }
 
-    fn member(&mut self, index: PodIndex, change: impl Fn(&mut crate::world::Member)) {
-        if let Some(member) = self.world.members.get_mut(&index) {
+    fn member(&mut self, index: PodIndex, change: impl Fn(&mut crate::cluster::Member)) {
+        if let Some(member) = self.cluster.members.get_mut(&index) {
             change(member);
         }
     }
 
     fn delete(&mut self, index: PodIndex) {
-        let at = self.world.now + self.faults.between(100, 4_000);
+        let at = self.cluster.now + self.faults.between(100, 4_000);
         self.member(index, |member| {
             if member.process.is_some() {
                 member.leaves_at = Some(at);
@@ -204,9 +204,9 @@ impl Story {
             1 => Keep::Configuration,
             _ => Keep::Nothing,
         };
-        let indexes: Vec<PodIndex> = self.world.members.keys().copied().collect();
+        let indexes: Vec<PodIndex> = self.cluster.members.keys().copied().collect();
         for index in indexes.into_iter().filter(|index| index.shard == shard) {
-            self.world.kill(index, keep);
+            self.cluster.kill(index, keep);
         }
     }
 
@@ -221,7 +221,7 @@ impl Story {
     }
 
     fn heal(&mut self) {
-        for member in self.world.members.values_mut() {
+        for member in self.cluster.members.values_mut() {
             (member.cut, member.hidden) = (false, false);
         }
     }
@@ -231,12 +231,12 @@ impl Story {
             return;
         }
         for planned in &plan.steps {
-            println!("{} {}: {}", self.world.now, planned.rule, planned.step);
+            println!("{} {}: {}", self.cluster.now, planned.rule, planned.step);
         }
         for wait in &plan.waiting {
             println!(
                 "{}   {} {:?} waits: {}",
-                self.world.now, wait.rule, wait.shard, wait.reason
+                self.cluster.now, wait.rule, wait.shard, wait.reason
             );
         }
     }

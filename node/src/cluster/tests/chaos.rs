@@ -7,9 +7,9 @@ fn draw(random: &mut Random, below: usize) -> usize {
 }
 
 /// Every node's claim on its own slots carries an epoch of its own.
-fn check_one_owner_per_epoch(world: &World, seed: u64) {
+fn check_one_owner_per_epoch(network: &Network, seed: u64) {
     let mut claims: BTreeMap<(Slot, u64), NodeId> = BTreeMap::new();
-    for m in world
+    for m in network
         .members
         .iter()
         .filter(|m| m.up && m.cluster.is_master())
@@ -26,11 +26,11 @@ fn check_one_owner_per_epoch(world: &World, seed: u64) {
     }
 }
 
-fn views(world: &mut World) -> Vec<String> {
+fn views(network: &mut Network) -> Vec<String> {
     let mut all = Vec::new();
-    for viewer in 0..world.members.len() {
-        let ids: Vec<NodeId> = (0..world.members.len()).map(|i| world.id(i)).collect();
-        let cluster = &world.members[viewer].cluster;
+    for viewer in 0..network.members.len() {
+        let ids: Vec<NodeId> = (0..network.members.len()).map(|i| network.id(i)).collect();
+        let cluster = &network.members[viewer].cluster;
         let seen = ids.iter().map(|id| {
             let line = cluster.line_of(cluster.nodes.find(id).unwrap());
             format!(
@@ -46,17 +46,17 @@ fn views(world: &mut World) -> Vec<String> {
 #[test]
 fn kills_and_partitions_heal() {
     for seed in 0..6 {
-        let mut world = World::formed(3, 3);
+        let mut network = Network::formed(3, 3);
         let mut random = Random::new(seed);
         for _ in 0..12 {
             let i = draw(&mut random, 6);
             match random.below(5) {
-                0 => world.kill(i),
-                1 if !world.members[i].up => world.restart(i),
-                2 => world.partition(&[i, draw(&mut random, 6)]),
-                3 => world.cut.clear(),
-                _ if world.members[i].up => {
-                    world.failover(
+                0 => network.kill(i),
+                1 if !network.members[i].up => network.restart(i),
+                2 => network.partition(&[i, draw(&mut random, 6)]),
+                3 => network.cut.clear(),
+                _ if network.members[i].up => {
+                    network.failover(
                         i,
                         if random.below(2) == 0 {
                             Failover::Plain
@@ -67,22 +67,22 @@ fn kills_and_partitions_heal() {
                 }
                 _ => {}
             }
-            world.run(random.below(4000));
-            check_one_owner_per_epoch(&world, seed);
+            network.run(random.below(4000));
+            check_one_owner_per_epoch(&network, seed);
         }
-        world.cut.clear();
+        network.cut.clear();
         for i in 0..6 {
-            if !world.members[i].up {
-                world.restart(i);
+            if !network.members[i].up {
+                network.restart(i);
             }
         }
-        world.run(TIMEOUT * 12);
-        check_one_owner_per_epoch(&world, seed);
-        let views = views(&mut world);
+        network.run(TIMEOUT * 12);
+        check_one_owner_per_epoch(&network, seed);
+        let views = views(&mut network);
         for (i, view) in views.iter().enumerate() {
             assert_eq!(view, &views[0], "seed {seed}: node {i}");
             assert!(
-                world.members[i].cluster.state_ok(),
+                network.members[i].cluster.state_ok(),
                 "seed {seed}: node {i} serves"
             );
         }
@@ -92,16 +92,16 @@ fn kills_and_partitions_heal() {
 #[test]
 fn garbled_messages_never_make_it_panic() {
     let mut random = Random::new(7);
-    let mut world = World::formed(3, 3);
+    let mut network = Network::formed(3, 3);
     for _ in 0..200 {
-        world.now.mono_us += 50_000;
-        world.now.unix_us += 50_000;
+        network.now.mono_us += 50_000;
+        network.now.unix_us += 50_000;
         for i in 0..6 {
-            if world.members[i].cluster.next_timer() <= world.now.mono_ms() {
-                world.with_facts(i, Cluster::on_timer);
+            if network.members[i].cluster.next_timer() <= network.now.mono_ms() {
+                network.with_facts(i, Cluster::on_timer);
             }
         }
-        for (_, _, arrival) in &mut world.queue {
+        for (_, _, arrival) in &mut network.queue {
             if let Arrival::Bytes(bytes) = arrival
                 && random.below(3) == 0
             {
@@ -115,8 +115,8 @@ fn garbled_messages_never_make_it_panic() {
                 *bytes = garbled.into();
             }
         }
-        world.deliver();
+        network.deliver();
     }
-    let text = world.nodes_text(0);
+    let text = network.nodes_text(0);
     assert!(text.contains("myself"), "{text}");
 }

@@ -4,12 +4,12 @@ use super::*;
 
 #[test]
 fn six_nodes_that_one_meets_all_know_each_other() {
-    let mut world = World::new(6);
-    world.meet_all();
+    let mut network = Network::new(6);
+    network.meet_all();
     for i in 0..6 {
-        let text = world.nodes_text(i);
+        let text = network.nodes_text(i);
         for other in 0..6 {
-            let line = world.line(i, other);
+            let line = network.line(i, other);
             assert!(
                 line.contains(&format!(
                     "10.0.0.{}:{}@1700{other}",
@@ -27,8 +27,8 @@ fn six_nodes_that_one_meets_all_know_each_other() {
 
 #[test]
 fn a_meeting_of_nobody_is_given_up() {
-    let mut world = World::new(1);
-    world.ok(
+    let mut network = Network::new(1);
+    network.ok(
         0,
         ClusterRequest::Meet {
             ip: "10.9.9.9".to_owned(),
@@ -36,28 +36,28 @@ fn a_meeting_of_nobody_is_given_up() {
             bus_port: None,
         },
     );
-    world.run(500);
-    assert!(world.nodes_text(0).contains(" handshake "));
-    world.run(TIMEOUT + 500);
-    assert!(!world.nodes_text(0).contains("handshake"));
+    network.run(500);
+    assert!(network.nodes_text(0).contains(" handshake "));
+    network.run(TIMEOUT + 500);
+    assert!(!network.nodes_text(0).contains("handshake"));
 }
 
 #[test]
 fn meeting_a_node_again_changes_nothing() {
-    let mut world = World::new(3);
-    world.meet_all();
-    world.meet(0, 1);
-    world.meet(1, 0);
-    world.run(3000);
+    let mut network = Network::new(3);
+    network.meet_all();
+    network.meet(0, 1);
+    network.meet(1, 0);
+    network.run(3000);
     for i in 0..3 {
-        assert_eq!(world.members[i].cluster.known_nodes(), 3);
+        assert_eq!(network.members[i].cluster.known_nodes(), 3);
     }
 }
 
 #[test]
 fn masters_of_one_epoch_come_apart() {
-    let world = World::formed(5, 0);
-    let mut epochs: Vec<_> = world
+    let network = Network::formed(5, 0);
+    let mut epochs: Vec<_> = network
         .members
         .iter()
         .map(|m| m.cluster.nodes.me().config_epoch)
@@ -65,60 +65,60 @@ fn masters_of_one_epoch_come_apart() {
     epochs.sort_unstable();
     epochs.dedup();
     assert_eq!(epochs.len(), 5);
-    for m in &world.members {
+    for m in &network.members {
         assert_eq!(
             m.cluster.current_epoch(),
-            world.members[0].cluster.current_epoch()
+            network.members[0].cluster.current_epoch()
         );
     }
 }
 
 #[test]
 fn a_forgotten_node_stays_away_for_a_minute() {
-    let mut world = World::new(3);
-    world.meet_all();
-    let gone = world.id(2).to_string();
-    world.kill(2);
+    let mut network = Network::new(3);
+    network.meet_all();
+    let gone = network.id(2).to_string();
+    network.kill(2);
     for i in 0..2 {
-        world.ok(i, ClusterRequest::Forget(gone.clone()));
+        network.ok(i, ClusterRequest::Forget(gone.clone()));
     }
-    world.run(5000);
-    assert_eq!(world.members[0].cluster.known_nodes(), 2);
-    world.restart(2);
-    world.run(5000);
+    network.run(5000);
+    assert_eq!(network.members[0].cluster.known_nodes(), 2);
+    network.restart(2);
+    network.run(5000);
     assert_eq!(
-        world.members[0].cluster.known_nodes(),
+        network.members[0].cluster.known_nodes(),
         2,
         "it still knows them; they do not"
     );
-    let unknown = world.request(0, ClusterRequest::Forget(gone));
+    let unknown = network.request(0, ClusterRequest::Forget(gone));
     assert!(unknown.starts_with("-ERR Unknown node "), "{unknown}");
 }
 
 #[test]
 fn one_that_is_told_to_forget_tells_peers_that_know_the_extension() {
-    let mut world = World::new(3);
-    world.meet_all();
-    let gone = world.id(2).to_string();
-    world.kill(2);
-    world.ok(0, ClusterRequest::Forget(gone));
-    world.run(3000);
-    assert_eq!(world.members[1].cluster.known_nodes(), 2);
+    let mut network = Network::new(3);
+    network.meet_all();
+    let gone = network.id(2).to_string();
+    network.kill(2);
+    network.ok(0, ClusterRequest::Forget(gone));
+    network.run(3000);
+    assert_eq!(network.members[1].cluster.known_nodes(), 2);
 }
 
 #[test]
 fn a_new_address_is_adopted_by_all() {
-    let mut world = World::formed(3, 1);
-    world.kill(0);
-    world.members[0].ip = "10.0.0.77".parse().unwrap();
-    world.restart(0);
-    world.run(3000);
+    let mut network = Network::formed(3, 1);
+    network.kill(0);
+    network.members[0].ip = "10.0.0.77".parse().unwrap();
+    network.restart(0);
+    network.run(3000);
     for i in 0..4 {
-        let line = world.line(i, 0);
+        let line = network.line(i, 0);
         assert!(line.contains(" 10.0.0.77:7000@17000,"), "node {i}: {line}");
         assert!(!line.contains("fail"), "{line}");
     }
-    let follow = world.members[3]
+    let follow = network.members[3]
         .trace
         .iter()
         .filter(|word| **word == "follow")
@@ -128,16 +128,16 @@ fn a_new_address_is_adopted_by_all() {
 
 #[test]
 fn a_changed_announcement_is_adopted_by_all() {
-    let mut world = World::new(3);
-    world.meet_all();
-    world.members[1].config.cluster_announce_ip = Some("10.0.0.2".to_owned());
-    world.members[1].config.cluster_announce_port = 9999;
-    world.members[1].config.cluster_announce_hostname = Some("other.example".to_owned());
-    let config = world.members[1].config.clone();
-    world.with_facts(1, |cluster, _, now| cluster.config_changed(&config, now));
-    world.run(3000);
+    let mut network = Network::new(3);
+    network.meet_all();
+    network.members[1].config.cluster_announce_ip = Some("10.0.0.2".to_owned());
+    network.members[1].config.cluster_announce_port = 9999;
+    network.members[1].config.cluster_announce_hostname = Some("other.example".to_owned());
+    let config = network.members[1].config.clone();
+    network.with_facts(1, |cluster, _, now| cluster.config_changed(&config, now));
+    network.run(3000);
     for i in 0..3 {
-        let line = world.line(i, 1);
+        let line = network.line(i, 1);
         assert!(
             line.contains(" 10.0.0.2:9999@17001,other.example "),
             "node {i}: {line}"
@@ -147,14 +147,14 @@ fn a_changed_announcement_is_adopted_by_all() {
 
 #[test]
 fn a_new_replica_is_known_to_all_at_once() {
-    let mut world = World::new(4);
-    world.meet_all();
-    world.run(TIMEOUT);
-    let master = world.id(0).to_string();
+    let mut network = Network::new(4);
+    network.meet_all();
+    network.run(TIMEOUT);
+    let master = network.id(0).to_string();
     // No time passes: nobody sends a PING meanwhile.
-    world.ok(3, ClusterRequest::Replicate(master.clone()));
+    network.ok(3, ClusterRequest::Replicate(master.clone()));
     for i in 0..4 {
-        let line = world.line(i, 3);
+        let line = network.line(i, 3);
         assert!(
             line.contains(&format!("slave {master} ")),
             "node {i}: {line}"
@@ -165,17 +165,17 @@ fn a_new_replica_is_known_to_all_at_once() {
 #[test]
 fn whoever_learns_of_slots_learns_of_their_epoch_with_them() {
     for (from, to) in [(0, 1), (1, 0)] {
-        let mut world = World::new(2);
-        world.ok(0, ClusterRequest::AddSlots(vec![Slot::new(7).unwrap()]));
-        world.ok(
+        let mut network = Network::new(2);
+        network.ok(0, ClusterRequest::AddSlots(vec![Slot::new(7).unwrap()]));
+        network.ok(
             0,
             ClusterRequest::SetConfigEpoch(slotkeeper_topology::Epoch(9)),
         );
-        world.meet(from, to);
+        network.meet(from, to);
         let mut told = false;
         for _ in 0..300 {
-            world.run(1);
-            let line = world.nodes_text(1);
+            network.run(1);
+            let line = network.nodes_text(1);
             let owner = line.lines().find(|line| line.ends_with(" 7"));
             let Some(owner) = owner else { continue };
             told = true;

@@ -30,12 +30,12 @@ fn header(sender: NodeId, kind: Kind, slots: &SlotSet) -> Header<'_> {
 }
 
 /// A PING without gossip.
-fn ping(world: &World, from: usize) -> Vec<u8> {
-    let cluster = &world.members[from].cluster;
+fn ping(network: &Network, from: usize) -> Vec<u8> {
+    let cluster = &network.members[from].cluster;
     let mut header = header(cluster.my_id(), Kind::Ping, cluster.my_slots());
-    header.port = world.members[from].config.port;
-    header.bus_port = world.members[from].config.bus_port();
-    header.ip = Some(world.members[from].ip);
+    header.port = network.members[from].config.port;
+    header.bus_port = network.members[from].config.bus_port();
+    header.ip = Some(network.members[from].ip);
     header.config_epoch = cluster.my_config_epoch();
     let body = Body::Gossip {
         entries: Vec::new(),
@@ -56,7 +56,7 @@ fn publish(sender: NodeId, length: usize) -> Vec<u8> {
     })
 }
 
-impl World {
+impl Network {
     fn stranger(&mut self, at: usize) -> LinkId {
         self.next_port += 1;
         let peer = Peer {
@@ -98,32 +98,32 @@ impl World {
 
 #[test]
 fn a_strangers_long_message_is_refused_at_its_announcement() {
-    let mut world = World::formed(3, 0);
-    for id in [NodeId::from_random([7; 20]), world.id(1)] {
-        let link = world.stranger(0);
+    let mut network = Network::formed(3, 0);
+    for id in [NodeId::from_random([7; 20]), network.id(1)] {
+        let link = network.stranger(0);
         let frame = publish(id, MIB);
-        world.bytes(0, link, &frame[..16]);
-        assert!(!world.has(0, link), "{id}");
+        network.bytes(0, link, &frame[..16]);
+        assert!(!network.has(0, link), "{id}");
     }
     let remote = "Closing the bus link with 203.0.113.9:";
-    assert_eq!(world.logged(0, remote), 2, "{:?}", world.members[0].log);
-    assert_eq!(world.received(0, Kind::Publish), 0);
+    assert_eq!(network.logged(0, remote), 2, "{:?}", network.members[0].log);
+    assert_eq!(network.received(0, Kind::Publish), 0);
 }
 
 #[test]
 fn nonsense_names_its_address() {
-    let mut world = World::formed(3, 0);
-    let link = world.stranger(0);
-    world.bytes(0, link, b"INFO\r\n");
-    assert!(!world.has(0, link));
+    let mut network = Network::formed(3, 0);
+    let link = network.stranger(0);
+    network.bytes(0, link, b"INFO\r\n");
+    assert!(!network.has(0, link));
     let text = "Closing the bus link with 203.0.113.9:";
-    assert_eq!(world.logged(0, text), 1, "{:?}", world.members[0].log);
-    let link = world.stranger(0);
-    let mut frame = ping(&world, 1);
+    assert_eq!(network.logged(0, text), 1, "{:?}", network.members[0].log);
+    let link = network.stranger(0);
+    let mut frame = ping(&network, 1);
     frame[9] = 9;
-    world.bytes(0, link, &frame);
+    network.bytes(0, link, &frame);
     let text = "protocol version 9, from 203.0.113.9:";
-    assert_eq!(world.logged(0, text), 1, "{:?}", world.members[0].log);
+    assert_eq!(network.logged(0, text), 1, "{:?}", network.members[0].log);
 }
 
 #[test]
@@ -158,120 +158,124 @@ fn the_largest_gossip_of_a_large_cluster_is_taken_from_anybody() {
     let frame = encode(&Message { header, body });
     assert_eq!(frame.len(), gossip_max(1));
     assert!(gossip_max(2000) > gossip_max(1000));
-    let mut world = World::new(1);
-    let link = world.stranger(0);
-    world.bytes(0, link, &frame);
-    assert_eq!(world.received(0, Kind::Meet), 1);
-    assert!(world.has(0, link));
+    let mut network = Network::new(1);
+    let link = network.stranger(0);
+    network.bytes(0, link, &frame);
+    assert_eq!(network.received(0, Kind::Meet), 1);
+    assert!(network.has(0, link));
 }
 
 #[test]
 fn a_members_publish_is_taken_up_to_its_bound_and_skipped_beyond() {
-    let mut world = World::formed(3, 0);
-    let link = world.stranger(0);
-    let ping = ping(&world, 1);
-    world.bytes(0, link, &ping);
+    let mut network = Network::formed(3, 0);
+    let link = network.stranger(0);
+    let ping = ping(&network, 1);
+    network.bytes(0, link, &ping);
     for (length, taken) in [(MIB, 1), (31 * MIB, 2), (33 * MIB, 2)] {
-        let frame = publish(world.id(1), length);
-        world.bytes(0, link, &frame);
-        assert_eq!(world.received(0, Kind::Publish), taken, "{length}");
-        let cluster = &world.members[0].cluster;
+        let frame = publish(network.id(1), length);
+        network.bytes(0, link, &frame);
+        assert_eq!(network.received(0, Kind::Publish), taken, "{length}");
+        let cluster = &network.members[0].cluster;
         assert!(cluster.links_memory() < MIB, "given back");
     }
-    let before = world.received(0, Kind::Ping);
-    world.bytes(0, link, &ping);
-    assert_eq!(world.received(0, Kind::Ping), before + 1, "it goes on");
-    assert!(world.has(0, link));
+    let before = network.received(0, Kind::Ping);
+    network.bytes(0, link, &ping);
+    assert_eq!(network.received(0, Kind::Ping), before + 1, "it goes on");
+    assert!(network.has(0, link));
 }
 
 #[test]
 fn long_messages_share_a_bound_and_are_counted() {
-    let mut world = World::formed(5, 0);
-    let before = world.members[0].cluster.links_memory();
+    let mut network = Network::formed(5, 0);
+    let before = network.members[0].cluster.links_memory();
     for (member, announced) in [(1, 30), (2, 30), (3, 30)] {
-        let link = world.stranger(0);
-        let ping = ping(&world, member);
-        world.bytes(0, link, &ping);
-        let frame = publish(world.id(member), announced * MIB);
-        world.bytes(0, link, &frame[..10 * MIB]);
+        let link = network.stranger(0);
+        let ping = ping(&network, member);
+        network.bytes(0, link, &ping);
+        let frame = publish(network.id(member), announced * MIB);
+        network.bytes(0, link, &frame[..10 * MIB]);
     }
-    let held = world.members[0].cluster.links_memory() - before;
+    let held = network.members[0].cluster.links_memory() - before;
     assert!((20 * MIB..=40 * MIB).contains(&held), "{held}");
-    world.run(TIMEOUT * 2);
-    let held = world.members[0].cluster.links_memory();
+    network.run(TIMEOUT * 2);
+    let held = network.members[0].cluster.links_memory();
     assert!(held < MIB, "who does not finish loses the link: {held}");
 }
 
 #[test]
 fn strangers_have_few_places_and_no_member_loses_one_to_them() {
-    let mut world = World::formed(3, 0);
-    let proven: Vec<LinkId> = (world.members[0].cluster.links.iter())
+    let mut network = Network::formed(3, 0);
+    let proven: Vec<LinkId> = (network.members[0].cluster.links.iter())
         .filter(|(_, link)| !link.outbound)
         .map(|(id, _)| id)
         .collect();
     assert_eq!(proven.len(), 2);
-    let first = world.stranger(0);
+    let first = network.stranger(0);
     for _ in 0..1000 {
-        world.stranger(0);
-        assert!(world.inbound(0) <= 2 * 3 + 64);
+        network.stranger(0);
+        assert!(network.inbound(0) <= 2 * 3 + 64);
     }
-    assert!(!world.has(0, first), "the oldest goes");
-    assert!(proven.iter().all(|&link| world.has(0, link)));
+    assert!(!network.has(0, first), "the oldest goes");
+    assert!(proven.iter().all(|&link| network.has(0, link)));
     // One that returns from a new address is known by what it sends.
-    let back = world.stranger(0);
+    let back = network.stranger(0);
     for _ in 0..32 {
-        world.stranger(0);
+        network.stranger(0);
     }
-    let ping = ping(&world, 1);
-    world.bytes(0, back, &ping);
+    let ping = ping(&network, 1);
+    network.bytes(0, back, &ping);
     for _ in 0..1000 {
-        world.stranger(0);
+        network.stranger(0);
     }
-    assert!(world.has(0, back));
+    assert!(network.has(0, back));
 }
 
 #[test]
 fn a_link_on_which_no_member_speaks_is_closed() {
-    let mut world = World::formed(3, 0);
-    let (silent, halting, nobody) = (world.stranger(0), world.stranger(0), world.stranger(0));
-    let ping = ping(&world, 1);
-    world.bytes(0, halting, &ping[..100]);
+    let mut network = Network::formed(3, 0);
+    let (silent, halting, nobody) = (
+        network.stranger(0),
+        network.stranger(0),
+        network.stranger(0),
+    );
+    let ping = ping(&network, 1);
+    network.bytes(0, halting, &ping[..100]);
     let mut unknown = ping.clone();
     unknown[40..80].copy_from_slice(&[b'e'; 40]);
-    world.bytes(0, nobody, &unknown);
-    world.run(TIMEOUT + 500);
-    assert!(!world.has(0, halting) && !world.has(0, nobody));
+    network.bytes(0, nobody, &unknown);
+    network.run(TIMEOUT + 500);
+    assert!(!network.has(0, halting) && !network.has(0, nobody));
     assert!(
-        world.has(0, silent),
+        network.has(0, silent),
         "a node that withholds says nothing yet"
     );
-    world.run(90_000);
-    assert!(!world.has(0, silent));
-    assert_eq!(world.inbound(0), 2, "those of the members stay");
+    network.run(90_000);
+    assert!(!network.has(0, silent));
+    assert_eq!(network.inbound(0), 2, "those of the members stay");
 }
 
 #[test]
 fn one_who_does_not_read_its_answers_is_closed() {
-    let mut world = World::formed(3, 0);
-    let link = world.stranger(0);
-    let mut unknown = ping(&world, 1);
+    let mut network = Network::formed(3, 0);
+    let link = network.stranger(0);
+    let mut unknown = ping(&network, 1);
     unknown[40..80].copy_from_slice(&[b'e'; 40]);
-    world.bytes(0, link, &unknown);
-    assert!(world.has(0, link));
-    world.members[0]
+    network.bytes(0, link, &unknown);
+    assert!(network.has(0, link));
+    network.members[0]
         .cluster
         .on_link_sent(link, 2 * MIB, 2 * MIB);
-    world.bytes(0, link, &unknown);
-    assert!(!world.has(0, link));
-    let info = world.request(0, ClusterRequest::Info);
+    network.bytes(0, link, &unknown);
+    assert!(!network.has(0, link));
+    let info = network.request(0, ClusterRequest::Info);
     assert!(info.contains("total_cluster_links_buffer_limit_exceeded:1\r\n"));
 }
 
 #[test]
 fn strangers_that_ask_to_be_known_are_asked_back_a_few_at_a_time() {
-    let mut world = World::formed(3, 0);
-    let known = world.members[0].cluster.known_nodes();
-    let link = world.stranger(0);
+    let mut network = Network::formed(3, 0);
+    let known = network.members[0].cluster.known_nodes();
+    let link = network.stranger(0);
     let none = SlotSet::new();
     for n in 0..1000u32 {
         let mut header = header(NodeId::from_random([7; 20]), Kind::Meet, &none);
@@ -281,32 +285,32 @@ fn strangers_that_ask_to_be_known_are_asked_back_a_few_at_a_time() {
             extensions: Vec::new(),
         };
         let frame = encode(&Message { header, body });
-        world.members[0].trace.clear();
-        world.bytes(0, link, &frame);
+        network.members[0].trace.clear();
+        network.bytes(0, link, &frame);
         assert!(
-            !world.members[0].trace.contains(&"save"),
+            !network.members[0].trace.contains(&"save"),
             "no write for each"
         );
     }
-    let asked = world.members[0].cluster.known_nodes() - known;
+    let asked = network.members[0].cluster.known_nodes() - known;
     assert_eq!(asked, 64);
-    world.run(TIMEOUT + 500);
-    assert_eq!(world.members[0].cluster.known_nodes(), known);
+    network.run(TIMEOUT + 500);
+    assert_eq!(network.members[0].cluster.known_nodes(), known);
 }
 
 #[test]
 fn a_connection_that_hangs_is_dialled_anew_though_the_other_side_speaks() {
-    let mut world = World::formed(2, 0);
-    world.kill(0);
-    world.partition(&[0]);
-    world.restart(0);
+    let mut network = Network::formed(2, 0);
+    network.kill(0);
+    network.partition(&[0]);
+    network.restart(0);
     // Only its own connection request is lost, not that of the other.
-    world.hangs = true;
-    world.with_facts(0, Cluster::on_timer);
-    world.hangs = false;
-    world.cut.clear();
-    world.run(TIMEOUT + 500);
-    let cluster = &world.members[0].cluster;
-    let other = cluster.nodes.find(&world.id(1)).unwrap();
+    network.hangs = true;
+    network.with_facts(0, Cluster::on_timer);
+    network.hangs = false;
+    network.cut.clear();
+    network.run(TIMEOUT + 500);
+    let cluster = &network.members[0].cluster;
+    let other = cluster.nodes.find(&network.id(1)).unwrap();
     assert!(cluster.linked(other));
 }

@@ -4,8 +4,8 @@ use super::*;
 
 #[test]
 fn info_names_what_redis_names() {
-    let mut world = World::formed(3, 0);
-    let info = world.request(0, ClusterRequest::Info);
+    let mut network = Network::formed(3, 0);
+    let info = network.request(0, ClusterRequest::Info);
     for line in [
         "cluster_state:ok",
         "cluster_slots_assigned:16384",
@@ -27,33 +27,33 @@ fn info_names_what_redis_names() {
 
 #[test]
 fn slots_lists_runs_with_their_nodes() {
-    let mut world = World::formed(2, 2);
-    world.members[2].offset = 7;
-    world.members[3].offset = 7;
-    world.run(3000);
-    let text = world.request(0, ClusterRequest::Slots);
-    let node = |world: &World, i: usize| {
+    let mut network = Network::formed(2, 2);
+    network.members[2].offset = 7;
+    network.members[3].offset = 7;
+    network.run(3000);
+    let text = network.request(0, ClusterRequest::Slots);
+    let node = |network: &Network, i: usize| {
         format!(
             "*4\r\n$8\r\n10.0.0.{}\r\n:{}\r\n$40\r\n{}\r\n*2\r\n$8\r\nhostname\r\n$14\r\nnode-{i}.example\r\n",
             i + 1,
             7000 + i,
-            world.id(i)
+            network.id(i)
         )
     };
     let expected = format!(
         "*2\r\n*4\r\n:0\r\n:8191\r\n{}{}*4\r\n:8192\r\n:16383\r\n{}{}",
-        node(&world, 0),
-        node(&world, 2),
-        node(&world, 1),
-        node(&world, 3)
+        node(&network, 0),
+        node(&network, 2),
+        node(&network, 1),
+        node(&network, 3)
     );
     assert_eq!(text, expected);
 }
 
 #[test]
 fn shards_and_links_have_their_maps() {
-    let mut world = World::formed(2, 1);
-    let shards = world.request(0, ClusterRequest::Shards);
+    let mut network = Network::formed(2, 1);
+    let shards = network.request(0, ClusterRequest::Shards);
     assert!(
         shards.contains("$4\r\nrole\r\n$7\r\nreplica\r\n"),
         "{shards}"
@@ -62,21 +62,21 @@ fn shards_and_links_have_their_maps() {
         shards.contains("$6\r\nhealth\r\n$7\r\nloading\r\n"),
         "{shards}"
     );
-    let links = world.request(0, ClusterRequest::Links);
+    let links = network.request(0, ClusterRequest::Links);
     assert!(
         links.starts_with("*4\r\n*12\r\n$9\r\ndirection\r\n"),
         "two each way: {links}"
     );
     let idle = "events\r\n$1\r\nr\r\n$21\r\nsend-buffer-allocated\r\n:0\r\n";
     assert_eq!(links.matches(idle).count(), 4);
-    let cluster = &mut world.members[0].cluster;
+    let cluster = &mut network.members[0].cluster;
     let (link, _) = cluster
         .links
         .iter()
         .find(|(_, link)| link.open)
         .expect("one");
     cluster.on_link_sent(link, 70, 100);
-    let links = world.request(0, ClusterRequest::Links);
+    let links = network.request(0, ClusterRequest::Links);
     let busy = "events\r\n$2\r\nrw\r\n$21\r\nsend-buffer-allocated\r\n:100\r\n\
                 $16\r\nsend-buffer-used\r\n:70\r\n";
     assert_eq!(links.matches(busy).count(), 1, "{links}");
@@ -84,11 +84,11 @@ fn shards_and_links_have_their_maps() {
 
 #[test]
 fn refusals_are_those_of_redis() {
-    let mut world = World::formed(2, 1);
+    let mut network = Network::formed(2, 1);
     let (me, master, replica) = (
-        world.id(0).to_string(),
-        world.id(0).to_string(),
-        world.id(2).to_string(),
+        network.id(0).to_string(),
+        network.id(0).to_string(),
+        network.id(2).to_string(),
     );
     let nobody = "f".repeat(40);
     let cases = [
@@ -144,65 +144,68 @@ fn refusals_are_those_of_redis() {
         ),
     ];
     for (i, request, text) in cases {
-        assert_eq!(world.request(i, request), format!("-ERR {text}\r\n"));
+        assert_eq!(network.request(i, request), format!("-ERR {text}\r\n"));
     }
 }
 
 #[test]
 fn epochs_are_bumped_and_set() {
-    let mut world = World::new(1);
-    world.ok(
+    let mut network = Network::new(1);
+    network.ok(
         0,
         ClusterRequest::SetConfigEpoch(slotkeeper_topology::Epoch(3)),
     );
-    let again = world.request(
+    let again = network.request(
         0,
         ClusterRequest::SetConfigEpoch(slotkeeper_topology::Epoch(4)),
     );
     assert_eq!(again, "-ERR Node config epoch is already non-zero\r\n");
-    assert_eq!(world.request(0, ClusterRequest::BumpEpoch), "+STILL 3\r\n");
-    let mut world = World::formed(2, 0);
+    assert_eq!(
+        network.request(0, ClusterRequest::BumpEpoch),
+        "+STILL 3\r\n"
+    );
+    let mut network = Network::formed(2, 0);
     let low = (0..2)
-        .min_by_key(|&i| world.members[i].cluster.nodes.me().config_epoch)
+        .min_by_key(|&i| network.members[i].cluster.nodes.me().config_epoch)
         .unwrap();
-    let high = world.members[low].cluster.current_epoch();
-    let text = world.request(low, ClusterRequest::BumpEpoch);
+    let high = network.members[low].cluster.current_epoch();
+    let text = network.request(low, ClusterRequest::BumpEpoch);
     assert_eq!(text, format!("+BUMPED {}\r\n", high.next()));
 }
 
 #[test]
 fn reset_forgets_everything_and_hard_even_who_one_is() {
-    let mut world = World::formed(2, 1);
-    let id = world.id(2);
-    world.members[2].keys.insert(Slot::new(1).unwrap());
-    world.ok(2, ClusterRequest::Reset { hard: false });
+    let mut network = Network::formed(2, 1);
+    let id = network.id(2);
+    network.members[2].keys.insert(Slot::new(1).unwrap());
+    network.ok(2, ClusterRequest::Reset { hard: false });
     assert!(
-        world.members[2]
+        network.members[2]
             .trace
             .ends_with(&["save", "master", "flush"])
     );
     assert_eq!(
-        (world.id(2), world.members[2].cluster.known_nodes()),
+        (network.id(2), network.members[2].cluster.known_nodes()),
         (id, 1)
     );
-    world.members[1].keys.insert(Slot::new(16000).unwrap());
-    let refused = world.request(1, ClusterRequest::Reset { hard: true });
+    network.members[1].keys.insert(Slot::new(16000).unwrap());
+    let refused = network.request(1, ClusterRequest::Reset { hard: true });
     assert_eq!(
         refused,
         "-ERR CLUSTER RESET can't be called with master nodes containing keys\r\n"
     );
-    world.members[2].keys.clear();
-    world.ok(2, ClusterRequest::Reset { hard: true });
-    assert_ne!(world.id(2), id);
-    assert!(world.members[2].saved.starts_with(world.id(2).as_str()));
+    network.members[2].keys.clear();
+    network.ok(2, ClusterRequest::Reset { hard: true });
+    assert_ne!(network.id(2), id);
+    assert!(network.members[2].saved.starts_with(network.id(2).as_str()));
 }
 
 #[test]
 fn failure_reports_are_counted() {
-    let mut world = World::formed(5, 0);
-    let gone = world.id(4).to_string();
-    world.kill(4);
-    world.run(TIMEOUT * 2);
-    let count = world.request(0, ClusterRequest::CountFailureReports(gone));
+    let mut network = Network::formed(5, 0);
+    let gone = network.id(4).to_string();
+    network.kill(4);
+    network.run(TIMEOUT * 2);
+    let count = network.request(0, ClusterRequest::CountFailureReports(gone));
     assert!([":2\r\n", ":3\r\n"].contains(&count.as_str()), "{count}");
 }

@@ -4,30 +4,34 @@ use super::*;
 
 #[test]
 fn a_whole_cluster_comes_back_from_its_files() {
-    let mut world = World::formed(3, 3);
-    let before: Vec<_> = (0..6).map(|i| (world.id(i), world.is_master(i))).collect();
-    (0..6).for_each(|i| world.kill(i));
-    (0..6).for_each(|i| world.restart(i));
+    let mut network = Network::formed(3, 3);
+    let before: Vec<_> = (0..6)
+        .map(|i| (network.id(i), network.is_master(i)))
+        .collect();
+    (0..6).for_each(|i| network.kill(i));
+    (0..6).for_each(|i| network.restart(i));
     assert!(
-        !world.members[0].cluster.state_ok(),
+        !network.members[0].cluster.state_ok(),
         "nobody serves before the others were heard"
     );
-    world.run(5000);
-    let after: Vec<_> = (0..6).map(|i| (world.id(i), world.is_master(i))).collect();
+    network.run(5000);
+    let after: Vec<_> = (0..6)
+        .map(|i| (network.id(i), network.is_master(i)))
+        .collect();
     assert_eq!(before, after);
     for i in 0..6 {
-        assert!(world.members[i].cluster.state_ok(), "node {i}");
+        assert!(network.members[i].cluster.state_ok(), "node {i}");
     }
     for i in 3..6 {
-        assert_eq!(world.members[i].follows, Some(world.id(i - 3)));
+        assert_eq!(network.members[i].follows, Some(network.id(i - 3)));
     }
 }
 
 #[test]
 fn a_new_node_saves_its_id_at_once() {
-    let world = World::new(1);
-    let saved = &world.members[0].saved;
-    assert!(saved.starts_with(world.id(0).as_str()), "{saved}");
+    let network = Network::new(1);
+    let saved = &network.members[0].saved;
+    assert!(saved.starts_with(network.id(0).as_str()), "{saved}");
     assert!(
         saved.ends_with("vars currentEpoch 0 lastVoteEpoch 0\n"),
         "{saved}"
@@ -36,22 +40,22 @@ fn a_new_node_saves_its_id_at_once() {
 
 #[test]
 fn a_restarted_master_waits_before_it_serves() {
-    let mut world = World::formed(3, 0);
-    world.kill(0);
-    world.restart(0);
-    world.run(1500);
-    assert!(!world.members[0].cluster.state_ok());
-    world.run(2500);
-    assert!(world.members[0].cluster.state_ok());
+    let mut network = Network::formed(3, 0);
+    network.kill(0);
+    network.restart(0);
+    network.run(1500);
+    assert!(!network.members[0].cluster.state_ok());
+    network.run(2500);
+    assert!(network.members[0].cluster.state_ok());
 }
 
 #[test]
 fn one_seed_gives_one_history() {
     let history = || {
-        let mut world = World::formed(3, 3);
-        world.kill(1);
-        world.run(TIMEOUT * 3);
-        world
+        let mut network = Network::formed(3, 3);
+        network.kill(1);
+        network.run(TIMEOUT * 3);
+        network
             .members
             .into_iter()
             .map(|m| (m.log, m.saved))
@@ -62,11 +66,11 @@ fn one_seed_gives_one_history() {
 
 #[test]
 fn a_cluster_at_rest_saves_nothing() {
-    let mut world = World::formed(3, 3);
-    world.run(3000);
-    world.members.iter_mut().for_each(|m| m.trace.clear());
-    world.run(20_000);
-    for m in &world.members {
+    let mut network = Network::formed(3, 3);
+    network.run(3000);
+    network.members.iter_mut().for_each(|m| m.trace.clear());
+    network.run(20_000);
+    for m in &network.members {
         assert!(!m.trace.contains(&"save"));
         assert!(m.trace.contains(&"send"));
     }

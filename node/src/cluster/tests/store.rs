@@ -6,7 +6,7 @@ use crate::request::SetSlot;
 const FULL: &str = "-ERR error saving the cluster node config: No space left on device; nothing was \
                     changed\r\n";
 
-impl World {
+impl Network {
     fn fill(&mut self, i: usize) {
         self.members[i].full = true;
     }
@@ -31,10 +31,10 @@ impl World {
 
 #[test]
 fn no_request_takes_effect_that_cannot_be_stored() {
-    let mut world = World::formed(3, 1);
-    world.fill(0);
-    let (other, replica) = (world.id(1).to_string(), world.id(3).to_string());
-    let before = world.nodes_text(0);
+    let mut network = Network::formed(3, 1);
+    network.fill(0);
+    let (other, replica) = (network.id(1).to_string(), network.id(3).to_string());
+    let before = network.nodes_text(0);
     let requests = [
         ClusterRequest::BumpEpoch,
         ClusterRequest::DelSlots(vec![Slot::new(1).unwrap()]),
@@ -50,145 +50,149 @@ fn no_request_takes_effect_that_cannot_be_stored() {
     ];
     for request in requests {
         let name = format!("{request:?}");
-        assert_eq!(world.request(0, request), FULL, "{name}");
-        assert_eq!(world.nodes_text(0), before, "{name}");
+        assert_eq!(network.request(0, request), FULL, "{name}");
+        assert_eq!(network.nodes_text(0), before, "{name}");
     }
     // What is wrong anyway is said as ever.
-    let wrong = world.request(0, ClusterRequest::Forget("f".repeat(40)));
+    let wrong = network.request(0, ClusterRequest::Forget("f".repeat(40)));
     assert!(wrong.starts_with("-ERR Unknown node"), "{wrong}");
-    world.fill(3);
-    assert_eq!(world.failover(3, Failover::Takeover), FULL);
-    assert_eq!(world.failover(3, Failover::Force), FULL);
-    assert!(!world.is_master(3), "{replica}");
-    world.clear(0);
-    assert_eq!(world.request(0, ClusterRequest::SaveConfig), "+OK\r\n");
+    network.fill(3);
+    assert_eq!(network.failover(3, Failover::Takeover), FULL);
+    assert_eq!(network.failover(3, Failover::Force), FULL);
+    assert!(!network.is_master(3), "{replica}");
+    network.clear(0);
+    assert_eq!(network.request(0, ClusterRequest::SaveConfig), "+OK\r\n");
 }
 
 #[test]
 fn a_reply_comes_after_what_it_says_is_stored() {
-    let mut world = World::formed(3, 0);
-    world.members[0].trace.clear();
-    let bumped = world.request(0, ClusterRequest::BumpEpoch);
+    let mut network = Network::formed(3, 0);
+    network.members[0].trace.clear();
+    let bumped = network.request(0, ClusterRequest::BumpEpoch);
     assert!(bumped.starts_with("+BUMPED"), "{bumped}");
-    assert_eq!(world.members[0].trace.first(), Some(&"save"));
-    let saves = world.members[0].trace.iter().filter(|w| **w == "save");
+    assert_eq!(network.members[0].trace.first(), Some(&"save"));
+    let saves = network.members[0].trace.iter().filter(|w| **w == "save");
     assert_eq!(saves.count(), 1, "one write for one request");
-    let (stored, said) = world.own_lines(0);
+    let (stored, said) = network.own_lines(0);
     assert_eq!(stored, said);
 }
 
 #[test]
 fn who_cannot_store_a_vote_gives_none_and_gives_it_once_there_is_room() {
-    let mut world = World::formed(3, 3);
-    world.kill(0);
-    world.run_until(TIMEOUT * 3, |world| {
+    let mut network = Network::formed(3, 3);
+    network.kill(0);
+    network.run_until(TIMEOUT * 3, |network| {
         [1, 2].iter().all(|&i| {
-            let cluster = &world.members[i].cluster;
-            let dead = cluster.nodes.find(&world.id(0)).unwrap();
+            let cluster = &network.members[i].cluster;
+            let dead = cluster.nodes.find(&network.id(0)).unwrap();
             cluster.nodes[dead].failed()
         })
     });
     for i in [1, 2] {
-        world.fill(i);
-        world.members[i].trace.clear();
+        network.fill(i);
+        network.members[i].trace.clear();
     }
-    world.run(TIMEOUT * 4);
-    assert!(!world.is_master(3));
+    network.run(TIMEOUT * 4);
+    assert!(!network.is_master(3));
     for i in [1, 2] {
-        assert!(!world.members[i].trace.contains(&"vote"), "node {i}");
-        assert!(world.members[i].trace.contains(&"send"), "it goes on");
-        assert!(world.members[i].cluster.store_error().is_some());
-        let told = world.members[i].log.iter();
+        assert!(!network.members[i].trace.contains(&"vote"), "node {i}");
+        assert!(network.members[i].trace.contains(&"send"), "it goes on");
+        assert!(network.members[i].cluster.store_error().is_some());
+        let told = network.members[i].log.iter();
         let told = told.filter(|line| line.starts_with("Can't store nodes.conf"));
         assert_eq!(told.count(), 1, "said once");
-        let tried = world.members[i].trace.iter().filter(|w| **w == "full");
+        let tried = network.members[i].trace.iter().filter(|w| **w == "full");
         assert!(tried.count() <= 10, "once a second");
     }
-    world.clear(1);
-    world.clear(2);
-    world.run_until(TIMEOUT * 10, |world| world.is_master(3));
+    network.clear(1);
+    network.clear(2);
+    network.run_until(TIMEOUT * 10, |network| network.is_master(3));
 }
 
 #[test]
 fn who_cannot_store_its_claim_does_not_make_it() {
-    let mut world = World::formed(3, 3);
-    world.kill(0);
+    let mut network = Network::formed(3, 3);
+    network.kill(0);
     // The election is won in one delivery: the disk fills when the votes are asked for.
-    world.run_until(TIMEOUT * 6, |world| {
-        world.members[3]
+    network.run_until(TIMEOUT * 6, |network| {
+        network.members[3]
             .log
             .iter()
             .any(|line| line.starts_with("Start of election"))
     });
-    world.fill(3);
-    world.run(TIMEOUT * 4);
-    assert!(!world.is_master(3));
-    let (stored, said) = world.own_lines(3);
+    network.fill(3);
+    network.run(TIMEOUT * 4);
+    assert!(!network.is_master(3));
+    let (stored, said) = network.own_lines(3);
     assert_eq!(stored, said, "it says what it has stored");
-    let log = &world.members[3].log;
+    let log = &network.members[3].log;
     let why = "Currently unable to failover: nodes.conf cannot be stored.";
     let expired = "Currently unable to failover: Failover attempt expired.";
     assert!(log.iter().any(|line| line == why), "{log:#?}");
     assert!(!log.iter().any(|line| line == expired), "{log:#?}");
-    world.clear(3);
-    world.run_until(TIMEOUT * 12, |world| world.is_master(3));
-    let (stored, said) = world.own_lines(3);
+    network.clear(3);
+    network.run_until(TIMEOUT * 12, |network| network.is_master(3));
+    let (stored, said) = network.own_lines(3);
     assert_eq!(stored, said);
 }
 
 #[test]
 fn learned_facts_are_taken_up_though_they_cannot_be_stored() {
-    let mut world = World::formed(5, 1);
-    world.fill(1);
-    world.kill(0);
-    world.run_until(TIMEOUT * 10, |world| world.is_master(5));
-    world.run(2000);
-    assert!(world.line(1, 5).contains(" 0-327"), "{}", world.line(1, 5));
-    assert!(world.members[1].cluster.state_ok());
-    world.clear(1);
-    let heir = world.id(5).to_string();
-    let saved = &world.members[1].saved;
+    let mut network = Network::formed(5, 1);
+    network.fill(1);
+    network.kill(0);
+    network.run_until(TIMEOUT * 10, |network| network.is_master(5));
+    network.run(2000);
+    assert!(
+        network.line(1, 5).contains(" 0-327"),
+        "{}",
+        network.line(1, 5)
+    );
+    assert!(network.members[1].cluster.state_ok());
+    network.clear(1);
+    let heir = network.id(5).to_string();
+    let saved = &network.members[1].saved;
     let line = saved.lines().find(|line| line.starts_with(&heir)).unwrap();
     assert!(line.contains(" 0-327"), "{line}");
 }
 
 #[test]
 fn a_first_start_that_cannot_be_stored_ends() {
-    let now = World::new(0).now;
+    let now = Network::new(0).now;
     let mut fresh = member(0, None, now);
     fresh.full = true;
-    let mut world = World::new(0);
-    world.members.push(fresh);
-    world.drain(0);
-    assert_eq!(world.members[0].trace, ["full", "end"]);
+    let mut network = Network::new(0);
+    network.members.push(fresh);
+    network.drain(0);
+    assert_eq!(network.members[0].trace, ["full", "end"]);
 }
 
 /// The first of two masters moves slots to the second.
-fn moving() -> (World, impl Fn(u16, SetSlot) -> ClusterRequest) {
+fn moving() -> (Network, impl Fn(u16, SetSlot) -> ClusterRequest) {
     let set = |slot, to| ClusterRequest::SetSlot(Slot::new(slot).unwrap(), to);
-    (World::formed(2, 0), set)
+    (Network::formed(2, 0), set)
 }
 
 /// How often nodes.conf was stored since the trace was last cleared.
-fn saves(world: &World, i: usize) -> usize {
-    let trace = world.members[i].trace.iter();
+fn saves(network: &Network, i: usize) -> usize {
+    let trace = network.members[i].trace.iter();
     trace.filter(|word| **word == "save").count()
 }
 
 #[test]
 fn slots_that_are_opened_closed_or_given_away_are_stored_together_soon() {
-    let (mut world, set) = moving();
-    let to = world.id(1).to_string();
-    world.members[0].trace.clear();
+    let (mut network, set) = moving();
+    let to = network.id(1).to_string();
+    network.members[0].trace.clear();
     for slot in 0..10 {
-        world.ok(0, set(slot, SetSlot::Migrating(to.clone())));
+        network.ok(0, set(slot, SetSlot::Migrating(to.clone())));
     }
-    world.ok(0, set(3, SetSlot::Stable));
-    world.ok(0, set(4, SetSlot::Node(to.clone())));
-    assert_eq!(saves(&world, 0), 0, "nothing waits for the disk");
-    world.run(110);
-    assert_eq!(saves(&world, 0), 1);
-    let (stored, said) = world.own_lines(0);
+    network.ok(0, set(3, SetSlot::Stable));
+    network.ok(0, set(4, SetSlot::Node(to.clone())));
+    assert_eq!(saves(&network, 0), 0, "nothing waits for the disk");
+    network.run(110);
+    assert_eq!(saves(&network, 0), 1);
+    let (stored, said) = network.own_lines(0);
     assert_eq!(stored, said);
     assert!(
         stored.contains("[9->-") && !stored.contains("[3->-"),
@@ -198,15 +202,19 @@ fn slots_that_are_opened_closed_or_given_away_are_stored_together_soon() {
 
 #[test]
 fn a_slot_that_is_taken_is_stored_before_the_reply() {
-    let (mut world, set) = moving();
-    let (from, to) = (world.id(0).to_string(), world.id(1).to_string());
+    let (mut network, set) = moving();
+    let (from, to) = (network.id(0).to_string(), network.id(1).to_string());
     for slot in [7, 8] {
-        world.ok(1, set(slot, SetSlot::Importing(from.clone())));
-        world.members[1].trace.clear();
-        world.ok(1, set(slot, SetSlot::Node(to.clone())));
-        assert_eq!(world.members[1].trace.first(), Some(&"save"), "slot {slot}");
+        network.ok(1, set(slot, SetSlot::Importing(from.clone())));
+        network.members[1].trace.clear();
+        network.ok(1, set(slot, SetSlot::Node(to.clone())));
+        assert_eq!(
+            network.members[1].trace.first(),
+            Some(&"save"),
+            "slot {slot}"
+        );
         assert!(
-            world.members[1]
+            network.members[1]
                 .saved
                 .contains(&format!(" 7-{slot} ").replace("7-7", "7"))
         );
@@ -215,23 +223,23 @@ fn a_slot_that_is_taken_is_stored_before_the_reply() {
 
 #[test]
 fn a_master_that_becomes_a_replica_with_its_last_slot_stores_that_before_the_reply() {
-    let mut world = World::new(2);
+    let mut network = Network::new(2);
     let all: Vec<Slot> = Slot::all().collect();
-    world.ok(0, ClusterRequest::AddSlots(all[..1].to_vec()));
-    world.ok(1, ClusterRequest::AddSlots(all[1..].to_vec()));
-    world.meet_all();
-    world.members[0].trace.clear();
-    let to = world.id(1).to_string();
-    world.ok(0, ClusterRequest::SetSlot(all[0], SetSlot::Node(to)));
-    assert_eq!(world.members[0].trace[..2], ["save", "follow"]);
+    network.ok(0, ClusterRequest::AddSlots(all[..1].to_vec()));
+    network.ok(1, ClusterRequest::AddSlots(all[1..].to_vec()));
+    network.meet_all();
+    network.members[0].trace.clear();
+    let to = network.id(1).to_string();
+    network.ok(0, ClusterRequest::SetSlot(all[0], SetSlot::Node(to)));
+    assert_eq!(network.members[0].trace[..2], ["save", "follow"]);
 }
 
 #[test]
 fn an_orderly_end_stores_what_could_have_waited() {
-    let (mut world, set) = moving();
-    let to = world.id(1).to_string();
-    world.ok(0, set(1, SetSlot::Migrating(to)));
-    world.with_facts(0, Cluster::store_rest);
-    let (stored, said) = world.own_lines(0);
+    let (mut network, set) = moving();
+    let to = network.id(1).to_string();
+    network.ok(0, set(1, SetSlot::Migrating(to)));
+    network.with_facts(0, Cluster::store_rest);
+    let (stored, said) = network.own_lines(0);
     assert_eq!(stored, said);
 }

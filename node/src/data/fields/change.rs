@@ -95,11 +95,11 @@ impl<'a> HashMut<'a> {
         if let Some(big) = self.held.as_deref_mut().or(self.grown.as_deref_mut()) {
             return big.remove(self.heap, field);
         }
-        let place = find(&self.list, field);
-        if let Some(place) = &place {
-            self.list.drain(place.field..place.end);
+        let found = find(&self.list, field);
+        if let Some(found) = &found {
+            self.list.drain(found.field..found.end);
         }
-        place.is_some()
+        found.is_some()
     }
 
     fn is_small(&self) -> bool {
@@ -144,14 +144,14 @@ impl<'a> HashMut<'a> {
 
 fn set_in_list(list: &mut Vec<u8>, field: &[u8], value: &[u8]) -> bool {
     let value = Encoded::new(value);
-    let place = find(list, field);
-    if let Some(place) = &place {
-        list.drain(place.value..place.end);
+    let found = find(list, field);
+    if let Some(found) = &found {
+        list.drain(found.value..found.end);
         value.write_to(list);
-        list[place.value..].rotate_right(value.len());
+        list[found.value..].rotate_right(value.len());
     } else {
         Encoded::from(Element::new(field)).write_to(list);
         value.write_to(list);
     }
-    place.is_none()
+    found.is_none()
 }

@@ -2,7 +2,7 @@
 
 use super::Partition;
 use crate::data::database::Database;
-use crate::data::{Event, Expiry, Key};
+use crate::data::{Event, ExpiryPolicy, Key};
 use crate::time::Now;
 
 /// How many tables active expiry looks at in one call.
@@ -23,10 +23,10 @@ impl Partition {
             return false;
         };
         let now = self.now.unix_ms();
-        if self.expiry == Expiry::Keep || entry.expire_at().is_none_or(|at| at > now) {
+        if self.expiry == ExpiryPolicy::Keep || entry.expire_at().is_none_or(|at| at > now) {
             return true;
         }
-        if self.expiry == Expiry::Delete && !self.store.must_wait(db, key) {
+        if self.expiry == ExpiryPolicy::Delete && !self.store.must_wait(db, key) {
             self.expire(db, key);
         }
         false
@@ -42,11 +42,11 @@ impl Partition {
             return false;
         };
         let now = self.now.unix_ms();
-        let live = self.expiry == Expiry::Keep || entry.expire_at().is_none_or(|at| at > now);
+        let live = self.expiry == ExpiryPolicy::Keep || entry.expire_at().is_none_or(|at| at > now);
         match self.expiry {
             _ if live => {}
-            Expiry::Delete => self.expire(db, key),
-            Expiry::Hide | Expiry::Keep => {
+            ExpiryPolicy::Delete => self.expire(db, key),
+            ExpiryPolicy::Hide | ExpiryPolicy::Keep => {
                 self.store.remove(db, key, Event::Expired, true);
             }
         }
@@ -67,27 +67,27 @@ impl Partition {
         let mut removed = 0;
         let mut looks = TABLES_PER_CYCLE.min(self.tables());
         while looks > 0 && removed < limit {
-            let (db, shelf) = self.expiry_next;
-            let Some(shelf) = self.store.dbs()[db].next_timed(shelf) else {
+            let (db, index) = self.expiry_next;
+            let Some(index) = self.store.dbs()[db].next_timed(index) else {
                 self.expiry_next = ((db + 1) % self.databases(), 0);
-                looks = looks.saturating_sub(self.store.dbs()[db].shelves() - shelf);
+                looks = looks.saturating_sub(self.store.dbs()[db].tables() - index);
                 continue;
             };
             looks -= 1;
             let room = limit - removed;
             let database = &self.store.dbs()[db];
-            let due = database.due(self.store.hasher(), shelf, now.unix_ms(), room);
+            let due = database.due(self.store.hasher(), index, now.unix_ms(), room);
             let done = self.expire_all(db, &due);
             removed += done;
             // More may be due here if all that it was asked for was found, and could be removed.
             let stay = due.len() == room && done > 0;
-            self.expiry_next = (db, shelf + usize::from(!stay));
+            self.expiry_next = (db, index + usize::from(!stay));
         }
         removed
     }
 
     fn tables(&self) -> usize {
-        self.store.dbs().iter().map(Database::shelves).sum()
+        self.store.dbs().iter().map(Database::tables).sum()
     }
 
     /// Returns how many could be removed.

@@ -3,22 +3,22 @@
 use slotkeeper_topology::Slot;
 
 use super::Partition;
-use crate::data::Expiry;
+use crate::data::ExpiryPolicy;
 use crate::data::entry::Entry;
 
 /// How many segments without a key to show a call of scan passes over, for each key asked for.
 const EMPTY_LOOKS: usize = 10;
-/// SCAN's cursors hold the shelf in their lowest bits, then the first 48 bits of a position.
-const SHELF_BITS: u32 = 14;
+/// SCAN's cursors hold the index of the table in their lowest bits, then the first 48 bits of a position.
+const TABLE_BITS: u32 = 14;
 const POSITION_SHIFT: u32 = 16;
 
-fn cursor(shelf: usize, position: u64) -> u64 {
-    (position >> POSITION_SHIFT) << SHELF_BITS | shelf as u64
+fn cursor(index: usize, position: u64) -> u64 {
+    (position >> POSITION_SHIFT) << TABLE_BITS | index as u64
 }
 
-fn shelf_and_position(cursor: u64) -> (usize, u64) {
-    let shelf = cursor & ((1 << SHELF_BITS) - 1);
-    (shelf as usize, cursor >> SHELF_BITS << POSITION_SHIFT)
+fn index_and_position(cursor: u64) -> (usize, u64) {
+    let index = cursor & ((1 << TABLE_BITS) - 1);
+    (index as usize, cursor >> TABLE_BITS << POSITION_SHIFT)
 }
 
 impl Partition {
@@ -33,13 +33,13 @@ impl Partition {
         visit: &mut dyn FnMut(&Entry<'_>),
     ) -> u64 {
         let db = &self.store.dbs()[db];
-        let (mut shelf, mut position) = shelf_and_position(cursor);
+        let (mut index, mut position) = index_and_position(cursor);
         let mut shown = 0;
         let mut looks = count.saturating_mul(EMPTY_LOOKS).max(100);
-        while shelf < db.shelves() {
-            let table = db.table(shelf);
+        while index < db.tables() {
+            let table = db.table(index);
             if shown >= count || looks == 0 {
-                return self::cursor(shelf, position);
+                return self::cursor(index, position);
             }
             looks -= usize::from(table.len() > 0);
             let next = table.visit(self.store.hasher(), position, |entry| {
@@ -49,7 +49,7 @@ impl Partition {
                 }
                 shown < count
             });
-            shelf += usize::from(next.is_none());
+            index += usize::from(next.is_none());
             position = next.unwrap_or(0);
         }
         0
@@ -62,7 +62,7 @@ impl Partition {
 
     fn shows(&self, entry: &Entry<'_>) -> bool {
         let now = self.now.unix_ms();
-        self.expiry == Expiry::Keep || entry.expire_at().is_none_or(|at| at > now)
+        self.expiry == ExpiryPolicy::Keep || entry.expire_at().is_none_or(|at| at > now)
     }
 
     /// The name of a key picked by `random`, if there is any. Expired keys that it meets are
@@ -86,7 +86,7 @@ impl Partition {
     pub fn keys_in_slot(&self, slot: Slot, max: usize, out: &mut Vec<Vec<u8>>) {
         let db = &self.store.dbs()[0];
         let mut left = max;
-        let mut next = (slot.index() < db.shelves()).then_some(0);
+        let mut next = (slot.index() < db.tables()).then_some(0);
         while let Some(position) = next.filter(|_| left > 0) {
             let table = db.table(slot.index());
             next = table.visit(self.store.hasher(), position, |entry| {
@@ -105,11 +105,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cursors_keep_shelf_and_position_and_fit_signed_numbers() {
-        for shelf in [0, 1, 16383] {
+    fn cursors_keep_index_and_position_and_fit_signed_numbers() {
+        for index in [0, 1, 16383] {
             for position in [0, 1 << 16, u64::MAX << 16] {
-                let packed = cursor(shelf, position);
-                assert_eq!(shelf_and_position(packed), (shelf, position));
+                let packed = cursor(index, position);
+                assert_eq!(index_and_position(packed), (index, position));
                 assert!(i64::try_from(packed).is_ok());
             }
         }

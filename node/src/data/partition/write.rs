@@ -107,7 +107,7 @@ impl Partition {
     /// Removes all keys of these hash slots, however many they are: they are out of sight at once,
     /// and freed in steps. Returns how many. Their names come from [`Self::name_dropped`]; until all
     /// those of a slot have come, writers of that slot wait ([`WalkWait::Slot`]), and a walk does
-    /// not end. If nobody wants to hear of them: [`Self::forget_dropped`].
+    /// not end. If they need not be named: [`Self::forget_dropped`].
     ///
     /// [`WalkWait::Slot`]: crate::data::WalkWait::Slot
     pub fn drop_slots(&mut self, slots: &SlotSet) -> usize {
@@ -120,7 +120,7 @@ impl Partition {
         self.store.name_dropped(budget)
     }
 
-    /// Nobody wants the names of keys that were dropped.
+    /// The names of dropped keys are not wanted.
     pub fn forget_dropped(&mut self) {
         self.store.forget_dropped();
     }

@@ -4,7 +4,7 @@ use slotkeeper_topology::{Slot, SlotSet};
 
 use super::Store;
 use crate::data::Event;
-use crate::data::database::{Garbage, Shelf};
+use crate::data::database::{Garbage, SlotTable};
 use crate::data::dropping::Dropping;
 
 /// How many entries a flush frees at once; the rest is freed in steps.
@@ -22,7 +22,7 @@ impl Store {
         let empty = self.new_database();
         let old = std::mem::replace(&mut self.dbs[db], empty);
         let count = old.len();
-        self.discard(db, 0, old.into_shelves());
+        self.discard(db, 0, old.into_tables());
         count
     }
 
@@ -31,18 +31,19 @@ impl Store {
     pub fn drop_slots(&mut self, slots: &SlotSet, now_ms: i64) -> usize {
         self.note_watched(0, |slot| slots.contains(slot), now_ms);
         let mut count = 0;
-        let shelves = self.dbs[0].shelves();
-        for slot in slots.iter().take_while(|slot| slot.index() < shelves) {
+        let tables = self.dbs[0].tables();
+        for slot in slots.iter().take_while(|slot| slot.index() < tables) {
             let keys = self.dbs[0].table(slot.index()).len();
             if keys > 0 {
                 count += keys;
                 self.changes.note_slot(slot);
-                let mut shelf = [self.dbs[0].take(slot.index())];
+                let mut slot_table = [self.dbs[0].take(slot.index())];
                 let walk = self.walk.as_mut();
-                let loose = walk
-                    .and_then(|walk| walk.own_large(&mut self.heap, 0, slot.index(), &mut shelf));
-                let [shelf] = shelf;
-                self.dropping.push(slot, shelf, loose);
+                let loose = walk.and_then(|walk| {
+                    walk.detach_large(&mut self.heap, 0, slot.index(), &mut slot_table)
+                });
+                let [slot_table] = slot_table;
+                self.dropping.push(slot, slot_table, loose);
             }
         }
         count
@@ -61,29 +62,29 @@ impl Store {
         names
     }
 
-    /// Nobody wants the names of what was dropped.
+    /// The names of dropped keys are not wanted.
     pub fn forget_dropped(&mut self) {
-        let mut shelves = Vec::new();
-        while let Some(shelf) = self.dropping.pop() {
-            shelves.push(shelf);
+        let mut tables = Vec::new();
+        while let Some(slot_table) = self.dropping.pop() {
+            tables.push(slot_table);
         }
-        self.free_later(shelves);
+        self.free_later(tables);
     }
 
     /// A walk that is under way saves them first.
-    fn free_later(&mut self, shelves: Vec<Shelf>) {
+    fn free_later(&mut self, tables: Vec<SlotTable>) {
         match &mut self.walk {
-            _ if shelves.is_empty() => {}
-            Some(walk) if !walk.done => walk.take_over(0, shelves.into()),
-            _ => self.garbage.push_back(Garbage::new(shelves)),
+            _ if tables.is_empty() => {}
+            Some(walk) if !walk.done => walk.push_detached(0, tables.into()),
+            _ => self.garbage.push_back(Garbage::new(tables)),
         }
     }
 
-    fn discard(&mut self, db: usize, first: usize, shelves: Box<[Shelf]>) {
+    fn discard(&mut self, db: usize, first: usize, tables: Box<[SlotTable]>) {
         match &mut self.walk {
-            Some(walk) if !walk.done => walk.hand_over(&mut self.heap, db, first, shelves),
+            Some(walk) if !walk.done => walk.detach(&mut self.heap, db, first, tables),
             _ => {
-                self.garbage.push_back(Garbage::new(shelves));
+                self.garbage.push_back(Garbage::new(tables));
                 self.free_some(FREED_AT_ONCE);
             }
         }

@@ -1,7 +1,7 @@
 //! Freeing a table in steps.
 #![expect(unsafe_code, reason = "takes the directory and its segments apart")]
 
-use super::{Place, Table};
+use super::{Pointer, Table};
 use crate::data::entry::{ADDRESS, EntryBox, Heap};
 
 /// A table on its way out.
@@ -51,11 +51,11 @@ impl Drain {
 }
 
 /// Frees the nodes of a directory whose segments are gone. There is one for about 1000 segments.
-fn free_nodes(heap: &mut Heap, place: Place) {
-    if place.is_node() {
-        // SAFETY: a node has one place that refers to it, and the table is gone after this.
-        for &place in &*unsafe { place.take_node(heap) } {
-            free_nodes(heap, place);
+fn free_nodes(heap: &mut Heap, pointer: Pointer) {
+    if pointer.is_node() {
+        // SAFETY: a node has one pointer that refers to it, and the table is gone after this.
+        for &pointer in &*unsafe { pointer.take_node(heap) } {
+            free_nodes(heap, pointer);
         }
     }
 }

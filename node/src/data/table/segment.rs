@@ -3,8 +3,8 @@
 //! A segment of depth `d` holds the hashes that begin with the same `d` bits; the next 16 are an
 //! entry's tag. A word of the segment is 0, or a tag above an entry's address. An entry's home is
 //! where its tag lies in proportion, and it stands there or behind, with no gap between, sorted
-//! by tag. The last words are nobody's home, so that nothing wraps around. Growing needs the tags
-//! only; just a split must look at the keys, since each tag loses a bit.
+//! by tag. The last words are the home of no hash, so that nothing wraps around. Growing needs the
+//! tags only; just a split must look at the keys, since each tag loses a bit.
 #![expect(
     unsafe_code,
     reason = "the words of a segment follow its header in one block"
@@ -55,8 +55,8 @@ fn home_of(tag: u64, words: usize) -> usize {
     (tag as usize * homes_of(words)) >> 16
 }
 
-/// A segment in a table: it belongs to whoever holds the table. Copies of the handle are what the
-/// places of a directory hold.
+/// A segment in a table: it belongs to the owner of the table. Copies of the handle are what the
+/// pointers of a directory hold.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Segment {
     /// The number of entries, then the words.
@@ -299,7 +299,7 @@ impl Segment {
             if fits {
                 return segment;
             }
-            // SAFETY: nobody has seen the segment.
+            // SAFETY: nothing refers to the segment yet.
             unsafe { segment.release(heap) };
             code += 1;
         }

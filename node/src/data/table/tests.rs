@@ -119,7 +119,7 @@ fn visits_in_the_order_of_hashes() {
     assert!(hashes.windows(2).all(|pair| pair[0] >> 12 <= pair[1] >> 12));
 }
 
-/// No insertion moves more than a segment and a few directory places, to 300,000 keys.
+/// No insertion moves more than a segment and a few directory pointers, to 300,000 keys.
 #[test]
 #[cfg_attr(miri, ignore = "counts what others have touched")]
 fn no_insertion_moves_more_than_a_segment_and_a_node() {
@@ -142,13 +142,16 @@ fn hangs_nodes_below_full_ones() {
     let mut model = BTreeMap::new();
     // The hash is given, not made, so no split by the hasher may happen on the way: only
     // positions are tested here.
-    let mut place = Place::default();
+    let mut pointer = Pointer::default();
     for depth in 0..25u8 {
         let segments = [0, 1].map(|_| Segment::new(&mut bench.heap, 0, depth + 1));
         let old = bench.table.locate(prefix);
-        bench
-            .table
-            .put_pair(&mut bench.heap, prefix, depth, segments.map(Place::segment));
+        bench.table.put_pair(
+            &mut bench.heap,
+            prefix,
+            depth,
+            segments.map(Pointer::segment),
+        );
         if let Some(old) = old {
             // SAFETY: the pair has replaced it.
             unsafe { old.release(&mut bench.heap) };
@@ -158,9 +161,9 @@ fn hangs_nodes_below_full_ones() {
             model.retain(|&other, _| other != start);
             model.insert(start, (segment.address(), depth + 1));
         }
-        place = bench.table.root;
+        pointer = bench.table.root;
     }
-    assert!(place.is_node());
+    assert!(pointer.is_node());
     for (start, (address, depth)) in model {
         let end = start | u64::MAX >> depth;
         for hash in [start, end] {

@@ -4,7 +4,7 @@
 //! and after any split, so what is visited later is what lies behind it.
 #![expect(
     unsafe_code,
-    reason = "segments are reached through the places of the directory"
+    reason = "segments are reached through the pointers of the directory"
 )]
 
 use super::Table;

@@ -6,12 +6,12 @@ use super::*;
 fn an_expired_key_is_deleted_hidden_or_kept() {
     let mut data = partition(Layout::Databases(2));
     for (mode, found, left) in [
-        (Expiry::Keep, true, 1),
-        (Expiry::Hide, false, 1),
-        (Expiry::Delete, false, 0),
+        (ExpiryPolicy::Keep, true, 1),
+        (ExpiryPolicy::Hide, false, 1),
+        (ExpiryPolicy::Delete, false, 0),
     ] {
         data.begin(at(100), true);
-        data.set_expiry(mode);
+        data.set_expiry_policy(mode);
         data.set(1, &data.key(b"k"), b"v", Expire::At(200));
         data.begin(at(200), true);
         let key = data.key(b"k");
@@ -32,9 +32,9 @@ fn an_expired_key_is_deleted_hidden_or_kept() {
 
 #[test]
 fn writing_over_an_expired_key_starts_anew() {
-    for mode in [Expiry::Delete, Expiry::Hide] {
+    for mode in [ExpiryPolicy::Delete, ExpiryPolicy::Hide] {
         let mut data = partition(Layout::Cluster);
-        data.set_expiry(mode);
+        data.set_expiry_policy(mode);
         data.begin(at(100), true);
         data.set(0, &data.key(b"k"), b"old", Expire::At(150));
         data.begin(at(150), true);
@@ -43,7 +43,7 @@ fn writing_over_an_expired_key_starts_anew() {
         assert_eq!((entry.as_str(), entry.expire_at()), (Ok(&b"new"[..]), None));
         assert_eq!(
             data.take_expired().len(),
-            usize::from(mode == Expiry::Delete)
+            usize::from(mode == ExpiryPolicy::Delete)
         );
     }
 }

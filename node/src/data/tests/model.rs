@@ -4,7 +4,7 @@ use super::*;
 use crate::data::rounds;
 use crate::data::table::next_random;
 
-struct World {
+struct Harness {
     data: Partition,
     model: Contents,
     random: u64,
@@ -14,9 +14,9 @@ struct World {
     walks: usize,
 }
 
-impl World {
-    fn new(layout: Layout, seed: u64, heap: Heap) -> World {
-        World {
+impl Harness {
+    fn new(layout: Layout, seed: u64, heap: Heap) -> Harness {
+        Harness {
             data: Partition::with_heap(layout, [seed, !seed], heap),
             model: Contents::new(),
             random: seed,
@@ -346,19 +346,19 @@ impl World {
 }
 
 fn run(layout: Layout, seed: u64, heap: Heap) {
-    let mut world = World::new(layout, seed, heap);
+    let mut harness = Harness::new(layout, seed, heap);
     for step in 0..rounds(6000, 200) {
-        world.step();
+        harness.step();
         if step % 500 == 0 {
-            world.check();
+            harness.check();
         }
     }
-    world.check();
-    assert!(world.walks > 0, "seed {seed} finished no walk");
-    world.data.stop_walk();
-    world.data.flush(None);
-    while world.data.reclaim_step(100) {}
-    assert_eq!(world.data.stats().memory, 0);
+    harness.check();
+    assert!(harness.walks > 0, "seed {seed} finished no walk");
+    harness.data.stop_walk();
+    harness.data.flush(None);
+    while harness.data.reclaim_step(100) {}
+    assert_eq!(harness.data.stats().memory, 0);
 }
 
 #[test]

@@ -112,7 +112,7 @@ fn a_hash_is_renamed_copied_saved_and_gets_a_time_as_any_value() {
     assert!(data.set_expire(0, &h, Some(500)));
     let expected = contents(&mut data);
     data.start_walk(Box::<Recorder>::default());
-    assert!(data.rename(0, &h, &other), "saved first, by the door");
+    assert!(data.rename(0, &h, &other), "saved first, by the store");
     assert!(data.copy(0, &other, 0, &copy, false));
     hset(&mut data, b"c", "field:7", "another").unwrap();
     while data.walk_step(1000) != WalkState::Done {}

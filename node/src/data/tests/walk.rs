@@ -64,7 +64,7 @@ fn sends_a_large_value_in_pieces_while_others_change() {
 }
 
 #[test]
-fn a_flush_hands_over_all_tables_even_the_value_that_is_being_sent() {
+fn a_flush_detaches_all_tables_even_the_value_that_is_being_sent() {
     for layout in [Layout::Cluster, Layout::Databases(2)] {
         let mut data = partition(layout);
         data.set(0, &data.key(b"big"), &vec![b'x'; 500_000], Expire::Never);

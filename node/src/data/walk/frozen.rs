@@ -5,7 +5,7 @@ use super::{LEAST_PIECE, Walk};
 use crate::data::entry::{EntryMut, FrozenHash, Heap, LARGE};
 
 /// A big hash as it was when the walk began, on its way.
-pub(super) struct Sent {
+pub(super) struct FrozenEntry {
     db: usize,
     key: Vec<u8>,
     expire_at: Option<i64>,
@@ -30,7 +30,7 @@ impl Walk {
         };
         let hash = big.freeze(heap);
         let view = entry.view();
-        self.frozen.push_back(Sent {
+        self.frozen.push_back(FrozenEntry {
             db,
             key: view.key().to_vec(),
             expire_at: view.expire_at(),

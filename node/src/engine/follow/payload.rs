@@ -14,12 +14,12 @@ pub(super) struct Incoming {
     offset: u64,
     reader: RdbReader,
     begun: bool,
-    place: Place,
+    loader: Loader,
 }
 
 /// Where the next entry goes, and how many came.
 #[derive(Default)]
-pub(in crate::engine) struct Place {
+pub(in crate::engine) struct Loader {
     pub(in crate::engine) db: usize,
     pub(in crate::engine) keys: u64,
     /// The hash whose fields are coming.
@@ -32,7 +32,7 @@ struct Incomplete {
     expire_at: Option<i64>,
 }
 
-impl Place {
+impl Loader {
     /// Takes up a database, an entry, or a part of one; `drop_expired` leaves out what has expired.
     ///
     /// # Errors
@@ -89,7 +89,7 @@ impl Place {
     }
 }
 
-impl Place {
+impl Loader {
     fn put_field(
         &self,
         data: &mut Partition,
@@ -117,13 +117,13 @@ impl Place {
 
 impl Incoming {
     pub(super) fn new(id: ReplId, offset: u64) -> Incoming {
-        let (reader, place) = (RdbReader::new(), Place::default());
+        let (reader, loader) = (RdbReader::new(), Loader::default());
         Incoming {
             id,
             offset,
             reader,
             begun: false,
-            place,
+            loader,
         }
     }
 
@@ -136,7 +136,7 @@ impl Incoming {
     }
 
     pub(super) fn keys(&self) -> u64 {
-        self.place.keys
+        self.loader.keys
     }
 
     /// Whether its first byte has come, and our own keys have gone.
@@ -158,9 +158,9 @@ impl Engine {
         }
         self.data.begin(now, false);
         let limits = self.config.hash_limits();
-        let (data, place) = (&mut self.data, &mut incoming.place);
+        let (data, loader) = (&mut self.data, &mut incoming.loader);
         let fed = incoming.reader.feed(bytes, &mut |item| {
-            place.put(data, &item, false, limits, now)
+            loader.put(data, &item, false, limits, now)
         });
         self.data.drain_changes();
         self.replication.following.incoming = Some(incoming);

@@ -1,14 +1,14 @@
-//! Before a master leaves, its best replica takes over: it is asked for CLUSTER FAILOVER, which
+//! Before a master shuts down, its best replica takes over: it is asked for CLUSTER FAILOVER, which
 //! then takes its plain course.
 
 use std::net::SocketAddr;
 
 use bytes::Bytes;
 
-use super::Stage;
+use super::ShutdownState;
 use crate::engine::Engine;
 use crate::io::{Level, LinkEvent, LinkId, LinkOp, SessionId};
-use crate::replication::master::{Phase, Replica};
+use crate::replication::master::{Replica, ReplicaState};
 use crate::resp::{ReplyParser, ReplyValue, encode_command};
 use crate::time::Now;
 
@@ -23,22 +23,22 @@ const GRACE_MS: u64 = 1000;
 /// The longest answer that is read, in bytes.
 const ANSWER_MAX: usize = 4096;
 
-/// What a node answers that leaves itself.
-const LEAVES_TOO: &str = "ERR This node is shutting down, it does not take over";
+/// What a node answers that is shutting down itself.
+const SHUTTING_DOWN: &str = "ERR This node is shutting down, it does not take over";
 
-/// How far it has come that a replica takes over.
+/// The state of the hand-over to a replica.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct HandOver {
-    asked: Option<Asked>,
-    /// Replicas that leave themselves.
-    leaving: Vec<SessionId>,
+    asked: Option<TakeOverRequest>,
+    /// Replicas that are shutting down themselves.
+    shutting_down: Vec<SessionId>,
     /// Since when no replica is left, in milliseconds of the monotonic scale.
     alone_since: Option<u64>,
 }
 
-/// The request to a replica that it shall take over.
+/// The request to a replica to take over.
 #[derive(Debug)]
-struct Asked {
+struct TakeOverRequest {
     replica: SessionId,
     /// None once it has ended.
     link: Option<LinkId>,
@@ -54,13 +54,13 @@ struct Asked {
 enum Verdict {
     /// It takes over, or has not said everything yet.
     Waits,
-    /// It leaves, too.
-    LeavesToo,
+    /// It is shutting down, too.
+    ShuttingDown,
     /// It does not now.
     Refuses,
 }
 
-impl Asked {
+impl TakeOverRequest {
     /// Takes what arrived; what it amounts to, and a line for the log for each whole answer.
     fn take(&mut self, bytes: &[u8]) -> (Verdict, Vec<String>) {
         self.answers.feed(bytes);
@@ -75,8 +75,8 @@ impl Asked {
                         continue;
                     }
                     let verdict = match &answer {
-                        ReplyValue::Error(why) if why == LEAVES_TOO.as_bytes() => {
-                            Verdict::LeavesToo
+                        ReplyValue::Error(why) if why == SHUTTING_DOWN.as_bytes() => {
+                            Verdict::ShuttingDown
                         }
                         ReplyValue::Error(_) => Verdict::Refuses,
                         _ => Verdict::Waits,
@@ -102,10 +102,10 @@ fn text(answer: &ReplyValue) -> String {
 }
 
 impl Engine {
-    /// Everything is with the replicas: the best of them shall take over, if that is wanted.
+    /// Everything is with the replicas: if that is wanted, the best of them takes over.
     pub(super) fn begin_hand_over(&mut self, now: Now) {
-        let leaving = self.replication.leaving.as_ref();
-        let now_only = leaving.is_none_or(|leaving| leaving.request.now);
+        let shutdown = self.replication.shutdown.as_ref();
+        let now_only = shutdown.is_none_or(|shutdown| shutdown.request.now);
         let offset = self.replication.stream.offset();
         let serves = |cluster: &crate::cluster::Cluster| {
             cluster.is_master() && !cluster.my_slots().is_empty()
@@ -121,7 +121,7 @@ impl Engine {
             self.begin_last_save(now);
             return;
         }
-        self.set_stage(Stage::HandOver);
+        self.set_shutdown_state(ShutdownState::HandOver);
         self.step_hand_over(now);
     }
 
@@ -134,10 +134,10 @@ impl Engine {
 
     /// The replica that has confirmed most, of those that follow the stream and stay.
     fn successor(&self) -> Option<SessionId> {
-        let leaving = self.replication.leaving.as_ref();
-        let leaving = leaving.map_or(&[][..], |leaving| &leaving.hand_over.leaving);
+        let shutdown = self.replication.shutdown.as_ref();
+        let excluded = shutdown.map_or(&[][..], |shutdown| &shutdown.hand_over.shutting_down);
         (self.replication.replicas.attached())
-            .filter(|(id, replica)| replica.phase == Phase::Online && !leaving.contains(id))
+            .filter(|(id, replica)| replica.state == ReplicaState::Online && !excluded.contains(id))
             .max_by_key(|(id, replica)| (replica.acked, std::cmp::Reverse(*id)))
             .map(|(id, _)| id)
     }
@@ -150,21 +150,21 @@ impl Engine {
     }
 
     /// No replica is left that could take over, nor has one just begun to.
-    pub(super) fn nobody_takes_over(&mut self, now: Now) -> bool {
+    pub(super) fn has_no_successor(&mut self, now: Now) -> bool {
         let anyone = self.best_replica().is_some();
         let begun = self.hand_over_in_progress();
-        let Some(leaving) = &mut self.replication.leaving else {
+        let Some(shutdown) = &mut self.replication.shutdown else {
             return true;
         };
         if anyone {
-            leaving.hand_over.alone_since = None;
+            shutdown.hand_over.alone_since = None;
             return false;
         }
-        let since = *(leaving.hand_over.alone_since).get_or_insert(now.mono_ms());
+        let since = *(shutdown.hand_over.alone_since).get_or_insert(now.mono_ms());
         if begun && now.mono_ms() < since + GRACE_MS {
             return false;
         }
-        let text = "No replica is left that could take over: leaving without a hand-over";
+        let text = "No replica is left that could take over: shutting down without a hand-over";
         self.log(Level::Warning, text);
         true
     }
@@ -172,9 +172,9 @@ impl Engine {
     /// Asks the best replica; again if it did not take over in time, and another one if it is
     /// gone.
     pub(super) fn step_hand_over(&mut self, now: Now) {
-        let leaving = self.replication.leaving.as_ref();
-        if let Some(asked) = leaving.and_then(|leaving| leaving.hand_over.asked.as_ref()) {
-            let is_online = |replica: &Replica| replica.phase == Phase::Online;
+        let shutdown = self.replication.shutdown.as_ref();
+        if let Some(asked) = shutdown.and_then(|shutdown| shutdown.hand_over.asked.as_ref()) {
+            let is_online = |replica: &Replica| replica.state == ReplicaState::Online;
             let is_there = (self.replication.replicas)
                 .of(asked.replica)
                 .is_some_and(is_online);
@@ -193,8 +193,8 @@ impl Engine {
         let link = LinkId::Enquiry(self.replication.enquiry_links(1));
         let from = self.config.bind_source_addr;
         self.link(link, LinkOp::Open { to, from });
-        if let Some(leaving) = &mut self.replication.leaving {
-            leaving.hand_over.asked = Some(Asked {
+        if let Some(shutdown) = &mut self.replication.shutdown {
+            shutdown.hand_over.asked = Some(TakeOverRequest {
                 replica,
                 link: Some(link),
                 again_at: now.mono_ms() + PATIENCE_MS,
@@ -205,8 +205,8 @@ impl Engine {
     }
 
     pub(super) fn end_hand_over(&mut self) {
-        let leaving = self.replication.leaving.as_mut();
-        let asked = leaving.and_then(|leaving| leaving.hand_over.asked.take());
+        let shutdown = self.replication.shutdown.as_mut();
+        let asked = shutdown.and_then(|shutdown| shutdown.hand_over.asked.take());
         if let Some(link) = asked.and_then(|asked| asked.link) {
             self.link(link, LinkOp::Close);
         }
@@ -219,14 +219,14 @@ impl Engine {
         event: &LinkEvent<'_>,
         now: Now,
     ) -> bool {
-        let Some(leaving) = &mut self.replication.leaving else {
+        let Some(shutdown) = &mut self.replication.shutdown else {
             return false;
         };
         let HandOver {
             asked: Some(asked),
-            leaving,
+            shutting_down,
             ..
-        } = &mut leaving.hand_over
+        } = &mut shutdown.hand_over
         else {
             return false;
         };
@@ -242,8 +242,8 @@ impl Engine {
                 let (verdict, said) = asked.take(bytes);
                 match verdict {
                     Verdict::Waits => {}
-                    Verdict::LeavesToo => {
-                        leaving.push(asked.replica);
+                    Verdict::ShuttingDown => {
+                        shutting_down.push(asked.replica);
                         asked.again_at = now.mono_ms();
                     }
                     Verdict::Refuses => asked.again_at = now.mono_ms() + PAUSE_MS,
@@ -268,9 +268,9 @@ impl Engine {
         true
     }
 
-    /// Why this node does not take over from its master, if so: it leaves.
+    /// Why this node does not take over from its master, if so: it is shutting down.
     pub(in crate::engine) fn refuses_take_over(&self) -> Option<&'static str> {
-        (self.is_replica && self.replication.leaving.is_some()).then_some(LEAVES_TOO)
+        (self.is_replica && self.replication.shutdown.is_some()).then_some(SHUTTING_DOWN)
     }
 
     fn hand_over_request(&self) -> Bytes {
@@ -290,8 +290,8 @@ impl Engine {
 mod tests {
     use super::*;
 
-    fn asked(before: usize) -> Asked {
-        Asked {
+    fn asked(before: usize) -> TakeOverRequest {
+        TakeOverRequest {
             replica: SessionId::new(1, 0),
             link: Some(LinkId::Enquiry(1)),
             again_at: 0,
@@ -314,11 +314,11 @@ mod tests {
 
     #[test]
     fn an_answer_is_understood_wherever_it_is_split() {
-        let leaves = format!("-{LEAVES_TOO}\r\n");
+        let leaves = format!("-{SHUTTING_DOWN}\r\n");
         let no_auth = "-ERR AUTH <password> called without any password configured\r\n+OK\r\n";
         let cases = [
-            (0, leaves.clone(), Verdict::LeavesToo),
-            (1, format!("+OK\r\n{leaves}"), Verdict::LeavesToo),
+            (0, leaves.clone(), Verdict::ShuttingDown),
+            (1, format!("+OK\r\n{leaves}"), Verdict::ShuttingDown),
             (
                 0,
                 "-ERR You should send".to_owned() + " it to a replica\r\n",

@@ -6,7 +6,7 @@
 //! it for slow links means this, too. Beyond it the replica is cut off, and rests before it gets
 //! another full sync; the others that read the same walk get half of that time anew.
 
-use super::walk::Walk;
+use super::walk::WalkTarget;
 use crate::engine::Engine;
 use crate::io::SessionId;
 use crate::replication::master::Replica;
@@ -74,7 +74,7 @@ impl Engine {
     }
 
     fn drop_slowest_reader(&mut self, now: Now) {
-        let Some(Walk::Sync { sessions, .. }) = &self.replication.walk else {
+        let Some(WalkTarget::Sync { sessions, .. }) = &self.replication.walk else {
             return;
         };
         let replicas = &self.replication.replicas;

@@ -4,10 +4,10 @@
 
 use bytes::Bytes;
 
-use super::walk::Walk;
+use super::walk::WalkTarget;
 use crate::engine::Engine;
 use crate::io::{DiskEvent, DiskOp, Level, Origin, Output, SessionId};
-use crate::replication::master::Phase;
+use crate::replication::master::ReplicaState;
 use crate::time::Now;
 
 /// So much of the file is read at once ...
@@ -17,20 +17,20 @@ const UNSENT_MAX: usize = 256 << 10;
 
 /// The file. There is one at a time; who comes later waits for the next.
 pub(super) struct Spool {
-    stage: Stage,
+    state: SpoolState,
     readers: Vec<Reader>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
+enum SpoolState {
     /// It is being opened.
     Opening,
     /// It is open; the walk may start.
     Open,
     /// The walk writes it.
     Walking,
-    /// It is whole, and this long in bytes.
-    Whole(u64),
+    /// It is complete, and this long in bytes.
+    Complete(u64),
 }
 
 /// Who reads the file.
@@ -48,14 +48,14 @@ impl Engine {
         let Some(spool) = &mut self.replication.spool else {
             if !self.due_for_sync(false, now).is_empty() {
                 self.replication.spool = Some(Spool {
-                    stage: Stage::Opening,
+                    state: SpoolState::Opening,
                     readers: Vec::new(),
                 });
                 self.out(Output::Disk(DiskOp::PayloadBegin));
             }
             return;
         };
-        let Stage::Whole(len) = spool.stage else {
+        let SpoolState::Complete(len) = spool.state else {
             return;
         };
         let replicas = &self.replication.replicas;
@@ -78,7 +78,7 @@ impl Engine {
 
     /// Whether the file waits for the walk.
     pub(super) fn spool_is_open(&self) -> bool {
-        (self.replication.spool.as_ref()).is_some_and(|spool| spool.stage == Stage::Open)
+        (self.replication.spool.as_ref()).is_some_and(|spool| spool.state == SpoolState::Open)
     }
 
     /// Whether somebody reads the file, and may have room for more of it.
@@ -96,13 +96,13 @@ impl Engine {
             self.end_spool();
             return;
         }
-        spool.stage = Stage::Walking;
+        spool.state = SpoolState::Walking;
         let (id, offset) = self.fix_state(now);
         for session in &sessions {
             let Some(replica) = self.replication.replicas.of_mut(*session) else {
                 continue;
             };
-            replica.phase = Phase::Spooling;
+            replica.state = ReplicaState::Spooling;
             if !replica.plain_sync {
                 let head = format!("+FULLRESYNC {id} {offset}\r\n");
                 self.push_to_replica(*session, Bytes::from(head));
@@ -114,15 +114,15 @@ impl Engine {
              length first"
         );
         self.log_of(Origin::Replicas, Level::Notice, text);
-        self.start_walk(Walk::Spool, now);
+        self.start_walk(WalkTarget::Spool, now);
     }
 
     /// The file is whole: it is sent.
     pub(super) fn send_spool(&mut self, keys: u64, len: u64) {
-        let sessions = self.replication.replicas.in_phase(Phase::Spooling);
+        let sessions = self.replication.replicas.in_state(ReplicaState::Spooling);
         for session in &sessions {
             if let Some(replica) = self.replication.replicas.of_mut(*session) {
-                replica.phase = Phase::Payload;
+                replica.state = ReplicaState::Payload;
             }
             self.push_to_replica(*session, Bytes::from(format!("${len}\r\n")));
         }
@@ -137,7 +137,7 @@ impl Engine {
             waits: false,
         };
         self.replication.spool = Some(Spool {
-            stage: Stage::Whole(len),
+            state: SpoolState::Complete(len),
             readers: sessions.into_iter().map(reader).collect(),
         });
     }
@@ -148,10 +148,10 @@ impl Engine {
             return;
         };
         match event {
-            DiskEvent::PayloadWritten(_) if spool.stage == Stage::Opening => {
-                spool.stage = Stage::Open;
+            DiskEvent::PayloadWritten(_) if spool.state == SpoolState::Opening => {
+                spool.state = SpoolState::Open;
             }
-            DiskEvent::PayloadWritten(len) => self.walk_written(Walk::Spool, len),
+            DiskEvent::PayloadWritten(len) => self.walk_written(WalkTarget::Spool, len),
             DiskEvent::PayloadRead { session, bytes } => self.pass_on(session, bytes, now),
             DiskEvent::PayloadFailed(reason) => self.give_up_spool(reason, now),
             _ => {}
@@ -163,7 +163,7 @@ impl Engine {
         let Some(spool) = &mut self.replication.spool else {
             return;
         };
-        let Stage::Whole(len) = spool.stage else {
+        let SpoolState::Complete(len) = spool.state else {
             return;
         };
         let mut readers = spool.readers.iter_mut();
@@ -202,7 +202,7 @@ impl Engine {
     fn give_up_spool(&mut self, reason: &str, now: Now) {
         let why = format!("the file with its data set cannot be written or read: {reason}");
         let (mut sessions, _) = self.replication.replicas.waiting(false, now.mono_ms());
-        sessions.extend(self.replication.replicas.in_phase(Phase::Spooling));
+        sessions.extend(self.replication.replicas.in_state(ReplicaState::Spooling));
         if let Some(spool) = &self.replication.spool {
             sessions.extend(spool.readers.iter().map(|reader| reader.session));
         }
@@ -219,13 +219,13 @@ impl Engine {
             return;
         };
         let replicas = &self.replication.replicas;
-        let is_needed = match spool.stage {
-            Stage::Opening | Stage::Open => true,
-            Stage::Walking => !replicas.in_phase(Phase::Spooling).is_empty(),
-            Stage::Whole(_) => {
+        let is_needed = match spool.state {
+            SpoolState::Opening | SpoolState::Open => true,
+            SpoolState::Walking => !replicas.in_state(ReplicaState::Spooling).is_empty(),
+            SpoolState::Complete(_) => {
                 let reads = |reader: &Reader| {
                     let replica = replicas.of(reader.session);
-                    replica.is_some_and(|replica| replica.phase == Phase::Payload)
+                    replica.is_some_and(|replica| replica.state == ReplicaState::Payload)
                 };
                 spool.readers.retain(reads);
                 !spool.readers.is_empty()
@@ -237,7 +237,7 @@ impl Engine {
     }
 
     fn end_spool(&mut self) {
-        if self.replication.walk == Some(Walk::Spool) {
+        if self.replication.walk == Some(WalkTarget::Spool) {
             self.replication.walk = None;
             drop(self.data.stop_walk());
         }

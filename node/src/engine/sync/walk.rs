@@ -9,9 +9,9 @@ use crate::data::WalkState;
 use crate::engine::Engine;
 use crate::io::{DiskOp, Level, Origin, Output, SessionId};
 use crate::persistence::rdb::{History, RdbWriter};
-use crate::persistence::snapshot::Stage;
+use crate::persistence::snapshot::SnapshotState;
 use crate::replication::ReplId;
-use crate::replication::master::Phase;
+use crate::replication::master::ReplicaState;
 use crate::time::Now;
 
 /// How much one call serialises, in bytes.
@@ -20,10 +20,10 @@ const STEP_BYTES: usize = 64 * 1024;
 /// How many bytes may be unsent, shared by the walk and those who change keys meanwhile.
 const UNSENT_BOUND: usize = 1 << 20;
 
-/// Who reads the walk that is under way.
+/// What the walk that is under way is written to.
 #[derive(PartialEq, Eq)]
-pub(in crate::engine) enum Walk {
-    /// Replicas, which shall find this mark behind the payload.
+pub(in crate::engine) enum WalkTarget {
+    /// Replicas, which find this mark behind the payload.
     Sync {
         sessions: Vec<SessionId>,
         mark: [u8; 40],
@@ -64,7 +64,10 @@ impl Engine {
 
     /// What the walk holds: for replicas it waits with what else does.
     fn count_walk_memory(&mut self) {
-        let waits = matches!(self.replication.walk, Some(Walk::Snapshot | Walk::Spool));
+        let waits = matches!(
+            self.replication.walk,
+            Some(WalkTarget::Snapshot | WalkTarget::Spool)
+        );
         let held = |writer: &mut RdbWriter| writer.memory(waits);
         self.memory.walk = self.writer().map_or(0, held);
     }
@@ -90,9 +93,9 @@ impl Engine {
             self.start_sync(sessions, now);
         } else if self.spool_is_open() {
             self.start_spooling(now);
-        } else if self.replication.snapshots.stage() == Some(Stage::Open) {
+        } else if self.replication.snapshots.state() == Some(SnapshotState::Open) {
             self.replication.snapshots.walking();
-            self.start_walk(Walk::Snapshot, now);
+            self.start_walk(WalkTarget::Snapshot, now);
         }
     }
 
@@ -133,7 +136,7 @@ impl Engine {
             let Some(replica) = self.replication.replicas.of_mut(*session) else {
                 continue;
             };
-            replica.phase = Phase::Payload;
+            replica.state = ReplicaState::Payload;
             let head = if replica.plain_sync {
                 String::new()
             } else {
@@ -148,10 +151,10 @@ impl Engine {
             format!("Sending the data set at {id}:{offset} to {count} replicas"),
         );
         self.begin_holding();
-        self.start_walk(Walk::Sync { sessions, mark }, now);
+        self.start_walk(WalkTarget::Sync { sessions, mark }, now);
     }
 
-    pub(super) fn start_walk(&mut self, walk: Walk, now: Now) {
+    pub(super) fn start_walk(&mut self, walk: WalkTarget, now: Now) {
         let stream = &self.replication.stream;
         let history = History {
             id: stream.id().to_string(),
@@ -167,7 +170,7 @@ impl Engine {
 
     /// Replicas that are gone read no more; without readers the walk ends.
     fn forget_lost_readers(&mut self) {
-        if let Some(Walk::Sync { sessions, .. }) = &mut self.replication.walk {
+        if let Some(WalkTarget::Sync { sessions, .. }) = &mut self.replication.walk {
             let replicas = &self.replication.replicas;
             sessions.retain(|session| replicas.of(*session).is_some());
             if sessions.is_empty() {
@@ -185,7 +188,7 @@ impl Engine {
 
     /// The slowest reader sets the pace.
     fn note_in_flight(&mut self) {
-        if let Some(Walk::Sync { sessions, .. }) = &self.replication.walk {
+        if let Some(WalkTarget::Sync { sessions, .. }) = &self.replication.walk {
             let replicas = &self.replication.replicas;
             let unsent =
                 |session: &SessionId| replicas.of(*session).map_or(0, |replica| replica.unsent);
@@ -201,18 +204,18 @@ impl Engine {
             return;
         }
         match &self.replication.walk {
-            Some(Walk::Sync { sessions, .. }) => {
+            Some(WalkTarget::Sync { sessions, .. }) => {
                 for session in sessions.clone() {
                     self.push_to_replica(session, bytes.clone());
                 }
             }
-            Some(Walk::Spool) => self.out(Output::Disk(DiskOp::PayloadWrite(bytes))),
-            Some(Walk::Snapshot) => self.out(Output::Disk(DiskOp::SnapshotWrite(bytes))),
+            Some(WalkTarget::Spool) => self.out(Output::Disk(DiskOp::PayloadWrite(bytes))),
+            Some(WalkTarget::Snapshot) => self.out(Output::Disk(DiskOp::SnapshotWrite(bytes))),
             None => {}
         }
     }
 
-    /// Everything was handed out.
+    /// Everything was saved.
     fn finish_walk(&mut self, now: Now) {
         let saver: Option<Box<dyn Any>> = self.data.stop_walk().map(|saver| saver as _);
         let writer = saver.and_then(|saver| saver.downcast::<RdbWriter>().ok());
@@ -223,7 +226,7 @@ impl Engine {
         let rest = writer.take();
         let (keys, len) = (writer.keys(), writer.written());
         match self.replication.walk.take() {
-            Some(Walk::Sync { sessions, mark }) => {
+            Some(WalkTarget::Sync { sessions, mark }) => {
                 let tail = Bytes::from([&rest[..], &mark].concat());
                 for session in sessions {
                     self.push_to_replica(session, tail.clone());
@@ -235,11 +238,11 @@ impl Engine {
                     format!("The data set is sent: {keys} keys, {len} bytes"),
                 );
             }
-            Some(Walk::Spool) => {
+            Some(WalkTarget::Spool) => {
                 self.out(Output::Disk(DiskOp::PayloadWrite(rest)));
                 self.send_spool(keys, len);
             }
-            Some(Walk::Snapshot) => {
+            Some(WalkTarget::Snapshot) => {
                 for op in self.replication.snapshots.walked(rest) {
                     self.out(Output::Disk(op));
                 }
@@ -251,7 +254,7 @@ impl Engine {
     /// The payload is out; the stream follows once the replica has said that it has read it.
     fn await_ack(&mut self, session: SessionId, now: Now) {
         if let Some(replica) = self.replication.replicas.of_mut(session) {
-            replica.phase = Phase::AwaitsAck;
+            replica.state = ReplicaState::AwaitsAck;
             replica.heard_at = now.mono_ms();
             if replica.payload_only {
                 self.log_of(
@@ -264,7 +267,7 @@ impl Engine {
     }
 
     /// So many bytes of the snapshot, or of the payload's file, are written.
-    pub(in crate::engine) fn walk_written(&mut self, walk: Walk, len: usize) {
+    pub(in crate::engine) fn walk_written(&mut self, walk: WalkTarget, len: usize) {
         if self.replication.walk == Some(walk)
             && let Some(writer) = self.writer()
         {
@@ -274,7 +277,7 @@ impl Engine {
 
     /// Ends the walk of a snapshot that failed or is not wanted any more.
     pub(in crate::engine) fn stop_snapshot_walk(&mut self) {
-        if matches!(self.replication.walk, Some(Walk::Snapshot)) {
+        if matches!(self.replication.walk, Some(WalkTarget::Snapshot)) {
             self.replication.walk = None;
             drop(self.data.stop_walk());
         }
@@ -282,8 +285,12 @@ impl Engine {
 
     /// Replicas that have not got the whole payload must come again; their walk ends.
     pub(in crate::engine) fn stop_syncs(&mut self, why: &str) {
-        for phase in [Phase::WaitsForWalk, Phase::Spooling, Phase::Payload] {
-            for session in self.replication.replicas.in_phase(phase) {
+        for state in [
+            ReplicaState::WaitsForWalk,
+            ReplicaState::Spooling,
+            ReplicaState::Payload,
+        ] {
+            for session in self.replication.replicas.in_state(state) {
                 self.drop_replica(session, why);
             }
         }
@@ -297,7 +304,7 @@ impl Engine {
 
     /// Whether replicas get the data set.
     pub(super) fn is_syncing(&self) -> bool {
-        matches!(self.replication.walk, Some(Walk::Sync { .. }))
+        matches!(self.replication.walk, Some(WalkTarget::Sync { .. }))
     }
 
     /// Whether a walk is under way.

@@ -4,7 +4,7 @@ use slotkeeper_topology::{Slot, SlotSet, key_slot};
 
 use super::{Client, Node};
 use crate::io::SessionState;
-use crate::replication::master::Phase;
+use crate::replication::master::ReplicaState;
 
 const KEYS: usize = 5000;
 
@@ -167,7 +167,7 @@ fn a_full_sync_begins_after_all_are_told() {
     );
     let waits = |node: &Node| {
         let replicas = &node.engine.replication.replicas;
-        !replicas.in_phase(Phase::WaitsForWalk).is_empty()
+        !replicas.in_state(ReplicaState::WaitsForWalk).is_empty()
     };
     while node.engine.data.is_dropping() {
         assert!(waits(&node));

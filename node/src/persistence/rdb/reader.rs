@@ -72,7 +72,7 @@ pub struct Fed {
 /// so it never holds more than has arrived.
 #[derive(Debug, Default)]
 pub struct RdbReader {
-    stage: Stage,
+    state: ReaderState,
     /// The beginning of an element whose end has not arrived.
     partial: Vec<u8>,
     checksum: u64,
@@ -81,7 +81,7 @@ pub struct RdbReader {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Stage {
+enum ReaderState {
     #[default]
     Header,
     Body,
@@ -101,7 +101,7 @@ impl RdbReader {
     /// Whether the whole file was read.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.stage == Stage::Done
+        self.state == ReaderState::Done
     }
 
     /// Takes the next bytes and hands what they complete to `sink`, whose refusal ends the
@@ -118,7 +118,7 @@ impl RdbReader {
         }
         let bytes = if held > 0 { &work } else { input };
         let position = self.read(bytes, sink)?;
-        if self.stage == Stage::Done {
+        if self.state == ReaderState::Done {
             return Ok(Fed {
                 consumed: position - held.min(position),
                 done: true,
@@ -142,25 +142,28 @@ impl RdbReader {
     /// Reads whole elements from the front; how many bytes they took.
     fn read(&mut self, bytes: &[u8], sink: &mut Sink<'_>) -> Result<usize, RdbError> {
         let (mut position, mut summed) = (0, 0);
-        while self.stage != Stage::Done {
+        while self.state != ReaderState::Done {
             let mut cursor = Cursor::new(&bytes[position..]);
-            let step = match self.stage {
-                Stage::Header => self.header(&mut cursor),
-                Stage::Body => self.element(&mut cursor, sink),
-                Stage::Fields(left) => self.field(&mut cursor, left, sink),
-                Stage::Checksum => self.verify(&mut cursor),
-                Stage::Done => break,
+            let step = match self.state {
+                ReaderState::Header => self.header(&mut cursor),
+                ReaderState::Body => self.element(&mut cursor, sink),
+                ReaderState::Fields(left) => self.field(&mut cursor, left, sink),
+                ReaderState::Checksum => self.verify(&mut cursor),
+                ReaderState::Done => break,
             };
             if step?.is_none() {
                 break;
             }
             position += cursor.consumed();
-            if self.stage == Stage::Checksum {
+            if self.state == ReaderState::Checksum {
                 self.checksum = crc64(self.checksum, &bytes[summed..position]);
                 summed = position;
             }
         }
-        if matches!(self.stage, Stage::Header | Stage::Body | Stage::Fields(_)) {
+        if matches!(
+            self.state,
+            ReaderState::Header | ReaderState::Body | ReaderState::Fields(_)
+        ) {
             self.checksum = crc64(self.checksum, &bytes[summed..position]);
         }
         Ok(position)
@@ -191,7 +194,7 @@ impl RdbReader {
             return Err(RdbError::Version(version));
         }
         self.version = version;
-        self.stage = Stage::Body;
+        self.state = ReaderState::Body;
         Ok(Some(()))
     }
 
@@ -199,10 +202,10 @@ impl RdbReader {
         match take!(cursor.byte()) {
             opcode::EOF => {
                 let checked = self.version >= 5;
-                self.stage = if checked {
-                    Stage::Checksum
+                self.state = if checked {
+                    ReaderState::Checksum
                 } else {
-                    Stage::Done
+                    ReaderState::Done
                 };
                 return Ok(Some(()));
             }
@@ -251,7 +254,7 @@ impl RdbReader {
                     // As in Redis: a hash without fields is no key.
                     return Ok(Some(()));
                 }
-                self.stage = Stage::Fields(count);
+                self.state = ReaderState::Fields(count);
                 sink(RdbItem::Hash {
                     key: &key,
                     expire_at,
@@ -275,9 +278,9 @@ impl RdbReader {
             value: &value,
         })
         .map_err(RdbError::Refused)?;
-        self.stage = Stage::Fields(left - 1);
+        self.state = ReaderState::Fields(left - 1);
         if left == 1 {
-            self.stage = Stage::Body;
+            self.state = ReaderState::Body;
             sink(RdbItem::HashEnd).map_err(RdbError::Refused)?;
         }
         Ok(Some(()))
@@ -291,7 +294,7 @@ impl RdbReader {
                 found: self.checksum,
             });
         }
-        self.stage = Stage::Done;
+        self.state = ReaderState::Done;
         Ok(Some(()))
     }
 }

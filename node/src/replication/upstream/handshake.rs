@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Asked, End, Level, Now, Phase, ReplId, Step, Upstream};
+use super::{HandshakeRequest, Level, LinkState, Now, PayloadEnd, ReplId, Step, Upstream};
 
 impl Upstream {
     /// A line of the handshake has arrived.
@@ -16,14 +16,14 @@ impl Upstream {
             return None;
         }
         let text = String::from_utf8_lossy(line).into_owned();
-        match &mut self.phase {
-            Phase::Pinged => self.on_pong(&text, now),
-            Phase::Introducing(asked) => {
+        match &mut self.state {
+            LinkState::PingSent => self.on_pong(&text, now),
+            LinkState::Handshake(asked) => {
                 let asked = asked.pop_front();
                 self.on_introduced(asked, &text, history, now);
             }
-            Phase::Asking => return self.on_verdict(&text, now),
-            Phase::PayloadLine => self.on_payload_line(&text, now),
+            LinkState::PsyncSent => return self.on_verdict(&text, now),
+            LinkState::PayloadLine => self.on_payload_line(&text, now),
             _ => {}
         }
         None
@@ -49,50 +49,50 @@ impl Upstream {
                 Some(user) => self.request(&[b"AUTH".to_vec(), user, password]),
                 None => self.request(&[b"AUTH".to_vec(), password]),
             }
-            asked.push_back(Asked::Auth);
+            asked.push_back(HandshakeRequest::Auth);
         }
         let port = self.settings.listening_port.to_string();
         self.request(&["REPLCONF", "listening-port", &port]);
-        asked.push_back(Asked::ListeningPort);
+        asked.push_back(HandshakeRequest::ListeningPort);
         if let Some(ip) = self.settings.announced_ip.clone() {
             self.request(&["REPLCONF", "ip-address", &ip]);
-            asked.push_back(Asked::Address);
+            asked.push_back(HandshakeRequest::Address);
         }
         self.request(&["REPLCONF", "capa", "eof", "capa", "psync2"]);
-        asked.push_back(Asked::Capabilities);
-        self.phase = Phase::Introducing(asked);
+        asked.push_back(HandshakeRequest::Capabilities);
+        self.state = LinkState::Handshake(asked);
     }
 
     fn on_introduced(
         &mut self,
-        asked: Option<Asked>,
+        asked: Option<HandshakeRequest>,
         text: &str,
         history: Option<(ReplId, u64)>,
         now: Now,
     ) {
         let refused = text.starts_with('-');
         let option = match asked {
-            Some(Asked::Auth) if refused => {
+            Some(HandshakeRequest::Auth) if refused => {
                 self.log(Level::Warning, format!("Unable to AUTH to MASTER: {text}"));
                 self.drop_link(now);
                 return;
             }
-            Some(Asked::Auth) | None => "auth",
-            Some(Asked::ListeningPort) => "listening-port",
-            Some(Asked::Address) => "ip-address",
-            Some(Asked::Capabilities) => "capa",
+            Some(HandshakeRequest::Auth) | None => "auth",
+            Some(HandshakeRequest::ListeningPort) => "listening-port",
+            Some(HandshakeRequest::Address) => "ip-address",
+            Some(HandshakeRequest::Capabilities) => "capa",
         };
         if refused {
             let about = format!("(Non critical) Master does not understand REPLCONF {option}");
             self.log(Level::Notice, format!("{about}: {text}"));
         }
-        if matches!(&self.phase, Phase::Introducing(left) if left.is_empty()) {
+        if matches!(&self.state, LinkState::Handshake(left) if left.is_empty()) {
             self.ask(history);
         }
     }
 
     fn ask(&mut self, history: Option<(ReplId, u64)>) {
-        self.phase = Phase::Asking;
+        self.state = LinkState::PsyncSent;
         match history {
             Some((id, from)) => {
                 let text = format!("Trying a partial resynchronization (request {id}:{from}).");
@@ -118,14 +118,14 @@ impl Upstream {
                     Level::Notice,
                     format!("Full resync from master: {id}:{offset}"),
                 );
-                self.phase = Phase::PayloadLine;
+                self.state = LinkState::PayloadLine;
                 self.received = 0;
                 return Some(Step::FullSync { id, offset });
             }
             ("+CONTINUE", id, _) => {
                 let text = "Successful partial resynchronization with master.";
                 self.log(Level::Notice, text);
-                self.phase = Phase::Streaming;
+                self.state = LinkState::Streaming;
                 return Some(Step::Continue { id });
             }
             ("-NOMASTERLINK" | "-LOADING", ..) => {
@@ -153,20 +153,20 @@ impl Upstream {
     fn on_payload_line(&mut self, text: &str, now: Now) {
         let end = match text.strip_prefix('$') {
             Some(size) => match size.strip_prefix("EOF:") {
-                Some(mark) => mark.as_bytes().try_into().ok().map(End::Mark),
-                None => size.parse().ok().map(End::After),
+                Some(mark) => mark.as_bytes().try_into().ok().map(PayloadEnd::Mark),
+                None => size.parse().ok().map(PayloadEnd::After),
             },
             None => None,
         };
         let about = "MASTER <-> REPLICA sync: receiving";
         match end {
-            Some(End::Mark(_)) => {
+            Some(PayloadEnd::Mark(_)) => {
                 self.log(
                     Level::Notice,
                     format!("{about} streamed RDB from master with EOF"),
                 );
             }
-            Some(End::After(len)) => {
+            Some(PayloadEnd::After(len)) => {
                 self.log(Level::Notice, format!("{about} {len} bytes from master"));
             }
             None if text.starts_with('-') => self.log_refusal(text),
@@ -176,7 +176,7 @@ impl Upstream {
             }
         }
         match end {
-            Some(end) => self.phase = Phase::Payload(end),
+            Some(end) => self.state = LinkState::Payload(end),
             None => self.drop_link(now),
         }
     }

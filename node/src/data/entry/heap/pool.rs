@@ -278,7 +278,7 @@ impl Drop for Pool {
     fn drop(&mut self) {
         let len = self.shape.region() + self.shape.chunk;
         for region in self.regions.drain(..).flatten() {
-            // SAFETY: whoever holds blocks drops the pool last.
+            // SAFETY: the owner of blocks drops the pool last.
             unsafe { unmap(region.mapping, len) };
         }
     }

@@ -13,15 +13,15 @@ const LEAVES_MAX: usize = 1024;
 pub(in crate::data) enum Waste {
     /// A tree that is gone.
     Tree(Garbage<Records<true>>),
-    /// The walk over a tree that nobody wants to hear of any more.
-    Walk(Frozen<Records<true>>),
+    /// A frozen tree whose walk was stopped.
+    Frozen(Frozen<Records<true>>),
 }
 
 impl Waste {
     fn step(&mut self, heap: &mut Heap, leaves: usize) -> bool {
         match self {
             Waste::Tree(garbage) => garbage.step(heap, leaves),
-            Waste::Walk(frozen) => frozen.discard(heap, leaves),
+            Waste::Frozen(frozen) => frozen.discard(heap, leaves),
         }
     }
 }
@@ -45,10 +45,10 @@ impl Heap {
         }
     }
 
-    /// Ends all walks that nobody wants to hear of, at once.
+    /// Ends the walks of all such frozen trees at once.
     pub fn end_walks(&mut self) {
         for mut waste in std::mem::take(&mut self.waste) {
-            if let Waste::Walk(_) = waste {
+            if let Waste::Frozen(_) = waste {
                 while !waste.step(self, LEAVES_MAX) {}
             } else {
                 self.waste.push_back(waste);

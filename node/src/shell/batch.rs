@@ -1,8 +1,8 @@
-//! Gathering: between two turns a busy node waits for a moment, so that the next one finds more
+//! Batching: between two turns a busy node waits for a moment, so that the next turn finds more
 //! clients ready.
 //!
-//! What a turn costs by itself is shared by all whom it serves: the look for who is ready, the
-//! waking of clients that sleep, misses of the cache that could overlap. Clients that are about as
+//! The fixed cost of a turn is shared by all clients that it serves: polling for ready clients,
+//! waking those that sleep, cache misses that could overlap. Clients that are about as
 //! fast as the node become ready one by one; without a wait each would pay for a turn of its own.
 //! Network cards moderate their interrupts for the same reason.
 //!
@@ -30,9 +30,9 @@ pub(super) struct Tally {
     served: u64,
 }
 
-/// Watches whom the turns serve, and says how long to wait between them.
+/// Counts the clients that the turns serve, and says how long to wait between turns.
 #[derive(Debug, Default)]
-pub(super) struct Gather {
+pub(super) struct Batcher {
     /// The number of the window, and when it began.
     window: u64,
     since_us: u64,
@@ -44,7 +44,7 @@ pub(super) struct Gather {
     wait_us: u64,
 }
 
-impl Gather {
+impl Batcher {
     /// A client is served.
     pub(super) fn serve(&mut self, tally: &mut Tally) {
         if tally.window != self.window {
@@ -89,29 +89,29 @@ mod tests {
     /// The wait after `turns` turns, `gap_us` apart, each of which serves the next `size` of the
     /// clients in `order`, over and over.
     fn wait_after(turns: usize, gap_us: u64, size: usize, order: &[usize]) -> Option<u64> {
-        let mut gather = Gather::default();
+        let mut batcher = Batcher::default();
         let mut tallies = vec![Tally::default(); order.len()];
         let mut clients = order.iter().cycle();
         let mut waits = None;
         for turn in 1..=turns {
             for client in clients.by_ref().take(size) {
-                gather.serve(&mut tallies[*client]);
+                batcher.serve(&mut tallies[*client]);
             }
-            waits = gather.end_turn(turn as u64 * gap_us);
+            waits = batcher.end_turn(turn as u64 * gap_us);
         }
         waits.map(|wait| wait.as_micros() as u64)
     }
 
     /// After 10 ms in which 50 clients came one by one, and are waited for.
-    fn loaded() -> Gather {
-        let mut gather = Gather::default();
+    fn loaded() -> Batcher {
+        let mut batcher = Batcher::default();
         let mut tallies = [Tally::default(); 50];
         for turn in 1..=1000 {
-            gather.serve(&mut tallies[turn % 50]);
-            gather.end_turn(turn as u64 * 10);
+            batcher.serve(&mut tallies[turn % 50]);
+            batcher.end_turn(turn as u64 * 10);
         }
-        assert!(gather.wait_us > 0, "{gather:?}");
-        gather
+        assert!(batcher.wait_us > 0, "{batcher:?}");
+        batcher
     }
 
     fn each_of(clients: usize) -> Vec<usize> {
@@ -152,9 +152,9 @@ mod tests {
 
     #[test]
     fn the_end_of_a_load_ends_the_waits() {
-        let mut gather = loaded();
-        gather.serve(&mut Tally::default());
-        assert_eq!(gather.end_turn(1_000_000), None);
+        let mut batcher = loaded();
+        batcher.serve(&mut Tally::default());
+        assert_eq!(batcher.end_turn(1_000_000), None);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A glance at an input that is not decoded yet, for hints only: it checks no limits.
+//! A peek at an input that is not decoded yet, for hints only: it checks no limits.
 
 use super::number::parse_integer;
 

@@ -45,7 +45,7 @@ pub struct Host {
     pub exited: Option<i32>,
 }
 
-pub struct World {
+pub struct Network {
     pub hosts: Vec<Host>,
     pub now: Now,
     /// How many bytes a session may send in a step.
@@ -83,9 +83,9 @@ fn boot(number: u16, nodes_conf: Option<String>) -> Boot {
     }
 }
 
-impl World {
-    pub fn new() -> World {
-        World {
+impl Network {
+    pub fn new() -> Network {
+        Network {
             hosts: Vec::new(),
             now: Now {
                 unix_us: 1_700_000_000_000_000,
@@ -472,7 +472,7 @@ impl World {
     }
 
     /// Steps until that holds; panics after so many steps.
-    pub fn until(&mut self, what: &str, mut holds: impl FnMut(&mut World) -> bool) {
+    pub fn until(&mut self, what: &str, mut holds: impl FnMut(&mut Network) -> bool) {
         for _ in 0..200_000 {
             if holds(self) {
                 return;

@@ -11,7 +11,7 @@ use crate::random::Random;
 /// The length of a turn, in milliseconds.
 pub const TURN_MS: u64 = 100;
 
-pub struct World {
+pub struct ModelCluster {
     pub random: Random,
     pub now: u64,
     pub node_timeout: u64,
@@ -50,11 +50,11 @@ pub struct Member {
     pub ended: Option<(u64, u64)>,
 }
 
-impl World {
-    pub fn new(seed: u64, shards: u32) -> World {
+impl ModelCluster {
+    pub fn new(seed: u64, shards: u32) -> ModelCluster {
         let mut random = Random::new(seed);
         let self_resolving = random.chance(50);
-        World {
+        ModelCluster {
             random,
             now: 1_000_000,
             node_timeout: 2_000,

@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use slotkeeper_node::io::{DiskEvent, DiskOp};
 
-use super::World;
+use super::Network;
 
-impl World {
+impl Network {
     pub(super) fn on_disk_op(&mut self, host: usize, op: DiskOp) {
         let now = self.now;
         let this = &mut self.hosts[host];
