@@ -1,4 +1,5 @@
-//! Elements as bytes: the encoding of Redis's listpack, without the lengths backward.
+//! Elements as bytes: the encoding of Redis's listpack. The lengths backward, which only lists have,
+//! are in [`backward`].
 //!
 //! ```text
 //! 0xxxxxxx                      integer, 0 to 127
@@ -12,6 +13,7 @@
 //! A string that is the decimal text of an integer is always stored as that integer, in the
 //! shortest form; so two elements are equal when their bytes are.
 
+pub mod backward;
 mod integer;
 
 pub use integer::{Text, parse_integer};

@@ -97,7 +97,11 @@ pub struct Frozen<C> {
     at: usize,
     /// How far a codec has come within the record: in which of its elements, and how many bytes.
     pub(crate) progress: (bool, usize),
+    /// For codecs that hand out more than one record at once: where in the leaf they are, in bytes.
+    pub(crate) offset: usize,
     len: u64,
+    leaves: u64,
+    blocks: u64,
     /// The tree's, which does not change before the walk is over.
     epoch: u32,
     control: Option<Control>,
@@ -130,7 +134,10 @@ impl<C: Codec> Tree<C> {
             leaf: path.map(|path| path.leaf),
             at: 0,
             progress: (false, 0),
+            offset: 0,
             len: self.len,
+            leaves: self.leaves(),
+            blocks: self.blocks(),
             epoch: self.epoch,
             control,
             codec: PhantomData,
@@ -149,6 +156,11 @@ impl<C: Codec> Frozen<C> {
     #[must_use]
     pub fn len(&self) -> u64 {
         self.len
+    }
+
+    /// How many leaves the tree had, and how many of its elements had blocks of their own.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        (self.leaves, self.blocks)
     }
 
     /// Whether the tree had no records.
@@ -220,6 +232,7 @@ impl<C: Codec> Frozen<C> {
         }
         self.leave(heap, leaf);
         self.at = 0;
+        self.offset = 0;
         while let Some(Step { page, at }) = self.steps.pop() {
             let children = Inner::<C::Separator>::new(page).children();
             if let Some(next) = children.get(at + 1) {

@@ -14,6 +14,7 @@
 //! copying     a copy in steps
 //! garbage     freeing in steps
 //! records     the leaves of hashes and sets
+//! sequence    the leaves of lists
 //! ```
 //!
 //! Nothing here draws entropy, reads a clock or knows a hash function: hashes are arguments.
@@ -33,6 +34,7 @@ mod inner;
 mod page;
 mod path;
 mod records;
+mod sequence;
 mod space;
 #[cfg(test)]
 mod tests;
@@ -44,4 +46,5 @@ pub use frozen::{Frozen, STEP_PER_COPIED};
 pub use garbage::Garbage;
 pub use heap::Heap;
 pub use records::{HashTree, INLINE_MAX, Key, Part, Record, Records, SetTree};
+pub use sequence::{Elements, ListTree, Sequence};
 pub use tree::{Descent, Tree};

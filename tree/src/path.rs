@@ -79,6 +79,27 @@ impl Steps {
         None
     }
 
+    /// Goes back to the leaf before, if there is one.
+    pub fn previous<S: Copy>(&mut self) -> Option<Page> {
+        while let Some(Step { page, at }) = self.pop() {
+            if let Some(before) = at.checked_sub(1) {
+                self.push(page, before);
+                let child = Inner::<S>::new(page).child(before);
+                return Some(self.descend::<S>(child, true));
+            }
+        }
+        None
+    }
+
+    /// Whether the leaf is the first one, and whether it is the last one.
+    pub fn edges(&self) -> (bool, bool) {
+        let is_at = |end: fn(Step) -> bool| (0..self.depth).all(|depth| end(self.get(depth)));
+        (
+            is_at(|step| step.at == 0),
+            is_at(|step| step.at + 1 == step.page.n()),
+        )
+    }
+
     /// What stands before the leaf: the nearest separator on the way.
     pub fn lower<C: Codec>(&self) -> C::Separator {
         let near = (0..self.depth).rev().map(|depth| self.get(depth));
@@ -149,7 +170,9 @@ impl Path {
                 at += 1;
             }
             steps.push(page, at);
+            let level = usize::from(page.level()) - 1;
             page = inner.child(at);
+            prefetch(page, level);
         }
         (Path { steps, leaf: page }, rank as usize)
     }

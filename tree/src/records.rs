@@ -21,7 +21,10 @@ use crate::page::Page;
 use crate::space::Space;
 use crate::tree::Tree;
 
+pub(crate) use self::draft::Draft;
+pub(crate) use self::leaf::{LONG, LONG_LEN, Stored, stored};
 pub use self::walk::Part;
+pub(crate) use self::walk::{PIECE_MAX, PIECE_MIN};
 
 /// A tree of keys with values.
 pub type HashTree = Tree<Records<true>>;

@@ -19,6 +19,9 @@ pub struct Space<'a, H> {
     pub removed: usize,
     /// Bytes of shared pages that were copied.
     pub copied: usize,
+    /// How many leaves and blocks the tree has more than before, or fewer.
+    pub leaves: i64,
+    pub blocks: i64,
 }
 
 impl<'a, H: Heap> Space<'a, H> {
@@ -29,6 +32,8 @@ impl<'a, H: Heap> Space<'a, H> {
             added: 0,
             removed: 0,
             copied: 0,
+            leaves: 0,
+            blocks: 0,
         }
     }
 
@@ -39,6 +44,7 @@ impl<'a, H: Heap> Space<'a, H> {
     /// A new leaf of `capacity` bytes.
     pub fn leaf(&mut self, capacity: usize) -> Page {
         debug_assert!(capacity <= LEAF_MAX);
+        self.leaves += 1;
         self.page(0, capacity, capacity)
     }
 
@@ -58,6 +64,7 @@ impl<'a, H: Heap> Space<'a, H> {
     /// the walk that shares it.
     pub fn dispose<S>(&mut self, page: Page) {
         self.removed += inner::page_size::<S>(page);
+        self.leaves -= i64::from(page.is_leaf());
         if self.is_shared(page) {
             page.retire();
         } else {
@@ -78,12 +85,14 @@ impl<'a, H: Heap> Space<'a, H> {
     pub fn block(&mut self, bytes: &[u8]) -> Block {
         let block = Block::new(self.heap, self.epoch, bytes);
         self.added += block.size();
+        self.blocks += 1;
         block
     }
 
     /// A block to which the tree no longer refers.
     pub fn dispose_block(&mut self, block: Block) {
         self.removed += block.size();
+        self.blocks -= 1;
         if block.epoch() == self.epoch {
             // SAFETY: it is the tree's own, and no page of the tree refers to it any more.
             unsafe { block.release(self.heap) };

@@ -5,6 +5,7 @@ mod frozen;
 mod limits;
 mod model;
 mod scan;
+mod sequence;
 
 use std::alloc::{Layout, alloc, dealloc};
 use std::collections::{BTreeMap, HashMap};

@@ -23,6 +23,8 @@ pub struct Tree<C> {
     pub(crate) len: u64,
     memory: usize,
     copied: usize,
+    leaves: u64,
+    blocks: u64,
     pub(crate) epoch: u32,
     pub(crate) control: Option<Control>,
     codec: PhantomData<C>,
@@ -55,6 +57,8 @@ impl<C: Codec> Tree<C> {
             len: 0,
             memory: 0,
             copied: 0,
+            leaves: 0,
+            blocks: 0,
             epoch: 0,
             control: None,
             codec: PhantomData,
@@ -87,6 +91,18 @@ impl<C: Codec> Tree<C> {
         std::mem::take(&mut self.copied)
     }
 
+    /// How many leaves it has.
+    #[must_use]
+    pub fn leaves(&self) -> u64 {
+        self.leaves
+    }
+
+    /// How many of its elements have blocks of their own.
+    #[must_use]
+    pub fn blocks(&self) -> u64 {
+        self.blocks
+    }
+
     /// How many levels of inner pages it has.
     #[must_use]
     pub fn height(&self) -> usize {
@@ -102,6 +118,8 @@ impl<C: Codec> Tree<C> {
     pub(crate) fn settle<H>(&mut self, space: &Space<'_, H>) {
         self.memory = self.memory + space.added - space.removed;
         self.copied += space.copied;
+        self.leaves = self.leaves.wrapping_add_signed(space.leaves);
+        self.blocks = self.blocks.wrapping_add_signed(space.blocks);
     }
 
     /// A descent that goes one level at a time, to bring what an operation will look at into the

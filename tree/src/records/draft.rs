@@ -8,6 +8,7 @@ use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
 use crate::element::Encoded;
+use crate::element::backward::Backward;
 use crate::heap::Heap;
 use crate::space::Space;
 
@@ -59,6 +60,11 @@ impl Draft {
             place.cast::<NonNull<u8>>().write_unaligned(block.address());
         }
         self.len += size_of::<usize>();
+    }
+
+    /// Appends the length backward of all that is there.
+    pub fn push_backward(&mut self) {
+        self.push_bytes(Backward::new(self.len).bytes());
     }
 
     /// Appends an element that is stored in a page already.

@@ -90,7 +90,7 @@ unsafe fn from_record<'a>(leaf: Page, slot: u16) -> &'a [u8] {
 /// # Safety
 /// Neither the leaf nor its blocks change or go within `'a`.
 #[inline]
-unsafe fn stored(bytes: &[u8]) -> Stored<'_> {
+pub unsafe fn stored(bytes: &[u8]) -> Stored<'_> {
     if bytes[0] != LONG {
         let (element, len) = Element::decode(bytes).expect("a record is whole elements");
         return Stored {

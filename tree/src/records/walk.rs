@@ -9,10 +9,10 @@ use super::{INLINE_MAX, Record, Records};
 /// Strings above so many bytes come in pieces.
 const WHOLE_MAX: usize = 16 * 1024;
 /// The smallest piece of a string, but for the last, and the largest one.
-const PIECE_MIN: usize = 4 * 1024;
-const PIECE_MAX: usize = 64 * 1024;
+pub(crate) const PIECE_MIN: usize = 4 * 1024;
+pub(crate) const PIECE_MAX: usize = 64 * 1024;
 
-/// A part of what a frozen tree holds. The elements come in the order key, value, key, value.
+/// A part of what a frozen tree holds. Those of records come in the order key, value, key, value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part<'a> {
     /// An element.
@@ -21,6 +21,13 @@ pub enum Part<'a> {
     Begin(usize),
     /// The next bytes of it.
     Piece(&'a [u8]),
+    /// Of a list: some elements as they lie in a listpack, often none between two long ones.
+    Packed {
+        /// Their bytes, with the lengths backward.
+        elements: &'a [u8],
+        /// How many there are.
+        count: usize,
+    },
 }
 
 impl<const VALUED: bool> Frozen<Records<VALUED>> {
