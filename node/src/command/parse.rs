@@ -7,6 +7,10 @@ use crate::resp::number::parse_integer;
 pub(super) const SYNTAX: Refused = Refused::new("ERR syntax error");
 pub(super) const NOT_AN_INTEGER: Refused =
     Refused::new("ERR value is not an integer or out of range");
+/// The least 64-bit number, where its opposite has to be one, too.
+pub(super) const NO_OPPOSITE: Refused = Refused::new(
+    "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
+);
 pub(super) const NOT_A_FLOAT: Refused = Refused::new("ERR value is not a valid float");
 pub(super) const NO_SUCH_KEY: Refused = Refused::new("ERR no such key");
 pub(super) const OFFSET_OUT_OF_RANGE: Refused = Refused::new("ERR offset is out of range");

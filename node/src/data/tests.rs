@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use slotkeeper_topology::SlotSet;
 use slotkeeper_tree::Part;
-use slotkeeper_tree::element::{Element, Text};
+use slotkeeper_tree::element::{Element, Text, backward};
 
 use super::entry::Heap;
 use super::*;
@@ -148,7 +148,16 @@ impl Saver for Recorder {
         let elements = sending.hash.as_mut().expect("a hash");
         match part {
             Part::Whole(element) => elements.push(element.bytes(&mut Text::new()).to_vec()),
-            Part::Begin(len) => elements.push(Vec::with_capacity(len)),
+            Part::Packed {
+                elements: mut packed,
+                ..
+            } => {
+                while let Some((element, len)) = backward::first(packed) {
+                    elements.push(element.bytes(&mut Text::new()).to_vec());
+                    packed = &packed[len..];
+                }
+            }
+            Part::Begin(len) | Part::Plain(len) => elements.push(Vec::with_capacity(len)),
             Part::Piece(bytes) => {
                 assert!(bytes.len() <= 64 * 1024);
                 elements.last_mut().expect("begun").extend_from_slice(bytes);

@@ -1,7 +1,7 @@
 //! The length backward: behind each element of a list stands how many bytes it takes, so that a list
 //! can be read from its end. Groups of seven bits, all but the first one marked.
 
-use super::Element;
+use super::{Element, Encoded};
 
 /// How many bytes the length of an element of `len` bytes takes; the bounds are those of Redis.
 #[must_use]
@@ -14,6 +14,14 @@ pub fn size(len: usize) -> usize {
         2_097_151..268_435_455 => 4,
         _ => 5,
     }
+}
+
+/// How many bytes the element of these bytes takes in a list, with its length behind it.
+#[must_use]
+#[inline]
+pub fn listed(bytes: &[u8]) -> usize {
+    let len = Encoded::new(bytes).len();
+    len + size(len)
 }
 
 /// The length of an element as it stands behind it.
@@ -46,6 +54,12 @@ impl Backward {
     pub fn bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.len)]
     }
+}
+
+/// Appends an element with its length behind it.
+pub fn write(encoded: &Encoded<'_>, list: &mut Vec<u8>) {
+    encoded.write_to(list);
+    list.extend_from_slice(Backward::new(encoded.len()).bytes());
 }
 
 /// Reads the length at the end of `list`. Returns how many bytes the element before it takes, and how
@@ -84,7 +98,6 @@ pub fn last(list: &[u8]) -> Option<(Element<'_>, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::element::Encoded;
 
     #[test]
     fn lengths_are_those_of_redis_and_are_read_back() {
@@ -110,10 +123,9 @@ mod tests {
         let texts: [&[u8]; 5] = [b"one", b"2", b"", &[b'x'; 200], b"-70000"];
         let mut list = Vec::new();
         for text in texts {
-            let encoded = Encoded::new(text);
-            encoded.write_to(&mut list);
-            list.extend_from_slice(Backward::new(encoded.len()).bytes());
+            write(&Encoded::new(text), &mut list);
         }
+        assert_eq!(texts.map(listed).iter().sum::<usize>(), list.len());
         let (mut front, mut back) = (&list[..], &list[..]);
         for at in 0..texts.len() {
             let (element, len) = first(front).expect("there are more");

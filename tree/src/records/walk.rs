@@ -28,6 +28,8 @@ pub enum Part<'a> {
         /// How many there are.
         count: usize,
     },
+    /// Of a list: a long element by itself comes in pieces, a string of so many bytes.
+    Plain(usize),
 }
 
 impl<const VALUED: bool> Frozen<Records<VALUED>> {

@@ -34,6 +34,20 @@ pub struct Placed<'a> {
     pub stored: Stored<'a>,
 }
 
+/// The bytes of a long element in a leaf, with its length backward.
+pub const LONG_LISTED: usize = LONG_LEN + 1;
+
+/// How many bytes an element takes in a listpack.
+pub fn listed(placed: &Placed<'_>) -> usize {
+    placed.stored.block.map_or(placed.len, listed_block)
+}
+
+/// The same of one that is in a block.
+pub fn listed_block(block: Block) -> usize {
+    // SAFETY: the block is live, and nothing of it is kept.
+    backward::listed(unsafe { block.bytes() })
+}
+
 /// How many bytes of elements a leaf has.
 pub fn content_len(leaf: Page) -> usize {
     leaf.used() - HEAD

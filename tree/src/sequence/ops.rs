@@ -40,14 +40,13 @@ impl Tree<Sequence> {
         self.insert(heap, 0, bytes);
     }
 
-    /// Puts another element in the place of the one of that position. Returns whether there is
-    /// one.
-    pub fn set<H: Heap>(&mut self, heap: &mut H, position: u64, bytes: &[u8]) -> bool {
-        let Some((mut path, _, old)) = self.place(position) else {
-            return false;
-        };
+    /// Puts another element in the place of the one of that position. Returns how many bytes that
+    /// one took in a listpack; none if there is none.
+    pub fn set<H: Heap>(&mut self, heap: &mut H, position: u64, bytes: &[u8]) -> Option<usize> {
+        let (mut path, _, old) = self.place(position)?;
+        let listed = leaf::listed(&old);
         if old.stored.element == Element::new(bytes) {
-            return true;
+            return Some(listed);
         }
         let (span, block) = ((old.at, old.len), old.stored.block);
         let mut space = self.space(heap);
@@ -69,7 +68,7 @@ impl Tree<Sequence> {
             space.dispose_block(block);
         }
         self.settle(&space);
-        true
+        Some(listed)
     }
 
     /// Takes the element of that position out, after `visit` has seen it. Returns what that
@@ -88,19 +87,21 @@ impl Tree<Sequence> {
         Some(seen)
     }
 
-    /// Takes up to `count` elements out, from that position on: leaf by leaf.
-    pub fn remove_range<H: Heap>(&mut self, heap: &mut H, position: u64, count: u64) {
-        let mut left = count.min(self.len.saturating_sub(position));
+    /// Takes up to `count` elements out, from that position on: leaf by leaf. Returns how many
+    /// bytes they took in a listpack.
+    pub fn remove_range<H: Heap>(&mut self, heap: &mut H, position: u64, count: u64) -> usize {
+        let (mut left, mut listed) = (count.min(self.len.saturating_sub(position)), 0);
         let mut space = self.space(heap);
         while left > 0
             && let Some(root) = self.root
         {
             let (path, index) = Path::to_rank::<()>(root, position);
             let most = (path.leaf.n() - index) as u64;
-            self.take_out(&mut space, path, index, left.min(most) as usize);
+            listed += self.take_out(&mut space, path, index, left.min(most) as usize);
             left -= left.min(most);
         }
         self.settle(&space);
+        listed
     }
 
     /// The elements from that position on, in order, or back to the first one.
@@ -173,14 +174,15 @@ impl Tree<Sequence> {
         self.put_leaf(path, leaf);
     }
 
-    /// Takes so many elements out of the path's leaf, from `index` on.
+    /// Takes so many elements out of the path's leaf, from `index` on. Returns how many bytes they
+    /// took in a listpack.
     fn take_out<H: Heap>(
         &mut self,
         space: &mut Space<'_, H>,
         mut path: Path,
         index: usize,
         count: usize,
-    ) {
+    ) -> usize {
         let all = path.leaf;
         self.own(space, &mut path, -(count as i64));
         let end = index + count;
@@ -193,27 +195,26 @@ impl Tree<Sequence> {
                 (first.at, last.at + last.len)
             }
         };
+        let mut listed = bytes.1 - bytes.0;
         if all.has_blocks() {
             // The leaf still refers to them until its bytes go, right below.
-            leaf::blocks_of(all, index..end, |block| space.dispose_block(block));
+            leaf::blocks_of(all, index..end, |block| {
+                listed += leaf::listed_block(block) - leaf::LONG_LISTED;
+                space.dispose_block(block);
+            });
         }
         if count == all.n() {
             space.dispose::<()>(all);
             self.remove_leaf(space, &mut path);
         } else {
             let nothing = ([0; 0].as_ptr(), 0, 0);
+            let old = (bytes.0, bytes.1 - bytes.0, count);
             // SAFETY: whole elements go, none comes.
-            unsafe {
-                self.splice(
-                    space,
-                    &mut path,
-                    (bytes.0, bytes.1 - bytes.0, count),
-                    nothing,
-                )
-            };
+            unsafe { self.splice(space, &mut path, old, nothing) };
             self.join_leaf(space, &mut path);
         }
         self.len -= count as u64;
+        listed
     }
 }
 

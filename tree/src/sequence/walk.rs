@@ -17,7 +17,7 @@ impl Frozen<Sequence> {
     }
 
     /// Hands out more: the nodes of a list in an RDB file. Each [`Part::Packed`] is one, and so is
-    /// each [`Part::Begin`] with its pieces; there are as many as [`Frozen::nodes`] says. Goes on until
+    /// each [`Part::Plain`] with its pieces; there are as many as [`Frozen::nodes`] says. Goes on until
     /// about `budget` bytes of the tree's memory are passed. Returns whether that was all.
     pub fn step<H: Heap>(
         &mut self,
@@ -54,7 +54,7 @@ impl Frozen<Sequence> {
                 unreachable!("blocks hold strings");
             };
             if sent == 0 {
-                sink(Part::Begin(bytes.len()));
+                sink(Part::Plain(bytes.len()));
             }
             let rest = &bytes[sent..];
             let piece = &rest[..rest.len().min(left.clamp(PIECE_MIN, PIECE_MAX))];

@@ -27,7 +27,7 @@ impl Walking {
                 self.open -= bytes.len();
                 self.strings.last_mut().expect("begun").extend(bytes);
             }
-            Part::Packed { .. } => unreachable!("only lists come so"),
+            Part::Packed { .. } | Part::Plain(_) => unreachable!("of lists"),
         });
         let whole = if self.open > 0 {
             self.strings.len() - 1

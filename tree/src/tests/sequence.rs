@@ -7,6 +7,7 @@ mod model;
 use std::collections::VecDeque;
 
 use super::{Counting, Random, rounds, text};
+use crate::element::backward;
 use crate::{Garbage, ListTree, Part, Sequence};
 
 /// What a list is compared with.
@@ -65,10 +66,11 @@ impl Subject {
     }
 
     fn set(&mut self, position: usize, bytes: &[u8]) {
-        let is_there = self.list.set(&mut self.heap, position as u64, bytes);
-        assert_eq!(is_there, position < self.model.len());
-        if is_there {
-            self.model[position] = bytes.to_vec();
+        let listed = self.list.set(&mut self.heap, position as u64, bytes);
+        let old = self.model.get_mut(position);
+        assert_eq!(listed, old.as_deref().map(|old| backward::listed(old)));
+        if let Some(old) = old {
+            *old = bytes.to_vec();
         }
     }
 
@@ -79,9 +81,10 @@ impl Subject {
 
     fn remove_range(&mut self, position: usize, count: usize) {
         let (start, len) = (position as u64, count as u64);
-        self.list.remove_range(&mut self.heap, start, len);
+        let listed = self.list.remove_range(&mut self.heap, start, len);
         let end = position.saturating_add(count).min(self.model.len());
-        self.model.drain(position.min(end)..end);
+        let gone = self.model.drain(position.min(end)..end);
+        assert_eq!(gone.map(|it| backward::listed(&it)).sum::<usize>(), listed);
     }
 
     fn look_at(&self, position: usize) {
@@ -137,15 +140,15 @@ impl Seen {
             Part::Packed { elements, count } => {
                 assert_eq!(self.open, 0);
                 let (mut rest, before) = (elements, self.elements.len());
-                while let Some((element, len)) = crate::element::backward::first(rest) {
+                while let Some((element, len)) = backward::first(rest) {
                     self.elements.push_back(text(element));
                     rest = &rest[len..];
                 }
                 assert!(rest.is_empty() && self.elements.len() - before == count);
                 self.nodes += 1;
             }
-            Part::Whole(_) => unreachable!("lists come packed"),
-            Part::Begin(len) => {
+            Part::Whole(_) | Part::Begin(_) => unreachable!("of records"),
+            Part::Plain(len) => {
                 assert!(self.open == 0 && len > 255);
                 self.elements.push_back(Vec::with_capacity(len));
                 self.open = len;

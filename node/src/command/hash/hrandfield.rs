@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use slotkeeper_tree::element::Element;
 
 use super::show;
-use crate::command::parse::{SYNTAX, integer};
+use crate::command::parse::{NO_OPPOSITE, SYNTAX, integer};
 use crate::command::spec::Flag::ReadOnly;
 use crate::command::spec::KeyFlag::{Access, RO};
 use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
@@ -74,10 +74,7 @@ fn parse(args: &Args<'_>) -> Result<Option<(i64, bool)>, Refused> {
     };
     let count = integer(count)?;
     if count == i64::MIN {
-        return Err(Refused::new(
-            "ERR value is out of range, value must between -9223372036854775807 and \
-             9223372036854775807",
-        ));
+        return Err(NO_OPPOSITE);
     }
     let with_values = args.is(3, "withvalues");
     if args.len() > 4 || args.len() == 4 && !with_values {

@@ -42,6 +42,32 @@ pub fn string(out: &mut Vec<u8>, bytes: &[u8], packer: Option<&mut Packer>) {
     out.extend_from_slice(bytes);
 }
 
+/// What stands before a node of a list: whether it is one element, or a listpack.
+pub const PLAIN_NODE: usize = 1;
+const PACKED_NODE: usize = 2;
+
+/// Appends a node of a list: a listpack of so many elements.
+pub fn listpack_node(
+    out: &mut Vec<u8>,
+    elements: &[u8],
+    count: usize,
+    packer: Option<&mut Packer>,
+) {
+    const AROUND: usize = 4 + 2 + 1;
+    length(out, PACKED_NODE);
+    let total = elements.len() + AROUND;
+    let count = u16::try_from(count).unwrap_or(u16::MAX);
+    let head = [&(total as u32).to_le_bytes()[..], &count.to_le_bytes()];
+    if packer.is_none() {
+        length(out, total);
+        head.iter().for_each(|part| out.extend_from_slice(part));
+        out.extend_from_slice(elements);
+        return out.push(0xFF);
+    }
+    let whole = [head[0], head[1], elements, &[0xFF]].concat();
+    string(out, &whole, packer);
+}
+
 fn integer(out: &mut Vec<u8>, number: i32) {
     if let Ok(small) = i8::try_from(number) {
         out.push(0xc0);
@@ -73,6 +99,26 @@ mod tests {
             string(&mut out, text.as_bytes(), None);
             assert_eq!(out, bytes, "{text}");
         }
+    }
+
+    #[test]
+    fn a_node_is_a_listpack_packed_or_not() {
+        let node = |elements: &[u8], count, packer: Option<&mut Packer>| {
+            let mut out = Vec::new();
+            listpack_node(&mut out, elements, count, packer);
+            out
+        };
+        let plain = b"\x02\x0A\x0A\0\0\0\x01\0\x81a\x02\xFF";
+        assert_eq!(node(b"\x81a\x02", 1, None), plain);
+        assert_eq!(node(b"\x81a\x02", 1, Some(&mut Packer::new())), plain);
+        let many = b"\x81a\x02".repeat(70_000);
+        let whole = node(&many, 70_000, None);
+        assert_eq!(
+            whole[6..12],
+            [&210_007u32.to_le_bytes()[..], &[255; 2]].concat()
+        );
+        let packed = node(&many, 70_000, Some(&mut Packer::new()));
+        assert!(packed[1] == 0xC3 && packed.len() < many.len() / 10);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! it must be. Nothing of the input is believed before it is checked.
 
 use slotkeeper_tree::element::Element;
+use slotkeeper_tree::element::backward::Backward;
 
 /// Takes elements, the first one first.
 pub type Visit<'v, 'a> = &'v mut dyn FnMut(Element<'a>);
@@ -19,29 +20,12 @@ pub fn listpack<'a>(bytes: &'a [u8], visit: Visit<'_, 'a>) -> Option<()> {
     }
     while *rest.first()? != 0xFF {
         let (element, len) = Element::decode(rest)?;
-        rest = rest[len..].strip_prefix(backward_length(len).as_slice())?;
+        rest = rest[len..].strip_prefix(Backward::new(len).bytes())?;
         visit(element);
         found += 1;
     }
     let count_is_right = count == u16::MAX || usize::from(count) == found;
     (rest.len() == 1 && count_is_right).then_some(())
-}
-
-/// The length of an element as it stands behind it, to be read backward: groups of seven bits, all
-/// but the first one marked.
-fn backward_length(len: usize) -> Vec<u8> {
-    let groups = match len {
-        0..=127 => 1,
-        128..16_383 => 2,
-        16_383..2_097_151 => 3,
-        2_097_151..268_435_455 => 4,
-        _ => 5,
-    };
-    let group = |at: usize| {
-        let bits = (len >> (7 * (groups - 1 - at)) & 127) as u8;
-        if at == 0 { bits } else { bits | 128 }
-    };
-    (0..groups).map(group).collect()
 }
 
 /// A ziplist: total length (4 bytes), offset of the last element (4), count (2), elements with the
@@ -223,19 +207,6 @@ mod tests {
         }
         for (at, byte) in [(0, 3), (1, 255), (1, 200), (4, 9)] {
             assert_eq!(texts(zipmap, &with(&map, at, byte)), None, "{at}");
-        }
-    }
-
-    #[test]
-    fn lengths_backward_are_those_of_redis() {
-        for (len, bytes) in [
-            (127, &[127][..]),
-            (128, &[1, 128]),
-            (16_382, &[127, 254]),
-            (16_383, &[0, 255, 255]),
-            (300_000, &[18, 167, 224]),
-        ] {
-            assert_eq!(backward_length(len), bytes, "{len}");
         }
     }
 

@@ -39,7 +39,7 @@ fn some_bytes(random: &mut Random) -> Vec<u8> {
         38 => vec![b'l'; 250 + number % 300],
         _ => vec![
             b'h';
-            if number % 8 == 0 {
+            if number.is_multiple_of(8) {
                 rounds(100_000, 20_000)
             } else {
                 124
