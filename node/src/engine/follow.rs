@@ -68,9 +68,9 @@ impl Following {
         self.upstream.as_ref()
     }
 
-    /// What is kept of the stream until it can be executed, in bytes.
+    /// What is kept of the stream, or of a full sync, until it can be used, in bytes.
     pub(super) fn memory(&self) -> usize {
-        self.unfinished.capacity()
+        self.unfinished.capacity() + self.incoming.as_ref().map_or(0, Incoming::memory)
     }
 
     pub(super) fn data_set(&self) -> DataSet {

@@ -113,10 +113,10 @@ impl Engine {
         );
         let data = &mut self.data;
         let fed = reader.feed(bytes, &mut |item| {
-            if let RdbItem::Aux { name, value } = item {
+            if let RdbItem::Aux { name, value } = &item {
                 load.remark(name, value);
             }
-            loader.put(data, &item, is_master, limits, now)
+            loader.put(data, item, is_master, limits, now)
         });
         (load.reader, load.loader) = (reader, loader);
         self.replication.load = load;

@@ -7,7 +7,7 @@ mod crc64;
 mod encode;
 mod lzf;
 mod packed;
-mod parse;
+mod partial;
 mod reader;
 mod writer;
 
@@ -78,9 +78,12 @@ pub enum RdbError {
     /// A small collection in one string that is not what it must be.
     #[error("A {0} is damaged")]
     Packed(&'static str),
-    /// A length that this machine cannot hold.
+    /// A string that is longer than a value can be.
     #[error("An RDB length of {0} is too large")]
     TooLarge(u64),
+    /// The system gives no memory for a string.
+    #[error("There is no memory for a string of {0} bytes")]
+    NoMemory(usize),
     /// The checksum at the end is not that of the content.
     #[error("Wrong RDB checksum expected: ({expected:x}) but got ({found:x})")]
     Checksum {

@@ -60,7 +60,7 @@ fn hear(bytes: &[u8]) -> Option<Heard> {
     let mut sink = |item: RdbItem<'_>| {
         if let RdbItem::Entry { key, value, .. } = item {
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-            keys.insert(text(key), text(value));
+            keys.insert(text(key), text(&value));
         }
         Ok(())
     };

@@ -120,7 +120,7 @@ fn hear(bytes: &[u8]) -> Option<Heard> {
         if let RdbItem::Entry { key, value, .. } = item {
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
             assert_eq!(
-                keys.insert(text(key), text(value)),
+                keys.insert(text(key), text(&value)),
                 None,
                 "a key came twice"
             );

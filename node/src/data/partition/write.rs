@@ -1,9 +1,11 @@
 //! Changes. An expired key counts as missing, and makes way.
 
+use std::borrow::Cow;
+
 use slotkeeper_topology::{Slot, SlotSet};
 
 use super::Partition;
-use crate::data::entry::clock_of;
+use crate::data::entry::{LARGE, clock_of};
 use crate::data::store::Outcome;
 use crate::data::{Event, Expire, HashLimits, HashMut, Key, WrongType};
 
@@ -15,6 +17,22 @@ impl Partition {
         }
         self.store
             .set(db, key, value, expire, Event::Set, clock_of(self.now));
+    }
+
+    /// Sets a key to a string, and when it expires, in unix milliseconds. One that is owned and long
+    /// enough to have a vector of its own is not copied.
+    pub fn put(&mut self, db: usize, key: &Key<'_>, value: Cow<'_, [u8]>, expire_at: Option<i64>) {
+        match value {
+            Cow::Owned(value) if value.len() > LARGE => {
+                self.make_way(db, key);
+                let clock = clock_of(self.now);
+                self.store.set_large(db, key, value, expire_at, clock);
+            }
+            value => {
+                let expire = expire_at.map_or(Expire::Never, Expire::At);
+                self.set(db, key, &value, expire);
+            }
+        }
     }
 
     /// Sets a key to another string; its time to live stays. `event` says how it came about.

@@ -37,6 +37,28 @@ impl Store {
         self.dbs[db].retime(key, old, meta.expire_at);
     }
 
+    /// Sets a key to a string that is large, in place of what is there.
+    pub fn set_large(
+        &mut self,
+        db: usize,
+        key: &Key<'_>,
+        value: Vec<u8>,
+        expire_at: Option<i64>,
+        clock: u32,
+    ) {
+        self.discard_key(db, key);
+        self.changes.note(db, key, Event::Set, false);
+        if expire_at.is_some() {
+            self.changes.note(db, key, Event::Expire, false);
+        }
+        let meta = Meta {
+            expire_at,
+            ..self.new_meta(clock)
+        };
+        let made = EntryBox::with_vec(&mut self.heap, key.bytes, value, meta);
+        self.dbs[db].insert(&mut self.heap, &self.hasher, key, made);
+    }
+
     /// Appends to a string. Returns its new length.
     pub fn append(&mut self, db: usize, key: &Key<'_>, tail: &[u8], clock: u32) -> usize {
         let appended = self.change(db, key, clock, |entry, heap, meta| {

@@ -1,6 +1,6 @@
 //! The payload of a full sync on its way into the keyspace.
 
-use crate::data::{Event, Expire, HashLimits, Partition};
+use crate::data::{Event, HashLimits, Partition};
 use crate::engine::Engine;
 use crate::engine::follow::DataSet;
 use crate::io::Level;
@@ -22,11 +22,11 @@ pub(super) struct Incoming {
 pub(in crate::engine) struct Loader {
     pub(in crate::engine) db: usize,
     pub(in crate::engine) keys: u64,
-    /// The hash whose fields are coming.
-    hash: Option<Incomplete>,
+    /// The collection whose elements are coming; none if they are passed over.
+    coming: Option<Incomplete>,
 }
 
-/// A hash that is not there in full yet.
+/// A collection that is not there in full yet.
 struct Incomplete {
     key: Vec<u8>,
     expire_at: Option<i64>,
@@ -40,13 +40,13 @@ impl Loader {
     pub(in crate::engine) fn put(
         &mut self,
         data: &mut Partition,
-        item: &RdbItem<'_>,
+        item: RdbItem<'_>,
         drop_expired: bool,
         limits: HashLimits,
         now: Now,
     ) -> Result<(), String> {
         let expired = |at: Option<i64>| drop_expired && at.is_some_and(|at| at <= now.unix_ms());
-        match *item {
+        match item {
             RdbItem::Aux { .. } | RdbItem::Sizes { .. } => {}
             RdbItem::Database(number) => {
                 let db = usize::try_from(number)
@@ -55,15 +55,15 @@ impl Loader {
                 self.db = db.ok_or_else(|| format!("There is no database {number} here"))?;
             }
             RdbItem::Entry { expire_at, .. } if expired(expire_at) => {}
-            RdbItem::Hash { expire_at, .. } if expired(expire_at) => self.hash = None,
-            RdbItem::Hash { key, expire_at } => {
+            RdbItem::Begin { expire_at, .. } if expired(expire_at) => self.coming = None,
+            RdbItem::Begin { key, expire_at, .. } => {
                 data.remove(self.db, &data.key(key));
                 let key = key.to_vec();
-                self.hash = Some(Incomplete { key, expire_at });
+                self.coming = Some(Incomplete { key, expire_at });
             }
             RdbItem::Field { field, value } => return self.put_field(data, field, value, limits),
-            RdbItem::HashEnd => {
-                if let Some(Incomplete { key, expire_at }) = self.hash.take() {
+            RdbItem::End => {
+                if let Some(Incomplete { key, expire_at }) = self.coming.take() {
                     self.keys += 1;
                     if expire_at.is_some() {
                         data.set_expire(self.db, &data.key(&key), expire_at);
@@ -75,13 +75,7 @@ impl Loader {
                 value,
                 expire_at,
             } => {
-                let key = data.key(key);
-                data.set(
-                    self.db,
-                    &key,
-                    value,
-                    expire_at.map_or(Expire::Never, Expire::At),
-                );
+                data.put(self.db, &data.key(key), value, expire_at);
                 self.keys += 1;
             }
         }
@@ -97,7 +91,7 @@ impl Loader {
         value: &[u8],
         limits: HashLimits,
     ) -> Result<(), String> {
-        let Some(Incomplete { key, .. }) = &self.hash else {
+        let Some(Incomplete { key, .. }) = &self.coming else {
             return Ok(());
         };
         let at = data.key(key);
@@ -139,6 +133,11 @@ impl Incoming {
         self.loader.keys
     }
 
+    /// The memory of what is not whole yet, in bytes.
+    pub(super) fn memory(&self) -> usize {
+        self.reader.memory()
+    }
+
     /// Whether its first byte has come, and our own keys have gone.
     pub(super) fn has_begun(&self) -> bool {
         self.begun
@@ -160,7 +159,7 @@ impl Engine {
         let limits = self.config.hash_limits();
         let (data, loader) = (&mut self.data, &mut incoming.loader);
         let fed = incoming.reader.feed(bytes, &mut |item| {
-            loader.put(data, &item, false, limits, now)
+            loader.put(data, item, false, limits, now)
         });
         self.data.drain_changes();
         self.replication.following.incoming = Some(incoming);

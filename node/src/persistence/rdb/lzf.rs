@@ -3,47 +3,124 @@
 //! bits and its distance less one in 13 bits; where the length does not fit, the three bits are
 //! set and a byte with the rest stands between.
 
+use super::RdbError;
+use super::partial::Partial;
+
 /// The most that one byte of packed data unpacks to: three bytes give 264.
 const BEST_RATIO: usize = 88;
 
-/// Unpacks to exactly `len` bytes; none if the data does not say so.
-#[must_use]
-pub fn unpack(mut packed: &[u8], len: usize) -> Option<Vec<u8>> {
-    if len / BEST_RATIO > packed.len() {
-        return None;
-    }
-    let mut out = Vec::with_capacity(len);
-    while let Some((&control, rest)) = packed.split_first() {
-        packed = rest;
-        if control < 32 {
-            let (literal, rest) = packed.split_at_checked(usize::from(control) + 1)?;
-            out.extend_from_slice(literal);
-            packed = rest;
-        } else {
-            packed = repeat(control, packed, &mut out)?;
-        }
-        if out.len() > len {
-            return None;
-        }
-    }
-    (out.len() == len).then_some(out)
+/// Unpacks a string as its packed bytes arrive.
+#[derive(Debug)]
+pub struct Unpacker {
+    out: Partial,
+    awaits: Awaits,
 }
 
-/// Copies a run that stands earlier in `out`, possibly overlapping its own end.
-fn repeat<'a>(control: u8, mut packed: &'a [u8], out: &mut Vec<u8>) -> Option<&'a [u8]> {
-    let mut run = usize::from(control >> 5) + 2;
-    if control >> 5 == 7 {
-        let (&more, rest) = packed.split_first()?;
-        run += usize::from(more);
-        packed = rest;
+/// What the next packed byte is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Awaits {
+    Control,
+    /// So many bytes that stand for themselves.
+    Literal(usize),
+    /// The rest of a run's length, then the rest of its distance.
+    Length {
+        run: usize,
+        high: usize,
+    },
+    /// The rest of a run's distance.
+    Distance {
+        run: usize,
+        high: usize,
+    },
+}
+
+impl Unpacker {
+    /// Of a string of `len` bytes, packed in `packed` bytes.
+    ///
+    /// # Errors
+    /// When so few bytes cannot unpack to so many.
+    pub fn new(packed: usize, len: usize) -> Result<Unpacker, RdbError> {
+        if len / BEST_RATIO > packed {
+            return Err(RdbError::Compression);
+        }
+        Ok(Unpacker {
+            out: Partial::new(len),
+            awaits: Awaits::Control,
+        })
     }
-    let (&low, rest) = packed.split_first()?;
-    let distance = (usize::from(control & 31) << 8 | usize::from(low)) + 1;
-    let from = out.len().checked_sub(distance)?;
-    for i in from..from + run {
-        out.push(out[i]);
+
+    /// The memory that it takes, in bytes.
+    pub fn memory(&self) -> usize {
+        self.out.memory()
     }
-    Some(rest)
+
+    /// How many bytes were moved when the memory grew.
+    pub fn moved(&self) -> u64 {
+        self.out.moved()
+    }
+
+    /// Unpacks the next bytes.
+    ///
+    /// # Errors
+    /// When they are broken, give more than was announced, or there is no memory.
+    pub fn feed(&mut self, mut packed: &[u8]) -> Result<(), RdbError> {
+        while let Some((&byte, rest)) = packed.split_first() {
+            if let Awaits::Literal(left) = self.awaits {
+                let (literal, rest) = packed.split_at(left.min(packed.len()));
+                self.expect(literal.len())?;
+                self.out.append(literal)?;
+                packed = rest;
+                self.awaits = match left - literal.len() {
+                    0 => Awaits::Control,
+                    left => Awaits::Literal(left),
+                };
+                continue;
+            }
+            packed = rest;
+            let number = usize::from(byte);
+            self.awaits = match self.awaits {
+                Awaits::Length { run, high } => Awaits::Distance {
+                    run: run + number,
+                    high,
+                },
+                Awaits::Distance { run, high } => {
+                    self.expect(run)?;
+                    let repeated = self.out.repeat((high | number) + 1, run)?;
+                    repeated.ok_or(RdbError::Compression)?;
+                    Awaits::Control
+                }
+                Awaits::Control | Awaits::Literal(_) => control(number),
+            };
+        }
+        Ok(())
+    }
+
+    /// The string, if it is whole.
+    pub fn into_whole(self) -> Option<Vec<u8>> {
+        let ended = self.awaits == Awaits::Control;
+        self.out.into_whole().filter(|_| ended)
+    }
+
+    /// So many bytes are about to come out.
+    fn expect(&self, len: usize) -> Result<(), RdbError> {
+        if len > self.out.missing() {
+            return Err(RdbError::Compression);
+        }
+        Ok(())
+    }
+}
+
+/// What follows a control byte.
+fn control(byte: usize) -> Awaits {
+    if byte < 32 {
+        return Awaits::Literal(byte + 1);
+    }
+    let (run, high) = ((byte >> 5) + 2, (byte & 31) << 8);
+    if byte >> 5 == 7 {
+        Awaits::Length { run, high }
+    } else {
+        Awaits::Distance { run, high }
+    }
 }
 
 /// The shortest run that is worth it, and the longest that there is.
@@ -150,8 +227,24 @@ fn hash([a, b, c]: [u8; 3]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{DISTANCE_MAX, Packer, unpack};
+    use super::{DISTANCE_MAX, Packer, Unpacker};
     use crate::random::Random;
+
+    /// Unpacks to exactly `len` bytes; none if the data do not say so, in whatever pieces they come.
+    fn unpack(packed: &[u8], len: usize) -> Option<Vec<u8>> {
+        let unpack = |size: usize| {
+            let mut unpacker = Unpacker::new(packed.len(), len).ok()?;
+            for piece in packed.chunks(size) {
+                unpacker.feed(piece).ok()?;
+            }
+            unpacker.into_whole()
+        };
+        let whole = unpack(packed.len());
+        for size in [1, 2, 7] {
+            assert_eq!(unpack(size), whole, "pieces of {size}");
+        }
+        whole
+    }
 
     #[test]
     fn packs_what_it_unpacks() {

@@ -1,14 +1,27 @@
 //! Reads an RDB file or payload as it arrives: bytes in any split go in, entries come out.
+//!
+//! It is a state machine that resumes inside an element. Each step takes one thing from the input (a
+//! byte, a length, a string) and goes to another state; what is not whole yet is kept by the input
+//! (`reader/input.rs`). The states of values are in `reader/value.rs`.
 
-use slotkeeper_tree::element::{Element, Text};
+mod cursor;
+mod hash;
+mod input;
+mod value;
 
-use super::packed::{self, Visit};
-use super::parse::{Cursor, Step, take};
-use super::{NEWEST_REDIS, OLDEST_VALKEY, RdbError, TYPE_STRING, crc64, opcode};
-use super::{TYPE_HASH, TYPE_HASH_LISTPACK, TYPE_HASH_ZIPLIST, TYPE_HASH_ZIPMAP};
+use std::borrow::Cow;
+
+use self::cursor::{Step, take};
+use self::input::{Held, Input};
+use self::value::{Keyed, ValueState};
+use super::{NEWEST_REDIS, OLDEST_VALKEY, RdbError, crc64, opcode};
+use crate::data::Type;
 
 /// How much of a key an error shows, in bytes.
 const SHOWN_MAX: usize = 200;
+
+/// Numbers from here on are sections, below they are types of values.
+const FIRST_OPCODE: u8 = 242;
 
 /// One thing that the file says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,13 +46,15 @@ pub enum RdbItem<'a> {
     Entry {
         /// The key.
         key: &'a [u8],
-        /// The value.
-        value: &'a [u8],
+        /// The value; owned if it had to be put together.
+        value: Cow<'a, [u8]>,
         /// When it expires, in unix milliseconds.
         expire_at: Option<i64>,
     },
-    /// A key with a hash; its fields follow, one or more, and then [`RdbItem::HashEnd`].
-    Hash {
+    /// A key with a collection; its elements follow, one or more, and then [`RdbItem::End`].
+    Begin {
+        /// What kind of collection.
+        kind: Type,
         /// The key.
         key: &'a [u8],
         /// When it expires, in unix milliseconds.
@@ -52,8 +67,8 @@ pub enum RdbItem<'a> {
         /// Its value.
         value: &'a [u8],
     },
-    /// The hash is complete.
-    HashEnd,
+    /// The collection is complete.
+    End,
 }
 
 /// Takes what is read, and may refuse it.
@@ -68,25 +83,46 @@ pub struct Fed {
     pub done: bool,
 }
 
-/// The state of reading. It keeps at most one unfinished element (of a hash, a field with its value),
-/// so it never holds more than has arrived.
+/// The state of reading. Beside the key it keeps at most one pair of strings of a collection, of
+/// which no more than has arrived, so it never holds more than that (unpacked).
 #[derive(Debug, Default)]
 pub struct RdbReader {
+    held: Held,
+    machine: Machine,
+}
+
+/// All but what is held of the input.
+#[derive(Debug, Default)]
+struct Machine {
     state: ReaderState,
-    /// The beginning of an element whose end has not arrived.
-    partial: Vec<u8>,
     checksum: u64,
     version: u32,
-    expire_at: Option<i64>,
+    /// The key whose value is being read.
+    keyed: Keyed,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum ReaderState {
     #[default]
     Header,
-    Body,
-    /// So many fields of a hash are still to come.
-    Fields(u64),
+    Opcode,
+    /// When the next key expires, in seconds (4 bytes).
+    Seconds,
+    /// When the next key expires, in milliseconds (8 bytes).
+    Milliseconds,
+    /// How often the next key was used.
+    Frequency,
+    /// Lengths of which nothing is wanted: so many.
+    Lengths(u8),
+    Database,
+    Keys,
+    /// So many keys, and how many of them expire.
+    Expires(u64),
+    AuxName,
+    AuxValue,
+    /// The key of a value of that type.
+    Key(u8),
+    Value(ValueState),
     Checksum,
     Done,
 }
@@ -101,7 +137,13 @@ impl RdbReader {
     /// Whether the whole file was read.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.state == ReaderState::Done
+        self.machine.state == ReaderState::Done
+    }
+
+    /// The memory of what is not whole yet, in bytes.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.held.memory() + self.machine.keyed.memory()
     }
 
     /// Takes the next bytes and hands what they complete to `sink`, whose refusal ends the
@@ -110,67 +152,94 @@ impl RdbReader {
     /// # Errors
     /// When the bytes are no RDB file, hold what this node does not know, or are damaged; the
     /// reader is of no use afterwards.
-    pub fn feed(&mut self, input: &[u8], sink: &mut Sink<'_>) -> Result<Fed, RdbError> {
-        let held = self.partial.len();
-        let mut work = std::mem::take(&mut self.partial);
-        if held > 0 {
-            work.extend_from_slice(input);
+    pub fn feed(&mut self, bytes: &[u8], sink: &mut Sink<'_>) -> Result<Fed, RdbError> {
+        let (mut input, machine) = (Input::new(bytes, &mut self.held), &mut self.machine);
+        let mut summed = 0;
+        while machine.state != ReaderState::Done && machine.step(&mut input, sink)?.is_some() {
+            if machine.state == ReaderState::Checksum {
+                summed = input.consumed();
+                machine.checksum = crc64(machine.checksum, &bytes[..summed]);
+            }
         }
-        let bytes = if held > 0 { &work } else { input };
-        let position = self.read(bytes, sink)?;
-        if self.state == ReaderState::Done {
-            return Ok(Fed {
-                consumed: position - held.min(position),
-                done: true,
-            });
+        if !matches!(machine.state, ReaderState::Checksum | ReaderState::Done) {
+            machine.checksum = crc64(machine.checksum, &bytes[summed..input.consumed()]);
         }
-        if held > 0 {
-            work.drain(..position);
-        } else {
-            work.extend_from_slice(&input[position..]);
-        }
-        if work.len() < work.capacity() / 4 {
-            work.shrink_to(64 * 1024);
-        }
-        self.partial = work;
         Ok(Fed {
-            consumed: input.len(),
-            done: false,
+            consumed: input.consumed(),
+            done: machine.state == ReaderState::Done,
         })
     }
+}
 
-    /// Reads whole elements from the front; how many bytes they took.
-    fn read(&mut self, bytes: &[u8], sink: &mut Sink<'_>) -> Result<usize, RdbError> {
-        let (mut position, mut summed) = (0, 0);
-        while self.state != ReaderState::Done {
-            let mut cursor = Cursor::new(&bytes[position..]);
-            let step = match self.state {
-                ReaderState::Header => self.header(&mut cursor),
-                ReaderState::Body => self.element(&mut cursor, sink),
-                ReaderState::Fields(left) => self.field(&mut cursor, left, sink),
-                ReaderState::Checksum => self.verify(&mut cursor),
-                ReaderState::Done => break,
-            };
-            if step?.is_none() {
-                break;
+impl Machine {
+    /// Takes one thing, no more, and goes to the next state; none if it is not whole yet.
+    fn step(&mut self, input: &mut Input<'_>, sink: &mut Sink<'_>) -> Step<()> {
+        self.state = match self.state {
+            ReaderState::Header => return self.header(input),
+            ReaderState::Opcode => self.after_opcode(take!(input.byte()))?,
+            ReaderState::Seconds => {
+                let seconds = i32::from_le_bytes(take!(input.array()));
+                self.keyed.expire_at = Some(i64::from(seconds) * 1000);
+                ReaderState::Opcode
             }
-            position += cursor.consumed();
-            if self.state == ReaderState::Checksum {
-                self.checksum = crc64(self.checksum, &bytes[summed..position]);
-                summed = position;
+            ReaderState::Milliseconds => {
+                self.keyed.expire_at = Some(i64::from_le_bytes(take!(input.array())));
+                ReaderState::Opcode
             }
-        }
-        if matches!(
-            self.state,
-            ReaderState::Header | ReaderState::Body | ReaderState::Fields(_)
-        ) {
-            self.checksum = crc64(self.checksum, &bytes[summed..position]);
-        }
-        Ok(position)
+            ReaderState::Frequency => {
+                take!(input.byte());
+                ReaderState::Opcode
+            }
+            ReaderState::Lengths(left) => {
+                take!(input.length());
+                match left {
+                    0 | 1 => ReaderState::Opcode,
+                    _ => ReaderState::Lengths(left - 1),
+                }
+            }
+            ReaderState::Database => {
+                let number = take!(input.length());
+                emit(sink, RdbItem::Database(number))?;
+                ReaderState::Opcode
+            }
+            ReaderState::Keys => ReaderState::Expires(take!(input.length())),
+            ReaderState::Expires(keys) => {
+                let expires = take!(input.length());
+                emit(sink, RdbItem::Sizes { keys, expires })?;
+                ReaderState::Opcode
+            }
+            ReaderState::AuxName => {
+                self.keyed.first.keep(take!(input.string()));
+                ReaderState::AuxValue
+            }
+            ReaderState::AuxValue => {
+                let value = take!(input.string());
+                let name = self.keyed.first.bytes();
+                let value = &value;
+                emit(sink, RdbItem::Aux { name, value })?;
+                ReaderState::Opcode
+            }
+            ReaderState::Key(code) => {
+                let key = take!(input.string());
+                let value = ValueState::of(code).ok_or_else(|| unknown_type(code, &key))?;
+                self.keyed.key.keep(key);
+                ReaderState::Value(value)
+            }
+            ReaderState::Value(value) => match take!(value.step(input, &mut self.keyed, sink)) {
+                Some(next) => ReaderState::Value(next),
+                None => {
+                    self.keyed.end();
+                    ReaderState::Opcode
+                }
+            },
+            ReaderState::Checksum => return self.verify(input),
+            ReaderState::Done => return Ok(None),
+        };
+        Ok(Some(()))
     }
 
-    fn header(&mut self, cursor: &mut Cursor<'_>) -> Step<()> {
-        let magic: [u8; 9] = take!(cursor.array());
+    fn header(&mut self, input: &mut Input<'_>) -> Step<()> {
+        let magic: [u8; 9] = take!(input.array());
         let (valkey, digits) = match magic.split_at(5) {
             (b"REDIS", digits) => (false, digits),
             _ => match magic.split_at(6) {
@@ -194,100 +263,29 @@ impl RdbReader {
             return Err(RdbError::Version(version));
         }
         self.version = version;
-        self.state = ReaderState::Body;
+        self.state = ReaderState::Opcode;
         Ok(Some(()))
     }
 
-    fn element(&mut self, cursor: &mut Cursor<'_>, sink: &mut Sink<'_>) -> Step<()> {
-        match take!(cursor.byte()) {
-            opcode::EOF => {
-                let checked = self.version >= 5;
-                self.state = if checked {
-                    ReaderState::Checksum
-                } else {
-                    ReaderState::Done
-                };
-                return Ok(Some(()));
-            }
-            opcode::EXPIRETIME => {
-                let seconds = i32::from_le_bytes(take!(cursor.array()));
-                self.expire_at = Some(i64::from(seconds) * 1000);
-                return Ok(Some(()));
-            }
-            opcode::EXPIRETIME_MS => {
-                self.expire_at = Some(i64::from_le_bytes(take!(cursor.array())));
-                return Ok(Some(()));
-            }
-            opcode::FREQ => return Ok(cursor.byte()?.map(drop)),
-            opcode::IDLE => return Ok(cursor.length()?.map(drop)),
-            opcode::SLOT_INFO => {
-                for _ in 0..3 {
-                    take!(cursor.length());
-                }
-                return Ok(Some(()));
-            }
-            opcode::AUX => {
-                let (name, value) = (take!(cursor.string()), take!(cursor.string()));
-                sink(RdbItem::Aux {
-                    name: &name,
-                    value: &value,
-                })
-            }
-            opcode::SELECTDB => sink(RdbItem::Database(take!(cursor.length()))),
-            opcode::RESIZEDB => {
-                let (keys, expires) = (take!(cursor.length()), take!(cursor.length()));
-                sink(RdbItem::Sizes { keys, expires })
-            }
-            TYPE_STRING => {
-                let (key, value) = (take!(cursor.string()), take!(cursor.string()));
-                let expire_at = self.expire_at.take();
-                sink(RdbItem::Entry {
-                    key: &key,
-                    value: &value,
-                    expire_at,
-                })
-            }
-            TYPE_HASH => {
-                let (key, count) = (take!(cursor.string()), take!(cursor.length()));
-                let expire_at = self.expire_at.take();
-                if count == 0 {
-                    // As in Redis: a hash without fields is no key.
-                    return Ok(Some(()));
-                }
-                self.state = ReaderState::Fields(count);
-                sink(RdbItem::Hash {
-                    key: &key,
-                    expire_at,
-                })
-            }
-            code @ (TYPE_HASH_LISTPACK | TYPE_HASH_ZIPLIST | TYPE_HASH_ZIPMAP) => {
-                let (key, bytes) = (take!(cursor.string()), take!(cursor.string()));
-                let expire_at = self.expire_at.take();
-                return packed_hash(code, &key, expire_at, &bytes, sink).map(Some);
-            }
-            code => return unknown(code, cursor),
-        }
-        .map_err(RdbError::Refused)?;
-        Ok(Some(()))
-    }
-
-    fn field(&mut self, cursor: &mut Cursor<'_>, left: u64, sink: &mut Sink<'_>) -> Step<()> {
-        let (field, value) = (take!(cursor.string()), take!(cursor.string()));
-        sink(RdbItem::Field {
-            field: &field,
-            value: &value,
+    fn after_opcode(&self, code: u8) -> Result<ReaderState, RdbError> {
+        Ok(match code {
+            opcode::EOF if self.version >= 5 => ReaderState::Checksum,
+            opcode::EOF => ReaderState::Done,
+            opcode::EXPIRETIME => ReaderState::Seconds,
+            opcode::EXPIRETIME_MS => ReaderState::Milliseconds,
+            opcode::FREQ => ReaderState::Frequency,
+            opcode::IDLE => ReaderState::Lengths(1),
+            opcode::SLOT_INFO => ReaderState::Lengths(3),
+            opcode::AUX => ReaderState::AuxName,
+            opcode::SELECTDB => ReaderState::Database,
+            opcode::RESIZEDB => ReaderState::Keys,
+            FIRST_OPCODE.. => return Err(unknown_section(code)),
+            code => ReaderState::Key(code),
         })
-        .map_err(RdbError::Refused)?;
-        self.state = ReaderState::Fields(left - 1);
-        if left == 1 {
-            self.state = ReaderState::Body;
-            sink(RdbItem::HashEnd).map_err(RdbError::Refused)?;
-        }
-        Ok(Some(()))
     }
 
-    fn verify(&mut self, cursor: &mut Cursor<'_>) -> Step<()> {
-        let expected = u64::from_le_bytes(take!(cursor.array()));
+    fn verify(&mut self, input: &mut Input<'_>) -> Step<()> {
+        let expected = u64::from_le_bytes(take!(input.array()));
         if expected != 0 && expected != self.checksum {
             return Err(RdbError::Checksum {
                 expected,
@@ -299,65 +297,25 @@ impl RdbReader {
     }
 }
 
-/// A hash whose fields are packed in one string.
-fn packed_hash(
-    code: u8,
-    key: &[u8],
-    expire_at: Option<i64>,
-    bytes: &[u8],
-    sink: &mut Sink<'_>,
-) -> Result<(), RdbError> {
-    // All of it is checked before any of it is handed out.
-    let mut count = 0usize;
-    elements(code, bytes, &mut |_| count += 1)?;
-    if count % 2 == 1 {
-        return Err(RdbError::Packed("list of fields and values"));
-    }
-    if count == 0 {
-        return Ok(());
-    }
-    sink(RdbItem::Hash { key, expire_at }).map_err(RdbError::Refused)?;
-    let (mut name, mut refused) = (None::<Element<'_>>, Ok(()));
-    elements(code, bytes, &mut |element| {
-        let Some(field) = name.take() else {
-            name = Some(element);
-            return;
-        };
-        if refused.is_ok() {
-            refused = sink(RdbItem::Field {
-                field: field.bytes(&mut Text::new()),
-                value: element.bytes(&mut Text::new()),
-            });
-        }
-    })?;
-    refused
-        .and_then(|()| sink(RdbItem::HashEnd))
-        .map_err(RdbError::Refused)
+/// Hands an item out.
+fn emit(sink: &mut Sink<'_>, item: RdbItem<'_>) -> Result<(), RdbError> {
+    sink(item).map_err(RdbError::Refused)
 }
 
-fn elements<'a>(code: u8, bytes: &'a [u8], visit: Visit<'_, 'a>) -> Result<(), RdbError> {
-    let (read, name) = match code {
-        TYPE_HASH_LISTPACK => (packed::listpack(bytes, visit), "listpack"),
-        TYPE_HASH_ZIPLIST => (packed::ziplist(bytes, visit), "ziplist"),
-        _ => (packed::zipmap(bytes, visit), "zipmap"),
+/// The error for a section that this node cannot read.
+fn unknown_section(code: u8) -> RdbError {
+    let name = match code {
+        243 => "slot import",
+        245 => "functions",
+        246 => "functions of a release candidate",
+        247 => "module data",
+        _ => "unknown section",
     };
-    read.ok_or(RdbError::Packed(name))
+    RdbError::Opcode { code, name }
 }
 
-/// The error for what this node cannot read. A value is named with its key, so the key must have
-/// arrived.
-fn unknown(code: u8, cursor: &mut Cursor<'_>) -> Step<()> {
-    let section = match code {
-        243 => Some("slot import"),
-        245 => Some("functions"),
-        246 => Some("functions of a release candidate"),
-        247 => Some("module data"),
-        242.. => Some("unknown section"),
-        _ => None,
-    };
-    if let Some(name) = section {
-        return Err(RdbError::Opcode { code, name });
-    }
+/// The error for a value that this node cannot hold.
+fn unknown_type(code: u8, key: &[u8]) -> RdbError {
     let name = match code {
         1 | 10 | 14 | 18 => "list",
         2 | 11 | 20 => "set",
@@ -368,11 +326,10 @@ fn unknown(code: u8, cursor: &mut Cursor<'_>) -> Step<()> {
         _ => "unknown type",
     };
     // A key may have any length; who reads the log needs its beginning.
-    let key = take!(cursor.string());
     let rest = if key.len() > SHOWN_MAX { "..." } else { "" };
     let shown = &key[..key.len().min(SHOWN_MAX)];
     let key = format!("{}{rest}", shown.escape_ascii());
-    Err(RdbError::Type { code, name, key })
+    RdbError::Type { code, name, key }
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use proptest::prelude::*;
 use super::super::crc64;
 use super::*;
 
+mod resuming;
+
 /// Dumps of redis-server 7.0.15, as hexadecimal text.
 const MIXED: &str = "524544495330303130fa0972656469732d76657206372e302e3135fa0a72656469732d62697473c040fa056374696d65c29f3d036bfa08757365642d6d656dc218b80e00fa08616f662d62617365c000fe00fb070100036269670b3939393939393939393939fc7bd8c32cbb030000000374746c017600036e3332c215cd5b07000568656c6c6f05776f726c6400026e38c00c00046c6f6e67c30940c8016161e0bb0001616100036e3136c12efbfe03fb010000056f74686572026462ff5e1b5214dc7e5651";
 const WITH_LIST: &str = "524544495330303130fa0972656469732d76657206372e302e3135fa0a72656469732d62697473c040fa056374696d65c29f3d036bfa08757365642d6d656dc2d8371000fa08616f662d62617365c000fe00fb020012066d796c69737401020d0d0000000200816102816202ff00016b40507879787978797879787978797879787978797879787978797879787978797879787978797879787978797879787978797879787978797879787978797879787978797879787978797879787978797879ff2027a14640bd6cd1";
@@ -201,14 +203,14 @@ fn hashes<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<String>,
     for piece in pieces {
         reader.feed(piece, &mut |item| {
             match item {
-                RdbItem::Hash { key, expire_at } => {
+                RdbItem::Begin { key, expire_at, .. } => {
                     lines.push(format!("{} {expire_at:?}", key.escape_ascii()));
                 }
                 RdbItem::Field { field, value } => {
                     let line = lines.last_mut().expect("begun");
                     *line += &format!(" {}={}", field.escape_ascii(), value.escape_ascii());
                 }
-                RdbItem::HashEnd => *lines.last_mut().expect("begun") += ".",
+                RdbItem::End => *lines.last_mut().expect("begun") += ".",
                 _ => {}
             }
             Ok(())

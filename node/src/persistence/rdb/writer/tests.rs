@@ -33,7 +33,7 @@ fn read(file: &[u8]) -> (Vec<String>, Vec<String>) {
                 let start = value[..len.min(12)].escape_ascii();
                 entries.push(format!("{db} {key} {start} {len} {expire_at:?}"));
             }
-            RdbItem::Hash { key, expire_at } => {
+            RdbItem::Begin { key, expire_at, .. } => {
                 entries.push(format!(
                     "{db} {key} {expire_at:?}",
                     key = key.escape_ascii()
@@ -44,7 +44,7 @@ fn read(file: &[u8]) -> (Vec<String>, Vec<String>) {
                 let start = value[..value.len().min(12)].escape_ascii();
                 *hash += &format!(" {}={start}", field.escape_ascii());
             }
-            RdbItem::HashEnd => {}
+            RdbItem::End => {}
         }
         Ok(())
     };

@@ -1,12 +1,9 @@
-//! The pieces of the format, read from the front of a slice: none means that more bytes must
-//! arrive first.
+//! Small things at the front of a slice: bytes, lengths, the heads of strings.
 
-use std::borrow::Cow;
+use super::super::RdbError;
 
-use super::{RdbError, lzf};
-
-/// Walks over a slice; every method leaves it unmoved only as a whole, so a caller that gets none
-/// throws the cursor away and starts again once more has arrived.
+/// Walks over a slice. When bytes are missing, the cursor is thrown away: its caller starts again
+/// from the first byte once more has arrived, so nothing long is read here.
 pub struct Cursor<'a> {
     rest: &'a [u8],
     total: usize,
@@ -25,6 +22,22 @@ macro_rules! take {
     };
 }
 pub(super) use take;
+
+/// What stands before the bytes of a string.
+#[derive(Clone, Copy)]
+pub enum Head {
+    /// So many bytes follow.
+    Plain(u64),
+    /// Nothing follows: the string is the decimal form of this number.
+    Number(i32),
+    /// So many bytes follow, which unpack to `len` bytes.
+    Packed {
+        /// How many follow.
+        packed: u64,
+        /// The length of the string.
+        len: u64,
+    },
+}
 
 enum Length {
     Plain(u64),
@@ -55,15 +68,6 @@ impl<'a> Cursor<'a> {
         Ok(Some(*array))
     }
 
-    fn bytes(&mut self, len: u64) -> Step<&'a [u8]> {
-        let len = usize::try_from(len).map_err(|_| RdbError::TooLarge(len))?;
-        let Some((bytes, rest)) = self.rest.split_at_checked(len) else {
-            return Ok(None);
-        };
-        self.rest = rest;
-        Ok(Some(bytes))
-    }
-
     fn any_length(&mut self) -> Step<Length> {
         let first = take!(self.byte());
         let low = first & 0x3f;
@@ -85,24 +89,18 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    pub fn string(&mut self) -> Step<Cow<'a, [u8]>> {
+    pub fn head(&mut self) -> Step<Head> {
         let number = match take!(self.any_length()) {
-            Length::Plain(len) => return Ok(self.bytes(len)?.map(Cow::Borrowed)),
+            Length::Plain(len) => return Ok(Some(Head::Plain(len))),
             Length::Encoded(0) => i32::from(i8::from_le_bytes(take!(self.array()))),
             Length::Encoded(1) => i32::from(i16::from_le_bytes(take!(self.array()))),
             Length::Encoded(2) => i32::from_le_bytes(take!(self.array())),
-            Length::Encoded(3) => return self.packed(),
+            Length::Encoded(3) => {
+                let (packed, len) = (take!(self.length()), take!(self.length()));
+                return Ok(Some(Head::Packed { packed, len }));
+            }
             Length::Encoded(code) => return Err(RdbError::Encoding(0xc0 | code)),
         };
-        Ok(Some(Cow::Owned(number.to_string().into_bytes())))
-    }
-
-    fn packed(&mut self) -> Step<Cow<'a, [u8]>> {
-        let packed_len = take!(self.length());
-        let len = take!(self.length());
-        let packed = take!(self.bytes(packed_len));
-        let len = usize::try_from(len).map_err(|_| RdbError::TooLarge(len))?;
-        let bytes = lzf::unpack(packed, len).ok_or(RdbError::Compression)?;
-        Ok(Some(Cow::Owned(bytes)))
+        Ok(Some(Head::Number(number)))
     }
 }

@@ -1,0 +1,183 @@
+//! Elements that arrive in pieces: nothing is read twice, and nothing is held that has not come.
+
+use super::super::super::encode;
+use super::super::super::lzf::Packer;
+use super::*;
+
+/// A file in the making.
+struct File(Vec<u8>);
+
+impl File {
+    fn new() -> File {
+        File(b"REDIS0010\xfe\x00".to_vec())
+    }
+
+    fn bytes(mut self, bytes: &[u8]) -> File {
+        self.0.extend_from_slice(bytes);
+        self
+    }
+
+    fn plain(mut self, string: &[u8]) -> File {
+        encode::string(&mut self.0, string, None);
+        self
+    }
+
+    fn packed(mut self, string: &[u8]) -> File {
+        encode::string(&mut self.0, string, Some(&mut Packer::new()));
+        self
+    }
+
+    fn end(self) -> Vec<u8> {
+        let mut file = self.bytes(b"\xff").0;
+        let sum = crc64(0, &file);
+        file.extend_from_slice(&sum.to_le_bytes());
+        file
+    }
+}
+
+/// Everything that there is in a file, most of it of all lengths.
+fn everything() -> Vec<u8> {
+    let text = "0123456789".repeat(40);
+    let text = text.as_bytes();
+    let file = File::new()
+        .bytes(b"\xfa\x04name\x05value\xfb\x41\x00\x02\xf8\x05\xf9\x01\xf4\x01\x02\x03")
+        .bytes(b"\xfd\x02\0\0\0\x00\x01k\x01v")
+        .bytes(b"\xfc\x03\0\0\0\0\0\0\0\x00")
+        .packed(text)
+        .plain(&text[..333])
+        .bytes(b"\x00")
+        .plain(b"-70000")
+        .packed(text)
+        .bytes(b"\x00\x80\0\0\0\x03abc\x81\0\0\0\0\0\0\0\x03def")
+        .bytes(b"\x04\x01h\x02")
+        .packed(&text[..200])
+        .plain(b"12")
+        .plain(&text[..70])
+        .packed(&text[..300])
+        .bytes(b"\xfc\x03\0\0\0\0\0\0\0\x04\x01e\x00\x00\x01f\x01g");
+    file.bytes(b"\x10\x01p\x0c\x0c\0\0\0\x02\0\x81a\x02\x01\x01\xff")
+        .end()
+}
+
+/// All items, a text each.
+fn items<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
+    let (mut reader, mut items) = (RdbReader::new(), Vec::new());
+    for piece in pieces {
+        let fed = reader.feed(piece, &mut |item| {
+            items.push(format!("{item:?}"));
+            Ok(())
+        });
+        assert_eq!(fed.expect("valid").consumed, piece.len());
+    }
+    assert!(reader.is_done());
+    items
+}
+
+#[test]
+fn every_split_gives_the_same() {
+    let file = everything();
+    let whole = items([&file[..]]);
+    assert_eq!(whole.len(), 15, "{whole:#?}");
+    assert_eq!(items(file.chunks(1)), whole);
+    for cut in 0..=file.len() {
+        let (start, end) = file.split_at(cut);
+        assert_eq!(items([start, end]), whole, "cut at {cut}");
+        let (middle, end) = end.split_at(end.len().min(3));
+        assert_eq!(items([start, middle, end]), whole, "cut at {cut}");
+    }
+}
+
+/// Feeds pieces of 16 KB; the value at the end, and how many bytes were looked at or moved.
+fn feed_pieces(file: &[u8]) -> (Vec<u8>, u64) {
+    let (mut reader, mut value) = (RdbReader::new(), Vec::new());
+    for piece in file.chunks(16 * 1024) {
+        let fed = reader.feed(piece, &mut |item| {
+            if let RdbItem::Entry {
+                value: Cow::Owned(owned),
+                ..
+            } = item
+            {
+                value = owned;
+            }
+            Ok(())
+        });
+        fed.expect("valid");
+    }
+    assert!(reader.is_done() && reader.memory() < 1024);
+    (value, reader.held.looked)
+}
+
+#[test]
+fn a_large_string_costs_linear_work_and_is_built_where_it_stays() {
+    for (len, is_packed) in [(64 << 20, false), (8 << 20, true)] {
+        let value: Vec<u8> = (0..len).map(|at| (at / 300) as u8).collect();
+        let file = File::new().bytes(b"\x00\x01k");
+        let file = if is_packed {
+            file.packed(&value)
+        } else {
+            file.plain(&value)
+        };
+        let file = file.end();
+        assert!(!is_packed || file.len() < len / 20);
+        let (read, looked) = feed_pieces(&file);
+        assert!(read == value && read.capacity() == len);
+        // Each byte once, and what is moved when the memory of the string doubles.
+        let bound = file.len() + 2 * len + 16 * 1024;
+        assert!(looked <= bound as u64, "{looked} for {}", file.len());
+    }
+}
+
+#[test]
+fn no_more_is_held_than_has_arrived() {
+    let file = File::new()
+        .bytes(b"\x00\x01k")
+        .plain(&[b'x'; 1 << 20])
+        .end();
+    let (mut reader, mut fed) = (RdbReader::new(), 0);
+    for piece in file.chunks(1000).take(900) {
+        reader.feed(piece, &mut |_| Ok(())).expect("valid");
+        fed += piece.len();
+        assert!(reader.memory() <= 2 * fed + 4096, "{fed}");
+    }
+    assert!(reader.memory() >= fed - 100, "it is counted");
+}
+
+#[test]
+fn announcements_hold_no_memory() {
+    for start in [
+        // A key, a value and a packed value of almost 4 GB, and a hash of 2^63 fields.
+        &b"\x00\x80\xff\xff\x00\x00abc"[..],
+        b"\x00\x01k\x81\0\0\0\0\xff\xff\x00\x00abc",
+        b"\x00\x01k\xc3\x80\xff\xff\x00\x00\x80\xff\xff\x00\x00\x02abc",
+        b"\x04\x01k\x81\x7f\xff\xff\xff\xff\xff\xff\xff\x01a\x01b\x01",
+    ] {
+        let file = File::new().bytes(start).0;
+        let mut reader = RdbReader::new();
+        let fed = reader.feed(&file, &mut |_| Ok(())).expect("unfinished");
+        assert!(!fed.done && fed.consumed == file.len());
+        assert!(reader.memory() <= 8192, "{}", start.escape_ascii());
+    }
+}
+
+#[test]
+fn lengths_that_no_value_has_are_refused_at_once() {
+    let outcome = |start: &[u8]| {
+        let file = File::new().bytes(start).0;
+        RdbReader::new().feed(&file, &mut |_| Ok(()))
+    };
+    let refused = |len| Err(RdbError::TooLarge(len));
+    assert_eq!(
+        outcome(b"\x00\x80\xff\xff\xff\xff"),
+        refused(u64::from(u32::MAX))
+    );
+    assert_eq!(
+        outcome(b"\x00\x01k\x81\x7f\0\0\0\0\0\0\0"),
+        refused(0x7f << 56)
+    );
+    assert_eq!(
+        outcome(b"\x00\x01k\xc3\x01\x81\x7f\0\0\0\0\0\0\0"),
+        refused(0x7f << 56)
+    );
+    let ratio = outcome(b"\x00\x01k\xc3\x01\x80\xff\xff\x00\x00");
+    assert_eq!(ratio, Err(RdbError::Compression), "a byte unpacks to less");
+}

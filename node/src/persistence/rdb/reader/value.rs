@@ -1,0 +1,134 @@
+//! Values on their way in: which states each type goes through.
+//!
+//! A type is a number in [`ValueState::of`], a variant of [`ValueState`] and a small file with its
+//! own states, as `hash.rs` is. Each state takes one thing from the input and names the next state.
+//! What must be remembered meanwhile is in the state (counts) or in [`Keyed`] (the key, and the
+//! first of two strings that belong together).
+
+use std::borrow::Cow;
+
+use super::cursor::{Step, take};
+use super::hash::{self, HashState};
+use super::input::Input;
+use super::{RdbItem, Sink, emit};
+use crate::data::Type;
+use crate::persistence::rdb::{
+    RdbError, TYPE_HASH, TYPE_HASH_LISTPACK, TYPE_HASH_ZIPLIST, TYPE_HASH_ZIPMAP, TYPE_STRING,
+};
+
+/// The memory of a string that was kept is given back if it is more than this, in bytes.
+const KEPT_MAX: usize = 64 * 1024;
+
+/// What comes next of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ValueState {
+    /// A string.
+    Str,
+    /// A hash, field by field.
+    Hash(HashState),
+    /// A collection of that type in one string.
+    Packed(u8),
+}
+
+impl ValueState {
+    /// The first state of a value of that type; none if this node does not hold such values.
+    pub fn of(code: u8) -> Option<ValueState> {
+        match code {
+            TYPE_STRING => Some(ValueState::Str),
+            TYPE_HASH => Some(ValueState::Hash(HashState::Count)),
+            TYPE_HASH_LISTPACK | TYPE_HASH_ZIPLIST | TYPE_HASH_ZIPMAP => {
+                Some(ValueState::Packed(code))
+            }
+            _ => None,
+        }
+    }
+
+    /// Takes one thing, no more, and gives the next state; in it none at the end of the value.
+    pub fn step(
+        self,
+        input: &mut Input<'_>,
+        keyed: &mut Keyed,
+        sink: &mut Sink<'_>,
+    ) -> Step<Option<ValueState>> {
+        match self {
+            ValueState::Str => {
+                let item = RdbItem::Entry {
+                    value: take!(input.string()),
+                    key: keyed.key.bytes(),
+                    expire_at: keyed.expire_at,
+                };
+                emit(sink, item)?;
+                Ok(Some(None))
+            }
+            ValueState::Hash(state) => {
+                let next = take!(state.step(input, keyed, sink));
+                Ok(Some(next.map(ValueState::Hash)))
+            }
+            ValueState::Packed(code) => {
+                hash::packed(code, &take!(input.string()), keyed, sink)?;
+                Ok(Some(None))
+            }
+        }
+    }
+}
+
+/// The key whose value is being read, and what belongs to it.
+#[derive(Debug, Default)]
+pub struct Keyed {
+    pub key: Kept,
+    /// In unix milliseconds. It stands before the key.
+    pub expire_at: Option<i64>,
+    /// The first of two strings that are handed out together: a field, the name of a remark.
+    pub first: Kept,
+}
+
+impl Keyed {
+    /// Begins a collection.
+    pub fn begin(&self, kind: Type, sink: &mut Sink<'_>) -> Result<(), RdbError> {
+        let item = RdbItem::Begin {
+            kind,
+            key: self.key.bytes(),
+            expire_at: self.expire_at,
+        };
+        emit(sink, item)
+    }
+
+    /// The value is complete.
+    pub fn end(&mut self) {
+        self.expire_at = None;
+        self.key.shrink();
+        self.first.shrink();
+    }
+
+    /// The memory that it takes, in bytes.
+    pub fn memory(&self) -> usize {
+        self.key.0.capacity() + self.first.0.capacity()
+    }
+}
+
+/// A string that is kept until what follows has arrived. Its memory is used again.
+#[derive(Debug, Default)]
+pub struct Kept(Vec<u8>);
+
+impl Kept {
+    /// Keeps another one.
+    pub fn keep(&mut self, bytes: Cow<'_, [u8]>) {
+        match bytes {
+            Cow::Owned(bytes) => self.0 = bytes,
+            Cow::Borrowed(bytes) => {
+                self.0.clear();
+                self.0.extend_from_slice(bytes);
+            }
+        }
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn shrink(&mut self) {
+        if self.0.capacity() > KEPT_MAX {
+            self.0 = Vec::new();
+        }
+    }
+}
