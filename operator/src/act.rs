@@ -1,14 +1,17 @@
 //! Performs one step, one match arm per kind of step. It decides nothing; it only verifies that the
 //! step reaches the intended node.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use redis::aio::MultiplexedConnection;
-use redis::{Cmd, ErrorKind, RedisError, Value, cmd};
+use redis::{Cmd, RedisError, Value, cmd};
 use slotkeeper_crds::RedisCluster;
 use slotkeeper_topology::{Epoch, NodeId, NodeLine, SlotSet, parse_nodes};
 
 use crate::links::{DEADLINE, Links};
-use crate::model::{Address, FailoverMode, PodIndex, Step, StepOutcome, Target};
+use crate::model::{Address, FailoverMode, Moment, PodIndex, Step, StepOutcome, Target};
+use crate::observe::now;
 use crate::platform::{Platform, PlatformError, Survey};
 
 /// What steps are performed with.
@@ -44,6 +47,16 @@ impl<P: Platform> Actor<'_, P> {
             Ok(()) => StepOutcome::Done,
             Err(outcome) => outcome.map_reason(|why| self.links.line(why)),
         }
+    }
+
+    /// Performs the step; after that moment, it is given up.
+    pub async fn act_until(&self, step: &Step, until: Moment) -> StepOutcome {
+        let left_ms = until.since(now());
+        if left_ms == 0 {
+            return no_answer();
+        }
+        let acted = tokio::time::timeout(Duration::from_millis(left_ms), self.act(step)).await;
+        acted.unwrap_or_else(|_| no_answer())
     }
 
     async fn try_act(&self, step: &Step) -> Tried<()> {
@@ -105,8 +118,8 @@ impl<P: Platform> Actor<'_, P> {
 
     /// Verifies the target and sends it one command.
     async fn send_to(&self, node: &Target, expect: Expect, command: &Cmd) -> Tried<()> {
-        let (mut connection, _) = self.verified(node, expect).await?;
-        send::<Value>(&mut connection, command).await.map(drop)
+        let (mut link, _) = self.verified(node, expect).await?;
+        link.send::<Value>(command).await.map(drop)
     }
 
     async fn meet(&self, node: &Target, peer: &Target, address: &Address) -> Tried<()> {
@@ -141,34 +154,31 @@ impl<P: Platform> Actor<'_, P> {
     /// mean that nothing is left to do. The texts of refusals differ between servers, so the state
     /// decides.
     async fn now_lists(&self, node: &Target, such: impl Fn(&NodeLine) -> bool) -> Tried<bool> {
-        let (mut connection, _) = self.verified(node, Expect::Any).await?;
-        Ok(nodes(&mut connection).await?.iter().any(such))
+        let (mut link, _) = self.verified(node, Expect::Any).await?;
+        Ok(link.nodes().await?.iter().any(such))
     }
 
     async fn reset_soft(&self, node: &Target) -> Tried<()> {
-        let (mut connection, line) = self.verified(node, Expect::Any).await?;
+        let (mut link, line) = self.verified(node, Expect::Any).await?;
         if !line.flags.slave {
             return Err(not_sent("it is not a replica"));
         }
-        let keys: u64 = send(&mut connection, &cmd("DBSIZE"))
-            .await
-            .map_err(unsent)?;
+        let keys: u64 = link.send(&cmd("DBSIZE")).await.map_err(unsent)?;
         if keys > 0 {
             return Err(not_sent(&format!("it holds {keys} keys")));
         }
-        send::<Value>(&mut connection, &cluster(&["RESET", "SOFT"]))
-            .await
-            .map(drop)
+        let command = cluster(&["RESET", "SOFT"]);
+        link.send::<Value>(&command).await.map(drop)
     }
 
     async fn bump_epoch(&self, node: &Target, above: Epoch) -> Tried<()> {
-        let (mut connection, line) = self.verified(node, Expect::Master).await?;
+        let (mut link, line) = self.verified(node, Expect::Master).await?;
         let mut epoch = line.config_epoch;
         for _ in 0..BUMPS_MOST {
             if epoch > above {
                 return Ok(());
             }
-            let reply: String = send(&mut connection, &cluster(&["BUMPEPOCH"])).await?;
+            let reply: String = link.send(&cluster(&["BUMPEPOCH"])).await?;
             let number = reply
                 .split_whitespace()
                 .last()
@@ -183,11 +193,7 @@ impl<P: Platform> Actor<'_, P> {
     }
 
     /// A connection to the target, on which the node has just confirmed its id and role.
-    async fn verified(
-        &self,
-        node: &Target,
-        expect: Expect,
-    ) -> Tried<(MultiplexedConnection, NodeLine)> {
+    async fn verified(&self, node: &Target, expect: Expect) -> Tried<(Verified<'_>, NodeLine)> {
         let pod = self.survey.pods.get(&node.pod);
         let Some(address) = pod.and_then(|pod| pod.address.as_ref()) else {
             return Err(not_sent("its address is not known"));
@@ -200,22 +206,24 @@ impl<P: Platform> Actor<'_, P> {
         node: &Target,
         address: &Address,
         expect: Expect,
-    ) -> Tried<(MultiplexedConnection, NodeLine)> {
+    ) -> Tried<(Verified<'_>, NodeLine)> {
         if self.platform.pod_uid(node.pod).await.as_ref() != Some(&node.uid) {
             return Err(not_sent("the pod has been replaced"));
         }
         let connected = self.links.get(node.pod, address).await;
-        let mut connection = connected.map_err(|why| not_sent(&why.to_string()))?;
-        let lines = nodes(&mut connection)
-            .await
-            .inspect_err(|_| self.links.drop_link(node.pod))?;
+        let mut link = Verified {
+            links: self.links,
+            pod: node.pod,
+            connection: connected.map_err(|why| not_sent(&why.to_string()))?,
+        };
+        let lines = link.nodes().await?;
         let line = lines.into_iter().find(|line| line.flags.myself);
         let line = line.ok_or_else(|| not_sent("CLUSTER NODES has no line of the node itself"))?;
         if line.id != node.id {
             return Err(not_sent(&format!("{} answers as {}", node.pod, line.id)));
         }
         expect.check(&line, node.pod)?;
-        Ok((connection, line))
+        Ok((link, line))
     }
 }
 
@@ -233,29 +241,62 @@ impl Expect {
     }
 }
 
-/// What the node lists in its CLUSTER NODES.
-async fn nodes(connection: &mut MultiplexedConnection) -> Tried<Vec<NodeLine>> {
-    let text: String = send(connection, &cluster(&["NODES"]))
-        .await
-        .map_err(unsent)?;
-    parse_nodes(&text).map_err(|error| not_sent(&error.to_string()))
+/// A connection to the node that is meant.
+struct Verified<'a> {
+    links: &'a Links,
+    pod: PodIndex,
+    connection: MultiplexedConnection,
 }
 
-async fn send<T: redis::FromRedisValue>(
-    connection: &mut MultiplexedConnection,
-    command: &Cmd,
-) -> Tried<T> {
-    match tokio::time::timeout(DEADLINE, command.query_async(connection)).await {
-        Ok(Ok(reply)) => Ok(reply),
-        Ok(Err(error)) => Err(failed(&error)),
-        Err(_) => Err(StepOutcome::Unknown("no answer in time".to_owned())),
+impl Verified<'_> {
+    /// What the node lists in its CLUSTER NODES.
+    async fn nodes(&mut self) -> Tried<Vec<NodeLine>> {
+        let text: String = self.send(&cluster(&["NODES"])).await.map_err(unsent)?;
+        parse_nodes(&text).map_err(|error| not_sent(&error.to_string()))
+    }
+
+    async fn send<T: redis::FromRedisValue>(&mut self, command: &Cmd) -> Tried<T> {
+        let mut pending = Pending {
+            links: self.links,
+            pod: self.pod,
+            answered: false,
+        };
+        let asking = command.query_async(&mut self.connection);
+        let outcome = match tokio::time::timeout(DEADLINE, asking).await {
+            Ok(Ok(reply)) => Ok(reply),
+            Ok(Err(error)) => Err(failed(&error)),
+            Err(_) => Err(no_answer()),
+        };
+        pending.answered = !matches!(outcome, Err(StepOutcome::Unknown(_)));
+        outcome
     }
 }
 
+/// A request under way. If it is given up, for whatever reason, its connection is closed: it must
+/// not arrive when nobody expects it any more.
+struct Pending<'a> {
+    links: &'a Links,
+    pod: PodIndex,
+    answered: bool,
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.links.drop_link(self.pod);
+        }
+    }
+}
+
+fn no_answer() -> StepOutcome {
+    StepOutcome::Unknown("no answer in time".to_owned())
+}
+
+/// Only what the node says itself is a refusal.
 fn failed(error: &RedisError) -> StepOutcome {
-    match error.kind() {
-        ErrorKind::Io => StepOutcome::Unknown(error.to_string()),
-        _ => StepOutcome::Refused(said(error)),
+    match error.code() {
+        Some(_) => StepOutcome::Refused(said(error)),
+        None => StepOutcome::Unknown(error.to_string()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! One persistent connection to every node. A connection that breaks wakes the reconcile loop,
-//! because it is the first sign that a process has died.
+//! because it is the first sign that a process has died. A connection that is dropped takes with it
+//! what was not delivered yet.
 
 mod bounded;
 
@@ -10,15 +11,25 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, ErrorKind, RedisConnectionInfo, RedisError};
+use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
+use tokio::task::AbortHandle;
 
-use crate::model::{Address, PodIndex, Silence};
+use crate::model::{ARRIVES_WITHIN_MS, Address, PodIndex, Silence};
 use crate::text;
 use bounded::Bounded;
 
 /// How long one node may take to answer in one pass, connecting included.
 pub const DEADLINE: Duration = Duration::from_millis(500);
+
+/// How long the kernel tries to deliver a request, in milliseconds. A request is given up after
+/// [`DEADLINE`], and its connection closed, which ends its delivery as well; this limit holds even
+/// if the operator is stopped meanwhile. The rest of [`ARRIVES_WITHIN_MS`] is for the last packet.
+const DELIVERED_WITHIN_MS: u32 = 1_000;
+
+const _: () = assert!(DEADLINE.as_millis() < DELIVERED_WITHIN_MS as u128);
+const _: () = assert!((DELIVERED_WITHIN_MS as u64) < ARRIVES_WITHIN_MS);
 
 /// The connections of one cluster.
 #[derive(Debug)]
@@ -38,6 +49,7 @@ struct Link {
     address: Address,
     connection: MultiplexedConnection,
     ended: Arc<AtomicBool>,
+    driver: AbortHandle,
 }
 
 impl Links {
@@ -55,20 +67,13 @@ impl Links {
         let mut inner = self.lock();
         if inner.password.as_deref() != password {
             inner.password = password.map(str::to_owned);
-            inner.links.values().for_each(Link::retire);
             inner.links.clear();
         }
     }
 
     /// Closes the connections to pods that no longer exist.
     pub fn keep(&self, keep: impl Fn(PodIndex) -> bool) {
-        self.lock().links.retain(|index, link| {
-            let stays = keep(*index);
-            if !stays {
-                link.retire();
-            }
-            stays
-        });
+        self.lock().links.retain(|index, _| keep(*index));
     }
 
     /// The open connection to the node of a pod, or a new one. It is authenticated.
@@ -85,17 +90,11 @@ impl Links {
         }
         let password = self.lock().password.clone();
         let connecting = self.connect(address, password.as_deref());
-        let (connection, ended) = tokio::time::timeout(DEADLINE, connecting)
+        let link = tokio::time::timeout(DEADLINE, connecting)
             .await
             .map_err(|_| Silence::TimedOut)??;
-        let link = Link {
-            address: address.clone(),
-            connection: connection.clone(),
-            ended,
-        };
-        if let Some(old) = self.lock().links.insert(index, link) {
-            old.retire();
-        }
+        let connection = link.connection.clone();
+        self.lock().links.insert(index, link);
         Ok(connection)
     }
 
@@ -105,11 +104,10 @@ impl Links {
         text::line_without(said, self.lock().password.as_deref())
     }
 
-    /// Closes the connection to a pod whose node did not answer in time, or that broke.
+    /// Closes the connection to a pod whose node did not answer in time, or that broke. What it was
+    /// asked and has not read arrives no more, except for what is on its way.
     pub fn drop_link(&self, index: PodIndex) {
-        if let Some(link) = self.lock().links.remove(&index) {
-            link.retire();
-        }
+        self.lock().links.remove(&index);
     }
 
     fn kept(&self, index: PodIndex, address: &Address) -> Option<MultiplexedConnection> {
@@ -118,24 +116,12 @@ impl Links {
         if link.address == *address && !link.ended.load(Ordering::Relaxed) {
             return Some(link.connection.clone());
         }
-        let link = inner.links.remove(&index)?;
-        link.retire();
+        inner.links.remove(&index);
         None
     }
 
-    async fn connect(
-        &self,
-        address: &Address,
-        password: Option<&str>,
-    ) -> Result<(MultiplexedConnection, Arc<AtomicBool>), Silence> {
-        let stream = TcpStream::connect((address.ip.as_str(), address.port)).await;
-        let stream = stream.map_err(|error| match error.kind() {
-            std::io::ErrorKind::ConnectionRefused => Silence::Refused,
-            _ => Silence::TimedOut,
-        })?;
-        // Small requests that wait for their answers gain nothing from Nagle's algorithm.
-        let _ = stream.set_nodelay(true);
-        let stream = Bounded::new(stream);
+    async fn connect(&self, address: &Address, password: Option<&str>) -> Result<Link, Silence> {
+        let stream = Bounded::new(dial(address).await?);
         let info = RedisConnectionInfo::default().set_skip_set_lib_name();
         let info = match password {
             Some(password) => info.set_password(password),
@@ -147,14 +133,19 @@ impl Links {
                 .map_err(|error| silence(&error))?;
         let ended = Arc::new(AtomicBool::new(false));
         let (flag, wake) = (ended.clone(), self.wake.clone());
-        tokio::spawn(async move {
+        let driver = tokio::spawn(async move {
             driver.await;
             // If it is true already, we closed the connection ourselves.
             if !flag.swap(true, Ordering::Relaxed) {
                 wake.notify_one();
             }
         });
-        Ok((connection, ended))
+        Ok(Link {
+            address: address.clone(),
+            connection,
+            ended,
+            driver: driver.abort_handle(),
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -162,10 +153,28 @@ impl Links {
     }
 }
 
-impl Link {
-    fn retire(&self) {
+impl Drop for Link {
+    fn drop(&mut self) {
         self.ended.store(true, Ordering::Relaxed);
+        self.driver.abort();
     }
+}
+
+/// A connection on which nothing is under way for long after it was given up.
+async fn dial(address: &Address) -> Result<TcpStream, Silence> {
+    let stream = TcpStream::connect((address.ip.as_str(), address.port)).await;
+    let stream = stream.map_err(|error| match error.kind() {
+        std::io::ErrorKind::ConnectionRefused => Silence::Refused,
+        _ => Silence::TimedOut,
+    })?;
+    // Small requests that wait for their answers gain nothing from Nagle's algorithm.
+    let _ = stream.set_nodelay(true);
+    // Closing it discards what was not delivered.
+    let bounded = stream.set_zero_linger();
+    bounded
+        .and_then(|()| Ok(set_tcp_user_timeout(&stream, DELIVERED_WITHIN_MS)?))
+        .map_err(|_| Silence::TimedOut)?;
+    Ok(stream)
 }
 
 /// What the error of a connection or a query says about the node.
@@ -182,5 +191,25 @@ pub fn silence(error: &RedisError) -> Silence {
         (ErrorKind::Io, _) if error.is_connection_refusal() => Silence::Refused,
         (ErrorKind::Io, _) => Silence::TimedOut,
         _ => Silence::Malformed(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::net::sockopt::{socket_linger, tcp_user_timeout};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_kernel_delivers_nothing_later_than_promised() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = Address {
+            ip: "127.0.0.1".to_owned(),
+            port: listener.local_addr().unwrap().port(),
+            bus_port: 0,
+        };
+        let stream = dial(&address).await.unwrap();
+        assert_eq!(tcp_user_timeout(&stream).unwrap(), DELIVERED_WITHIN_MS);
+        assert_eq!(socket_linger(&stream).unwrap(), Some(Duration::ZERO));
     }
 }

@@ -19,7 +19,9 @@ pub use observation::{
 };
 pub use outcome::{Outcome, StepOutcome};
 pub use plan::{FailoverMode, Plan, PlannedStep, Rule, Step, Target, Wait, WaitReason};
-pub use seen::{Attempt, Election, InSync, Loss, NodeMemory, Reading, Seen, Vote};
+pub use seen::{
+    ARRIVES_WITHIN_MS, Attempt, Election, InSync, Loss, NodeMemory, Reading, Seen, Vote,
+};
 
 use std::fmt;
 

@@ -148,7 +148,11 @@ impl<P: Platform> Reconciler<P> {
         };
         let mut outcome = Outcome::default();
         for planned in &plan.steps {
-            let result = actor.act(&planned.step).await;
+            let step = &planned.step;
+            let result = match self.seen.try_until(step) {
+                Some(until) => actor.act_until(step, until).await,
+                None => actor.act(step).await,
+            };
             progress.acted(planned, &result);
             outcome.results.push((planned.clone(), result));
         }

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use slotkeeper::act::Actor;
 use slotkeeper::links::Links;
 use slotkeeper::model::{
-    Address, FailoverMode, NodeView, PodIndex, PodPhase, PodUid, PodView, Seen, Step, StepOutcome,
-    Target,
+    Address, FailoverMode, Moment, NodeView, PodIndex, PodPhase, PodUid, PodView, Seen, Step,
+    StepOutcome, Target,
 };
 use slotkeeper::observe::observe;
 use slotkeeper::platform::Survey;
@@ -98,17 +98,26 @@ async fn a_node_that_answers_without_end_is_not_listened_to() {
 }
 
 async fn act(survey: &Survey, step: Step) -> StepOutcome {
-    let (links, cluster) = (
-        links(),
-        RedisCluster::new("it", RedisClusterSpec::default()),
-    );
+    act_over(&links(), survey, step, None).await
+}
+
+async fn act_over(
+    links: &Links,
+    survey: &Survey,
+    step: Step,
+    until: Option<Moment>,
+) -> StepOutcome {
+    let cluster = RedisCluster::new("it", RedisClusterSpec::default());
     let actor = Actor {
         platform: &Still::default(),
-        links: &links,
+        links,
         cluster: &cluster,
         survey,
     };
-    actor.act(&step).await
+    match until {
+        Some(until) => actor.act_until(&step, until).await,
+        None => actor.act(&step).await,
+    }
 }
 
 fn id(digit: char) -> NodeId {
@@ -139,14 +148,17 @@ fn nodes(is_master: bool) -> String {
     ))
 }
 
-#[tokio::test]
-async fn a_refused_failover_is_none_where_the_node_is_the_master_by_now() {
-    let failover = || Step::Failover {
+fn failover() -> Step {
+    Step::Failover {
         node: target(),
         mode: FailoverMode::Force,
         master: id('b'),
         epoch: None,
-    };
+    }
+}
+
+#[tokio::test]
+async fn a_refused_failover_is_none_where_the_node_is_the_master_by_now() {
     let refusal = "-NO the words are any server's own\r\n".to_owned();
     let (asked, words) = (AtomicUsize::new(0), refusal.clone());
     let survey = answering(move |request| match request {
@@ -179,4 +191,56 @@ async fn a_refused_forget_is_done_where_the_node_lists_no_such_id() {
     assert_eq!(act(&survey, forget(id('c'))).await, StepOutcome::Done);
     let outcome = act(&survey, forget(id('b'))).await;
     assert!(matches!(outcome, StepOutcome::Refused(_)), "{outcome:?}");
+}
+
+/// A replica that answers no request for a vote and says when its connection is closed.
+fn tongue_tied(closed: Arc<Notify>) -> Survey {
+    serve(move |mut stream| {
+        let mut request = [0; 4096];
+        while let Ok(read @ 1..) = stream.read(&mut request) {
+            let text = String::from_utf8_lossy(&request[..read]);
+            if !text.contains("FAILOVER") && stream.write_all(nodes(false).as_bytes()).is_err() {
+                break;
+            }
+        }
+        closed.notify_one();
+    })
+}
+
+#[tokio::test]
+async fn a_request_that_is_given_up_takes_its_connection_with_it() {
+    let closed = Arc::new(Notify::new());
+    let (links, survey) = (links(), tongue_tied(closed.clone()));
+    let outcome = act_over(&links, &survey, failover(), None).await;
+    assert!(matches!(outcome, StepOutcome::Unknown(_)), "{outcome:?}");
+    let patience = std::time::Duration::from_secs(20);
+    let ended = tokio::time::timeout(patience, closed.notified()).await;
+    assert!(ended.is_ok(), "the connection is still open");
+    drop(links);
+}
+
+#[tokio::test]
+async fn a_step_whose_time_is_over_is_not_sent() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let survey = answering(move |request| {
+        count.fetch_add(usize::from(request.contains("FAILOVER")), Ordering::Relaxed);
+        nodes(false)
+    });
+    let (over, long) = (Moment(0), Moment(u64::MAX));
+    let outcome = act_over(&links(), &survey, failover(), Some(over)).await;
+    assert!(matches!(outcome, StepOutcome::Unknown(_)), "{outcome:?}");
+    assert_eq!(asked.load(Ordering::Relaxed), 0);
+    act_over(&links(), &survey, failover(), Some(long)).await;
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn an_unreadable_answer_to_a_vote_is_no_refusal() {
+    let survey = answering(|request| match request {
+        _ if request.contains("FAILOVER") => "?\r\n".to_owned(),
+        _ => nodes(false),
+    });
+    let outcome = act(&survey, failover()).await;
+    assert!(matches!(outcome, StepOutcome::Unknown(_)), "{outcome:?}");
 }

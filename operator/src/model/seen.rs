@@ -1,15 +1,18 @@
 //! What earlier passes saw and a single pass cannot see.
 
-use std::cmp::Ordering;
+mod votes;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use slotkeeper_topology::{Epoch, NodeId};
+use slotkeeper_topology::NodeId;
 
 use super::{
-    FailoverMode, Moment, NodeFacts, Observation, Outcome, Plan, PlannedStep, PodIndex, PodPhase,
-    PodUid, ProcessEnd, Step, StepOutcome,
+    Moment, NodeFacts, Observation, Outcome, PlannedStep, PodIndex, PodPhase, PodUid, ProcessEnd,
+    Step, StepOutcome,
 };
+
+pub use votes::{ARRIVES_WITHIN_MS, Election, Vote};
 
 /// What earlier passes saw and one pass cannot see: a bounded memory. Missing information may delay
 /// a step, never permit one, so an empty memory is always a safe start.
@@ -97,34 +100,6 @@ pub struct Reading {
     pub from: Moment,
 }
 
-/// A vote that was asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Vote {
-    /// The shard of the master.
-    pub shard: u32,
-    /// The replica that was told to fail over.
-    pub candidate: NodeId,
-    /// How.
-    pub mode: FailoverMode,
-    /// When, at the latest.
-    pub asked_at: Moment,
-    /// Whether the candidate has since been seen as a master with slots.
-    pub succeeded: bool,
-}
-
-/// An election that nodes reported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Election {
-    /// The replica that stood.
-    pub candidate: NodeId,
-    /// The epoch of the election.
-    pub epoch: Epoch,
-    /// When it began, at the latest.
-    pub since: Moment,
-    /// Whether the candidate was seen as a master with slots since.
-    pub succeeded: bool,
-}
-
 /// A step that was tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
@@ -165,35 +140,6 @@ impl Seen {
         self.note_birth(observation);
         self.formed |= observation.answered().any(|(_, facts)| is_formed(facts));
         self.drop_old(observation);
-    }
-
-    /// Notes the votes of a plan before it is performed, so that they are remembered even if the
-    /// operator ends while it asks.
-    pub fn intend(&mut self, plan: &Plan, now: Moment) {
-        for planned in &plan.steps {
-            if let Step::Failover {
-                node, mode, master, ..
-            } = &planned.step
-            {
-                let vote = Vote {
-                    shard: planned.shard.unwrap_or(node.pod.shard),
-                    candidate: node.id,
-                    mode: *mode,
-                    asked_at: now,
-                    succeeded: false,
-                };
-                self.votes.insert(*master, vote);
-            }
-        }
-    }
-
-    /// Removes the votes of steps that will not be performed.
-    pub fn withdraw(&mut self, held: &[PlannedStep]) {
-        for planned in held {
-            if let Step::Failover { master, .. } = &planned.step {
-                self.votes.remove(master);
-            }
-        }
     }
 
     /// Notes the outcomes of the steps.
@@ -321,37 +267,6 @@ impl Seen {
         }
     }
 
-    fn note_votes(&mut self, observation: &Observation) {
-        let told = observation
-            .answered()
-            .filter_map(|(_, facts)| facts.candidacies.as_ref());
-        for told in told.flatten() {
-            let election = Election {
-                candidate: told.candidate,
-                epoch: told.epoch,
-                since: told.since,
-                succeeded: false,
-            };
-            let known = self.elections.entry(told.master).or_insert(election);
-            match known.epoch.cmp(&told.epoch) {
-                Ordering::Less => *known = election,
-                Ordering::Equal => known.since = known.since.max(told.since),
-                Ordering::Greater => {}
-            }
-        }
-        let owner = |id: NodeId| {
-            observation.answered().any(|(_, facts)| {
-                facts.id == id && facts.is_master() && !facts.myself().slots.is_empty()
-            })
-        };
-        for vote in self.votes.values_mut() {
-            vote.succeeded |= owner(vote.candidate);
-        }
-        for election in self.elections.values_mut() {
-            election.succeeded |= owner(election.candidate);
-        }
-    }
-
     fn drop_old(&mut self, observation: &Observation) {
         let now = observation.now;
         let listed: BTreeSet<NodeId> = observation
@@ -373,24 +288,6 @@ impl Seen {
             .retain(|_, attempt| now.since(attempt.held_until) < BACKOFF_MOST_MS);
         while self.attempts.len() > ATTEMPTS_MOST {
             self.attempts.pop_first();
-        }
-    }
-
-    fn learn_vote(&mut self, step: &Step, result: &StepOutcome, now: Moment) {
-        let Step::Failover { node, master, .. } = step else {
-            return;
-        };
-        let Some(vote) = self.votes.get_mut(master) else {
-            return;
-        };
-        if vote.candidate != node.id {
-            return;
-        }
-        if result.may_have_happened() {
-            vote.asked_at = now;
-        } else {
-            // No vote was asked for, so nothing is in flight.
-            self.votes.remove(master);
         }
     }
 

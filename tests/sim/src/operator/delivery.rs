@@ -1,9 +1,9 @@
 //! What becomes of steps on their way: they may be lost, delayed, refused or done twice, and their
 //! replies may be lost.
 
-use slotkeeper::model::{Step, StepOutcome};
+use slotkeeper::model::{ARRIVES_WITHIN_MS, Step, StepOutcome};
 
-use super::Operator;
+use super::{Operator, moment};
 use crate::simulation::Simulation;
 
 /// What becomes of a step on its way.
@@ -24,8 +24,8 @@ enum Delivery {
 
 /// How long a step is under way at most, in microseconds.
 const LATE_US: u64 = 3_000_000;
-/// The same for one on which the operator has given up: its connection lives no longer than this.
-const OVERDUE_US: u64 = 1_500_000;
+/// The same for one on which the operator has given up.
+const OVERDUE_US: u64 = ARRIVES_WITHIN_MS * 1000;
 
 impl Operator {
     /// Sends a step, as its delivery goes.
@@ -34,6 +34,11 @@ impl Operator {
     /// What it must never do, at the moment when it would take effect.
     pub(super) fn act(&mut self, sim: &mut Simulation, step: &Step) -> Result<StepOutcome, String> {
         let unknown = |why: &str| Ok(StepOutcome::Unknown(why.to_owned()));
+        let until = self.seen.try_until(step);
+        let most_us = until.map_or(LATE_US, |until| until.since(moment(sim)) * 1000);
+        if most_us == 0 {
+            return unknown("no time is left for it");
+        }
         match self.delivery(step) {
             Delivery::Normal => self.perform(sim, step),
             Delivery::Lost => unknown("lost on its way"),
@@ -46,7 +51,7 @@ impl Operator {
                 self.perform(sim, step)
             }
             Delivery::Late => {
-                let delay = self.rng.below(LATE_US);
+                let delay = self.rng.below(most_us.min(LATE_US));
                 sim.run_for(delay);
                 self.perform(sim, step)
             }

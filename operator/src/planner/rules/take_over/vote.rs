@@ -2,7 +2,7 @@
 
 use slotkeeper_topology::NodeId;
 
-use crate::model::{FailoverMode, Moment, NodeFacts, WaitReason};
+use crate::model::{ARRIVES_WITHIN_MS, FailoverMode, Moment, NodeFacts, WaitReason};
 
 use super::super::{Draft, View};
 use super::death::Down;
@@ -116,23 +116,33 @@ pub(super) fn pending(
 }
 
 /// Until when a vote may be pending that an earlier operator asked for and this one does not know:
-/// two node timeouts after its start, unless every such vote would be known.
+/// two node timeouts after its start, unless every such vote would be known. Where nodes do not
+/// refuse what arrives late, the last request of that operator may have been under way as well.
 pub(super) fn unheard_of(view: &View<'_>, master: NodeId, mode: FailoverMode) -> Option<Moment> {
     if mode == FailoverMode::Plain {
         return None;
     }
-    let until = view.seen().started?.after(view.node_timeouts(2));
+    let until = view.seen().started?.after(unknown_for_ms(view));
     (view.now() < until && !all_heard_of(view, master, mode)).then_some(until)
 }
 
 /// Whether every vote against the master that can still be won is known. Votes that nodes do not
 /// report were stored before they were asked for; votes that they report need not have been.
 fn all_heard_of(view: &View<'_>, master: NodeId, mode: FailoverMode) -> bool {
-    let all_tell = view.answered().all(|(_, facts)| tells(facts));
     let none_tells = !view.answered().any(|(_, facts)| tells(facts));
     let since = view.seen().votes_since;
-    let known = since.is_some_and(|since| view.now() >= since.after(view.node_timeouts(2)));
-    (known || all_tell) && (none_tells || is_told(view, master, mode))
+    let known = since.is_some_and(|since| view.now() >= since.after(unknown_for_ms(view)));
+    (known || all_tell(view)) && (none_tells || is_told(view, master, mode))
+}
+
+/// How long a vote may be pending that was asked for before a certain moment.
+fn unknown_for_ms(view: &View<'_>) -> u64 {
+    let arrives_ms = if all_tell(view) { 0 } else { ARRIVES_WITHIN_MS };
+    view.node_timeouts(2) + arrives_ms
+}
+
+fn all_tell(view: &View<'_>) -> bool {
+    view.answered().all(|(_, facts)| tells(facts))
 }
 
 /// Whether enough nodes report votes: the majority of the voters, without which no replica can win
