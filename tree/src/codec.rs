@@ -16,15 +16,17 @@ pub trait Codec: Sized {
     /// at or below that of the next leaf; it is the codec's to say whether a record that equals a
     /// separator may be on both sides of it.
     type Separator: Copy + Debug;
+    /// A place in the order that somebody looks for.
+    type Target<'a>: Copy + Debug;
     /// A record, as a reader gets it.
-    type Item<'a>;
+    type Item<'a>: Copy;
 
     /// At or below everything: the separator of the first leaf.
     const LOWEST: Self::Separator;
 
-    /// The last of the children of which the separator is at or below the target; the first one
-    /// if none is. The separator of the first child means nothing.
-    fn child(children: &[Child<Self::Separator>], target: Self::Separator) -> usize;
+    /// In which of the children the target is: behind all separators that are below it; the codec
+    /// says on which side of one that equals it. The separator of the first child means nothing.
+    fn child(children: &[Child<Self::Separator>], target: Self::Target<'_>) -> usize;
 
     /// The record of that index.
     ///

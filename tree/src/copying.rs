@@ -8,6 +8,7 @@ use crate::codec::Codec;
 use crate::frozen::Frozen;
 use crate::garbage::Garbage;
 use crate::heap::Heap;
+use crate::page::Page;
 use crate::path::Path;
 use crate::tree::Tree;
 
@@ -33,26 +34,34 @@ impl<C: Codec> Frozen<C> {
 impl<C: Codec> Copying<C> {
     /// Copies up to so many leaves with their blocks. Returns whether the copy is complete.
     pub fn step<H: Heap>(&mut self, heap: &mut H, leaves: usize) -> bool {
-        for _ in 0..leaves {
-            let Some((steps, leaf)) = self.frozen.leaf() else {
-                break;
-            };
-            let mut space = self.tree.space(heap);
-            let copy = C::duplicate(&mut space, leaf);
-            let records = copy.n() as u64;
-            if let Some(root) = self.tree.root {
-                let mut path = Path::last::<C::Separator>(root);
-                let pair = (path.leaf, steps.lower::<C>(), copy);
-                let delta = records.cast_signed();
-                self.tree
-                    .split_leaf(&mut space, &mut path, pair, delta, true);
-            } else {
-                self.tree.root = Some(copy);
-            }
-            self.tree.len += records;
-            self.tree.settle(&space);
-            self.frozen.leave_leaf(heap);
+        let _ = (0..leaves).all(|_| self.step_leaf(heap).is_some());
+        self.frozen.is_over()
+    }
+
+    /// Copies one leaf. Returns the copy; none if the copy of the tree is complete.
+    pub(crate) fn step_leaf<H: Heap>(&mut self, heap: &mut H) -> Option<Page> {
+        let (steps, leaf) = self.frozen.leaf()?;
+        let mut space = self.tree.space(heap);
+        let copy = C::duplicate(&mut space, leaf);
+        let records = copy.n() as u64;
+        if let Some(root) = self.tree.root {
+            let mut path = Path::last::<C::Separator>(root);
+            let pair = (path.leaf, steps.lower::<C>(), copy);
+            let delta = records.cast_signed();
+            self.tree
+                .split_leaf(&mut space, &mut path, pair, delta, true);
+        } else {
+            self.tree.root = Some(copy);
         }
+        self.tree.len += records;
+        self.tree.settle(&space);
+        self.frozen.leave_leaf(heap);
+        Some(copy)
+    }
+
+    /// Whether the copy is complete.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
         self.frozen.is_over()
     }
 

@@ -14,6 +14,8 @@
     reason = "the walk frees the pages that only it refers to"
 )]
 
+mod parts;
+
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
@@ -24,6 +26,9 @@ use crate::page::Page;
 use crate::path::{Path, Step, Steps, prefetch};
 use crate::space::release_page;
 use crate::tree::Tree;
+
+pub use parts::{Field, Fields, Part};
+pub(crate) use parts::{PIECE_MAX, PIECE_MIN};
 
 /// How much further the walk has to go for each byte that a writer had to copy, so that the writers
 /// do not outrun it. With `k`, random writes make a frozen tree grow by `1 / (e k)` at most: what is
@@ -95,7 +100,7 @@ pub struct Frozen<C> {
     leaf: Option<Page>,
     /// The index of the current record in the leaf.
     at: usize,
-    /// How far a codec has come within the record: in which of its elements, and how many bytes.
+    /// How far it has come within the record: whether in its second field, and how many bytes.
     pub(crate) progress: (bool, usize),
     /// For codecs that hand out more than one record at once: where in the leaf they are, in bytes.
     pub(crate) offset: usize,
@@ -211,7 +216,7 @@ impl<C: Codec> Frozen<C> {
     }
 
     /// How many bytes of the leaf there are for each of its records.
-    pub(crate) fn record_size(&self) -> usize {
+    fn record_size(&self) -> usize {
         self.leaf.map_or(0, |leaf| leaf.used().div_ceil(leaf.n()))
     }
 

@@ -8,13 +8,28 @@ use crate::heap::Heap;
 use crate::page::{HEAD, Page};
 use crate::space::Space;
 
-/// How many children an inner page has at most.
-pub const FANOUT: usize = 128;
+/// How many children an inner page has at most, whatever the separators.
+const FANOUT_MAX: usize = 128;
+/// The most bytes of children and counts.
+const CONTENT_MAX: usize = 3072;
 /// The steps in which inner pages grow, in children.
 const STEP: usize = 16;
-/// A page below that is joined with a neighbour, if both have no more than [`JOINED`].
-pub const FEW: usize = FANOUT / 4;
-pub const JOINED: usize = FANOUT * 3 / 4;
+
+/// How many children an inner page has at most.
+pub const fn fanout<S>() -> usize {
+    let room = CONTENT_MAX / (size_of::<Child<S>>() + size_of::<u64>());
+    if room < FANOUT_MAX { room } else { FANOUT_MAX }
+}
+
+/// A page below that is joined with a neighbour, if both have no more than [`joined`].
+pub const fn few<S>() -> usize {
+    fanout::<S>() / 4
+}
+
+/// See [`few`].
+pub const fn joined<S>() -> usize {
+    fanout::<S>() * 3 / 4
+}
 
 /// The bytes of an inner page with room for `capacity` children.
 pub fn size<S>(capacity: usize) -> usize {
@@ -176,7 +191,7 @@ impl<S: Copy> Inner<S> {
         len: usize,
         spare: usize,
     ) -> Inner<S> {
-        let capacity = (len + spare).next_multiple_of(STEP).min(FANOUT);
+        let capacity = (len + spare).next_multiple_of(STEP).min(fanout::<S>());
         let copy = Inner::new(space.inner::<S>(self.0.level(), capacity));
         copy.append(self, first, len);
         space.note_copy(self.0, size::<S>(len));
@@ -209,7 +224,7 @@ impl<S: Copy> Inner<S> {
             self.insert(at + 1, child, count);
             return Grown::Whole(self.0);
         }
-        if n < FANOUT {
+        if n < fanout::<S>() {
             let larger = self.copy(space, 0, n, 1);
             space.dispose::<S>(self.0);
             put(larger, at);

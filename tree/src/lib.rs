@@ -13,8 +13,12 @@
 //! frozen      the walk over a tree as it was at one moment
 //! copying     a copy in steps
 //! garbage     freeing in steps
+//! stored      elements in a leaf: in place, or in a block
+//! draft       a record before there is a place for it
 //! records     the leaves of hashes and sets
 //! sequence    the leaves of lists
+//! sorted      sorted sets: their leaves, and the index of members
+//! entries     the leaves of entries that all have one size
 //! ```
 //!
 //! Nothing here draws entropy, reads a clock or knows a hash function: hashes are arguments.
@@ -26,7 +30,9 @@
 mod block;
 mod codec;
 mod copying;
+mod draft;
 pub mod element;
+mod entries;
 mod frozen;
 mod garbage;
 mod heap;
@@ -35,16 +41,21 @@ mod page;
 mod path;
 mod records;
 mod sequence;
+mod sorted;
 mod space;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod tree;
 
 pub use codec::Codec;
 pub use copying::Copying;
-pub use frozen::{Frozen, STEP_PER_COPIED};
+pub use draft::INLINE_MAX;
+pub use entries::{Entries, Entry};
+pub use frozen::{Field, Fields, Frozen, Part, STEP_PER_COPIED};
 pub use garbage::Garbage;
 pub use heap::Heap;
-pub use records::{HashTree, INLINE_MAX, Key, Part, Record, Records, SetTree};
+pub use records::{HashTree, Key, Record, Records, SetTree};
 pub use sequence::{Elements, ListTree, Sequence};
+pub use sorted::{Cut, Ranks, Scored, Sorted, SortedCopying, SortedGarbage, SortedTree};
 pub use tree::{Descent, Tree};

@@ -36,8 +36,8 @@ struct Head {
     used: u16,
     /// The size of a leaf in bytes; how many children an inner page has room for.
     capacity: u16,
-    /// Free for what a kind of leaf wants to note.
-    _spare: u32,
+    /// What a kind of leaf wants to note of it.
+    note: u32,
 }
 
 /// A handle to a page.
@@ -80,10 +80,18 @@ impl Page {
                 n: 0,
                 used: HEAD as u16,
                 capacity: capacity as u16,
-                _spare: 0,
+                note: 0,
             });
         }
         Page(head)
+    }
+
+    /// The page that [`Page::block`] is the block of.
+    ///
+    /// # Safety
+    /// It is live.
+    pub unsafe fn of_block(block: NonNull<u8>) -> Page {
+        Page(block.cast())
     }
 
     pub fn block(self) -> NonNull<u8> {
@@ -126,6 +134,15 @@ impl Page {
     pub fn set_has_blocks(self, has: bool) {
         let others = field!(self, flags) & !HAS_BLOCKS;
         field!(self, flags = others | if has { HAS_BLOCKS } else { 0 });
+    }
+
+    /// What the kind of leaf has noted of it.
+    pub fn note(self) -> u32 {
+        field!(self, note)
+    }
+
+    pub fn set_note(self, note: u32) {
+        field!(self, note = note);
     }
 
     pub fn n(self) -> usize {

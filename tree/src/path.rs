@@ -127,9 +127,9 @@ pub struct Path {
 }
 
 impl Path {
-    /// To the last leaf of which the separator is at or below the target.
+    /// To the leaf that the target is in.
     #[inline]
-    pub fn to<C: Codec>(root: Page, target: C::Separator) -> Path {
+    pub fn to<C: Codec>(root: Page, target: C::Target<'_>) -> Path {
         let mut steps = Steps::new();
         let mut page = root;
         while !page.is_leaf() {
@@ -175,6 +175,21 @@ impl Path {
             prefetch(page, level);
         }
         (Path { steps, leaf: page }, rank as usize)
+    }
+
+    /// How many records are before the leaf.
+    pub fn before<S: Copy>(&self) -> u64 {
+        let steps = (0..self.steps.depth()).map(|depth| self.steps.get(depth));
+        let counts = steps
+            .map(|Step { page, at }| -> u64 { Inner::<S>::new(page).counts()[..at].iter().sum() });
+        counts.sum()
+    }
+
+    /// Goes back to the leaf before. Returns whether there was one.
+    pub fn previous<S: Copy>(&mut self) -> bool {
+        let previous = self.steps.previous::<S>();
+        self.leaf = previous.unwrap_or(self.leaf);
+        previous.is_some()
     }
 
     /// Goes on to the next leaf. Returns whether there was one.

@@ -6,33 +6,24 @@
 //! for a function. Separators have its top 40 bits, and one bit for what does not fit in a page:
 //! with it set, records on both sides have that very hash.
 
-mod draft;
 mod leaf;
 mod ops;
 mod scan;
 mod split;
-mod walk;
 
 use crate::block::Block;
 use crate::codec::{Child, Codec};
 use crate::element::{Element, Encoded};
+use crate::frozen::{Field, Fields};
 use crate::heap::Heap;
 use crate::page::Page;
 use crate::space::Space;
 use crate::tree::Tree;
 
-pub(crate) use self::draft::Draft;
-pub(crate) use self::leaf::{LONG, LONG_LEN, Stored, stored};
-pub use self::walk::Part;
-pub(crate) use self::walk::{PIECE_MAX, PIECE_MIN};
-
 /// A tree of keys with values.
 pub type HashTree = Tree<Records<true>>;
 /// A tree of keys alone.
 pub type SetTree = Tree<Records<false>>;
-
-/// Elements above so many bytes have a block of their own.
-pub const INLINE_MAX: usize = 255;
 
 /// The codec: records in hash order, with a value if `VALUED`.
 #[derive(Debug)]
@@ -50,9 +41,9 @@ pub struct Record<'a> {
 /// A key to look for, with its hash.
 #[derive(Clone, Copy, Debug)]
 pub struct Key<'a> {
-    bytes: &'a [u8],
-    encoded: Encoded<'a>,
-    hash: u64,
+    pub(crate) bytes: &'a [u8],
+    pub(crate) encoded: Encoded<'a>,
+    pub(crate) hash: u64,
 }
 
 impl<'a> Key<'a> {
@@ -119,6 +110,7 @@ impl Separator {
 
 impl<const VALUED: bool> Codec for Records<VALUED> {
     type Separator = Separator;
+    type Target<'a> = Separator;
     type Item<'a> = Record<'a>;
 
     const LOWEST: Separator = Separator(0);
@@ -164,5 +156,13 @@ impl<const VALUED: bool> Codec for Records<VALUED> {
 
     fn joined<H: Heap>(space: &mut Space<'_, H>, left: Page, right: Page) -> Page {
         leaf::joined(space, left, right)
+    }
+}
+
+impl<const VALUED: bool> Fields for Records<VALUED> {
+    const COUNT: usize = if VALUED { 2 } else { 1 };
+
+    fn field(item: Self::Item<'_>, index: usize) -> Field<'_> {
+        Field::Element(if index == 0 { item.key } else { item.value })
     }
 }

@@ -29,6 +29,7 @@ pub struct Sequence;
 
 impl Codec for Sequence {
     type Separator = ();
+    type Target<'a> = ();
     type Item<'a> = Element<'a>;
 
     const LOWEST: () = ();

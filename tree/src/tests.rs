@@ -6,6 +6,7 @@ mod limits;
 mod model;
 mod scan;
 mod sequence;
+mod sorted;
 
 use std::alloc::{Layout, alloc, dealloc};
 use std::collections::{BTreeMap, HashMap};

@@ -125,7 +125,7 @@ impl<C: Codec> Tree<C> {
     /// A descent that goes one level at a time, to bring what an operation will look at into the
     /// cache, while others do the same.
     #[must_use]
-    pub(crate) fn descent(&self, target: C::Separator) -> Descent<'_, C> {
+    pub(crate) fn descent<'a>(&'a self, target: C::Target<'a>) -> Descent<'a, C> {
         if let Some(root) = self.root {
             prefetch(root, usize::from(root.level()));
         }
@@ -169,7 +169,7 @@ impl<C: Codec> Tree<C> {
 #[derive(Debug)]
 pub struct Descent<'a, C: Codec> {
     page: Option<Page>,
-    target: C::Separator,
+    target: C::Target<'a>,
     tree: PhantomData<&'a Tree<C>>,
 }
 

@@ -148,6 +148,7 @@ impl Saver for Recorder {
         let elements = sending.hash.as_mut().expect("a hash");
         match part {
             Part::Whole(element) => elements.push(element.bytes(&mut Text::new()).to_vec()),
+            Part::Score(score) => elements.push(score.to_le_bytes().to_vec()),
             Part::Packed {
                 elements: mut packed,
                 ..

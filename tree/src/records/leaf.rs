@@ -16,32 +16,19 @@
     reason = "slots and records lie behind the head of a page"
 )]
 
-use std::ptr::NonNull;
-
 use crate::block::Block;
+use crate::draft::INLINE_MAX;
 use crate::element::{Element, Encoded};
 use crate::heap::Heap;
 use crate::page::{HEAD, LEAF_STEP, Page, leaf_capacity};
 use crate::space::Space;
+use crate::stored::{LONG, Stored, own_block, stored};
 
 use super::{Key, Record};
 
 /// The bytes of a slot.
 pub const SLOT: usize = 2;
-/// The first byte of an element that is in a block: no element's own.
-pub const LONG: u8 = 0xF5;
-/// The bytes of such an element.
-pub const LONG_LEN: usize = 1 + 4 + size_of::<usize>();
-
 const AWAY_BITS: u32 = 10;
-
-/// A key or value as it is stored, and how many bytes it takes in the page.
-#[derive(Clone, Copy)]
-pub struct Stored<'a> {
-    pub element: Element<'a>,
-    pub block: Option<Block>,
-    pub len: usize,
-}
 
 fn tag(hash: u64) -> u16 {
     hash as u16 & 0x3F
@@ -83,38 +70,6 @@ fn before_end(leaf: Page, away: usize) -> *mut u8 {
 unsafe fn from_record<'a>(leaf: Page, slot: u16) -> &'a [u8] {
     // SAFETY: records reach to the end of the page, and all their bytes were written.
     unsafe { std::slice::from_raw_parts(before_end(leaf, away(slot)), away(slot)) }
-}
-
-/// The element at the start of `bytes`, which are in a leaf.
-///
-/// # Safety
-/// Neither the leaf nor its blocks change or go within `'a`.
-#[inline]
-pub unsafe fn stored(bytes: &[u8]) -> Stored<'_> {
-    if bytes[0] != LONG {
-        let (element, len) = Element::decode(bytes).expect("a record is whole elements");
-        return Stored {
-            element,
-            block: None,
-            len,
-        };
-    }
-    let len = u32::from_le_bytes(*bytes[1..].first_chunk().expect("a long element is whole"));
-    assert!(bytes.len() >= LONG_LEN);
-    // SAFETY: the address of a live block was written there, and never 0.
-    let block = unsafe {
-        let address = bytes
-            .as_ptr()
-            .add(LONG_LEN - size_of::<usize>())
-            .cast::<NonNull<u8>>();
-        Block::from_parts(address.read_unaligned(), len)
-    };
-    Stored {
-        // SAFETY: promised by the caller.
-        element: Element::Str(unsafe { block.bytes() }),
-        block: Some(block),
-        len: LONG_LEN,
-    }
 }
 
 /// Key and value of a record as they are stored, the value's length 0 in a set.
@@ -165,7 +120,7 @@ pub fn find(leaf: Page, key: &Key<'_>) -> Option<usize> {
 fn is_key(leaf: Page, slot: u16, key: &Key<'_>) -> bool {
     // SAFETY: the bytes are not kept.
     let bytes = unsafe { from_record(leaf, slot) };
-    if key.bytes.len() <= super::INLINE_MAX {
+    if key.bytes.len() <= INLINE_MAX {
         return key.encoded.is_at(bytes);
     }
     // SAFETY: the same.
@@ -308,15 +263,9 @@ pub fn duplicate<const VALUED: bool, H: Heap>(space: &mut Space<'_, H>, leaf: Pa
         let mut place = before_end(new, away(slots(new)[index]));
         for Stored { block, len, .. } in elements {
             if let Some(block) = block {
-                // SAFETY: the bytes of a live block are copied; where its address is, in a page
-                // that is new, the copy's is put.
-                unsafe {
-                    let copy = space.block(block.bytes());
-                    let address = place.add(LONG_LEN - size_of::<usize>());
-                    address
-                        .cast::<NonNull<u8>>()
-                        .write_unaligned(copy.address());
-                }
+                // SAFETY: the block is live, and its element was copied there, to a page that is
+                // new.
+                unsafe { own_block(space, block, place) };
             }
             // SAFETY: the record goes on behind each of its elements.
             place = unsafe { place.add(len) };

@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "records are borrowed from pages")]
 
 use crate::codec::Codec;
+use crate::draft::{Draft, fits_inline};
 use crate::element::{Element, Encoded};
 use crate::heap::Heap;
 use crate::inner::Inner;
@@ -10,7 +11,6 @@ use crate::path::{Path, prefetch};
 use crate::space::Space;
 use crate::tree::{Descent, Tree};
 
-use super::draft::{Draft, fits_inline};
 use super::leaf::{self, SLOT};
 use super::split::split;
 use super::{Key, Record, Records, Separator};

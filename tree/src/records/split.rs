@@ -1,12 +1,12 @@
 //! A leaf and one record more, in two leaves.
 #![expect(unsafe_code, reason = "records are copied from page to page")]
 
+use crate::draft::Draft;
 use crate::element::Text;
 use crate::heap::Heap;
 use crate::page::{HEAD, LEAF_MAX, Page, leaf_capacity};
 use crate::space::Space;
 
-use super::draft::Draft;
 use super::leaf::{self, SLOT};
 use super::{Position, Separator};
 

@@ -14,11 +14,12 @@ use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
 use crate::block::Block;
+use crate::draft::Draft;
 use crate::element::backward;
 use crate::heap::Heap;
 use crate::page::{HEAD, LEAF_MAX, LEAF_STEP, Page, leaf_capacity};
-use crate::records::{Draft, LONG_LEN, Stored, stored};
 use crate::space::Space;
+use crate::stored::{LONG_LEN, Stored, stored};
 
 /// The most bytes of elements that a leaf has.
 const CONTENT_MAX: usize = LEAF_MAX - HEAD;

@@ -1,11 +1,11 @@
 //! Putting elements in, changing them, and taking them out.
 #![expect(unsafe_code, reason = "elements are borrowed from pages")]
 
+use crate::draft::Draft;
 use crate::element::{Element, Encoded};
 use crate::heap::Heap;
 use crate::page::{HEAD, LEAF_MAX, Page};
 use crate::path::Path;
-use crate::records::Draft;
 use crate::space::Space;
 use crate::tree::Tree;
 

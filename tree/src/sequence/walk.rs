@@ -2,9 +2,9 @@
 #![expect(unsafe_code, reason = "elements are borrowed from pages")]
 
 use crate::element::{Element, backward};
-use crate::frozen::Frozen;
+use crate::frozen::{Frozen, PIECE_MAX, PIECE_MIN, Part};
 use crate::heap::Heap;
-use crate::records::{LONG, PIECE_MAX, PIECE_MIN, Part};
+use crate::stored::LONG;
 
 use super::{Sequence, leaf};
 

@@ -27,7 +27,9 @@ impl Walking {
                 self.open -= bytes.len();
                 self.strings.last_mut().expect("begun").extend(bytes);
             }
-            Part::Packed { .. } | Part::Plain(_) => unreachable!("of lists"),
+            Part::Packed { .. } | Part::Plain(_) | Part::Score(_) => {
+                unreachable!("of lists and sorted sets")
+            }
         });
         let whole = if self.open > 0 {
             self.strings.len() - 1

@@ -147,7 +147,7 @@ impl Seen {
                 assert!(rest.is_empty() && self.elements.len() - before == count);
                 self.nodes += 1;
             }
-            Part::Whole(_) | Part::Begin(_) => unreachable!("of records"),
+            Part::Whole(_) | Part::Begin(_) | Part::Score(_) => unreachable!("of records"),
             Part::Plain(len) => {
                 assert!(self.open == 0 && len > 255);
                 self.elements.push_back(Vec::with_capacity(len));

@@ -6,7 +6,7 @@
 
 use crate::codec::Codec;
 use crate::heap::Heap;
-use crate::inner::{self, FEW, Grown, Inner, JOINED, weight};
+use crate::inner::{self, Grown, Inner, few, weight};
 use crate::page::{HEAD, LEAF_MAX, Page};
 use crate::path::{Path, Step, Steps};
 use crate::space::Space;
@@ -16,6 +16,17 @@ use super::Tree;
 /// A leaf that uses less is joined with a neighbour, if both use no more than [`LEAF_JOINED`].
 const LEAF_FEW: usize = LEAF_MAX / 4;
 const LEAF_JOINED: usize = LEAF_MAX * 3 / 4;
+
+/// Two leaves were joined.
+#[derive(Debug)]
+pub struct Joined {
+    /// The new one.
+    pub page: Page,
+    /// The index in it of the first record that comes from the right one.
+    pub first: usize,
+    /// What was noted in the head of the right one.
+    pub right_note: u32,
+}
 
 impl<C: Codec> Tree<C> {
     /// Makes the inner pages of a path the tree's own, and adds `delta` to their counts of records.
@@ -114,12 +125,14 @@ impl<C: Codec> Tree<C> {
 
     /// Joins the path's leaf with a neighbour, if it has become small and both fit in one. The path
     /// is owned and of no use afterwards.
-    pub(crate) fn join_leaf<H: Heap>(&mut self, space: &mut Space<'_, H>, path: &mut Path) {
-        let Some(depth) = path.steps.depth().checked_sub(1) else {
-            return;
-        };
+    pub(crate) fn join_leaf<H: Heap>(
+        &mut self,
+        space: &mut Space<'_, H>,
+        path: &mut Path,
+    ) -> Option<Joined> {
+        let depth = path.steps.depth().checked_sub(1)?;
         if path.leaf.used() >= LEAF_FEW {
-            return;
+            return None;
         }
         let Step { page, at } = path.steps.get(depth);
         let parent = Inner::<C::Separator>::new(page);
@@ -128,15 +141,18 @@ impl<C: Codec> Tree<C> {
             let used = pages[0].page.used() + pages[1].page.used() - HEAD;
             (used <= LEAF_JOINED).then_some(left)
         };
-        let Some(left) = fits(at).or_else(|| at.checked_sub(1).and_then(fits)) else {
-            return;
-        };
+        let left = fits(at).or_else(|| at.checked_sub(1).and_then(fits))?;
         let (one, other) = (parent.child(left), parent.child(left + 1));
-        let joined = C::joined(space, one, other);
+        let joined = Joined {
+            page: C::joined(space, one, other),
+            first: one.n(),
+            right_note: other.note(),
+        };
         space.dispose::<C::Separator>(one);
         space.dispose::<C::Separator>(other);
-        self.put_joined(space, parent, left, joined);
+        self.put_joined(space, parent, left, joined.page);
         self.after_removal(space, path, depth);
+        Some(joined)
     }
 
     /// Puts a page in the place of two.
@@ -198,12 +214,12 @@ impl<C: Codec> Tree<C> {
 /// Which of two neighbours that can be joined, one of them being the child at `at`, which has
 /// become small, is the left one.
 fn joinable<S: Copy>(parent: Inner<S>, at: usize) -> Option<usize> {
-    if parent.child(at).n() >= FEW {
+    if parent.child(at).n() >= few::<S>() {
         return None;
     }
     let fits = |left: usize| {
         let pages = parent.children().get(left..left + 2)?;
-        (pages[0].page.n() + pages[1].page.n() <= JOINED).then_some(left)
+        (pages[0].page.n() + pages[1].page.n() <= inner::joined::<S>()).then_some(left)
     };
     fits(at).or_else(|| at.checked_sub(1).and_then(fits))
 }

@@ -256,6 +256,7 @@ impl Saver for RdbWriter {
             Part::Whole(whole) => element(&mut self.out, whole, self.packer.as_mut()),
             Part::Begin(len) => encode::length(&mut self.out, len),
             Part::Piece(bytes) => self.out.extend_from_slice(bytes),
+            Part::Score(score) => self.out.extend_from_slice(&score.to_le_bytes()),
             Part::Packed { elements, count } => {
                 encode::listpack_node(&mut self.out, elements, count, self.packer.as_mut());
             }

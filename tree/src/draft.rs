@@ -11,9 +11,10 @@ use crate::element::Encoded;
 use crate::element::backward::Backward;
 use crate::heap::Heap;
 use crate::space::Space;
+use crate::stored::LONG;
 
-use super::INLINE_MAX;
-use super::leaf::LONG;
+/// Elements above so many bytes have a block of their own.
+pub const INLINE_MAX: usize = 255;
 
 /// The longest record, in bytes, so that a leaf that is full and one record more always fit in two.
 pub const RECORD_MAX: usize = 480;

@@ -1,10 +1,10 @@
-//! Handing out a frozen tree of records in bounded parts.
+//! Handing out a frozen tree in bounded parts.
 
+use super::Frozen;
+use crate::codec::Codec;
+use crate::draft::INLINE_MAX;
 use crate::element::Element;
-use crate::frozen::Frozen;
 use crate::heap::Heap;
-
-use super::{INLINE_MAX, Record, Records};
 
 /// Strings above so many bytes come in pieces.
 const WHOLE_MAX: usize = 16 * 1024;
@@ -12,8 +12,9 @@ const WHOLE_MAX: usize = 16 * 1024;
 pub(crate) const PIECE_MIN: usize = 4 * 1024;
 pub(crate) const PIECE_MAX: usize = 64 * 1024;
 
-/// A part of what a frozen tree holds. Those of records come in the order key, value, key, value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A part of what a frozen tree holds. A record comes as key, value (a hash), as one element (a
+/// set), or as member, score (a sorted set).
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Part<'a> {
     /// An element.
     Whole(Element<'a>),
@@ -30,9 +31,29 @@ pub enum Part<'a> {
     },
     /// Of a list: a long element by itself comes in pieces, a string of so many bytes.
     Plain(usize),
+    /// The score of the member before it.
+    Score(f64),
 }
 
-impl<const VALUED: bool> Frozen<Records<VALUED>> {
+/// One of the things that a record consists of.
+#[derive(Clone, Copy, Debug)]
+pub enum Field<'a> {
+    /// A string or an integer.
+    Element(Element<'a>),
+    /// The score of a member.
+    Score(f64),
+}
+
+/// A codec of which the records can be handed out in parts.
+pub trait Fields: Codec {
+    /// How many fields a record has: one or two.
+    const COUNT: usize;
+
+    /// The field of that index, which is below the count.
+    fn field(item: Self::Item<'_>, index: usize) -> Field<'_>;
+}
+
+impl<C: Fields> Frozen<C> {
     /// Hands out more, until about `budget` bytes of the tree's memory are passed. Returns whether
     /// that was all.
     pub fn step<H: Heap>(
@@ -43,15 +64,14 @@ impl<const VALUED: bool> Frozen<Records<VALUED>> {
     ) -> bool {
         let mut left = budget;
         while left > 0
-            && let Some(Record { key, value }) = self.item()
+            && let Some(item) = self.item()
         {
-            let (is_value, sent) = self.progress;
-            let element = if is_value { value } else { key };
-            if !is_value && sent == 0 {
+            let (is_second, sent) = self.progress;
+            if !is_second && sent == 0 {
                 left = left.saturating_sub(self.record_size());
             }
-            let sent = match element {
-                Element::Str(bytes) if bytes.len() > WHOLE_MAX => {
+            let sent = match C::field(item, usize::from(is_second)) {
+                Field::Element(Element::Str(bytes)) if bytes.len() > WHOLE_MAX => {
                     if sent == 0 {
                         sink(Part::Begin(bytes.len()));
                     }
@@ -61,7 +81,7 @@ impl<const VALUED: bool> Frozen<Records<VALUED>> {
                     left = left.saturating_sub(piece.len());
                     (piece.len() < rest.len()).then_some(sent + piece.len())
                 }
-                whole => {
+                Field::Element(whole) => {
                     sink(Part::Whole(whole));
                     if let Element::Str(bytes) = whole
                         && bytes.len() > INLINE_MAX
@@ -70,10 +90,14 @@ impl<const VALUED: bool> Frozen<Records<VALUED>> {
                     }
                     None
                 }
+                Field::Score(score) => {
+                    sink(Part::Score(score));
+                    None
+                }
             };
             self.progress = match sent {
-                Some(sent) => (is_value, sent),
-                None if VALUED && !is_value => (true, 0),
+                Some(sent) => (is_second, sent),
+                None if C::COUNT == 2 && !is_second => (true, 0),
                 None => {
                     self.advance(heap);
                     (false, 0)

@@ -1,0 +1,143 @@
+//! Looking up, ranks, and going through records in either direction.
+#![expect(unsafe_code, reason = "records are borrowed from pages")]
+
+use std::marker::PhantomData;
+
+use crate::path::Path;
+use crate::records::Key;
+
+use super::members::part;
+use super::order::Target;
+use super::{Cut, Scored, Separator, Sorted, SortedTree, leaf};
+
+impl SortedTree {
+    /// The score of a member.
+    #[must_use]
+    pub fn score(&self, key: &Key<'_>) -> Option<f64> {
+        let (leaf, index) = self.members.locate(key)?;
+        Some(leaf::scores(leaf)[index])
+    }
+
+    /// How many records are before a cut.
+    #[must_use]
+    pub fn rank(&self, cut: Cut<'_>) -> u64 {
+        let Some(root) = self.records.root else {
+            return 0;
+        };
+        let path = Path::to::<Sorted>(root, Target::new(cut));
+        path.before::<Separator>() + leaf::position(path.leaf, &cut) as u64
+    }
+
+    /// The record of a rank.
+    #[must_use]
+    pub fn at(&self, rank: u64) -> Option<Scored<'_>> {
+        self.records.at(rank)
+    }
+
+    /// The records from a rank on: `next` goes up, `back` goes down from there, the record of
+    /// that rank being the first of both.
+    #[must_use]
+    pub fn ranks(&self, rank: u64) -> Ranks<'_> {
+        let root = self.records.root.filter(|_| rank < self.records.len);
+        Ranks {
+            place: root.map(|root| Path::to_rank::<Separator>(root, rank)),
+            tree: PhantomData,
+        }
+    }
+
+    /// Calls with all records in order, until `visit` returns false.
+    pub fn for_each<'a>(&'a self, visit: impl FnMut(Scored<'a>) -> bool) {
+        self.records.for_each(visit);
+    }
+
+    /// Calls with about `count` records in the order of the index; `cursor` is 0 at first and then
+    /// what the call before returned, until that is 0 again.
+    ///
+    /// A cursor is a position in the order of hashes: all before it were shown. So a member that is
+    /// there from the first call to the last is shown exactly once, whatever its score does.
+    pub fn scan<'a>(
+        &'a self,
+        hasher: impl Fn(&[u8]) -> u64,
+        cursor: u64,
+        count: usize,
+        mut visit: impl FnMut(Scored<'a>),
+    ) -> u64 {
+        let Ok(begin) = u32::try_from(cursor) else {
+            return 0;
+        };
+        let (mut shown, mut next) = (0, 0);
+        // The hash of the last entry, and the leaves of all that have it.
+        let (mut last, mut leaves) = (begin, Vec::new());
+        self.members.index.for_each_from(begin, |entry| {
+            if entry.hash != last {
+                if shown >= count {
+                    next = u64::from(entry.hash);
+                    return false;
+                }
+                last = entry.hash;
+                leaves.clear();
+            }
+            let same = leaves.iter().filter(|leaf| **leaf == entry.number).count();
+            leaves.push(entry.number);
+            let page = self.members.numbers.page(entry.number);
+            let mut those = (0..page.n()).filter(|&index| {
+                leaf::has_tag(page, index, entry.hash)
+                    && leaf::with_bytes(page, index, |bytes| part(hasher(bytes)) == entry.hash)
+            });
+            if let Some(index) = those.nth(same) {
+                // SAFETY: there is such a record, and nothing changes while the tree is borrowed.
+                visit(unsafe { leaf::record(page, index) });
+            }
+            shown += 1;
+            true
+        });
+        next
+    }
+}
+
+/// A place among the records.
+#[derive(Clone, Debug)]
+pub struct Ranks<'a> {
+    /// A leaf, and the index of the record that comes next.
+    place: Option<(Path, usize)>,
+    tree: PhantomData<&'a SortedTree>,
+}
+
+impl<'a> Ranks<'a> {
+    fn current(&self) -> Option<Scored<'a>> {
+        let (path, index) = self.place.as_ref()?;
+        // SAFETY: there is such a record, and nothing changes while the tree is borrowed.
+        Some(unsafe { leaf::record(path.leaf, *index) })
+    }
+
+    /// The record here; then goes down.
+    pub fn back(&mut self) -> Option<Scored<'a>> {
+        let record = self.current()?;
+        let (path, index) = self.place.as_mut()?;
+        if *index > 0 {
+            *index -= 1;
+        } else if path.previous::<Separator>() {
+            *index = path.leaf.n() - 1;
+        } else {
+            self.place = None;
+        }
+        Some(record)
+    }
+}
+
+impl<'a> Iterator for Ranks<'a> {
+    type Item = Scored<'a>;
+
+    fn next(&mut self) -> Option<Scored<'a>> {
+        let record = self.current()?;
+        let (path, index) = self.place.as_mut()?;
+        *index += 1;
+        if *index >= path.leaf.n() {
+            *index = 0;
+            if !path.next::<Separator>() {
+                self.place = None;
+            }
+        }
+        Some(record)
+    }
+}
