@@ -4,7 +4,7 @@
 //! changed; replicating, logging and waking others is the engine's part.
 //!
 //! The engine takes a request through [`resolve`] (unknown names, arity), checks what the
-//! [`Spec`]'s flags ask for, routes by [`Command::keys`], and calls [`Spec::run`].
+//! [`Spec`]'s flags ask for, routes by [`Command::keys`], and calls [`Command::run`].
 
 mod cluster;
 mod connection;
@@ -14,7 +14,6 @@ mod hash;
 mod long_double;
 mod parse;
 mod server;
-pub mod spec;
 mod string;
 mod table;
 #[cfg(test)]
@@ -23,7 +22,6 @@ mod transactions;
 
 use std::borrow::Cow;
 
-pub use spec::{Flag, Flags, Spec};
 pub use table::{
     COMMAND_COUNT, Command, all_commands, commands, is_http, lookup, resolve, wrong_arity,
 };
@@ -33,6 +31,7 @@ use crate::data::{Partition, WrongType};
 use crate::request::Action;
 use crate::resp::{Args, Reply};
 use crate::session::Session;
+use crate::spec::{Group, Spec};
 use crate::time::Now;
 
 /// What a command works with.
@@ -111,3 +110,29 @@ impl From<WrongType> for Refused {
 
 /// The function of a command.
 pub type Run = fn(&mut Exec<'_>, &Args<'_>, &mut Reply) -> Result<Effect, Refused>;
+
+/// A command, or a subcommand: what is known of it, and what it does.
+#[derive(Debug)]
+pub struct Definition {
+    /// What is known of it.
+    pub spec: Spec,
+    /// If it is a container: its subcommands.
+    pub subcommands: &'static [&'static Definition],
+    /// What it does.
+    pub run: Run,
+}
+
+impl Definition {
+    /// A container of subcommands, which is never run itself. Used as the rest of a literal.
+    pub const CONTAINER: Definition = Definition::run(|_, _, _| Ok(Effect::None));
+
+    /// A command that does this. Used as the rest of a literal, which has the spec.
+    #[must_use]
+    pub const fn run(run: Run) -> Definition {
+        Definition {
+            spec: Spec::new(Group::Generic),
+            subcommands: &[],
+            run,
+        }
+    }
+}

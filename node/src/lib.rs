@@ -18,4 +18,5 @@ pub mod request;
 pub mod resp;
 pub mod session;
 pub mod shell;
+pub mod spec;
 pub mod time;

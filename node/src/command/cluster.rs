@@ -8,23 +8,26 @@ mod slots;
 use std::borrow::Cow;
 
 use super::parse::lossy;
-use super::spec::{Group, Spec};
-use super::{Effect, Exec, Refused};
+use super::{Definition, Effect, Exec, Refused, docs};
 use crate::request::{Action, ClusterRequest};
 use crate::resp::Args;
+use crate::spec::{Group, Spec};
 
 /// The commands of this group.
-pub(super) const COMMANDS: &[&Spec] = &[
+pub(super) const COMMANDS: &[&Definition] = &[
     &CLUSTER,
     &client::READONLY,
     &client::READWRITE,
     &client::ASKING,
 ];
 
-static CLUSTER: Spec = Spec {
-    name: "cluster",
-    since: "3.0.0",
-    summary: "Commands about the cluster",
+static CLUSTER: Definition = Definition {
+    spec: Spec {
+        name: "cluster",
+        since: "3.0.0",
+        summary: "Commands about the cluster",
+        ..Spec::container(Group::Cluster)
+    },
     subcommands: &[
         &show::INFO,
         &show::NODES,
@@ -55,10 +58,13 @@ static CLUSTER: Spec = Spec {
         &admin::SET_CONFIG_EPOCH,
         &HELP,
     ],
-    ..Spec::container(Group::Cluster)
+    ..Definition::CONTAINER
 };
 
-static HELP: Spec = Spec::help("cluster|help", Group::Cluster);
+static HELP: Definition = Definition {
+    spec: Spec::help("cluster|help", Group::Cluster),
+    ..Definition::run(docs::help)
+};
 
 const DISABLED: Refused = Refused::new("ERR This instance has cluster support disabled");
 

@@ -5,10 +5,10 @@ mod client;
 mod ping;
 mod select;
 
-use super::Spec;
+use super::Definition;
 
 /// The commands of this group.
-pub(super) const COMMANDS: &[&Spec] = &[
+pub(super) const COMMANDS: &[&Definition] = &[
     &ping::PING,
     &ping::ECHO,
     &auth::AUTH,

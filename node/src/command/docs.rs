@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use super::spec::{Argument, ArgumentKind, Group, Spec};
 use super::table::{Command, commands, lookup};
 use super::{Effect, Exec, Refused};
 use crate::resp::{Args, Reply};
+use crate::spec::{Argument, ArgumentKind, Group, Spec};
 
 /// The syntax of a command's arguments; empty if it has none.
 #[must_use]
@@ -101,7 +101,7 @@ pub fn render_docs() -> String {
 
 fn row(text: &mut String, command: &Command) {
     let spec = command.spec;
-    if !spec.subcommands.is_empty() {
+    if !command.subcommands().is_empty() {
         return;
     }
     let name = spec.name.replace('|', " ").to_ascii_uppercase();

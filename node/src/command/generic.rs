@@ -12,11 +12,11 @@ mod scan;
 mod ttl;
 mod wait;
 
-use super::Spec;
+use super::Definition;
 pub(super) use expire::expire_at;
 
 /// The commands of this group.
-pub(super) const COMMANDS: &[&Spec] = &[
+pub(super) const COMMANDS: &[&Definition] = &[
     &copy::COPY,
     &del::DEL,
     &del::UNLINK,

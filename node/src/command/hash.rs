@@ -14,12 +14,12 @@ mod hsetnx;
 
 use slotkeeper_tree::element::{Element, Text};
 
-use super::{Exec, Spec};
+use super::{Definition, Exec};
 use crate::data::HashLimits;
 use crate::resp::Reply;
 
 /// The commands of this group.
-pub(super) const COMMANDS: &[&Spec] = &[
+pub(super) const COMMANDS: &[&Definition] = &[
     &hdel::HDEL,
     &hget::HEXISTS,
     &hget::HGET,

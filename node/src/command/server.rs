@@ -13,10 +13,10 @@ mod shutdown;
 mod slotkeeper;
 mod slowlog;
 
-use super::Spec;
+use super::Definition;
 
 /// The commands of this group.
-pub(super) const COMMANDS: &[&Spec] = &[
+pub(super) const COMMANDS: &[&Definition] = &[
     &command::COMMAND,
     &config::CONFIG,
     &debug::DEBUG,

@@ -16,11 +16,11 @@ mod setex;
 mod setrange;
 
 use super::parse::STRING_TOO_LONG;
-use super::{Exec, Refused, Spec};
+use super::{Definition, Exec, Refused};
 use crate::session::SessionRole;
 
 /// The commands of this group.
-pub(super) const COMMANDS: &[&Spec] = &[
+pub(super) const COMMANDS: &[&Definition] = &[
     &append::APPEND,
     &append::STRLEN,
     &get::GET,

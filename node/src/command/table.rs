@@ -1,11 +1,13 @@
 //! All commands, and the way from a name to one.
 
-use super::spec::{Flag, Flags, Indexes, InvalidKeys, KeyFlag, KeySpec, Spec};
-use super::{Refused, cluster, connection, generic, hash, server, string, transactions};
+use super::{
+    Definition, Refused, Run, cluster, connection, generic, hash, server, string, transactions,
+};
 use crate::resp::Args;
+use crate::spec::{Flag, Flags, Indexes, InvalidKeys, KeyFlag, KeySpec, Spec};
 
 /// The groups, each listing its commands.
-const GROUPS: &[&[&Spec]] = &[
+const GROUPS: &[&[&Definition]] = &[
     generic::COMMANDS,
     string::COMMANDS,
     hash::COMMANDS,
@@ -26,14 +28,17 @@ pub const TOP_LEVEL_COUNT: usize = count(false);
 pub struct Command {
     /// What is known of it.
     pub spec: &'static Spec,
+    /// What it does.
+    pub run: Run,
     /// Its number: an index for whoever counts calls. Subcommands have their own.
     pub id: usize,
     /// The keys that are at the same place in every request.
     fixed: KeyRange,
     /// Others must be looked for.
     movable: bool,
-    /// The id of its first subcommand.
-    subcommands: usize,
+    /// The id of its first subcommand, and how many it has.
+    first_subcommand: usize,
+    subcommand_count: usize,
 }
 
 /// A range of arguments that are keys.
@@ -166,7 +171,7 @@ impl Command {
     /// Its subcommands.
     #[must_use]
     pub fn subcommands(&self) -> &'static [Command] {
-        &TABLE[self.subcommands..self.subcommands + self.spec.subcommands.len()]
+        &TABLE[self.first_subcommand..self.first_subcommand + self.subcommand_count]
     }
 
     /// Its subcommand of that name, whatever the case.
@@ -225,7 +230,7 @@ pub fn resolve(args: &Args<'_>) -> Result<&'static Command, Refused> {
     let Some(mut command) = lookup(args.get(0)) else {
         return Err(unknown_command(args));
     };
-    if !command.spec.subcommands.is_empty() && args.len() > 1 {
+    if command.subcommand_count > 0 && args.len() > 1 {
         command = command
             .subcommand(args.get(1))
             .ok_or_else(|| unknown_subcommand(args))?;
@@ -309,12 +314,12 @@ const fn table() -> [Command; COMMAND_COUNT] {
     while group < GROUPS.len() {
         let mut index = 0;
         while index < GROUPS[group].len() {
-            let spec = GROUPS[group][index];
-            table[id] = command(spec, id, next_subcommand);
+            let definition = GROUPS[group][index];
+            table[id] = command(definition, id, next_subcommand);
             let mut sub = 0;
-            while sub < spec.subcommands.len() {
-                table[next_subcommand] =
-                    command(spec.subcommands[sub], next_subcommand, next_subcommand);
+            while sub < definition.subcommands.len() {
+                let definition = definition.subcommands[sub];
+                table[next_subcommand] = command(definition, next_subcommand, next_subcommand);
                 next_subcommand += 1;
                 sub += 1;
             }
@@ -326,13 +331,16 @@ const fn table() -> [Command; COMMAND_COUNT] {
     table
 }
 
-const fn command(spec: &'static Spec, id: usize, subcommands: usize) -> Command {
+const fn command(definition: &'static Definition, id: usize, first_subcommand: usize) -> Command {
+    let spec = &definition.spec;
     Command {
         spec,
+        run: definition.run,
         id,
         fixed: fixed_range(spec.keys),
         movable: !all_fixed(spec.keys),
-        subcommands,
+        first_subcommand,
+        subcommand_count: definition.subcommands.len(),
     }
 }
 

@@ -76,7 +76,7 @@ impl Bench {
             session: &mut self.session,
             now: self.now,
         };
-        let effect = (command.spec.run)(&mut exec, &args, &mut reply);
+        let effect = (command.run)(&mut exec, &args, &mut reply);
         if effect.is_err() {
             assert!(reply.is_empty(), "{line}: a refusal writes no reply");
         }

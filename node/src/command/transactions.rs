@@ -3,10 +3,10 @@
 mod multi;
 mod watch;
 
-use super::Spec;
+use super::Definition;
 
 /// The commands of this group.
-pub(super) const COMMANDS: &[&Spec] = &[
+pub(super) const COMMANDS: &[&Definition] = &[
     &multi::MULTI,
     &multi::EXEC,
     &multi::DISCARD,

@@ -4,7 +4,7 @@
 
 use super::value::{self, Invalid};
 
-/// A directive with nothing to choose.
+/// A directive that has one value only.
 pub(super) struct Fixed {
     /// As in redis.conf.
     pub name: &'static str,
@@ -71,38 +71,40 @@ fn means_same(given: &[u8], value: &str) -> bool {
         || bytes(given).is_some_and(|n| Some(n) == bytes(value.as_bytes()))
 }
 
-const AOF: &str = "there is no append-only file yet";
-const TYPES: &str = "strings and hashes are the only data types yet";
-const EVICTION: &str = "keys are not evicted yet";
-const TLS: &str = "there is no TLS yet";
-const ACL: &str = "there are no ACL users yet";
-const THREADS: &str = "one thread serves all clients";
-const NO_FORK: &str = "this server never forks";
-const FREEING: &str = "values are freed where they are removed";
-const DISKLESS: &str = "a full sync goes through a file only where its length is wanted first";
-const ALLOCATOR: &str = "memory is never defragmented in the background";
-const PUBSUB: &str = "there is no publish and subscribe yet";
-const SYSTEM: &str = "the supervisor of the process decides this";
-const TIMING: &str = "the pace of background work is not configurable";
-const CLUSTER: &str = "the cluster does only this yet";
-const REPLICATION: &str = "replication does only this yet";
-const OBSERVING: &str = "there are no per-command percentiles yet";
+const AOF: &str = "the append-only file is not supported yet";
+const TYPES: &str = "the data type that it tunes is not supported yet";
+const EVICTION: &str = "eviction is not supported yet";
+const TLS: &str = "TLS is not supported yet";
+const ACL: &str = "ACL users are not supported yet";
+const MODULES: &str = "modules are not supported";
+const THREADS: &str = "one thread reads and writes for all clients";
+const NO_FORK: &str = "this server never forks, so there is no child process to bind to CPUs";
+const FREEING: &str = "small values are freed at once, big ones always in the background";
+const DEFRAG: &str = "active defragmentation is not supported";
+const PUBSUB: &str = "publish and subscribe are not supported yet";
+const STARTER: &str = "set it where the process is started, such as in a systemd unit or a pod";
+const TITLE: &str = "this server does not change its process title";
+const PACE: &str = "the pace of background work cannot be changed";
+const CRASH: &str = "a crash prints only its reason";
+const SIGNALS: &str = "both signals do what SHUTDOWN does";
+const SYSLOG: &str = "this server logs to standard output or to a file (logfile)";
+const PERCENTILES: &str = "latency percentiles per command are not supported yet";
 
 /// In alphabetical order of the names.
 pub(super) static FIXED: &[Fixed] = &[
     of("acl-pubsub-default", &["resetchannels"], ACL),
     of("aclfile", &[""], ACL),
     of("acllog-max-len", &["128"], ACL),
-    of("active-defrag-cycle-max", &["25"], ALLOCATOR),
-    of("active-defrag-cycle-min", &["1"], ALLOCATOR),
-    of("active-defrag-ignore-bytes", &["100mb"], ALLOCATOR),
-    of("active-defrag-max-scan-fields", &["1000"], ALLOCATOR),
-    of("active-defrag-threshold-lower", &["10"], ALLOCATOR),
-    of("active-defrag-threshold-upper", &["100"], ALLOCATOR),
-    of("active-expire-effort", &["1"], TIMING),
-    of("activedefrag", &["no"], ALLOCATOR),
-    of("activerehashing", &["yes"], TIMING),
-    of("always-show-logo", &["no"], "there is no logo"),
+    of("active-defrag-cycle-max", &["25"], DEFRAG),
+    of("active-defrag-cycle-min", &["1"], DEFRAG),
+    of("active-defrag-ignore-bytes", &["100mb"], DEFRAG),
+    of("active-defrag-max-scan-fields", &["1000"], DEFRAG),
+    of("active-defrag-threshold-lower", &["10"], DEFRAG),
+    of("active-defrag-threshold-upper", &["100"], DEFRAG),
+    of("active-expire-effort", &["1"], PACE),
+    of("activedefrag", &["no"], DEFRAG),
+    of("activerehashing", &["yes"], PACE),
+    of("always-show-logo", &["no"], "there is no logo to show"),
     of("aof-disable-auto-gc", &["no"], AOF),
     of("aof-load-truncated", &["yes"], AOF),
     of("aof-rewrite-incremental-fsync", &["yes"], AOF),
@@ -116,44 +118,52 @@ pub(super) static FIXED: &[Fixed] = &[
     of("auto-aof-rewrite-min-size", &["64mb"], AOF),
     of("auto-aof-rewrite-percentage", &["100"], AOF),
     of("bgsave_cpulist", &[""], NO_FORK).or("bgsave-cpulist"),
-    of("bio_cpulist", &[""], SYSTEM).or("bio-cpulist"),
+    of("bio_cpulist", &[""], STARTER).or("bio-cpulist"),
     of("cluster-allow-pubsubshard-when-down", &["yes"], PUBSUB),
-    of("cluster-announce-human-name", &[""], CLUSTER),
+    of(
+        "cluster-announce-human-name",
+        &[""],
+        "human-readable names of nodes are not supported yet",
+    ),
     of("cluster-announce-tls-port", &["0"], TLS),
-    of("cluster-link-sendbuf-limit", &["0"], CLUSTER),
-    of("cluster-preferred-endpoint-type", &["ip"], CLUSTER),
     of(
-        "crash-log-enabled",
-        &["no"],
-        "a crash prints its reason and no more",
+        "cluster-link-sendbuf-limit",
+        &["0"],
+        "the output buffers of bus links cannot be limited yet",
     ),
     of(
-        "crash-memcheck-enabled",
-        &["no"],
-        "a crash prints its reason and no more",
+        "cluster-preferred-endpoint-type",
+        &["ip"],
+        "clients are always redirected to IP addresses",
     ),
+    of("crash-log-enabled", &["no"], CRASH),
+    of("crash-memcheck-enabled", &["no"], CRASH),
     of(
         "daemonize",
         &["no"],
-        "this server stays in the foreground; let a supervisor start it",
+        "this server stays in the foreground; let a service manager such as systemd start it",
     ),
-    of("dynamic-hz", &["yes"], TIMING),
-    of("enable-module-command", &["no"], "there are no modules"),
+    of("dynamic-hz", &["yes"], PACE),
+    of("enable-module-command", &["no"], MODULES),
     of("hll-sparse-max-bytes", &["3000"], TYPES),
-    of("hz", &["10"], TIMING),
-    of("ignore-warnings", &[""], "no warning stops the start"),
+    of("hz", &["10"], PACE),
+    of(
+        "ignore-warnings",
+        &[""],
+        "no warning keeps this server from starting",
+    ),
     of("io-threads", &["1"], THREADS),
     of("io-threads-do-reads", &["no"], THREADS),
     of(
         "jemalloc-bg-thread",
         &["yes", "no"],
-        "the allocator is not jemalloc, so neither means anything",
+        "this server does not use jemalloc; both values mean the same",
     ),
-    of("latency-tracking", &["no"], OBSERVING),
+    of("latency-tracking", &["no"], PERCENTILES),
     of(
         "latency-tracking-info-percentiles",
         &["50 99 99.9"],
-        OBSERVING,
+        PERCENTILES,
     ),
     of("lazyfree-lazy-eviction", &["no"], FREEING),
     of("lazyfree-lazy-expire", &["no"], FREEING),
@@ -164,92 +174,111 @@ pub(super) static FIXED: &[Fixed] = &[
     of("lfu-log-factor", &["10"], EVICTION),
     of("list-compress-depth", &["0"], TYPES),
     of("list-max-listpack-size", &["-2"], TYPES).or("list-max-ziplist-size"),
-    of("loadmodule", &[], "there are no modules"),
-    of("locale-collate", &[""], TYPES),
+    of("loadmodule", &[], MODULES),
+    of("locale-collate", &[""], "SORT is not supported yet"),
     of("maxmemory-eviction-tenacity", &["10"], EVICTION),
     of("maxmemory-policy", &["noeviction"], EVICTION),
     of("maxmemory-samples", &["5"], EVICTION),
     of("no-appendfsync-on-rewrite", &["no"], AOF),
-    of("notify-keyspace-events", &[""], PUBSUB),
-    of("oom-score-adj", &["no"], SYSTEM),
-    of("oom-score-adj-values", &["0 200 800"], SYSTEM),
+    of(
+        "notify-keyspace-events",
+        &[""],
+        "keyspace notifications are not supported yet",
+    ),
+    of("oom-score-adj", &["no"], STARTER),
+    of("oom-score-adj-values", &["0 200 800"], STARTER),
     of(
         "proc-title-template",
         &["{title} {listen-addr} {server-mode}"],
-        SYSTEM,
+        TITLE,
     ),
-    of("rdb-del-sync-files", &["no"], DISKLESS),
-    of("rdb-save-incremental-fsync", &["yes"], TIMING),
+    of(
+        "rdb-del-sync-files",
+        &["no"],
+        "a full sync leaves no file behind",
+    ),
+    of("rdb-save-incremental-fsync", &["yes"], PACE),
     of("rdbchecksum", &["yes"], "snapshots always have a checksum"),
-    of("rename-command", &[], "commands keep their names"),
-    of("repl-backlog-ttl", &["0"], "the backlog is kept"),
-    of("repl-disable-tcp-nodelay", &["no"], REPLICATION),
+    of("rename-command", &[], "commands cannot be renamed"),
+    of(
+        "repl-backlog-ttl",
+        &["0"],
+        "the replication backlog is never freed",
+    ),
+    of(
+        "repl-disable-tcp-nodelay",
+        &["no"],
+        "replication always sends without delay",
+    ),
     of(
         "repl-diskless-load",
         &["flush-before-load"],
-        "a replica loads what it receives as it comes, into an empty keyspace",
+        "a replica removes its own keys first and loads the data set as it arrives",
     ),
-    of("repl-diskless-sync", &["yes"], DISKLESS),
-    of("replica-announce-ip", &[""], REPLICATION).or("slave-announce-ip"),
-    of("replica-announce-port", &["0"], REPLICATION).or("slave-announce-port"),
-    of("replica-announced", &["yes"], REPLICATION),
+    of(
+        "repl-diskless-sync",
+        &["yes"],
+        "a full sync needs no file, unless a client asks for its length first",
+    ),
+    of(
+        "replica-announce-ip",
+        &[""],
+        "in a cluster, cluster-announce-ip says this",
+    )
+    .or("slave-announce-ip"),
+    of(
+        "replica-announce-port",
+        &["0"],
+        "in a cluster, cluster-announce-port says this",
+    )
+    .or("slave-announce-port"),
+    of("replica-announced", &["yes"], "every replica is announced"),
     of(
         "replica-ignore-disk-write-errors",
         &["yes"],
-        "a replica that cannot save says so and goes on",
+        "a replica that cannot save logs the error and goes on",
     ),
-    of("replica-ignore-maxmemory", &["yes"], REPLICATION).or("slave-ignore-maxmemory"),
+    of(
+        "replica-ignore-maxmemory",
+        &["yes"],
+        "a replica repeats every write of its master, whatever its maxmemory",
+    )
+    .or("slave-ignore-maxmemory"),
     of("replica-lazy-flush", &["no"], FREEING).or("slave-lazy-flush"),
     of(
         "replicaof",
         &["", "no one"],
-        "outside cluster mode nodes stand alone yet",
+        "replication outside a cluster is not supported yet; in one, use CLUSTER REPLICATE",
     )
     .or("slaveof"),
-    of("sanitize-dump-payload", &["no"], TYPES),
-    of("server_cpulist", &[""], SYSTEM).or("server-cpulist"),
+    of(
+        "sanitize-dump-payload",
+        &["no"],
+        "RESTORE is not supported yet, and data files are always checked",
+    ),
+    of("server_cpulist", &[""], STARTER).or("server-cpulist"),
     of("set-max-intset-entries", &["512"], TYPES),
     of("set-max-listpack-entries", &["128"], TYPES),
     of("set-max-listpack-value", &["64"], TYPES),
-    of(
-        "set-proc-title",
-        &["no"],
-        "the process keeps the command line that it was started with",
-    ),
-    of(
-        "shutdown-on-sigint",
-        &["default"],
-        "signals shut down as SHUTDOWN does",
-    ),
-    of(
-        "shutdown-on-sigterm",
-        &["default"],
-        "signals shut down as SHUTDOWN does",
-    ),
-    of("socket-mark-id", &["0"], SYSTEM),
+    of("set-proc-title", &["no"], TITLE),
+    of("shutdown-on-sigint", &["default"], SIGNALS),
+    of("shutdown-on-sigterm", &["default"], SIGNALS),
+    of("socket-mark-id", &["0"], "marking sockets is not supported"),
     of(
         "stop-writes-on-bgsave-error",
         &["yes"],
-        "a failed snapshot stops writes",
+        "writes are always refused after a failed snapshot",
     ),
     of("stream-node-max-bytes", &["4096"], TYPES),
     of("stream-node-max-entries", &["100"], TYPES),
-    of("supervised", &["no"], SYSTEM),
     of(
-        "syslog-enabled",
+        "supervised",
         &["no"],
-        "the log goes to standard output or a file",
+        "this server does not signal its readiness; it runs in the foreground",
     ),
-    of(
-        "syslog-facility",
-        &["local0"],
-        "the log goes to standard output or a file",
-    ),
-    of(
-        "syslog-ident",
-        &["redis"],
-        "the log goes to standard output or a file",
-    ),
+    of("syslog-enabled", &["no"], SYSLOG),
+    of("syslog-facility", &["local0"], SYSLOG),
+    of("syslog-ident", &["redis"], SYSLOG),
     of("tls-auth-clients", &["yes"], TLS),
     of("tls-ca-cert-dir", &[""], TLS),
     of("tls-ca-cert-file", &[""], TLS),
@@ -273,10 +302,14 @@ pub(super) static FIXED: &[Fixed] = &[
     of(
         "tracking-table-max-keys",
         &["1000000"],
-        "there is no client tracking yet",
+        "client-side caching is not supported yet",
     ),
-    of("unixsocket", &[""], "there are no Unix sockets yet"),
-    of("unixsocketperm", &["0"], "there are no Unix sockets yet"),
+    of("unixsocket", &[""], "Unix sockets are not supported yet"),
+    of(
+        "unixsocketperm",
+        &["0"],
+        "Unix sockets are not supported yet",
+    ),
     of("user", &[], ACL).secret(),
     of("zset-max-listpack-entries", &["128"], TYPES).or("zset-max-ziplist-entries"),
     of("zset-max-listpack-value", &["64"], TYPES).or("zset-max-ziplist-value"),

@@ -287,7 +287,7 @@ fn errors_name_the_place_and_the_reason() {
         ),
         (
             "appendonly yes",
-            "'appendonly' can only be 'no': there is no append-only file yet",
+            "'appendonly' can only be 'no': the append-only file is not supported yet",
         ),
         ("rename-command GET ''", "'rename-command' is not supported"),
         (
@@ -314,7 +314,7 @@ fn errors_name_the_place_and_the_reason() {
             "client-output-buffer-limit other 1 1 1",
             "Invalid client class",
         ),
-        ("enable-module-command yes", "there are no modules"),
+        ("enable-module-command yes", "modules are not supported"),
         (
             "repl-diskless-load swapdb",
             "'repl-diskless-load' can only be 'flush-before-load'",
@@ -414,7 +414,7 @@ fn set_refuses_as_redis_does() {
             &[("appendonly", "yes")],
             failed(
                 "appendonly",
-                "'appendonly' can only be 'no': there is no append-only file yet",
+                "'appendonly' can only be 'no': the append-only file is not supported yet",
             ),
         ),
     ];

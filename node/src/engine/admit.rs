@@ -1,7 +1,6 @@
 //! Whether a request is executed, queued, parked or refused: in Redis's order and words.
 
 use crate::command::Refused;
-use crate::command::spec::{Flag, Flags};
 use crate::command::{Command, lookup, resolve};
 use crate::data::WalkWait;
 use crate::engine::Engine;
@@ -9,6 +8,7 @@ use crate::engine::parking::Parked;
 use crate::io::SessionId;
 use crate::resp::Args;
 use crate::session::{Session, SessionRole};
+use crate::spec::{Flag, Flags};
 use crate::time::Now;
 
 /// What becomes of a request that was not refused.

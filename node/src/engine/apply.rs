@@ -1,13 +1,13 @@
 //! Our master's stream, executed.
 
 use crate::command::resolve;
-use crate::command::spec::Flag;
 use crate::data::ExpiryPolicy;
 use crate::engine::Engine;
 use crate::engine::meanwhile::NoHeartbeat;
 use crate::engine::requests::Call;
 use crate::engine::sessions::STREAM;
 use crate::resp::{Args, BATCH_MAX, Batch, Decoder, Limits, Reply};
+use crate::spec::Flag;
 use crate::time::Now;
 
 impl Engine {

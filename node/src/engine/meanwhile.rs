@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::cluster::{Cluster, ClusterEvent};
-use crate::command::{Command, Effect, Exec, Flag, NodeView, Refused, is_http, resolve};
+use crate::command::{Command, Effect, Exec, NodeView, Refused, is_http, resolve};
 use crate::config::Config;
 use crate::data::{Layout, Partition, Watched};
 use crate::engine::Engine;
@@ -25,6 +25,7 @@ use crate::io::{
 use crate::request::{Action, ClientRequest, KillFilter};
 use crate::resp::{Args, BATCH_MAX, Batch, Reply};
 use crate::session::{ReplyMode, SessionRole};
+use crate::spec::Flag;
 use crate::time::Now;
 
 /// Serves the node while one of its commands takes long; handed in with the bytes that may hold
@@ -393,7 +394,7 @@ impl Meanwhile<'_> {
             session: self.sessions.at_mut(id),
             now: self.now,
         };
-        match (command.spec.run)(&mut exec, args, reply)? {
+        match (command.run)(&mut exec, args, reply)? {
             Effect::Ask(action) => self.act(*action, id, reply),
             Effect::None | Effect::AsWritten | Effect::Rewritten(_) => Ok(false),
         }

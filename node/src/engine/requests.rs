@@ -326,7 +326,7 @@ impl Engine {
             now,
         };
         let mut acted = Acted::Replied;
-        match (command.spec.run)(&mut exec, args, reply) {
+        match (command.run)(&mut exec, args, reply) {
             Ok(Effect::None) => self.commit_expired(),
             Ok(Effect::AsWritten) => self.wrote(id, Change::Request(*args)),
             Ok(Effect::Rewritten(commands)) => self.wrote(id, Change::Commands(&commands)),
@@ -386,7 +386,7 @@ impl Engine {
         micros: u64,
         now: Now,
     ) {
-        use crate::command::spec::Flag;
+        use crate::spec::Flag;
         let flags = command.flags();
         if !flags.has(Flag::SkipSlowLog) && command.id != self.command_ids.exec {
             let max = self.config.slowlog_max_len;

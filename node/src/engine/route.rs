@@ -4,13 +4,13 @@ use slotkeeper_topology::{Slot, key_slot};
 
 use crate::cluster::{Cluster, NodeRef, Route};
 use crate::command::Refused;
-use crate::command::spec::Flag;
 use crate::command::{Command, resolve};
 use crate::data::Partition;
 use crate::engine::Engine;
 use crate::io::SessionId;
 use crate::resp::Args;
 use crate::session::Session;
+use crate::spec::Flag;
 
 /// What a request, or all those of an EXEC, want of the keys.
 struct Wanted {

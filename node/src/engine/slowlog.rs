@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use crate::command::Spec;
 use crate::request::SlowLogRequest;
 use crate::resp::{Args, Reply};
 use crate::session::Session;
+use crate::spec::Spec;
 
 /// At most so many arguments of a command are kept ...
 const MAX_ARGS: usize = 32;

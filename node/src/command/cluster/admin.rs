@@ -4,122 +4,138 @@ use slotkeeper_topology::Epoch;
 
 use super::{ask, node, refused};
 use crate::command::parse::{SYNTAX, bad_subcommand, integer, lossy};
-use crate::command::spec::Flag::{Admin, NoAsyncLoading, NoScript, Stale};
-use crate::command::spec::{Argument, Flags, Group, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::request::{ClusterRequest, Failover};
 use crate::resp::number::parse_integer;
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{Admin, NoAsyncLoading, NoScript, Stale};
+use crate::spec::{Argument, Flags, Group, Spec};
 
 const FLAGS: Flags = Flags::of(&[Admin, Stale, NoAsyncLoading]);
 
-pub(super) static MEET: Spec = Spec {
-    name: "cluster|meet",
-    arity: -4,
-    flags: FLAGS,
-    since: "3.0.0",
-    summary: "Introduces this node and another one to each other",
-    history: &[("4.0.0", "With the bus port.")],
-    arguments: &[
-        Argument::string("ip"),
-        Argument::integer("port"),
-        Argument::integer("cluster_bus_port")
-            .optional()
-            .since("4.0.0"),
-    ],
-    ..Spec::new(Group::Cluster, meet)
-};
-
-pub(super) static FORGET: Spec = Spec {
-    name: "cluster|forget",
-    arity: 3,
-    flags: FLAGS,
-    since: "3.0.0",
-    summary: "Removes a node from those that this one knows, and bans it for a minute",
-    arguments: &[Argument::string("node-id")],
-    ..Spec::new(Group::Cluster, |exec, args, _| {
-        ask(exec, || Ok(ClusterRequest::Forget(node(args, 2))))
-    })
-};
-
-pub(super) static REPLICATE: Spec = Spec {
-    name: "cluster|replicate",
-    arity: 3,
-    flags: FLAGS,
-    since: "3.0.0",
-    summary: "Makes this node a replica of a master",
-    arguments: &[Argument::string("node-id")],
-    ..Spec::new(Group::Cluster, |exec, args, _| {
-        ask(exec, || Ok(ClusterRequest::Replicate(node(args, 2))))
-    })
-};
-
-pub(super) static FAILOVER: Spec = Spec {
-    name: "cluster|failover",
-    arity: -2,
-    flags: FLAGS,
-    since: "3.0.0",
-    summary: "Makes this replica take over from its master; FORCE at most once within two node timeouts",
-    arguments: &[Argument::one_of(
-        "options",
-        &[
-            Argument::word("force", "FORCE"),
-            Argument::word("takeover", "TAKEOVER"),
+pub(super) static MEET: Definition = Definition {
+    spec: Spec {
+        name: "cluster|meet",
+        arity: -4,
+        flags: FLAGS,
+        since: "3.0.0",
+        summary: "Introduces this node and another one to each other",
+        history: &[("4.0.0", "With the bus port.")],
+        arguments: &[
+            Argument::string("ip"),
+            Argument::integer("port"),
+            Argument::integer("cluster_bus_port")
+                .optional()
+                .since("4.0.0"),
         ],
-    )
-    .optional()],
-    ..Spec::new(Group::Cluster, failover)
+        ..Spec::new(Group::Cluster)
+    },
+    ..Definition::run(meet)
 };
 
-pub(super) static RESET: Spec = Spec {
-    name: "cluster|reset",
-    arity: -2,
-    flags: Flags::of(&[Admin, NoScript, Stale]),
-    since: "3.0.0",
-    complexity: "O(N) with N the number of nodes, and of keys if this is a replica",
-    summary: "Makes this node forget the cluster; HARD also gives it a new id",
-    arguments: &[Argument::one_of(
-        "hard_soft",
-        &[
-            Argument::word("hard", "HARD"),
-            Argument::word("soft", "SOFT"),
-        ],
-    )
-    .optional()],
-    ..Spec::new(Group::Cluster, reset)
+pub(super) static FORGET: Definition = Definition {
+    spec: Spec {
+        name: "cluster|forget",
+        arity: 3,
+        flags: FLAGS,
+        since: "3.0.0",
+        summary: "Removes a node from those that this one knows, and bans it for a minute",
+        arguments: &[Argument::string("node-id")],
+        ..Spec::new(Group::Cluster)
+    },
+    ..Definition::run(|exec, args, _| ask(exec, || Ok(ClusterRequest::Forget(node(args, 2)))))
 };
 
-pub(super) static SAVECONFIG: Spec = Spec {
-    name: "cluster|saveconfig",
-    arity: 2,
-    flags: FLAGS,
-    since: "3.0.0",
-    summary: "Writes nodes.conf",
-    ..Spec::new(Group::Cluster, |exec, _, _| {
-        ask(exec, || Ok(ClusterRequest::SaveConfig))
-    })
+pub(super) static REPLICATE: Definition = Definition {
+    spec: Spec {
+        name: "cluster|replicate",
+        arity: 3,
+        flags: FLAGS,
+        since: "3.0.0",
+        summary: "Makes this node a replica of a master",
+        arguments: &[Argument::string("node-id")],
+        ..Spec::new(Group::Cluster)
+    },
+    ..Definition::run(|exec, args, _| ask(exec, || Ok(ClusterRequest::Replicate(node(args, 2)))))
 };
 
-pub(super) static BUMPEPOCH: Spec = Spec {
-    name: "cluster|bumpepoch",
-    arity: 2,
-    flags: FLAGS,
-    tips: &["nondeterministic_output"],
-    since: "3.0.0",
-    summary: "Raises the config epoch of this node above all others",
-    ..Spec::new(Group::Cluster, |exec, _, _| {
-        ask(exec, || Ok(ClusterRequest::BumpEpoch))
-    })
+pub(super) static FAILOVER: Definition = Definition {
+    spec: Spec {
+        name: "cluster|failover",
+        arity: -2,
+        flags: FLAGS,
+        since: "3.0.0",
+        summary: "Makes this replica take over from its master; FORCE at most once within two node timeouts",
+        arguments: &[Argument::one_of(
+            "options",
+            &[
+                Argument::word("force", "FORCE"),
+                Argument::word("takeover", "TAKEOVER"),
+            ],
+        )
+        .optional()],
+        ..Spec::new(Group::Cluster)
+    },
+    ..Definition::run(failover)
 };
 
-pub(super) static SET_CONFIG_EPOCH: Spec = Spec {
-    name: "cluster|set-config-epoch",
-    arity: 3,
-    flags: FLAGS,
-    since: "3.0.0",
-    summary: "Sets the config epoch of a new node that knows no other",
-    arguments: &[Argument::integer("config-epoch")],
-    ..Spec::new(Group::Cluster, set_config_epoch)
+pub(super) static RESET: Definition = Definition {
+    spec: Spec {
+        name: "cluster|reset",
+        arity: -2,
+        flags: Flags::of(&[Admin, NoScript, Stale]),
+        since: "3.0.0",
+        complexity: "O(N) with N the number of nodes, and of keys if this is a replica",
+        summary: "Makes this node forget the cluster; HARD also gives it a new id",
+        arguments: &[Argument::one_of(
+            "hard_soft",
+            &[
+                Argument::word("hard", "HARD"),
+                Argument::word("soft", "SOFT"),
+            ],
+        )
+        .optional()],
+        ..Spec::new(Group::Cluster)
+    },
+    ..Definition::run(reset)
+};
+
+pub(super) static SAVECONFIG: Definition = Definition {
+    spec: Spec {
+        name: "cluster|saveconfig",
+        arity: 2,
+        flags: FLAGS,
+        since: "3.0.0",
+        summary: "Writes nodes.conf",
+        ..Spec::new(Group::Cluster)
+    },
+    ..Definition::run(|exec, _, _| ask(exec, || Ok(ClusterRequest::SaveConfig)))
+};
+
+pub(super) static BUMPEPOCH: Definition = Definition {
+    spec: Spec {
+        name: "cluster|bumpepoch",
+        arity: 2,
+        flags: FLAGS,
+        tips: &["nondeterministic_output"],
+        since: "3.0.0",
+        summary: "Raises the config epoch of this node above all others",
+        ..Spec::new(Group::Cluster)
+    },
+    ..Definition::run(|exec, _, _| ask(exec, || Ok(ClusterRequest::BumpEpoch)))
+};
+
+pub(super) static SET_CONFIG_EPOCH: Definition = Definition {
+    spec: Spec {
+        name: "cluster|set-config-epoch",
+        arity: 3,
+        flags: FLAGS,
+        since: "3.0.0",
+        summary: "Sets the config epoch of a new node that knows no other",
+        arguments: &[Argument::integer("config-epoch")],
+        ..Spec::new(Group::Cluster)
+    },
+    ..Definition::run(set_config_epoch)
 };
 
 fn meet(exec: &mut Exec<'_>, args: &Args<'_>, _: &mut Reply) -> Result<Effect, Refused> {

@@ -1,17 +1,20 @@
 //! READONLY, READWRITE and ASKING.
 
 use super::enabled;
-use crate::command::Effect;
-use crate::command::spec::Flag::{Fast, Loading, Stale};
-use crate::command::spec::{Category, Flags, Group, Spec};
+use crate::command::{Definition, Effect};
+use crate::spec::Flag::{Fast, Loading, Stale};
+use crate::spec::{Category, Flags, Group, Spec};
 
-pub(super) static READONLY: Spec = Spec {
-    name: "readonly",
-    flags: Flags::of(&[Loading, Stale, Fast]),
-    categories: &[Category::Connection],
-    since: "3.0.0",
-    summary: "Allows this connection to read from a replica",
-    ..Spec::new(Group::Cluster, |exec, _, reply| {
+pub(super) static READONLY: Definition = Definition {
+    spec: Spec {
+        name: "readonly",
+        flags: Flags::of(&[Loading, Stale, Fast]),
+        categories: &[Category::Connection],
+        since: "3.0.0",
+        summary: "Allows this connection to read from a replica",
+        ..Spec::new(Group::Cluster)
+    },
+    ..Definition::run(|exec, _, reply| {
         enabled(exec)?;
         exec.session.readonly = true;
         reply.ok();
@@ -19,13 +22,16 @@ pub(super) static READONLY: Spec = Spec {
     })
 };
 
-pub(super) static READWRITE: Spec = Spec {
-    name: "readwrite",
-    flags: Flags::of(&[Loading, Stale, Fast]),
-    categories: &[Category::Connection],
-    since: "3.0.0",
-    summary: "Reverts READONLY",
-    ..Spec::new(Group::Cluster, |exec, _, reply| {
+pub(super) static READWRITE: Definition = Definition {
+    spec: Spec {
+        name: "readwrite",
+        flags: Flags::of(&[Loading, Stale, Fast]),
+        categories: &[Category::Connection],
+        since: "3.0.0",
+        summary: "Reverts READONLY",
+        ..Spec::new(Group::Cluster)
+    },
+    ..Definition::run(|exec, _, reply| {
         enabled(exec)?;
         exec.session.readonly = false;
         reply.ok();
@@ -33,13 +39,16 @@ pub(super) static READWRITE: Spec = Spec {
     })
 };
 
-pub(super) static ASKING: Spec = Spec {
-    name: "asking",
-    flags: Flags::of(&[Fast]),
-    categories: &[Category::Connection],
-    since: "3.0.0",
-    summary: "Says that the next command follows an ASK redirection",
-    ..Spec::new(Group::Cluster, |exec, _, reply| {
+pub(super) static ASKING: Definition = Definition {
+    spec: Spec {
+        name: "asking",
+        flags: Flags::of(&[Fast]),
+        categories: &[Category::Connection],
+        since: "3.0.0",
+        summary: "Says that the next command follows an ASK redirection",
+        ..Spec::new(Group::Cluster)
+    },
+    ..Definition::run(|exec, _, reply| {
         enabled(exec)?;
         exec.session.asking = true;
         reply.ok();

@@ -1,145 +1,158 @@
 //! Subcommands of CLUSTER that show what the node knows.
 
 use super::{ask, node};
-use crate::command::spec::Flag::{Admin, Stale};
-use crate::command::spec::{Argument, Deprecated, Flags, Group, Spec};
+use crate::command::Definition;
 use crate::request::ClusterRequest;
+use crate::spec::Flag::{Admin, Stale};
+use crate::spec::{Argument, Deprecated, Flags, Group, Spec};
 
 const TIPS: &[&str] = &["nondeterministic_output"];
 
-pub(super) static INFO: Spec = Spec {
-    name: "cluster|info",
-    arity: 2,
-    flags: Flags::of(&[Stale]),
-    tips: TIPS,
-    since: "3.0.0",
-    summary: "Returns the state of the cluster: slots, epochs, messages, latest elections",
-    ..Spec::new(Group::Cluster, |exec, _, _| {
-        ask(exec, || Ok(ClusterRequest::Info))
-    })
+pub(super) static INFO: Definition = Definition {
+    spec: Spec {
+        name: "cluster|info",
+        arity: 2,
+        flags: Flags::of(&[Stale]),
+        tips: TIPS,
+        since: "3.0.0",
+        summary: "Returns the state of the cluster: slots, epochs, messages, latest elections",
+        ..Spec::new(Group::Cluster)
+    },
+    ..Definition::run(|exec, _, _| ask(exec, || Ok(ClusterRequest::Info)))
 };
 
-pub(super) static NODES: Spec = Spec {
-    name: "cluster|nodes",
-    arity: 2,
-    flags: Flags::of(&[Stale]),
-    tips: TIPS,
-    since: "3.0.0",
-    complexity: "O(N) with N the number of nodes",
-    summary: "Returns all nodes as this one sees them, one per line",
-    ..Spec::new(Group::Cluster, |exec, _, _| {
-        ask(exec, || Ok(ClusterRequest::Nodes))
-    })
+pub(super) static NODES: Definition = Definition {
+    spec: Spec {
+        name: "cluster|nodes",
+        arity: 2,
+        flags: Flags::of(&[Stale]),
+        tips: TIPS,
+        since: "3.0.0",
+        complexity: "O(N) with N the number of nodes",
+        summary: "Returns all nodes as this one sees them, one per line",
+        ..Spec::new(Group::Cluster)
+    },
+    ..Definition::run(|exec, _, _| ask(exec, || Ok(ClusterRequest::Nodes)))
 };
 
-pub(super) static SLOTS: Spec = Spec {
-    name: "cluster|slots",
-    arity: 2,
-    flags: Flags::of(&[Stale]),
-    tips: TIPS,
-    since: "3.0.0",
-    complexity: "O(N) with N the number of nodes",
-    summary: "Returns the ranges of slots with their nodes",
-    deprecated: Some(Deprecated {
+pub(super) static SLOTS: Definition = Definition {
+    spec: Spec {
+        name: "cluster|slots",
+        arity: 2,
+        flags: Flags::of(&[Stale]),
+        tips: TIPS,
+        since: "3.0.0",
+        complexity: "O(N) with N the number of nodes",
+        summary: "Returns the ranges of slots with their nodes",
+        deprecated: Some(Deprecated {
+            since: "7.0.0",
+            replaced_by: "`CLUSTER SHARDS`",
+        }),
+        ..Spec::new(Group::Cluster)
+    },
+    ..Definition::run(|exec, _, _| ask(exec, || Ok(ClusterRequest::Slots)))
+};
+
+pub(super) static SHARDS: Definition = Definition {
+    spec: Spec {
+        name: "cluster|shards",
+        arity: 2,
+        flags: Flags::of(&[Stale]),
+        tips: TIPS,
         since: "7.0.0",
-        replaced_by: "`CLUSTER SHARDS`",
-    }),
-    ..Spec::new(Group::Cluster, |exec, _, _| {
-        ask(exec, || Ok(ClusterRequest::Slots))
-    })
+        complexity: "O(N) with N the number of nodes",
+        summary: "Returns the shards with their slots and nodes",
+        ..Spec::new(Group::Cluster)
+    },
+    ..Definition::run(|exec, _, _| ask(exec, || Ok(ClusterRequest::Shards)))
 };
 
-pub(super) static SHARDS: Spec = Spec {
-    name: "cluster|shards",
-    arity: 2,
-    flags: Flags::of(&[Stale]),
-    tips: TIPS,
-    since: "7.0.0",
-    complexity: "O(N) with N the number of nodes",
-    summary: "Returns the shards with their slots and nodes",
-    ..Spec::new(Group::Cluster, |exec, _, _| {
-        ask(exec, || Ok(ClusterRequest::Shards))
-    })
+pub(super) static MYID: Definition = Definition {
+    spec: Spec {
+        name: "cluster|myid",
+        arity: 2,
+        flags: Flags::of(&[Stale]),
+        since: "3.0.0",
+        summary: "Returns the id of this node",
+        ..Spec::new(Group::Cluster)
+    },
+    ..Definition::run(|exec, _, _| ask(exec, || Ok(ClusterRequest::MyId)))
 };
 
-pub(super) static MYID: Spec = Spec {
-    name: "cluster|myid",
-    arity: 2,
-    flags: Flags::of(&[Stale]),
-    since: "3.0.0",
-    summary: "Returns the id of this node",
-    ..Spec::new(Group::Cluster, |exec, _, _| {
-        ask(exec, || Ok(ClusterRequest::MyId))
-    })
+pub(super) static MYSHARDID: Definition = Definition {
+    spec: Spec {
+        name: "cluster|myshardid",
+        arity: 2,
+        flags: Flags::of(&[Stale]),
+        tips: TIPS,
+        since: "7.2.0",
+        summary: "Returns the id of this node's shard",
+        ..Spec::new(Group::Cluster)
+    },
+    ..Definition::run(|exec, _, _| ask(exec, || Ok(ClusterRequest::MyShardId)))
 };
 
-pub(super) static MYSHARDID: Spec = Spec {
-    name: "cluster|myshardid",
-    arity: 2,
-    flags: Flags::of(&[Stale]),
-    tips: TIPS,
-    since: "7.2.0",
-    summary: "Returns the id of this node's shard",
-    ..Spec::new(Group::Cluster, |exec, _, _| {
-        ask(exec, || Ok(ClusterRequest::MyShardId))
-    })
+pub(super) static LINKS: Definition = Definition {
+    spec: Spec {
+        name: "cluster|links",
+        arity: 2,
+        flags: Flags::of(&[Stale]),
+        tips: TIPS,
+        since: "7.0.0",
+        complexity: "O(N) with N the number of nodes",
+        summary: "Returns the bus connections to other nodes",
+        ..Spec::new(Group::Cluster)
+    },
+    ..Definition::run(|exec, _, _| ask(exec, || Ok(ClusterRequest::Links)))
 };
 
-pub(super) static LINKS: Spec = Spec {
-    name: "cluster|links",
-    arity: 2,
-    flags: Flags::of(&[Stale]),
-    tips: TIPS,
-    since: "7.0.0",
-    complexity: "O(N) with N the number of nodes",
-    summary: "Returns the bus connections to other nodes",
-    ..Spec::new(Group::Cluster, |exec, _, _| {
-        ask(exec, || Ok(ClusterRequest::Links))
-    })
-};
-
-pub(super) static REPLICAS: Spec = Spec {
-    name: "cluster|replicas",
-    arity: 3,
-    flags: Flags::of(&[Admin, Stale]),
-    tips: TIPS,
-    since: "5.0.0",
-    complexity: "O(N) with N the number of replicas",
-    summary: "Returns the replicas of a master, in the format of CLUSTER NODES",
-    arguments: &[Argument::string("node-id")],
-    ..Spec::new(Group::Cluster, |exec, args, _| {
-        ask(exec, || Ok(ClusterRequest::Replicas(node(args, 2))))
-    })
-};
-
-pub(super) static SLAVES: Spec = Spec {
-    name: "cluster|slaves",
-    arity: 3,
-    flags: Flags::of(&[Admin, Stale]),
-    tips: TIPS,
-    since: "3.0.0",
-    complexity: "O(N) with N the number of replicas",
-    summary: "Returns the replicas of a master, in the format of CLUSTER NODES",
-    deprecated: Some(Deprecated {
+pub(super) static REPLICAS: Definition = Definition {
+    spec: Spec {
+        name: "cluster|replicas",
+        arity: 3,
+        flags: Flags::of(&[Admin, Stale]),
+        tips: TIPS,
         since: "5.0.0",
-        replaced_by: "`CLUSTER REPLICAS`",
-    }),
-    arguments: &[Argument::string("node-id")],
-    ..Spec::new(Group::Cluster, |exec, args, _| {
-        ask(exec, || Ok(ClusterRequest::Replicas(node(args, 2))))
-    })
+        complexity: "O(N) with N the number of replicas",
+        summary: "Returns the replicas of a master, in the format of CLUSTER NODES",
+        arguments: &[Argument::string("node-id")],
+        ..Spec::new(Group::Cluster)
+    },
+    ..Definition::run(|exec, args, _| ask(exec, || Ok(ClusterRequest::Replicas(node(args, 2)))))
 };
 
-pub(super) static COUNT_FAILURE_REPORTS: Spec = Spec {
-    name: "cluster|count-failure-reports",
-    arity: 3,
-    flags: Flags::of(&[Admin, Stale]),
-    tips: TIPS,
-    since: "3.0.0",
-    complexity: "O(N) with N the number of reports",
-    summary: "Returns the number of nodes that report a node as failing",
-    arguments: &[Argument::string("node-id")],
-    ..Spec::new(Group::Cluster, |exec, args, _| {
+pub(super) static SLAVES: Definition = Definition {
+    spec: Spec {
+        name: "cluster|slaves",
+        arity: 3,
+        flags: Flags::of(&[Admin, Stale]),
+        tips: TIPS,
+        since: "3.0.0",
+        complexity: "O(N) with N the number of replicas",
+        summary: "Returns the replicas of a master, in the format of CLUSTER NODES",
+        deprecated: Some(Deprecated {
+            since: "5.0.0",
+            replaced_by: "`CLUSTER REPLICAS`",
+        }),
+        arguments: &[Argument::string("node-id")],
+        ..Spec::new(Group::Cluster)
+    },
+    ..Definition::run(|exec, args, _| ask(exec, || Ok(ClusterRequest::Replicas(node(args, 2)))))
+};
+
+pub(super) static COUNT_FAILURE_REPORTS: Definition = Definition {
+    spec: Spec {
+        name: "cluster|count-failure-reports",
+        arity: 3,
+        flags: Flags::of(&[Admin, Stale]),
+        tips: TIPS,
+        since: "3.0.0",
+        complexity: "O(N) with N the number of reports",
+        summary: "Returns the number of nodes that report a node as failing",
+        arguments: &[Argument::string("node-id")],
+        ..Spec::new(Group::Cluster)
+    },
+    ..Definition::run(|exec, args, _| {
         ask(exec, || {
             Ok(ClusterRequest::CountFailureReports(node(args, 2)))
         })

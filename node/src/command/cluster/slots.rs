@@ -4,12 +4,12 @@ use slotkeeper_topology::{Slot, key_slot};
 
 use super::{ask, enabled, node, refused};
 use crate::command::parse::integer;
-use crate::command::spec::Flag::{Admin, NoAsyncLoading, Stale};
-use crate::command::spec::{Argument, Flags, Group, Spec};
-use crate::command::{Effect, Exec, Refused, wrong_arity};
+use crate::command::{Definition, Effect, Exec, Refused, wrong_arity};
 use crate::request::{ClusterRequest, SetSlot};
 use crate::resp::number::parse_integer;
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{Admin, NoAsyncLoading, Stale};
+use crate::spec::{Argument, Flags, Group, Spec};
 
 const CHANGES: Flags = Flags::of(&[Admin, Stale, NoAsyncLoading]);
 const SHOWS: Flags = Flags::of(&[Stale]);
@@ -24,117 +24,135 @@ const SLOT_RANGES: &[Argument] = &[Argument::block(
 )
 .multiple()];
 
-pub(super) static ADDSLOTS: Spec = Spec {
-    name: "cluster|addslots",
-    arity: -3,
-    flags: CHANGES,
-    since: "3.0.0",
-    complexity: "O(N) with N the number of slots",
-    summary: "Makes this node the owner of unassigned slots",
-    arguments: SLOT_LIST,
-    ..Spec::new(Group::Cluster, |exec, args, _| {
-        ask(exec, || list(args).map(ClusterRequest::AddSlots))
-    })
+pub(super) static ADDSLOTS: Definition = Definition {
+    spec: Spec {
+        name: "cluster|addslots",
+        arity: -3,
+        flags: CHANGES,
+        since: "3.0.0",
+        complexity: "O(N) with N the number of slots",
+        summary: "Makes this node the owner of unassigned slots",
+        arguments: SLOT_LIST,
+        ..Spec::new(Group::Cluster)
+    },
+    ..Definition::run(|exec, args, _| ask(exec, || list(args).map(ClusterRequest::AddSlots)))
 };
 
-pub(super) static ADDSLOTSRANGE: Spec = Spec {
-    name: "cluster|addslotsrange",
-    arity: -4,
-    flags: CHANGES,
-    since: "7.0.0",
-    complexity: "O(N) with N the number of slots",
-    summary: "Makes this node the owner of ranges of unassigned slots",
-    arguments: SLOT_RANGES,
-    ..Spec::new(Group::Cluster, |exec, args, _| {
+pub(super) static ADDSLOTSRANGE: Definition = Definition {
+    spec: Spec {
+        name: "cluster|addslotsrange",
+        arity: -4,
+        flags: CHANGES,
+        since: "7.0.0",
+        complexity: "O(N) with N the number of slots",
+        summary: "Makes this node the owner of ranges of unassigned slots",
+        arguments: SLOT_RANGES,
+        ..Spec::new(Group::Cluster)
+    },
+    ..Definition::run(|exec, args, _| {
         ask(exec, || {
             ranges(args, "cluster|addslotsrange").map(ClusterRequest::AddSlots)
         })
     })
 };
 
-pub(super) static DELSLOTS: Spec = Spec {
-    name: "cluster|delslots",
-    arity: -3,
-    flags: CHANGES,
-    since: "3.0.0",
-    complexity: "O(N) with N the number of slots",
-    summary: "Makes this node forget the owners of these slots",
-    arguments: SLOT_LIST,
-    ..Spec::new(Group::Cluster, |exec, args, _| {
-        ask(exec, || list(args).map(ClusterRequest::DelSlots))
-    })
+pub(super) static DELSLOTS: Definition = Definition {
+    spec: Spec {
+        name: "cluster|delslots",
+        arity: -3,
+        flags: CHANGES,
+        since: "3.0.0",
+        complexity: "O(N) with N the number of slots",
+        summary: "Makes this node forget the owners of these slots",
+        arguments: SLOT_LIST,
+        ..Spec::new(Group::Cluster)
+    },
+    ..Definition::run(|exec, args, _| ask(exec, || list(args).map(ClusterRequest::DelSlots)))
 };
 
-pub(super) static DELSLOTSRANGE: Spec = Spec {
-    name: "cluster|delslotsrange",
-    arity: -4,
-    flags: CHANGES,
-    since: "7.0.0",
-    complexity: "O(N) with N the number of slots",
-    summary: "Makes this node forget the owners of these ranges of slots",
-    arguments: SLOT_RANGES,
-    ..Spec::new(Group::Cluster, |exec, args, _| {
+pub(super) static DELSLOTSRANGE: Definition = Definition {
+    spec: Spec {
+        name: "cluster|delslotsrange",
+        arity: -4,
+        flags: CHANGES,
+        since: "7.0.0",
+        complexity: "O(N) with N the number of slots",
+        summary: "Makes this node forget the owners of these ranges of slots",
+        arguments: SLOT_RANGES,
+        ..Spec::new(Group::Cluster)
+    },
+    ..Definition::run(|exec, args, _| {
         ask(exec, || {
             ranges(args, "cluster|delslotsrange").map(ClusterRequest::DelSlots)
         })
     })
 };
 
-pub(super) static FLUSHSLOTS: Spec = Spec {
-    name: "cluster|flushslots",
-    arity: 2,
-    flags: CHANGES,
-    since: "3.0.0",
-    summary: "Removes all slots from this node, which must be empty",
-    ..Spec::new(Group::Cluster, |exec, _, _| {
-        ask(exec, || Ok(ClusterRequest::FlushSlots))
-    })
+pub(super) static FLUSHSLOTS: Definition = Definition {
+    spec: Spec {
+        name: "cluster|flushslots",
+        arity: 2,
+        flags: CHANGES,
+        since: "3.0.0",
+        summary: "Removes all slots from this node, which must be empty",
+        ..Spec::new(Group::Cluster)
+    },
+    ..Definition::run(|exec, _, _| ask(exec, || Ok(ClusterRequest::FlushSlots)))
 };
 
-pub(super) static SETSLOT: Spec = Spec {
-    name: "cluster|setslot",
-    arity: -4,
-    flags: CHANGES,
-    since: "3.0.0",
-    summary: "Assigns a slot to a node, or opens or closes its migration",
-    arguments: &[
-        Argument::integer("slot"),
-        Argument::one_of(
-            "subcommand",
-            &[
-                Argument::string("node-id").token("IMPORTING"),
-                Argument::string("node-id").token("MIGRATING"),
-                Argument::string("node-id").token("NODE"),
-                Argument::word("stable", "STABLE"),
-            ],
-        ),
-    ],
-    ..Spec::new(Group::Cluster, set_slot)
+pub(super) static SETSLOT: Definition = Definition {
+    spec: Spec {
+        name: "cluster|setslot",
+        arity: -4,
+        flags: CHANGES,
+        since: "3.0.0",
+        summary: "Assigns a slot to a node, or opens or closes its migration",
+        arguments: &[
+            Argument::integer("slot"),
+            Argument::one_of(
+                "subcommand",
+                &[
+                    Argument::string("node-id").token("IMPORTING"),
+                    Argument::string("node-id").token("MIGRATING"),
+                    Argument::string("node-id").token("NODE"),
+                    Argument::word("stable", "STABLE"),
+                ],
+            ),
+        ],
+        ..Spec::new(Group::Cluster)
+    },
+    ..Definition::run(set_slot)
 };
 
-pub(super) static KEYSLOT: Spec = Spec {
-    name: "cluster|keyslot",
-    arity: 3,
-    flags: SHOWS,
-    since: "3.0.0",
-    complexity: "O(N) with N the length of the key",
-    summary: "Returns the slot of a key",
-    arguments: &[Argument::string("key")],
-    ..Spec::new(Group::Cluster, |exec, args, reply| {
+pub(super) static KEYSLOT: Definition = Definition {
+    spec: Spec {
+        name: "cluster|keyslot",
+        arity: 3,
+        flags: SHOWS,
+        since: "3.0.0",
+        complexity: "O(N) with N the length of the key",
+        summary: "Returns the slot of a key",
+        arguments: &[Argument::string("key")],
+        ..Spec::new(Group::Cluster)
+    },
+    ..Definition::run(|exec, args, reply| {
         enabled(exec)?;
         reply.integer(i64::from(key_slot(args.get(2)).get()));
         Ok(Effect::None)
     })
 };
 
-pub(super) static COUNTKEYSINSLOT: Spec = Spec {
-    name: "cluster|countkeysinslot",
-    arity: 3,
-    flags: SHOWS,
-    since: "3.0.0",
-    summary: "Returns the number of keys of a slot on this node",
-    arguments: &[Argument::integer("slot")],
-    ..Spec::new(Group::Cluster, |exec, args, _| {
+pub(super) static COUNTKEYSINSLOT: Definition = Definition {
+    spec: Spec {
+        name: "cluster|countkeysinslot",
+        arity: 3,
+        flags: SHOWS,
+        since: "3.0.0",
+        summary: "Returns the number of keys of a slot on this node",
+        arguments: &[Argument::integer("slot")],
+        ..Spec::new(Group::Cluster)
+    },
+    ..Definition::run(|exec, args, _| {
         ask(exec, || match slot_number(integer(args.get(2))?) {
             Some(slot) => Ok(ClusterRequest::CountKeysInSlot(slot)),
             None => refused("ERR Invalid slot"),
@@ -142,16 +160,19 @@ pub(super) static COUNTKEYSINSLOT: Spec = Spec {
     })
 };
 
-pub(super) static GETKEYSINSLOT: Spec = Spec {
-    name: "cluster|getkeysinslot",
-    arity: 4,
-    flags: SHOWS,
-    tips: &["nondeterministic_output"],
-    since: "3.0.0",
-    complexity: "O(N) with N the number of keys asked for",
-    summary: "Returns some keys of a slot on this node",
-    arguments: &[Argument::integer("slot"), Argument::integer("count")],
-    ..Spec::new(Group::Cluster, |exec, args, _| {
+pub(super) static GETKEYSINSLOT: Definition = Definition {
+    spec: Spec {
+        name: "cluster|getkeysinslot",
+        arity: 4,
+        flags: SHOWS,
+        tips: &["nondeterministic_output"],
+        since: "3.0.0",
+        complexity: "O(N) with N the number of keys asked for",
+        summary: "Returns some keys of a slot on this node",
+        arguments: &[Argument::integer("slot"), Argument::integer("count")],
+        ..Spec::new(Group::Cluster)
+    },
+    ..Definition::run(|exec, args, _| {
         ask(exec, || {
             let slot = slot_number(integer(args.get(2))?);
             let count = usize::try_from(integer(args.get(3))?);

@@ -1,67 +1,73 @@
 //! AUTH and HELLO: the engine knows the password.
 
 use crate::command::parse::{SYNTAX, lossy};
-use crate::command::spec::Flag::{AllowBusy, Fast, Loading, NoAuth, NoScript, Stale};
-use crate::command::spec::{Argument, Flags, Group, OptionValues, Secret, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::request::Action;
 use crate::resp::number::parse_integer;
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{AllowBusy, Fast, Loading, NoAuth, NoScript, Stale};
+use crate::spec::{Argument, Flags, Group, OptionValues, Secret, Spec};
 
 const FLAGS: Flags = Flags::of(&[NoScript, Loading, Stale, Fast, NoAuth, AllowBusy]);
 
-pub(super) static AUTH: Spec = Spec {
-    name: "auth",
-    arity: -2,
-    flags: FLAGS,
-    secrets: &[Secret::From(1)],
-    complexity: "O(N) with N the number of passwords of the user",
-    summary: "Authenticates the connection",
-    history: &[("6.0.0", "With a user name.")],
-    arguments: &[
-        Argument::string("username").optional().since("6.0.0"),
-        Argument::string("password"),
-    ],
-    ..Spec::new(Group::Connection, auth)
+pub(super) static AUTH: Definition = Definition {
+    spec: Spec {
+        name: "auth",
+        arity: -2,
+        flags: FLAGS,
+        secrets: &[Secret::From(1)],
+        complexity: "O(N) with N the number of passwords of the user",
+        summary: "Authenticates the connection",
+        history: &[("6.0.0", "With a user name.")],
+        arguments: &[
+            Argument::string("username").optional().since("6.0.0"),
+            Argument::string("password"),
+        ],
+        ..Spec::new(Group::Connection)
+    },
+    ..Definition::run(auth)
 };
 
-pub(super) static HELLO: Spec = Spec {
-    name: "hello",
-    arity: -1,
-    flags: FLAGS,
-    secrets: &[Secret::Options(
-        2,
-        &[
-            OptionValues {
-                word: "AUTH",
-                count: 2,
-                secret: true,
-            },
-            OptionValues {
-                word: "SETNAME",
-                count: 1,
-                secret: false,
-            },
-        ],
-    )],
-    since: "6.0.0",
-    summary: "Chooses the protocol, authenticates and names the connection",
-    history: &[("6.2.0", "The version may be left out.")],
-    arguments: &[Argument::block(
-        "arguments",
-        &[
-            Argument::integer("protover"),
-            Argument::block(
-                "username_password",
-                &[Argument::string("username"), Argument::string("password")],
-            )
-            .token("AUTH")
-            .optional(),
-            Argument::string("clientname").token("SETNAME").optional(),
-        ],
-    )
-    .optional()],
-    ..Spec::new(Group::Connection, hello)
+pub(super) static HELLO: Definition = Definition {
+    spec: Spec {
+        name: "hello",
+        arity: -1,
+        flags: FLAGS,
+        secrets: &[Secret::Options(
+            2,
+            &[
+                OptionValues {
+                    word: "AUTH",
+                    count: 2,
+                    secret: true,
+                },
+                OptionValues {
+                    word: "SETNAME",
+                    count: 1,
+                    secret: false,
+                },
+            ],
+        )],
+        since: "6.0.0",
+        summary: "Chooses the protocol, authenticates and names the connection",
+        history: &[("6.2.0", "The version may be left out.")],
+        arguments: &[Argument::block(
+            "arguments",
+            &[
+                Argument::integer("protover"),
+                Argument::block(
+                    "username_password",
+                    &[Argument::string("username"), Argument::string("password")],
+                )
+                .token("AUTH")
+                .optional(),
+                Argument::string("clientname").token("SETNAME").optional(),
+            ],
+        )
+        .optional()],
+        ..Spec::new(Group::Connection)
+    },
+    ..Definition::run(hello)
 };
 
 fn auth(_: &mut Exec<'_>, args: &Args<'_>, _: &mut Reply) -> Result<Effect, Refused> {

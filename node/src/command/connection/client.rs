@@ -5,15 +5,18 @@ mod list;
 mod own;
 mod pause;
 
-use crate::command::Refused;
 use crate::command::parse::lossy;
-use crate::command::spec::{Argument, Group, Spec};
+use crate::command::{Definition, Refused, docs};
 use crate::request::ClientKind;
+use crate::spec::{Argument, Group, Spec};
 
-pub(super) static CLIENT: Spec = Spec {
-    name: "client",
-    since: "2.4.0",
-    summary: "Commands about client connections",
+pub(super) static CLIENT: Definition = Definition {
+    spec: Spec {
+        name: "client",
+        since: "2.4.0",
+        summary: "Commands about client connections",
+        ..Spec::container(Group::Connection)
+    },
     subcommands: &[
         &own::ID,
         &own::GETNAME,
@@ -29,10 +32,13 @@ pub(super) static CLIENT: Spec = Spec {
         &pause::UNPAUSE,
         &HELP,
     ],
-    ..Spec::container(Group::Connection)
+    ..Definition::CONTAINER
 };
 
-static HELP: Spec = Spec::help("client|help", Group::Connection);
+static HELP: Definition = Definition {
+    spec: Spec::help("client|help", Group::Connection),
+    ..Definition::run(docs::help)
+};
 
 /// TYPE and what may stand behind it.
 const TYPE: Argument = Argument::one_of(

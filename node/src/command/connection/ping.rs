@@ -1,27 +1,33 @@
 //! PING and ECHO.
 
-use crate::command::spec::Flag::{Fast, Loading, Stale};
-use crate::command::spec::{Argument, Flags, Group, Spec};
-use crate::command::{Effect, Exec, Refused, wrong_arity};
+use crate::command::{Definition, Effect, Exec, Refused, wrong_arity};
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{Fast, Loading, Stale};
+use crate::spec::{Argument, Flags, Group, Spec};
 
-pub(super) static PING: Spec = Spec {
-    name: "ping",
-    arity: -1,
-    flags: Flags::of(&[Fast]),
-    tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
-    summary: "Replies PONG, or the message",
-    arguments: &[Argument::string("message").optional()],
-    ..Spec::new(Group::Connection, ping)
+pub(super) static PING: Definition = Definition {
+    spec: Spec {
+        name: "ping",
+        arity: -1,
+        flags: Flags::of(&[Fast]),
+        tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
+        summary: "Replies PONG, or the message",
+        arguments: &[Argument::string("message").optional()],
+        ..Spec::new(Group::Connection)
+    },
+    ..Definition::run(ping)
 };
 
-pub(super) static ECHO: Spec = Spec {
-    name: "echo",
-    arity: 2,
-    flags: Flags::of(&[Loading, Stale, Fast]),
-    summary: "Replies the message",
-    arguments: &[Argument::string("message")],
-    ..Spec::new(Group::Connection, echo)
+pub(super) static ECHO: Definition = Definition {
+    spec: Spec {
+        name: "echo",
+        arity: 2,
+        flags: Flags::of(&[Loading, Stale, Fast]),
+        summary: "Replies the message",
+        arguments: &[Argument::string("message")],
+        ..Spec::new(Group::Connection)
+    },
+    ..Definition::run(echo)
 };
 
 fn ping(_: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {

@@ -1,39 +1,48 @@
 //! SELECT, and the two that leave: RESET and QUIT.
 
 use crate::command::parse::integer;
-use crate::command::spec::Flag::{AllowBusy, Fast, Loading, NoAuth, NoScript, Stale};
-use crate::command::spec::{Argument, Deprecated, Flags, Group, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::request::Action;
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{AllowBusy, Fast, Loading, NoAuth, NoScript, Stale};
+use crate::spec::{Argument, Deprecated, Flags, Group, Spec};
 
-pub(super) static SELECT: Spec = Spec {
-    name: "select",
-    arity: 2,
-    flags: Flags::of(&[Loading, Stale, Fast]),
-    summary: "Selects the database of this connection",
-    arguments: &[Argument::integer("index")],
-    ..Spec::new(Group::Connection, select)
+pub(super) static SELECT: Definition = Definition {
+    spec: Spec {
+        name: "select",
+        arity: 2,
+        flags: Flags::of(&[Loading, Stale, Fast]),
+        summary: "Selects the database of this connection",
+        arguments: &[Argument::integer("index")],
+        ..Spec::new(Group::Connection)
+    },
+    ..Definition::run(select)
 };
 
-pub(super) static RESET: Spec = Spec {
-    name: "reset",
-    flags: Flags::of(&[NoScript, Loading, Stale, Fast, NoAuth, AllowBusy]),
-    since: "6.2.0",
-    summary: "Resets the connection to its initial state",
-    ..Spec::new(Group::Connection, |_, _, _| Ok(Effect::ask(Action::Reset)))
+pub(super) static RESET: Definition = Definition {
+    spec: Spec {
+        name: "reset",
+        flags: Flags::of(&[NoScript, Loading, Stale, Fast, NoAuth, AllowBusy]),
+        since: "6.2.0",
+        summary: "Resets the connection to its initial state",
+        ..Spec::new(Group::Connection)
+    },
+    ..Definition::run(|_, _, _| Ok(Effect::ask(Action::Reset)))
 };
 
-pub(super) static QUIT: Spec = Spec {
-    name: "quit",
-    arity: -1,
-    flags: Flags::of(&[NoScript, Loading, Stale, Fast, NoAuth, AllowBusy]),
-    summary: "Replies OK and closes the connection",
-    deprecated: Some(Deprecated {
-        since: "7.2.0",
-        replaced_by: "just closing the connection",
-    }),
-    ..Spec::new(Group::Connection, |_, _, _| Ok(Effect::ask(Action::Quit)))
+pub(super) static QUIT: Definition = Definition {
+    spec: Spec {
+        name: "quit",
+        arity: -1,
+        flags: Flags::of(&[NoScript, Loading, Stale, Fast, NoAuth, AllowBusy]),
+        summary: "Replies OK and closes the connection",
+        deprecated: Some(Deprecated {
+            since: "7.2.0",
+            replaced_by: "just closing the connection",
+        }),
+        ..Spec::new(Group::Connection)
+    },
+    ..Definition::run(|_, _, _| Ok(Effect::ask(Action::Quit)))
 };
 
 fn select(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {

@@ -1,30 +1,33 @@
 //! COPY.
 
 use crate::command::parse::{SYNTAX, integer};
-use crate::command::spec::Flag::{DenyOom, Write};
-use crate::command::spec::KeyFlag::{Access, OW, RO, Update};
-use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{DenyOom, Write};
+use crate::spec::KeyFlag::{Access, OW, RO, Update};
+use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
 
-pub(super) static COPY: Spec = Spec {
-    name: "copy",
-    arity: -3,
-    flags: Flags::of(&[Write, DenyOom]),
-    keys: &[
-        KeySpec::one(1, &[RO, Access]),
-        KeySpec::one(2, &[OW, Update]),
-    ],
-    since: "6.2.0",
-    complexity: "O(N) with N the length of the value",
-    summary: "Copies a key to another name, another database, or both",
-    arguments: &[
-        Argument::key("source"),
-        Argument::key_of("destination", 1),
-        Argument::integer("destination-db").token("DB").optional(),
-        Argument::word("replace", "REPLACE").optional(),
-    ],
-    ..Spec::new(Group::Generic, copy)
+pub(super) static COPY: Definition = Definition {
+    spec: Spec {
+        name: "copy",
+        arity: -3,
+        flags: Flags::of(&[Write, DenyOom]),
+        keys: &[
+            KeySpec::one(1, &[RO, Access]),
+            KeySpec::one(2, &[OW, Update]),
+        ],
+        since: "6.2.0",
+        complexity: "O(N) with N the length of the value",
+        summary: "Copies a key to another name, another database, or both",
+        arguments: &[
+            Argument::key("source"),
+            Argument::key_of("destination", 1),
+            Argument::integer("destination-db").token("DB").optional(),
+            Argument::word("replace", "REPLACE").optional(),
+        ],
+        ..Spec::new(Group::Generic)
+    },
+    ..Definition::run(copy)
 };
 
 fn copy(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {

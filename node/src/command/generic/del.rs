@@ -1,26 +1,32 @@
 //! DEL and UNLINK: the same here, since values are freed in the background anyway.
 
-use crate::command::spec::Flag::{Fast, Write};
-use crate::command::spec::KeyFlag::{Delete, RM};
-use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{Fast, Write};
+use crate::spec::KeyFlag::{Delete, RM};
+use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
 
-pub(super) static DEL: Spec = Spec {
-    name: "del",
-    flags: Flags::of(&[Write]),
-    complexity: "O(N) with N the number of keys",
-    summary: "Removes keys",
-    ..removal()
+pub(super) static DEL: Definition = Definition {
+    spec: Spec {
+        name: "del",
+        flags: Flags::of(&[Write]),
+        complexity: "O(N) with N the number of keys",
+        summary: "Removes keys",
+        ..removal()
+    },
+    ..Definition::run(del)
 };
 
-pub(super) static UNLINK: Spec = Spec {
-    name: "unlink",
-    flags: Flags::of(&[Write, Fast]),
-    since: "4.0.0",
-    complexity: "O(N) with N the number of keys",
-    summary: "Removes keys and frees their memory in the background",
-    ..removal()
+pub(super) static UNLINK: Definition = Definition {
+    spec: Spec {
+        name: "unlink",
+        flags: Flags::of(&[Write, Fast]),
+        since: "4.0.0",
+        complexity: "O(N) with N the number of keys",
+        summary: "Removes keys and frees their memory in the background",
+        ..removal()
+    },
+    ..Definition::run(del)
 };
 
 const fn removal() -> Spec {
@@ -29,7 +35,7 @@ const fn removal() -> Spec {
         keys: const { &[KeySpec::rest(1, &[RM, Delete])] },
         tips: &["request_policy:multi_shard", "response_policy:agg_sum"],
         arguments: const { &[Argument::key("key").multiple()] },
-        ..Spec::new(Group::Generic, del)
+        ..Spec::new(Group::Generic)
     }
 }
 

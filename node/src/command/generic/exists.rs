@@ -1,25 +1,28 @@
 //! EXISTS, TOUCH and TYPE.
 
-use crate::command::spec::Flag::{Fast, ReadOnly};
-use crate::command::spec::KeyFlag::RO;
-use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{Fast, ReadOnly};
+use crate::spec::KeyFlag::RO;
+use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
 
 const FLAGS: Flags = Flags::of(&[ReadOnly, Fast]);
 const TIPS: &[&str] = &["request_policy:multi_shard", "response_policy:agg_sum"];
 
-pub(super) static EXISTS: Spec = Spec {
-    name: "exists",
-    arity: -2,
-    flags: FLAGS,
-    keys: &[KeySpec::rest(1, &[RO])],
-    tips: TIPS,
-    complexity: "O(N) with N the number of keys",
-    summary: "Returns how many of the keys exist; a key that is given twice counts twice",
-    history: &[("3.0.3", "With several keys.")],
-    arguments: &[Argument::key("key").multiple()],
-    ..Spec::new(Group::Generic, |exec, args, reply| {
+pub(super) static EXISTS: Definition = Definition {
+    spec: Spec {
+        name: "exists",
+        arity: -2,
+        flags: FLAGS,
+        keys: &[KeySpec::rest(1, &[RO])],
+        tips: TIPS,
+        complexity: "O(N) with N the number of keys",
+        summary: "Returns how many of the keys exist; a key that is given twice counts twice",
+        history: &[("3.0.3", "With several keys.")],
+        arguments: &[Argument::key("key").multiple()],
+        ..Spec::new(Group::Generic)
+    },
+    ..Definition::run(|exec, args, reply| {
         let db = exec.session.db;
         count(exec, args, reply, |exec, index| {
             let key = args.key(exec.data, index);
@@ -28,17 +31,20 @@ pub(super) static EXISTS: Spec = Spec {
     })
 };
 
-pub(super) static TOUCH: Spec = Spec {
-    name: "touch",
-    arity: -2,
-    flags: FLAGS,
-    keys: &[KeySpec::rest(1, &[RO])],
-    tips: TIPS,
-    since: "3.2.1",
-    complexity: "O(N) with N the number of keys",
-    summary: "Marks keys as used; returns how many exist",
-    arguments: &[Argument::key("key").multiple()],
-    ..Spec::new(Group::Generic, |exec, args, reply| {
+pub(super) static TOUCH: Definition = Definition {
+    spec: Spec {
+        name: "touch",
+        arity: -2,
+        flags: FLAGS,
+        keys: &[KeySpec::rest(1, &[RO])],
+        tips: TIPS,
+        since: "3.2.1",
+        complexity: "O(N) with N the number of keys",
+        summary: "Marks keys as used; returns how many exist",
+        arguments: &[Argument::key("key").multiple()],
+        ..Spec::new(Group::Generic)
+    },
+    ..Definition::run(|exec, args, reply| {
         let db = exec.session.db;
         count(exec, args, reply, |exec, index| {
             let key = args.key(exec.data, index);
@@ -47,14 +53,17 @@ pub(super) static TOUCH: Spec = Spec {
     })
 };
 
-pub(super) static TYPE: Spec = Spec {
-    name: "type",
-    arity: 2,
-    flags: FLAGS,
-    keys: &[KeySpec::one(1, &[RO])],
-    summary: "Returns the type of a key's value",
-    arguments: &[Argument::key("key")],
-    ..Spec::new(Group::Generic, |exec, args, reply| {
+pub(super) static TYPE: Definition = Definition {
+    spec: Spec {
+        name: "type",
+        arity: 2,
+        flags: FLAGS,
+        keys: &[KeySpec::one(1, &[RO])],
+        summary: "Returns the type of a key's value",
+        arguments: &[Argument::key("key")],
+        ..Spec::new(Group::Generic)
+    },
+    ..Definition::run(|exec, args, reply| {
         let key = args.key(exec.data, 1);
         let entry = exec.data.probe(exec.session.db, &key);
         reply.simple(entry.map_or("none", |entry| entry.kind().name()));

@@ -1,12 +1,12 @@
 //! EXPIRE and its siblings. Replicas get a PEXPIREAT, so that a delay changes nothing.
 
 use crate::command::parse::{integer, invalid_expire_time, lossy};
-use crate::command::spec::Flag::{Fast, Write};
-use crate::command::spec::KeyFlag::{RW, Update};
-use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
-use crate::command::{Effect, Exec, Refused, Run};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::resp::number::Decimal;
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{Fast, Write};
+use crate::spec::KeyFlag::{RW, Update};
+use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
 
 const CONDITION: Argument = Argument::one_of(
     "condition",
@@ -20,69 +20,81 @@ const CONDITION: Argument = Argument::one_of(
 .optional()
 .since("7.0.0");
 
-pub(super) static EXPIRE: Spec = Spec {
-    name: "expire",
-    summary: "Sets the time to live of a key in seconds",
-    arguments: &[
-        Argument::key("key"),
-        Argument::integer("seconds"),
-        CONDITION,
-    ],
-    ..family(|exec, args, reply| {
+pub(super) static EXPIRE: Definition = Definition {
+    spec: Spec {
+        name: "expire",
+        summary: "Sets the time to live of a key in seconds",
+        arguments: &[
+            Argument::key("key"),
+            Argument::integer("seconds"),
+            CONDITION,
+        ],
+        ..family()
+    },
+    ..Definition::run(|exec, args, reply| {
         let now = exec.now.unix_ms();
         expire(exec, args, reply, ("expire", SECOND, now))
     })
 };
 
-pub(super) static PEXPIRE: Spec = Spec {
-    name: "pexpire",
-    since: "2.6.0",
-    summary: "Sets the time to live of a key in milliseconds",
-    arguments: &[
-        Argument::key("key"),
-        Argument::integer("milliseconds"),
-        CONDITION,
-    ],
-    ..family(|exec, args, reply| {
+pub(super) static PEXPIRE: Definition = Definition {
+    spec: Spec {
+        name: "pexpire",
+        since: "2.6.0",
+        summary: "Sets the time to live of a key in milliseconds",
+        arguments: &[
+            Argument::key("key"),
+            Argument::integer("milliseconds"),
+            CONDITION,
+        ],
+        ..family()
+    },
+    ..Definition::run(|exec, args, reply| {
         let now = exec.now.unix_ms();
         expire(exec, args, reply, ("pexpire", MILLISECOND, now))
     })
 };
 
-pub(super) static EXPIREAT: Spec = Spec {
-    name: "expireat",
-    since: "1.2.0",
-    summary: "Sets the unix time in seconds at which a key expires",
-    arguments: &[
-        Argument::key("key"),
-        Argument::unix_time("unix-time-seconds"),
-        CONDITION,
-    ],
-    ..family(|exec, args, reply| expire(exec, args, reply, ("expireat", SECOND, 0)))
+pub(super) static EXPIREAT: Definition = Definition {
+    spec: Spec {
+        name: "expireat",
+        since: "1.2.0",
+        summary: "Sets the unix time in seconds at which a key expires",
+        arguments: &[
+            Argument::key("key"),
+            Argument::unix_time("unix-time-seconds"),
+            CONDITION,
+        ],
+        ..family()
+    },
+    ..Definition::run(|exec, args, reply| expire(exec, args, reply, ("expireat", SECOND, 0)))
 };
 
-pub(super) static PEXPIREAT: Spec = Spec {
-    name: "pexpireat",
-    since: "2.6.0",
-    summary: "Sets the unix time in milliseconds at which a key expires",
-    arguments: &[
-        Argument::key("key"),
-        Argument::unix_time("unix-time-milliseconds"),
-        CONDITION,
-    ],
-    ..family(|exec, args, reply| expire(exec, args, reply, ("pexpireat", MILLISECOND, 0)))
+pub(super) static PEXPIREAT: Definition = Definition {
+    spec: Spec {
+        name: "pexpireat",
+        since: "2.6.0",
+        summary: "Sets the unix time in milliseconds at which a key expires",
+        arguments: &[
+            Argument::key("key"),
+            Argument::unix_time("unix-time-milliseconds"),
+            CONDITION,
+        ],
+        ..family()
+    },
+    ..Definition::run(|exec, args, reply| expire(exec, args, reply, ("pexpireat", MILLISECOND, 0)))
 };
 
 const SECOND: i64 = 1000;
 const MILLISECOND: i64 = 1;
 
-const fn family(run: Run) -> Spec {
+const fn family() -> Spec {
     Spec {
         arity: -3,
         flags: Flags::of(&[Write, Fast]),
         keys: const { &[KeySpec::one(1, &[RW, Update])] },
         history: &[("7.0.0", "With `NX`, `XX`, `GT` and `LT`.")],
-        ..Spec::new(Group::Generic, run)
+        ..Spec::new(Group::Generic)
     }
 }
 

@@ -1,29 +1,35 @@
 //! KEYS and RANDOMKEY.
 
-use crate::command::spec::Flag::ReadOnly;
-use crate::command::spec::{Argument, Category, Flags, Group, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::glob;
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::ReadOnly;
+use crate::spec::{Argument, Category, Flags, Group, Spec};
 
-pub(super) static KEYS: Spec = Spec {
-    name: "keys",
-    arity: 2,
-    flags: Flags::of(&[ReadOnly]),
-    categories: &[Category::Keyspace, Category::Dangerous],
-    tips: &["request_policy:all_shards", "nondeterministic_output_order"],
-    complexity: "O(N) with N the number of keys in the database",
-    summary: "Returns all keys that match a pattern",
-    arguments: &[Argument::pattern("pattern")],
-    ..Spec::new(Group::Generic, keys)
+pub(super) static KEYS: Definition = Definition {
+    spec: Spec {
+        name: "keys",
+        arity: 2,
+        flags: Flags::of(&[ReadOnly]),
+        categories: &[Category::Keyspace, Category::Dangerous],
+        tips: &["request_policy:all_shards", "nondeterministic_output_order"],
+        complexity: "O(N) with N the number of keys in the database",
+        summary: "Returns all keys that match a pattern",
+        arguments: &[Argument::pattern("pattern")],
+        ..Spec::new(Group::Generic)
+    },
+    ..Definition::run(keys)
 };
 
-pub(super) static RANDOMKEY: Spec = Spec {
-    name: "randomkey",
-    flags: Flags::of(&[ReadOnly]),
-    tips: &["request_policy:all_shards", "nondeterministic_output"],
-    summary: "Returns a random key",
-    ..Spec::new(Group::Generic, |exec, _, reply| {
+pub(super) static RANDOMKEY: Definition = Definition {
+    spec: Spec {
+        name: "randomkey",
+        flags: Flags::of(&[ReadOnly]),
+        tips: &["request_policy:all_shards", "nondeterministic_output"],
+        summary: "Returns a random key",
+        ..Spec::new(Group::Generic)
+    },
+    ..Definition::run(|exec, _, reply| {
         match exec.data.random_key(exec.session.db, exec.node.random) {
             Some(key) => reply.bulk(&key),
             None => reply.null(),

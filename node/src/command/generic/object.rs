@@ -1,60 +1,75 @@
 //! OBJECT and its subcommands.
 
-use crate::command::spec::Flag::ReadOnly;
-use crate::command::spec::KeyFlag::RO;
-use crate::command::spec::{Argument, Category, Flags, Group, KeySpec, Spec};
-use crate::command::{Effect, Exec, Refused, Run};
+use crate::command::{Definition, Effect, Exec, Refused, docs};
 use crate::data::Entry;
 use crate::resp::number::parse_integer;
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::ReadOnly;
+use crate::spec::KeyFlag::RO;
+use crate::spec::{Argument, Category, Flags, Group, KeySpec, Spec};
 use crate::time::Now;
 
-pub(super) static OBJECT: Spec = Spec {
-    name: "object",
-    since: "2.2.3",
-    summary: "Commands about how values are held",
+pub(super) static OBJECT: Definition = Definition {
+    spec: Spec {
+        name: "object",
+        since: "2.2.3",
+        summary: "Commands about how values are held",
+        ..Spec::container(Group::Generic)
+    },
     subcommands: &[&ENCODING, &IDLETIME, &REFCOUNT, &FREQ, &HELP],
-    ..Spec::container(Group::Generic)
+    ..Definition::CONTAINER
 };
 
-static ENCODING: Spec = Spec {
-    name: "object|encoding",
-    since: "2.2.3",
-    summary: "Returns the encoding of a value, such as int, embstr, raw, listpack or hashtable",
-    ..inspection(|exec, args, reply| {
+static ENCODING: Definition = Definition {
+    spec: Spec {
+        name: "object|encoding",
+        since: "2.2.3",
+        summary: "Returns the encoding of a value, such as int, embstr, raw, listpack or hashtable",
+        ..inspection()
+    },
+    ..Definition::run(|exec, args, reply| {
         inspect(exec, args, reply, |entry, _, reply| {
             reply.bulk(entry.encoding().as_bytes());
         })
     })
 };
 
-static IDLETIME: Spec = Spec {
-    name: "object|idletime",
-    since: "2.2.3",
-    summary: "Returns the seconds since the last use of a key",
-    ..inspection(|exec, args, reply| {
+static IDLETIME: Definition = Definition {
+    spec: Spec {
+        name: "object|idletime",
+        since: "2.2.3",
+        summary: "Returns the seconds since the last use of a key",
+        ..inspection()
+    },
+    ..Definition::run(|exec, args, reply| {
         inspect(exec, args, reply, |entry, now, reply| {
             reply.integer(entry.idle_secs(now).cast_signed());
         })
     })
 };
 
-static REFCOUNT: Spec = Spec {
-    name: "object|refcount",
-    since: "2.2.3",
-    summary: "Returns how often a value is shared: 1, or 2147483647 for integers below 10000",
-    ..inspection(|exec, args, reply| {
+static REFCOUNT: Definition = Definition {
+    spec: Spec {
+        name: "object|refcount",
+        since: "2.2.3",
+        summary: "Returns how often a value is shared: 1, or 2147483647 for integers below 10000",
+        ..inspection()
+    },
+    ..Definition::run(|exec, args, reply| {
         inspect(exec, args, reply, |entry, _, reply| {
             reply.integer(refcount(&entry));
         })
     })
 };
 
-static FREQ: Spec = Spec {
-    name: "object|freq",
-    since: "4.0.0",
-    summary: "Returns how often a key is used, on a logarithmic scale",
-    ..inspection(|exec, args, reply| {
+static FREQ: Definition = Definition {
+    spec: Spec {
+        name: "object|freq",
+        since: "4.0.0",
+        summary: "Returns how often a key is used, on a logarithmic scale",
+        ..inspection()
+    },
+    ..Definition::run(|exec, args, reply| {
         inspect(exec, args, reply, |_, _, reply| {
             reply.error(
                 "ERR An LFU maxmemory policy is not selected, access frequency not tracked. \
@@ -65,20 +80,23 @@ static FREQ: Spec = Spec {
     })
 };
 
-static HELP: Spec = Spec {
-    categories: &[Category::Keyspace],
-    since: "6.2.0",
-    ..Spec::help("object|help", Group::Generic)
+static HELP: Definition = Definition {
+    spec: Spec {
+        categories: &[Category::Keyspace],
+        since: "6.2.0",
+        ..Spec::help("object|help", Group::Generic)
+    },
+    ..Definition::run(docs::help)
 };
 
-const fn inspection(run: Run) -> Spec {
+const fn inspection() -> Spec {
     Spec {
         arity: 3,
         flags: Flags::of(&[ReadOnly]),
         keys: const { &[KeySpec::one(2, &[RO])] },
         tips: &["nondeterministic_output"],
         arguments: const { &[Argument::key("key")] },
-        ..Spec::new(Group::Generic, run)
+        ..Spec::new(Group::Generic)
     }
 }
 

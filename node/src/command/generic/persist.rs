@@ -1,20 +1,23 @@
 //! PERSIST.
 
-use crate::command::spec::Flag::{Fast, Write};
-use crate::command::spec::KeyFlag::{RW, Update};
-use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{Fast, Write};
+use crate::spec::KeyFlag::{RW, Update};
+use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
 
-pub(super) static PERSIST: Spec = Spec {
-    name: "persist",
-    arity: 2,
-    flags: Flags::of(&[Write, Fast]),
-    keys: &[KeySpec::one(1, &[RW, Update])],
-    since: "2.2.0",
-    summary: "Removes the time to live of a key",
-    arguments: &[Argument::key("key")],
-    ..Spec::new(Group::Generic, persist)
+pub(super) static PERSIST: Definition = Definition {
+    spec: Spec {
+        name: "persist",
+        arity: 2,
+        flags: Flags::of(&[Write, Fast]),
+        keys: &[KeySpec::one(1, &[RW, Update])],
+        since: "2.2.0",
+        summary: "Removes the time to live of a key",
+        arguments: &[Argument::key("key")],
+        ..Spec::new(Group::Generic)
+    },
+    ..Definition::run(persist)
 };
 
 fn persist(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {

@@ -1,39 +1,45 @@
 //! RENAME and RENAMENX.
 
 use crate::command::parse::NO_SUCH_KEY;
-use crate::command::spec::Flag::{Fast, Write};
-use crate::command::spec::KeyFlag::{Access, Delete, Insert, OW, RW, Update};
-use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::data::Key;
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{Fast, Write};
+use crate::spec::KeyFlag::{Access, Delete, Insert, OW, RW, Update};
+use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
 
 const ARGUMENTS: &[Argument] = &[Argument::key("key"), Argument::key_of("newkey", 1)];
 
-pub(super) static RENAME: Spec = Spec {
-    name: "rename",
-    arity: 3,
-    flags: Flags::of(&[Write]),
-    keys: &[
-        KeySpec::one(1, &[RW, Access, Delete]),
-        KeySpec::one(2, &[OW, Update]),
-    ],
-    summary: "Renames a key; replaces an existing key of the new name",
-    arguments: ARGUMENTS,
-    ..Spec::new(Group::Generic, rename)
+pub(super) static RENAME: Definition = Definition {
+    spec: Spec {
+        name: "rename",
+        arity: 3,
+        flags: Flags::of(&[Write]),
+        keys: &[
+            KeySpec::one(1, &[RW, Access, Delete]),
+            KeySpec::one(2, &[OW, Update]),
+        ],
+        summary: "Renames a key; replaces an existing key of the new name",
+        arguments: ARGUMENTS,
+        ..Spec::new(Group::Generic)
+    },
+    ..Definition::run(rename)
 };
 
-pub(super) static RENAMENX: Spec = Spec {
-    name: "renamenx",
-    arity: 3,
-    flags: Flags::of(&[Write, Fast]),
-    keys: &[
-        KeySpec::one(1, &[RW, Access, Delete]),
-        KeySpec::one(2, &[OW, Insert]),
-    ],
-    summary: "Renames a key, unless a key of the new name exists",
-    arguments: ARGUMENTS,
-    ..Spec::new(Group::Generic, rename_nx)
+pub(super) static RENAMENX: Definition = Definition {
+    spec: Spec {
+        name: "renamenx",
+        arity: 3,
+        flags: Flags::of(&[Write, Fast]),
+        keys: &[
+            KeySpec::one(1, &[RW, Access, Delete]),
+            KeySpec::one(2, &[OW, Insert]),
+        ],
+        summary: "Renames a key, unless a key of the new name exists",
+        arguments: ARGUMENTS,
+        ..Spec::new(Group::Generic)
+    },
+    ..Definition::run(rename_nx)
 };
 
 fn rename(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {

@@ -1,31 +1,34 @@
 //! SCAN.
 
 use crate::command::parse::{ScanOptions, scan_cursor};
-use crate::command::spec::Flag::ReadOnly;
-use crate::command::spec::{Argument, Flags, Group, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::glob;
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::ReadOnly;
+use crate::spec::{Argument, Flags, Group, Spec};
 
-pub(super) static SCAN: Spec = Spec {
-    name: "scan",
-    arity: -2,
-    flags: Flags::of(&[ReadOnly]),
-    tips: &["nondeterministic_output", "request_policy:special"],
-    since: "2.8.0",
-    complexity: "O(1) for every call, O(N) for a whole scan of N keys",
-    summary: "Returns some of the keys, and the next cursor; 0 starts and ends a scan",
-    history: &[("6.0.0", "With `TYPE`.")],
-    arguments: &[
-        Argument::integer("cursor"),
-        Argument::pattern("pattern").token("MATCH").optional(),
-        Argument::integer("count").token("COUNT").optional(),
-        Argument::string("type")
-            .token("TYPE")
-            .optional()
-            .since("6.0.0"),
-    ],
-    ..Spec::new(Group::Generic, scan)
+pub(super) static SCAN: Definition = Definition {
+    spec: Spec {
+        name: "scan",
+        arity: -2,
+        flags: Flags::of(&[ReadOnly]),
+        tips: &["nondeterministic_output", "request_policy:special"],
+        since: "2.8.0",
+        complexity: "O(1) for every call, O(N) for a whole scan of N keys",
+        summary: "Returns some of the keys, and the next cursor; 0 starts and ends a scan",
+        history: &[("6.0.0", "With `TYPE`.")],
+        arguments: &[
+            Argument::integer("cursor"),
+            Argument::pattern("pattern").token("MATCH").optional(),
+            Argument::integer("count").token("COUNT").optional(),
+            Argument::string("type")
+                .token("TYPE")
+                .optional()
+                .since("6.0.0"),
+        ],
+        ..Spec::new(Group::Generic)
+    },
+    ..Definition::run(scan)
 };
 
 fn scan(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {

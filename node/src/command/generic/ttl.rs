@@ -1,53 +1,65 @@
 //! TTL and its siblings.
 
-use crate::command::spec::Flag::{Fast, ReadOnly};
-use crate::command::spec::KeyFlag::{Access, RO};
-use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
-use crate::command::{Effect, Exec, Refused, Run};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{Fast, ReadOnly};
+use crate::spec::KeyFlag::{Access, RO};
+use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
 
-pub(super) static TTL: Spec = Spec {
-    name: "ttl",
-    tips: &["nondeterministic_output"],
-    summary: "Returns the seconds until a key expires; -1 for never, -2 for no key",
-    ..family(|exec, args, reply| {
+pub(super) static TTL: Definition = Definition {
+    spec: Spec {
+        name: "ttl",
+        tips: &["nondeterministic_output"],
+        summary: "Returns the seconds until a key expires; -1 for never, -2 for no key",
+        ..family()
+    },
+    ..Definition::run(|exec, args, reply| {
         let now = exec.now.unix_ms();
         show(exec, args, reply, |at| seconds((at - now).max(0)))
     })
 };
 
-pub(super) static PTTL: Spec = Spec {
-    name: "pttl",
-    tips: &["nondeterministic_output"],
-    since: "2.6.0",
-    summary: "Returns the milliseconds until a key expires; -1 for never, -2 for no key",
-    ..family(|exec, args, reply| {
+pub(super) static PTTL: Definition = Definition {
+    spec: Spec {
+        name: "pttl",
+        tips: &["nondeterministic_output"],
+        since: "2.6.0",
+        summary: "Returns the milliseconds until a key expires; -1 for never, -2 for no key",
+        ..family()
+    },
+    ..Definition::run(|exec, args, reply| {
         let now = exec.now.unix_ms();
         show(exec, args, reply, |at| (at - now).max(0))
     })
 };
 
-pub(super) static EXPIRETIME: Spec = Spec {
-    name: "expiretime",
-    since: "7.0.0",
-    summary: "Returns the unix time in seconds at which a key expires; -1 for never, -2 for no key",
-    ..family(|exec, args, reply| show(exec, args, reply, seconds))
+pub(super) static EXPIRETIME: Definition = Definition {
+    spec: Spec {
+        name: "expiretime",
+        since: "7.0.0",
+        summary: "Returns the unix time in seconds at which a key expires; -1 for never, -2 for no key",
+        ..family()
+    },
+    ..Definition::run(|exec, args, reply| show(exec, args, reply, seconds))
 };
 
-pub(super) static PEXPIRETIME: Spec = Spec {
-    name: "pexpiretime",
-    since: "7.0.0",
-    summary: "Returns the unix time in milliseconds at which a key expires; -1 for never, -2 for no key",
-    ..family(|exec, args, reply| show(exec, args, reply, |at| at))
+pub(super) static PEXPIRETIME: Definition = Definition {
+    spec: Spec {
+        name: "pexpiretime",
+        since: "7.0.0",
+        summary: "Returns the unix time in milliseconds at which a key expires; -1 for never, -2 for no key",
+        ..family()
+    },
+    ..Definition::run(|exec, args, reply| show(exec, args, reply, |at| at))
 };
 
-const fn family(run: Run) -> Spec {
+const fn family() -> Spec {
     Spec {
         arity: 2,
         flags: Flags::of(&[ReadOnly, Fast]),
         keys: const { &[KeySpec::one(1, &[RO, Access])] },
         arguments: const { &[Argument::key("key")] },
-        ..Spec::new(Group::Generic, run)
+        ..Spec::new(Group::Generic)
     }
 }
 

@@ -1,25 +1,28 @@
 //! WAIT.
 
 use crate::command::parse::{integer, timeout_millis};
-use crate::command::spec::Flag::NoScript;
-use crate::command::spec::{Argument, Category, Flags, Group, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::request::{Action, ReplicationRequest};
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::NoScript;
+use crate::spec::{Argument, Category, Flags, Group, Spec};
 
-pub(super) static WAIT: Spec = Spec {
-    name: "wait",
-    arity: 3,
-    flags: Flags::of(&[NoScript]),
-    categories: &[Category::Connection],
-    tips: &["request_policy:all_shards", "response_policy:agg_min"],
-    since: "3.0.0",
-    summary: "Waits until this number of replicas have this connection's writes, or until the timeout",
-    arguments: &[
-        Argument::integer("numreplicas"),
-        Argument::integer("timeout"),
-    ],
-    ..Spec::new(Group::Generic, wait)
+pub(super) static WAIT: Definition = Definition {
+    spec: Spec {
+        name: "wait",
+        arity: 3,
+        flags: Flags::of(&[NoScript]),
+        categories: &[Category::Connection],
+        tips: &["request_policy:all_shards", "response_policy:agg_min"],
+        since: "3.0.0",
+        summary: "Waits until this number of replicas have this connection's writes, or until the timeout",
+        arguments: &[
+            Argument::integer("numreplicas"),
+            Argument::integer("timeout"),
+        ],
+        ..Spec::new(Group::Generic)
+    },
+    ..Definition::run(wait)
 };
 
 fn wait(exec: &mut Exec<'_>, args: &Args<'_>, _: &mut Reply) -> Result<Effect, Refused> {

@@ -1,24 +1,27 @@
 //! HDEL: a hash without fields goes, too.
 
 use super::limits;
-use crate::command::spec::Flag::{Fast, Write};
-use crate::command::spec::KeyFlag::{Delete, RW};
-use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::data::Event;
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{Fast, Write};
+use crate::spec::KeyFlag::{Delete, RW};
+use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
 
-pub(super) static HDEL: Spec = Spec {
-    name: "hdel",
-    arity: -3,
-    flags: Flags::of(&[Write, Fast]),
-    keys: &[KeySpec::one(1, &[RW, Delete])],
-    since: "2.0.0",
-    complexity: "O(N) with N the number of fields that are removed",
-    summary: "Removes fields of a hash; returns how many existed",
-    history: &[("2.4.0", "With several fields.")],
-    arguments: &[Argument::key("key"), Argument::string("field").multiple()],
-    ..Spec::new(Group::Hash, hdel)
+pub(super) static HDEL: Definition = Definition {
+    spec: Spec {
+        name: "hdel",
+        arity: -3,
+        flags: Flags::of(&[Write, Fast]),
+        keys: &[KeySpec::one(1, &[RW, Delete])],
+        since: "2.0.0",
+        complexity: "O(N) with N the number of fields that are removed",
+        summary: "Removes fields of a hash; returns how many existed",
+        history: &[("2.4.0", "With several fields.")],
+        arguments: &[Argument::key("key"), Argument::string("field").multiple()],
+        ..Spec::new(Group::Hash)
+    },
+    ..Definition::run(hdel)
 };
 
 fn hdel(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {

@@ -3,17 +3,20 @@
 use slotkeeper_tree::element::Element;
 
 use super::show;
-use crate::command::spec::Flag::{Fast, ReadOnly};
-use crate::command::spec::KeyFlag::{Access, RO};
-use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
-use crate::command::{Effect, Exec, Refused, Run};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::resp::Args;
+use crate::spec::Flag::{Fast, ReadOnly};
+use crate::spec::KeyFlag::{Access, RO};
+use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
 
-pub(super) static HGET: Spec = Spec {
-    name: "hget",
-    keys: &[KeySpec::one(1, &[RO, Access])],
-    summary: "Returns the value of a field of a hash",
-    ..family(|exec, args, reply| {
+pub(super) static HGET: Definition = Definition {
+    spec: Spec {
+        name: "hget",
+        keys: &[KeySpec::one(1, &[RO, Access])],
+        summary: "Returns the value of a field of a hash",
+        ..family()
+    },
+    ..Definition::run(|exec, args, reply| {
         with_value(exec, args, |value| match value {
             Some(value) => show(reply, value),
             None => reply.null(),
@@ -21,35 +24,41 @@ pub(super) static HGET: Spec = Spec {
     })
 };
 
-pub(super) static HEXISTS: Spec = Spec {
-    name: "hexists",
-    summary: "Returns whether a hash has a field",
-    ..family(|exec, args, reply| {
+pub(super) static HEXISTS: Definition = Definition {
+    spec: Spec {
+        name: "hexists",
+        summary: "Returns whether a hash has a field",
+        ..family()
+    },
+    ..Definition::run(|exec, args, reply| {
         with_value(exec, args, |value| {
             reply.integer(i64::from(value.is_some()));
         })
     })
 };
 
-pub(super) static HSTRLEN: Spec = Spec {
-    name: "hstrlen",
-    since: "3.2.0",
-    summary: "Returns the length of the value of a field of a hash",
-    ..family(|exec, args, reply| {
+pub(super) static HSTRLEN: Definition = Definition {
+    spec: Spec {
+        name: "hstrlen",
+        since: "3.2.0",
+        summary: "Returns the length of the value of a field of a hash",
+        ..family()
+    },
+    ..Definition::run(|exec, args, reply| {
         with_value(exec, args, |value| {
             reply.integer(value.map_or(0, Element::text_len) as i64);
         })
     })
 };
 
-const fn family(run: Run) -> Spec {
+const fn family() -> Spec {
     Spec {
         arity: 3,
         flags: Flags::of(&[ReadOnly, Fast]),
         keys: const { &[KeySpec::one(1, &[RO])] },
         since: "2.0.0",
         arguments: const { &[Argument::key("key"), Argument::string("field")] },
-        ..Spec::new(Group::Hash, run)
+        ..Spec::new(Group::Hash)
     }
 }
 

@@ -1,31 +1,40 @@
 //! HGETALL, HKEYS and HVALS.
 
 use super::show;
-use crate::command::spec::Flag::ReadOnly;
-use crate::command::spec::KeyFlag::{Access, RO};
-use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
-use crate::command::{Effect, Exec, Refused, Run};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::ReadOnly;
+use crate::spec::KeyFlag::{Access, RO};
+use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
 
-pub(super) static HGETALL: Spec = Spec {
-    name: "hgetall",
-    summary: "Returns all fields of a hash with their values",
-    ..family(|exec, args, reply| show_all(exec, args, reply, Parts::Both))
+pub(super) static HGETALL: Definition = Definition {
+    spec: Spec {
+        name: "hgetall",
+        summary: "Returns all fields of a hash with their values",
+        ..family()
+    },
+    ..Definition::run(|exec, args, reply| show_all(exec, args, reply, Parts::Both))
 };
 
-pub(super) static HKEYS: Spec = Spec {
-    name: "hkeys",
-    summary: "Returns all fields of a hash",
-    ..family(|exec, args, reply| show_all(exec, args, reply, Parts::Fields))
+pub(super) static HKEYS: Definition = Definition {
+    spec: Spec {
+        name: "hkeys",
+        summary: "Returns all fields of a hash",
+        ..family()
+    },
+    ..Definition::run(|exec, args, reply| show_all(exec, args, reply, Parts::Fields))
 };
 
-pub(super) static HVALS: Spec = Spec {
-    name: "hvals",
-    summary: "Returns all values of a hash",
-    ..family(|exec, args, reply| show_all(exec, args, reply, Parts::Values))
+pub(super) static HVALS: Definition = Definition {
+    spec: Spec {
+        name: "hvals",
+        summary: "Returns all values of a hash",
+        ..family()
+    },
+    ..Definition::run(|exec, args, reply| show_all(exec, args, reply, Parts::Values))
 };
 
-const fn family(run: Run) -> Spec {
+const fn family() -> Spec {
     Spec {
         arity: 2,
         flags: Flags::of(&[ReadOnly]),
@@ -34,7 +43,7 @@ const fn family(run: Run) -> Spec {
         since: "2.0.0",
         complexity: "O(N) with N the number of fields",
         arguments: const { &[Argument::key("key")] },
-        ..Spec::new(Group::Hash, run)
+        ..Spec::new(Group::Hash)
     }
 }
 

@@ -2,29 +2,32 @@
 
 use super::limits;
 use crate::command::parse::integer;
-use crate::command::spec::Flag::{DenyOom, Fast, Write};
-use crate::command::spec::KeyFlag::{Access, RW, Update};
-use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::data::Event;
 use crate::resp::number::Decimal;
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{DenyOom, Fast, Write};
+use crate::spec::KeyFlag::{Access, RW, Update};
+use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
 
 use slotkeeper_tree::element::Element;
 
-pub(super) static HINCRBY: Spec = Spec {
-    name: "hincrby",
-    arity: 4,
-    flags: Flags::of(&[Write, DenyOom, Fast]),
-    keys: &[KeySpec::one(1, &[RW, Access, Update])],
-    since: "2.0.0",
-    summary: "Adds to a number in a field of a hash; a missing field counts as 0",
-    arguments: &[
-        Argument::key("key"),
-        Argument::string("field"),
-        Argument::integer("increment"),
-    ],
-    ..Spec::new(Group::Hash, hincrby)
+pub(super) static HINCRBY: Definition = Definition {
+    spec: Spec {
+        name: "hincrby",
+        arity: 4,
+        flags: Flags::of(&[Write, DenyOom, Fast]),
+        keys: &[KeySpec::one(1, &[RW, Access, Update])],
+        since: "2.0.0",
+        summary: "Adds to a number in a field of a hash; a missing field counts as 0",
+        arguments: &[
+            Argument::key("key"),
+            Argument::string("field"),
+            Argument::integer("increment"),
+        ],
+        ..Spec::new(Group::Hash)
+    },
+    ..Definition::run(hincrby)
 };
 
 const NOT_AN_INTEGER: Refused = Refused::new("ERR hash value is not an integer");

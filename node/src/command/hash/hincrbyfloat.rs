@@ -5,26 +5,29 @@ use slotkeeper_tree::element::Text;
 use super::limits;
 use crate::command::long_double::LongDouble;
 use crate::command::parse::NOT_A_FLOAT;
-use crate::command::spec::Flag::{DenyOom, Fast, Write};
-use crate::command::spec::KeyFlag::{Access, RW, Update};
-use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::data::Event;
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{DenyOom, Fast, Write};
+use crate::spec::KeyFlag::{Access, RW, Update};
+use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
 
-pub(super) static HINCRBYFLOAT: Spec = Spec {
-    name: "hincrbyfloat",
-    arity: 4,
-    flags: Flags::of(&[Write, DenyOom, Fast]),
-    keys: &[KeySpec::one(1, &[RW, Access, Update])],
-    since: "2.6.0",
-    summary: "Adds to a number with a fraction in a field of a hash; a missing field counts as 0",
-    arguments: &[
-        Argument::key("key"),
-        Argument::string("field"),
-        Argument::double("increment"),
-    ],
-    ..Spec::new(Group::Hash, hincrbyfloat)
+pub(super) static HINCRBYFLOAT: Definition = Definition {
+    spec: Spec {
+        name: "hincrbyfloat",
+        arity: 4,
+        flags: Flags::of(&[Write, DenyOom, Fast]),
+        keys: &[KeySpec::one(1, &[RW, Access, Update])],
+        since: "2.6.0",
+        summary: "Adds to a number with a fraction in a field of a hash; a missing field counts as 0",
+        arguments: &[
+            Argument::key("key"),
+            Argument::string("field"),
+            Argument::double("increment"),
+        ],
+        ..Spec::new(Group::Hash)
+    },
+    ..Definition::run(hincrbyfloat)
 };
 
 const NO_FLOAT_HELD: Refused = Refused::new("ERR hash value is not a float");

@@ -1,20 +1,23 @@
 //! HLEN.
 
-use crate::command::spec::Flag::{Fast, ReadOnly};
-use crate::command::spec::KeyFlag::RO;
-use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{Fast, ReadOnly};
+use crate::spec::KeyFlag::RO;
+use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
 
-pub(super) static HLEN: Spec = Spec {
-    name: "hlen",
-    arity: 2,
-    flags: Flags::of(&[ReadOnly, Fast]),
-    keys: &[KeySpec::one(1, &[RO])],
-    since: "2.0.0",
-    summary: "Returns the number of fields of a hash",
-    arguments: &[Argument::key("key")],
-    ..Spec::new(Group::Hash, hlen)
+pub(super) static HLEN: Definition = Definition {
+    spec: Spec {
+        name: "hlen",
+        arity: 2,
+        flags: Flags::of(&[ReadOnly, Fast]),
+        keys: &[KeySpec::one(1, &[RO])],
+        since: "2.0.0",
+        summary: "Returns the number of fields of a hash",
+        arguments: &[Argument::key("key")],
+        ..Spec::new(Group::Hash)
+    },
+    ..Definition::run(hlen)
 };
 
 fn hlen(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {

@@ -1,22 +1,25 @@
 //! HMGET.
 
 use super::show;
-use crate::command::spec::Flag::{Fast, ReadOnly};
-use crate::command::spec::KeyFlag::{Access, RO};
-use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{Fast, ReadOnly};
+use crate::spec::KeyFlag::{Access, RO};
+use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
 
-pub(super) static HMGET: Spec = Spec {
-    name: "hmget",
-    arity: -3,
-    flags: Flags::of(&[ReadOnly, Fast]),
-    keys: &[KeySpec::one(1, &[RO, Access])],
-    since: "2.0.0",
-    complexity: "O(N) with N the number of fields",
-    summary: "Returns the values of fields of a hash",
-    arguments: &[Argument::key("key"), Argument::string("field").multiple()],
-    ..Spec::new(Group::Hash, hmget)
+pub(super) static HMGET: Definition = Definition {
+    spec: Spec {
+        name: "hmget",
+        arity: -3,
+        flags: Flags::of(&[ReadOnly, Fast]),
+        keys: &[KeySpec::one(1, &[RO, Access])],
+        since: "2.0.0",
+        complexity: "O(N) with N the number of fields",
+        summary: "Returns the values of fields of a hash",
+        arguments: &[Argument::key("key"), Argument::string("field").multiple()],
+        ..Spec::new(Group::Hash)
+    },
+    ..Definition::run(hmget)
 };
 
 fn hmget(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {

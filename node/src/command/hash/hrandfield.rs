@@ -6,35 +6,38 @@ use slotkeeper_tree::element::Element;
 
 use super::show;
 use crate::command::parse::{NO_OPPOSITE, SYNTAX, integer};
-use crate::command::spec::Flag::ReadOnly;
-use crate::command::spec::KeyFlag::{Access, RO};
-use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::data::Hash;
 use crate::random::Random;
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::ReadOnly;
+use crate::spec::KeyFlag::{Access, RO};
+use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
 
-pub(super) static HRANDFIELD: Spec = Spec {
-    name: "hrandfield",
-    arity: -2,
-    flags: Flags::of(&[ReadOnly]),
-    keys: &[KeySpec::one(1, &[RO, Access])],
-    tips: &["nondeterministic_output"],
-    since: "6.2.0",
-    complexity: "O(N) with N the number of fields that are returned",
-    summary: "Returns random fields of a hash; a negative count allows repeats",
-    arguments: &[
-        Argument::key("key"),
-        Argument::block(
-            "options",
-            &[
-                Argument::integer("count"),
-                Argument::word("withvalues", "WITHVALUES").optional(),
-            ],
-        )
-        .optional(),
-    ],
-    ..Spec::new(Group::Hash, hrandfield)
+pub(super) static HRANDFIELD: Definition = Definition {
+    spec: Spec {
+        name: "hrandfield",
+        arity: -2,
+        flags: Flags::of(&[ReadOnly]),
+        keys: &[KeySpec::one(1, &[RO, Access])],
+        tips: &["nondeterministic_output"],
+        since: "6.2.0",
+        complexity: "O(N) with N the number of fields that are returned",
+        summary: "Returns random fields of a hash; a negative count allows repeats",
+        arguments: &[
+            Argument::key("key"),
+            Argument::block(
+                "options",
+                &[
+                    Argument::integer("count"),
+                    Argument::word("withvalues", "WITHVALUES").optional(),
+                ],
+            )
+            .optional(),
+        ],
+        ..Spec::new(Group::Hash)
+    },
+    ..Definition::run(hrandfield)
 };
 
 const OUT_OF_RANGE: Refused = Refused::new("ERR value is out of range");

@@ -2,31 +2,34 @@
 
 use super::show;
 use crate::command::parse::{ScanOptions, scan_cursor};
-use crate::command::spec::Flag::ReadOnly;
-use crate::command::spec::KeyFlag::{Access, RO};
-use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::glob;
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::ReadOnly;
+use crate::spec::KeyFlag::{Access, RO};
+use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
 
 use slotkeeper_tree::element::Text;
 
-pub(super) static HSCAN: Spec = Spec {
-    name: "hscan",
-    arity: -3,
-    flags: Flags::of(&[ReadOnly]),
-    keys: &[KeySpec::one(1, &[RO, Access])],
-    tips: &["nondeterministic_output"],
-    since: "2.8.0",
-    complexity: "O(1) for every call, O(N) for a whole scan of N fields",
-    summary: "Returns some fields of a hash with their values, and a cursor; 0 starts and ends a scan",
-    arguments: &[
-        Argument::key("key"),
-        Argument::integer("cursor"),
-        Argument::pattern("pattern").token("MATCH").optional(),
-        Argument::integer("count").token("COUNT").optional(),
-    ],
-    ..Spec::new(Group::Hash, hscan)
+pub(super) static HSCAN: Definition = Definition {
+    spec: Spec {
+        name: "hscan",
+        arity: -3,
+        flags: Flags::of(&[ReadOnly]),
+        keys: &[KeySpec::one(1, &[RO, Access])],
+        tips: &["nondeterministic_output"],
+        since: "2.8.0",
+        complexity: "O(1) for every call, O(N) for a whole scan of N fields",
+        summary: "Returns some fields of a hash with their values, and a cursor; 0 starts and ends a scan",
+        arguments: &[
+            Argument::key("key"),
+            Argument::integer("cursor"),
+            Argument::pattern("pattern").token("MATCH").optional(),
+            Argument::integer("count").token("COUNT").optional(),
+        ],
+        ..Spec::new(Group::Hash)
+    },
+    ..Definition::run(hscan)
 };
 
 fn hscan(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {

@@ -1,34 +1,40 @@
 //! HSET, and HMSET as it was called with several fields.
 
 use super::limits;
-use crate::command::spec::Flag::{DenyOom, Fast, Write};
-use crate::command::spec::KeyFlag::{RW, Update};
-use crate::command::spec::{Argument, Deprecated, Flags, Group, KeySpec, Spec};
-use crate::command::{Effect, Exec, Refused, Run, wrong_arity};
+use crate::command::{Definition, Effect, Exec, Refused, wrong_arity};
 use crate::data::Event;
 use crate::resp::Args;
+use crate::spec::Flag::{DenyOom, Fast, Write};
+use crate::spec::KeyFlag::{RW, Update};
+use crate::spec::{Argument, Deprecated, Flags, Group, KeySpec, Spec};
 
-pub(super) static HSET: Spec = Spec {
-    name: "hset",
-    complexity: "O(N) with N the number of fields that are set",
-    summary: "Sets fields of a hash; returns how many of them are new",
-    history: &[("4.0.0", "With several fields.")],
-    ..family(|exec, args, reply| {
+pub(super) static HSET: Definition = Definition {
+    spec: Spec {
+        name: "hset",
+        complexity: "O(N) with N the number of fields that are set",
+        summary: "Sets fields of a hash; returns how many of them are new",
+        history: &[("4.0.0", "With several fields.")],
+        ..family()
+    },
+    ..Definition::run(|exec, args, reply| {
         let new = set(exec, args, "hset")?;
         reply.integer(new);
         Ok(Effect::AsWritten)
     })
 };
 
-pub(super) static HMSET: Spec = Spec {
-    name: "hmset",
-    complexity: "O(N) with N the number of fields that are set",
-    summary: "Sets fields of a hash",
-    deprecated: Some(Deprecated {
-        since: "4.0.0",
-        replaced_by: "`HSET` with multiple field-value pairs",
-    }),
-    ..family(|exec, args, reply| {
+pub(super) static HMSET: Definition = Definition {
+    spec: Spec {
+        name: "hmset",
+        complexity: "O(N) with N the number of fields that are set",
+        summary: "Sets fields of a hash",
+        deprecated: Some(Deprecated {
+            since: "4.0.0",
+            replaced_by: "`HSET` with multiple field-value pairs",
+        }),
+        ..family()
+    },
+    ..Definition::run(|exec, args, reply| {
         set(exec, args, "hmset")?;
         reply.ok();
         Ok(Effect::AsWritten)
@@ -44,14 +50,14 @@ const ARGUMENTS: &[Argument] = &[
     .multiple(),
 ];
 
-const fn family(run: Run) -> Spec {
+const fn family() -> Spec {
     Spec {
         arity: -4,
         flags: Flags::of(&[Write, DenyOom, Fast]),
         keys: const { &[KeySpec::one(1, &[RW, Update])] },
         since: "2.0.0",
         arguments: ARGUMENTS,
-        ..Spec::new(Group::Hash, run)
+        ..Spec::new(Group::Hash)
     }
 }
 

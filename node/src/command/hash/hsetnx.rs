@@ -1,26 +1,29 @@
 //! HSETNX.
 
 use super::limits;
-use crate::command::spec::Flag::{DenyOom, Fast, Write};
-use crate::command::spec::KeyFlag::{Insert, RW};
-use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::data::Event;
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{DenyOom, Fast, Write};
+use crate::spec::KeyFlag::{Insert, RW};
+use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
 
-pub(super) static HSETNX: Spec = Spec {
-    name: "hsetnx",
-    arity: 4,
-    flags: Flags::of(&[Write, DenyOom, Fast]),
-    keys: &[KeySpec::one(1, &[RW, Insert])],
-    since: "2.0.0",
-    summary: "Sets a field of a hash, unless it exists",
-    arguments: &[
-        Argument::key("key"),
-        Argument::string("field"),
-        Argument::string("value"),
-    ],
-    ..Spec::new(Group::Hash, hsetnx)
+pub(super) static HSETNX: Definition = Definition {
+    spec: Spec {
+        name: "hsetnx",
+        arity: 4,
+        flags: Flags::of(&[Write, DenyOom, Fast]),
+        keys: &[KeySpec::one(1, &[RW, Insert])],
+        since: "2.0.0",
+        summary: "Sets a field of a hash, unless it exists",
+        arguments: &[
+            Argument::key("key"),
+            Argument::string("field"),
+            Argument::string("value"),
+        ],
+        ..Spec::new(Group::Hash)
+    },
+    ..Definition::run(hsetnx)
 };
 
 fn hsetnx(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {

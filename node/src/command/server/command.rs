@@ -4,12 +4,12 @@ mod describe;
 mod keys;
 
 use crate::command::parse::SYNTAX;
-use crate::command::spec::Flag::{Loading, Stale};
-use crate::command::spec::{Argument, Category, Flags, Group, Spec};
 use crate::command::table::{Command, all_commands, commands, lookup};
-use crate::command::{Effect, Exec, Refused, Run};
+use crate::command::{Definition, Effect, Exec, Refused, docs};
 use crate::glob;
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{Loading, Stale};
+use crate::spec::{Argument, Category, Flags, Group, Spec};
 
 const FLAGS: Flags = Flags::of(&[Loading, Stale]);
 const TIPS: &[&str] = &["nondeterministic_output_order"];
@@ -17,15 +17,18 @@ const CATEGORIES: &[Category] = &[Category::Connection];
 const PER_COMMAND: &str = "O(N) with N the number of commands";
 const NAMES: &[Argument] = &[Argument::string("command-name").optional().multiple()];
 
-pub(super) static COMMAND: Spec = Spec {
-    name: "command",
-    arity: -1,
-    flags: FLAGS,
-    categories: CATEGORIES,
-    tips: TIPS,
-    since: "2.8.13",
-    complexity: PER_COMMAND,
-    summary: "What is known of all commands",
+pub(super) static COMMAND: Definition = Definition {
+    spec: Spec {
+        name: "command",
+        arity: -1,
+        flags: FLAGS,
+        categories: CATEGORIES,
+        tips: TIPS,
+        since: "2.8.13",
+        complexity: PER_COMMAND,
+        summary: "What is known of all commands",
+        ..Spec::new(Group::Server)
+    },
     subcommands: &[
         &COUNT,
         &INFO,
@@ -35,92 +38,113 @@ pub(super) static COMMAND: Spec = Spec {
         &GETKEYSANDFLAGS,
         &HELP,
     ],
-    ..Spec::new(Group::Server, |_, _, reply| {
+    ..Definition::run(|_, _, reply| {
         all(reply);
         Ok(Effect::None)
     })
 };
 
-static COUNT: Spec = Spec {
-    name: "command|count",
-    arity: 2,
-    flags: FLAGS,
-    categories: CATEGORIES,
-    since: "2.8.13",
-    summary: "Returns the number of commands",
-    ..Spec::new(Group::Server, |_, _, reply| {
+static COUNT: Definition = Definition {
+    spec: Spec {
+        name: "command|count",
+        arity: 2,
+        flags: FLAGS,
+        categories: CATEGORIES,
+        since: "2.8.13",
+        summary: "Returns the number of commands",
+        ..Spec::new(Group::Server)
+    },
+    ..Definition::run(|_, _, reply| {
         reply.integer(commands().len() as i64);
         Ok(Effect::None)
     })
 };
 
-static INFO: Spec = Spec {
-    name: "command|info",
-    since: "2.8.13",
-    summary: "Returns arity, flags, keys and categories of these commands, or of all",
-    history: &[("7.0.0", "Without names it shows all.")],
-    arguments: NAMES,
-    ..of_commands(info)
+static INFO: Definition = Definition {
+    spec: Spec {
+        name: "command|info",
+        since: "2.8.13",
+        summary: "Returns arity, flags, keys and categories of these commands, or of all",
+        history: &[("7.0.0", "Without names it shows all.")],
+        arguments: NAMES,
+        ..of_commands()
+    },
+    ..Definition::run(info)
 };
 
-static DOCS: Spec = Spec {
-    name: "command|docs",
-    since: "7.0.0",
-    summary: "Returns the documentation of these commands, or of all",
-    arguments: NAMES,
-    ..of_commands(docs)
+static DOCS: Definition = Definition {
+    spec: Spec {
+        name: "command|docs",
+        since: "7.0.0",
+        summary: "Returns the documentation of these commands, or of all",
+        arguments: NAMES,
+        ..of_commands()
+    },
+    ..Definition::run(docs)
 };
 
-static LIST: Spec = Spec {
-    name: "command|list",
-    since: "7.0.0",
-    summary: "Returns the names of all commands, or of those that match a filter",
-    arguments: &[Argument::one_of(
-        "filterby",
-        &[
-            Argument::string("module-name").token("MODULE"),
-            Argument::string("category").token("ACLCAT"),
-            Argument::pattern("pattern").token("PATTERN"),
-        ],
-    )
-    .token("FILTERBY")
-    .optional()],
-    ..of_commands(list)
+static LIST: Definition = Definition {
+    spec: Spec {
+        name: "command|list",
+        since: "7.0.0",
+        summary: "Returns the names of all commands, or of those that match a filter",
+        arguments: &[Argument::one_of(
+            "filterby",
+            &[
+                Argument::string("module-name").token("MODULE"),
+                Argument::string("category").token("ACLCAT"),
+                Argument::pattern("pattern").token("PATTERN"),
+            ],
+        )
+        .token("FILTERBY")
+        .optional()],
+        ..of_commands()
+    },
+    ..Definition::run(list)
 };
 
-static GETKEYS: Spec = Spec {
-    name: "command|getkeys",
-    since: "2.8.13",
-    summary: "Returns the keys in a command",
-    ..of_a_request(keys::get_keys)
+static GETKEYS: Definition = Definition {
+    spec: Spec {
+        name: "command|getkeys",
+        since: "2.8.13",
+        summary: "Returns the keys in a command",
+        ..of_a_request()
+    },
+    ..Definition::run(keys::get_keys)
 };
 
-static GETKEYSANDFLAGS: Spec = Spec {
-    name: "command|getkeysandflags",
-    since: "7.0.0",
-    summary: "Returns the keys in a command, and how it uses them",
-    ..of_a_request(keys::get_keys_and_flags)
+static GETKEYSANDFLAGS: Definition = Definition {
+    spec: Spec {
+        name: "command|getkeysandflags",
+        since: "7.0.0",
+        summary: "Returns the keys in a command, and how it uses them",
+        ..of_a_request()
+    },
+    ..Definition::run(keys::get_keys_and_flags)
 };
 
-static HELP: Spec = Spec {
-    categories: CATEGORIES,
-    ..Spec::help("command|help", Group::Server)
+static HELP: Definition = Definition {
+    spec: Spec {
+        categories: CATEGORIES,
+        ..Spec::help("command|help", Group::Server)
+    },
+    ..Definition::run(docs::help)
 };
 
 /// What is asked about commands by their names.
-const fn of_commands(run: Run) -> Spec {
+const fn of_commands() -> Spec {
     Spec {
         arity: -2,
         flags: FLAGS,
         categories: CATEGORIES,
         tips: TIPS,
         complexity: PER_COMMAND,
-        ..Spec::new(Group::Server, run)
+        ..Spec::new(Group::Server)
     }
 }
 
 /// What is asked about a whole request.
-const fn of_a_request(run: Run) -> Spec {
+const fn of_a_request() -> Spec {
     Spec {
         arity: -4,
         flags: FLAGS,
@@ -132,7 +156,7 @@ const fn of_a_request(run: Run) -> Spec {
                 Argument::string("arg").optional().multiple(),
             ]
         },
-        ..Spec::new(Group::Server, run)
+        ..Spec::new(Group::Server)
     }
 }
 

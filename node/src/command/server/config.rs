@@ -1,73 +1,89 @@
 //! CONFIG and its subcommands.
 
 use crate::command::parse::{SYNTAX, rest};
-use crate::command::spec::Flag::{Admin, Loading, NoScript, Stale};
-use crate::command::spec::{Argument, Flags, Group, Secret, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused, docs};
 use crate::request::{Action, ConfigRequest};
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{Admin, Loading, NoScript, Stale};
+use crate::spec::{Argument, Flags, Group, Secret, Spec};
 
 const FLAGS: Flags = Flags::of(&[Admin, NoScript, Loading, Stale]);
 
-pub(super) static CONFIG: Spec = Spec {
-    name: "config",
-    since: "2.0.0",
-    summary: "Commands about the configuration",
+pub(super) static CONFIG: Definition = Definition {
+    spec: Spec {
+        name: "config",
+        since: "2.0.0",
+        summary: "Commands about the configuration",
+        ..Spec::container(Group::Server)
+    },
     subcommands: &[&GET, &SET, &RESETSTAT, &REWRITE, &HELP],
-    ..Spec::container(Group::Server)
+    ..Definition::CONTAINER
 };
 
-static GET: Spec = Spec {
-    name: "config|get",
-    arity: -3,
-    flags: FLAGS,
-    since: "2.0.0",
-    complexity: "O(N) with N the number of directives",
-    summary: "Returns the values of the directives that match the patterns",
-    history: &[("7.0.0", "With several patterns.")],
-    arguments: &[Argument::block("parameter", &[Argument::pattern("parameter")]).multiple()],
-    ..Spec::new(Group::Server, |_, args, _| {
-        Ok(ask(ConfigRequest::Get(rest(args, 2))))
-    })
+static GET: Definition = Definition {
+    spec: Spec {
+        name: "config|get",
+        arity: -3,
+        flags: FLAGS,
+        since: "2.0.0",
+        complexity: "O(N) with N the number of directives",
+        summary: "Returns the values of the directives that match the patterns",
+        history: &[("7.0.0", "With several patterns.")],
+        arguments: &[Argument::block("parameter", &[Argument::pattern("parameter")]).multiple()],
+        ..Spec::new(Group::Server)
+    },
+    ..Definition::run(|_, args, _| Ok(ask(ConfigRequest::Get(rest(args, 2)))))
 };
 
-static SET: Spec = Spec {
-    name: "config|set",
-    arity: -4,
-    flags: FLAGS,
-    secrets: &[Secret::Directives(2)],
-    tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
-    since: "2.0.0",
-    complexity: "O(N) with N the number of directives given",
-    summary: "Changes directives: all that are given, or none",
-    history: &[("7.0.0", "With several directives.")],
-    arguments: &[Argument::block(
-        "parameter_value",
-        &[Argument::string("parameter"), Argument::string("value")],
-    )
-    .multiple()],
-    ..Spec::new(Group::Server, set)
+static SET: Definition = Definition {
+    spec: Spec {
+        name: "config|set",
+        arity: -4,
+        flags: FLAGS,
+        secrets: &[Secret::Directives(2)],
+        tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
+        since: "2.0.0",
+        complexity: "O(N) with N the number of directives given",
+        summary: "Changes directives: all that are given, or none",
+        history: &[("7.0.0", "With several directives.")],
+        arguments: &[Argument::block(
+            "parameter_value",
+            &[Argument::string("parameter"), Argument::string("value")],
+        )
+        .multiple()],
+        ..Spec::new(Group::Server)
+    },
+    ..Definition::run(set)
 };
 
-static RESETSTAT: Spec = Spec {
-    name: "config|resetstat",
-    arity: 2,
-    flags: FLAGS,
-    since: "2.0.0",
-    summary: "Sets the counters of INFO to zero",
-    ..Spec::new(Group::Server, |_, _, _| Ok(ask(ConfigRequest::ResetStat)))
+static RESETSTAT: Definition = Definition {
+    spec: Spec {
+        name: "config|resetstat",
+        arity: 2,
+        flags: FLAGS,
+        since: "2.0.0",
+        summary: "Sets the counters of INFO to zero",
+        ..Spec::new(Group::Server)
+    },
+    ..Definition::run(|_, _, _| Ok(ask(ConfigRequest::ResetStat)))
 };
 
-static REWRITE: Spec = Spec {
-    name: "config|rewrite",
-    arity: 2,
-    flags: FLAGS,
-    since: "2.8.0",
-    summary: "Writes changed directives to the configuration file",
-    ..Spec::new(Group::Server, |_, _, _| Ok(ask(ConfigRequest::Rewrite)))
+static REWRITE: Definition = Definition {
+    spec: Spec {
+        name: "config|rewrite",
+        arity: 2,
+        flags: FLAGS,
+        since: "2.8.0",
+        summary: "Writes changed directives to the configuration file",
+        ..Spec::new(Group::Server)
+    },
+    ..Definition::run(|_, _, _| Ok(ask(ConfigRequest::Rewrite)))
 };
 
-static HELP: Spec = Spec::help("config|help", Group::Server);
+static HELP: Definition = Definition {
+    spec: Spec::help("config|help", Group::Server),
+    ..Definition::run(docs::help)
+};
 
 fn ask(request: ConfigRequest) -> Effect {
     Effect::ask(Action::Config(request))

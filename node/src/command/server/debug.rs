@@ -1,24 +1,25 @@
 //! DEBUG: only what tests need. The engine refuses it unless `enable-debug-command` allows it, and
 //! knows the subcommands.
 
-use crate::command::Effect;
 use crate::command::parse::rest;
-use crate::command::spec::Flag::{Admin, Loading, NoScript, Stale};
-use crate::command::spec::{Argument, Flags, Group, Spec};
+use crate::command::{Definition, Effect};
 use crate::request::Action;
+use crate::spec::Flag::{Admin, Loading, NoScript, Stale};
+use crate::spec::{Argument, Flags, Group, Spec};
 
-pub(super) static DEBUG: Spec = Spec {
-    name: "debug",
-    arity: -2,
-    flags: Flags::of(&[Admin, NoScript, Loading, Stale]),
-    summary: "For tests; DEBUG HELP lists the subcommands",
-    arguments: &[
-        Argument::string("subcommand"),
-        Argument::string("argument").optional().multiple(),
-    ],
-    ..Spec::new(Group::Server, |_, args, _| {
-        Ok(Effect::ask(Action::Debug(rest(args, 1))))
-    })
+pub(super) static DEBUG: Definition = Definition {
+    spec: Spec {
+        name: "debug",
+        arity: -2,
+        flags: Flags::of(&[Admin, NoScript, Loading, Stale]),
+        summary: "For tests; DEBUG HELP lists the subcommands",
+        arguments: &[
+            Argument::string("subcommand"),
+            Argument::string("argument").optional().multiple(),
+        ],
+        ..Spec::new(Group::Server)
+    },
+    ..Definition::run(|_, args, _| Ok(Effect::ask(Action::Debug(rest(args, 1)))))
 };
 
 #[cfg(test)]

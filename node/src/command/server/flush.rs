@@ -1,34 +1,43 @@
 //! DBSIZE, FLUSHALL and FLUSHDB.
 
 use crate::command::parse::SYNTAX;
-use crate::command::spec::Flag::{Fast, ReadOnly, Write};
-use crate::command::spec::{Argument, Category, Flags, Group, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::request::Action;
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{Fast, ReadOnly, Write};
+use crate::spec::{Argument, Category, Flags, Group, Spec};
 
-pub(super) static DBSIZE: Spec = Spec {
-    name: "dbsize",
-    flags: Flags::of(&[ReadOnly, Fast]),
-    categories: &[Category::Keyspace],
-    tips: &["request_policy:all_shards", "response_policy:agg_sum"],
-    summary: "Returns the number of keys in the database",
-    ..Spec::new(Group::Server, |exec, _, reply| {
+pub(super) static DBSIZE: Definition = Definition {
+    spec: Spec {
+        name: "dbsize",
+        flags: Flags::of(&[ReadOnly, Fast]),
+        categories: &[Category::Keyspace],
+        tips: &["request_policy:all_shards", "response_policy:agg_sum"],
+        summary: "Returns the number of keys in the database",
+        ..Spec::new(Group::Server)
+    },
+    ..Definition::run(|exec, _, reply| {
         reply.integer(exec.data.len(exec.session.db) as i64);
         Ok(Effect::None)
     })
 };
 
-pub(super) static FLUSHALL: Spec = Spec {
-    name: "flushall",
-    summary: "Removes all keys of all databases",
-    ..flush(flush_all)
+pub(super) static FLUSHALL: Definition = Definition {
+    spec: Spec {
+        name: "flushall",
+        summary: "Removes all keys of all databases",
+        ..flush()
+    },
+    ..Definition::run(flush_all)
 };
 
-pub(super) static FLUSHDB: Spec = Spec {
-    name: "flushdb",
-    summary: "Removes all keys of the database",
-    ..flush(flush_db)
+pub(super) static FLUSHDB: Definition = Definition {
+    spec: Spec {
+        name: "flushdb",
+        summary: "Removes all keys of the database",
+        ..flush()
+    },
+    ..Definition::run(flush_db)
 };
 
 const MODE: &[Argument] = &[Argument::one_of(
@@ -40,7 +49,7 @@ const MODE: &[Argument] = &[Argument::one_of(
 )
 .optional()];
 
-const fn flush(run: crate::command::Run) -> Spec {
+const fn flush() -> Spec {
     Spec {
         arity: -1,
         flags: Flags::of(&[Write]),
@@ -49,7 +58,7 @@ const fn flush(run: crate::command::Run) -> Spec {
         complexity: "O(N) with N the number of keys",
         history: &[("4.0.0", "With `ASYNC`."), ("6.2.0", "With `SYNC`.")],
         arguments: MODE,
-        ..Spec::new(Group::Server, run)
+        ..Spec::new(Group::Server)
     }
 }
 

@@ -1,44 +1,53 @@
 //! INFO, ROLE and TIME.
 
 use crate::command::parse::lossy;
-use crate::command::spec::Flag::{Fast, Loading, NoScript, Stale};
-use crate::command::spec::{Argument, Category, Flags, Group, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::request::Action;
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{Fast, Loading, NoScript, Stale};
+use crate::spec::{Argument, Category, Flags, Group, Spec};
 
-pub(super) static INFO: Spec = Spec {
-    name: "info",
-    arity: -1,
-    flags: Flags::of(&[Loading, Stale]),
-    categories: &[Category::Dangerous],
-    tips: &[
-        "nondeterministic_output",
-        "request_policy:all_shards",
-        "response_policy:special",
-    ],
-    summary: "Returns information and counters of the server, in sections",
-    history: &[("7.0.0", "With several sections.")],
-    arguments: &[Argument::string("section").optional().multiple()],
-    ..Spec::new(Group::Server, info)
+pub(super) static INFO: Definition = Definition {
+    spec: Spec {
+        name: "info",
+        arity: -1,
+        flags: Flags::of(&[Loading, Stale]),
+        categories: &[Category::Dangerous],
+        tips: &[
+            "nondeterministic_output",
+            "request_policy:all_shards",
+            "response_policy:special",
+        ],
+        summary: "Returns information and counters of the server, in sections",
+        history: &[("7.0.0", "With several sections.")],
+        arguments: &[Argument::string("section").optional().multiple()],
+        ..Spec::new(Group::Server)
+    },
+    ..Definition::run(info)
 };
 
-pub(super) static ROLE: Spec = Spec {
-    name: "role",
-    flags: Flags::of(&[NoScript, Loading, Stale, Fast]),
-    categories: &[Category::Admin, Category::Dangerous],
-    since: "2.8.12",
-    summary: "Returns the role of the server, with its master or replicas",
-    ..Spec::new(Group::Server, |_, _, _| Ok(Effect::ask(Action::Role)))
+pub(super) static ROLE: Definition = Definition {
+    spec: Spec {
+        name: "role",
+        flags: Flags::of(&[NoScript, Loading, Stale, Fast]),
+        categories: &[Category::Admin, Category::Dangerous],
+        since: "2.8.12",
+        summary: "Returns the role of the server, with its master or replicas",
+        ..Spec::new(Group::Server)
+    },
+    ..Definition::run(|_, _, _| Ok(Effect::ask(Action::Role)))
 };
 
-pub(super) static TIME: Spec = Spec {
-    name: "time",
-    flags: Flags::of(&[Loading, Stale, Fast]),
-    tips: &["nondeterministic_output"],
-    since: "2.6.0",
-    summary: "Returns the unix time of the server: seconds and microseconds",
-    ..Spec::new(Group::Server, time)
+pub(super) static TIME: Definition = Definition {
+    spec: Spec {
+        name: "time",
+        flags: Flags::of(&[Loading, Stale, Fast]),
+        tips: &["nondeterministic_output"],
+        since: "2.6.0",
+        summary: "Returns the unix time of the server: seconds and microseconds",
+        ..Spec::new(Group::Server)
+    },
+    ..Definition::run(time)
 };
 
 fn info(_: &mut Exec<'_>, args: &Args<'_>, _: &mut Reply) -> Result<Effect, Refused> {

@@ -1,80 +1,99 @@
 //! MODULE and its subcommands: there are no modules, and none can be loaded.
 
-use crate::command::Effect;
-use crate::command::Refused;
-use crate::command::spec::Flag::{Admin, NoAsyncLoading, NoScript};
-use crate::command::spec::{Argument, Flags, Group, Spec};
+use crate::command::{Definition, Effect, Refused, docs};
+use crate::spec::Flag::{Admin, NoAsyncLoading, NoScript};
+use crate::spec::{Argument, Flags, Group, Spec};
 
 /// Begins as Redis's refusal does where `enable-module-command` is `no`.
 const NONE: Refused = Refused::new("ERR MODULE command not allowed. This server loads no modules.");
 
-pub(super) static MODULE: Spec = Spec {
-    name: "module",
-    since: "4.0.0",
-    summary: "Commands about modules, of which there are none",
+pub(super) static MODULE: Definition = Definition {
+    spec: Spec {
+        name: "module",
+        since: "4.0.0",
+        summary: "Commands about modules, of which there are none",
+        ..Spec::container(Group::Server)
+    },
     subcommands: &[&HELP, &LIST, &LOAD, &LOADEX, &UNLOAD],
-    ..Spec::container(Group::Server)
+    ..Definition::CONTAINER
 };
 
-static HELP: Spec = Spec::help("module|help", Group::Server);
+static HELP: Definition = Definition {
+    spec: Spec::help("module|help", Group::Server),
+    ..Definition::run(docs::help)
+};
 
-static LIST: Spec = Spec {
-    name: "module|list",
-    arity: 2,
-    flags: Flags::of(&[Admin, NoScript]),
-    tips: &["nondeterministic_output_order"],
-    since: "4.0.0",
-    summary: "Returns the loaded modules: none",
-    ..Spec::new(Group::Server, |_, _, reply| {
+static LIST: Definition = Definition {
+    spec: Spec {
+        name: "module|list",
+        arity: 2,
+        flags: Flags::of(&[Admin, NoScript]),
+        tips: &["nondeterministic_output_order"],
+        since: "4.0.0",
+        summary: "Returns the loaded modules: none",
+        ..Spec::new(Group::Server)
+    },
+    ..Definition::run(|_, _, reply| {
         reply.array(0);
         Ok(Effect::None)
     })
 };
 
-static LOAD: Spec = Spec {
-    name: "module|load",
-    arity: -3,
-    since: "4.0.0",
-    summary: "Refused: this server loads no modules",
-    arguments: &[
-        Argument::string("path"),
-        Argument::string("arg").optional().multiple(),
-    ],
-    ..REFUSED
+static LOAD: Definition = Definition {
+    spec: Spec {
+        name: "module|load",
+        arity: -3,
+        since: "4.0.0",
+        summary: "Refused: this server loads no modules",
+        arguments: &[
+            Argument::string("path"),
+            Argument::string("arg").optional().multiple(),
+        ],
+        ..refused()
+    },
+    ..Definition::run(|_, _, _| Err(NONE))
 };
 
-static LOADEX: Spec = Spec {
-    name: "module|loadex",
-    arity: -3,
-    since: "7.0.0",
-    summary: "Refused: this server loads no modules",
-    arguments: &[
-        Argument::string("path"),
-        Argument::block(
-            "configs",
-            &[Argument::string("name"), Argument::string("value")],
-        )
-        .token("CONFIG")
-        .optional()
-        .multiple(),
-        Argument::string("args").token("ARGS").optional().multiple(),
-    ],
-    ..REFUSED
+static LOADEX: Definition = Definition {
+    spec: Spec {
+        name: "module|loadex",
+        arity: -3,
+        since: "7.0.0",
+        summary: "Refused: this server loads no modules",
+        arguments: &[
+            Argument::string("path"),
+            Argument::block(
+                "configs",
+                &[Argument::string("name"), Argument::string("value")],
+            )
+            .token("CONFIG")
+            .optional()
+            .multiple(),
+            Argument::string("args").token("ARGS").optional().multiple(),
+        ],
+        ..refused()
+    },
+    ..Definition::run(|_, _, _| Err(NONE))
 };
 
-static UNLOAD: Spec = Spec {
-    name: "module|unload",
-    arity: 3,
-    since: "4.0.0",
-    summary: "Refused: no module is loaded",
-    arguments: &[Argument::string("name")],
-    ..REFUSED
+static UNLOAD: Definition = Definition {
+    spec: Spec {
+        name: "module|unload",
+        arity: 3,
+        since: "4.0.0",
+        summary: "Refused: no module is loaded",
+        arguments: &[Argument::string("name")],
+        ..refused()
+    },
+    ..Definition::run(|_, _, _| Err(NONE))
 };
 
-const REFUSED: Spec = Spec {
-    flags: Flags::of(&[Admin, NoScript, NoAsyncLoading]),
-    ..Spec::new(Group::Server, |_, _, _| Err(NONE))
-};
+const fn refused() -> Spec {
+    Spec {
+        flags: Flags::of(&[Admin, NoScript, NoAsyncLoading]),
+        ..Spec::new(Group::Server)
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -1,41 +1,48 @@
 //! What replicas say: REPLCONF, PSYNC, SYNC.
 
 use crate::command::parse::{SYNTAX, integer, rest};
-use crate::command::spec::Flag::{
-    Admin, AllowBusy, Loading, NoAsyncLoading, NoMulti, NoScript, Stale,
-};
-use crate::command::spec::{Argument, Flags, Group, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::request::{Action, ReplicationRequest};
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{Admin, AllowBusy, Loading, NoAsyncLoading, NoMulti, NoScript, Stale};
+use crate::spec::{Argument, Flags, Group, Spec};
 
-pub(super) static REPLCONF: Spec = Spec {
-    name: "replconf",
-    arity: -1,
-    flags: Flags::of(&[Admin, NoScript, Loading, Stale, AllowBusy]),
-    since: "3.0.0",
-    summary: "Internal: a replica informs its master about itself",
-    ..Spec::new(Group::Server, replconf)
+pub(super) static REPLCONF: Definition = Definition {
+    spec: Spec {
+        name: "replconf",
+        arity: -1,
+        flags: Flags::of(&[Admin, NoScript, Loading, Stale, AllowBusy]),
+        since: "3.0.0",
+        summary: "Internal: a replica informs its master about itself",
+        ..Spec::new(Group::Server)
+    },
+    ..Definition::run(replconf)
 };
 
-pub(super) static PSYNC: Spec = Spec {
-    name: "psync",
-    arity: -3,
-    flags: Flags::of(&[Admin, NoScript, NoAsyncLoading, NoMulti]),
-    since: "2.8.0",
-    summary: "Internal: a replica asks for the stream from an offset, or for a full sync",
-    arguments: &[
-        Argument::string("replicationid"),
-        Argument::integer("offset"),
-    ],
-    ..Spec::new(Group::Server, psync)
+pub(super) static PSYNC: Definition = Definition {
+    spec: Spec {
+        name: "psync",
+        arity: -3,
+        flags: Flags::of(&[Admin, NoScript, NoAsyncLoading, NoMulti]),
+        since: "2.8.0",
+        summary: "Internal: a replica asks for the stream from an offset, or for a full sync",
+        arguments: &[
+            Argument::string("replicationid"),
+            Argument::integer("offset"),
+        ],
+        ..Spec::new(Group::Server)
+    },
+    ..Definition::run(psync)
 };
 
-pub(super) static SYNC: Spec = Spec {
-    name: "sync",
-    flags: Flags::of(&[Admin, NoScript, NoAsyncLoading, NoMulti]),
-    summary: "Internal: a replica asks for a full sync",
-    ..Spec::new(Group::Server, |_, _, _| Ok(ask(ReplicationRequest::Sync)))
+pub(super) static SYNC: Definition = Definition {
+    spec: Spec {
+        name: "sync",
+        flags: Flags::of(&[Admin, NoScript, NoAsyncLoading, NoMulti]),
+        summary: "Internal: a replica asks for a full sync",
+        ..Spec::new(Group::Server)
+    },
+    ..Definition::run(|_, _, _| Ok(ask(ReplicationRequest::Sync)))
 };
 
 fn ask(request: ReplicationRequest) -> Effect {

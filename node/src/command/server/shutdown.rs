@@ -1,33 +1,36 @@
 //! SHUTDOWN.
 
 use crate::command::parse::SYNTAX;
-use crate::command::spec::Flag::{Admin, AllowBusy, Loading, NoMulti, NoScript, Stale};
-use crate::command::spec::{Argument, Flags, Group, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::request::{Action, ShutdownRequest};
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{Admin, AllowBusy, Loading, NoMulti, NoScript, Stale};
+use crate::spec::{Argument, Flags, Group, Spec};
 
-pub(super) static SHUTDOWN: Spec = Spec {
-    name: "shutdown",
-    arity: -1,
-    flags: Flags::of(&[Admin, NoScript, Loading, Stale, NoMulti, AllowBusy]),
-    complexity: "O(N) with N the number of keys when it saves, else O(1)",
-    summary: "Waits for the replicas, saves if asked or configured, and stops the server",
-    history: &[("7.0.0", "With `NOW`, `FORCE` and `ABORT`.")],
-    arguments: &[
-        Argument::one_of(
-            "nosave_save",
-            &[
-                Argument::word("nosave", "NOSAVE"),
-                Argument::word("save", "SAVE"),
-            ],
-        )
-        .optional(),
-        Argument::word("now", "NOW").optional().since("7.0.0"),
-        Argument::word("force", "FORCE").optional().since("7.0.0"),
-        Argument::word("abort", "ABORT").optional().since("7.0.0"),
-    ],
-    ..Spec::new(Group::Server, shutdown)
+pub(super) static SHUTDOWN: Definition = Definition {
+    spec: Spec {
+        name: "shutdown",
+        arity: -1,
+        flags: Flags::of(&[Admin, NoScript, Loading, Stale, NoMulti, AllowBusy]),
+        complexity: "O(N) with N the number of keys when it saves, else O(1)",
+        summary: "Waits for the replicas, saves if asked or configured, and stops the server",
+        history: &[("7.0.0", "With `NOW`, `FORCE` and `ABORT`.")],
+        arguments: &[
+            Argument::one_of(
+                "nosave_save",
+                &[
+                    Argument::word("nosave", "NOSAVE"),
+                    Argument::word("save", "SAVE"),
+                ],
+            )
+            .optional(),
+            Argument::word("now", "NOW").optional().since("7.0.0"),
+            Argument::word("force", "FORCE").optional().since("7.0.0"),
+            Argument::word("abort", "ABORT").optional().since("7.0.0"),
+        ],
+        ..Spec::new(Group::Server)
+    },
+    ..Definition::run(shutdown)
 };
 
 fn shutdown(_: &mut Exec<'_>, args: &Args<'_>, _: &mut Reply) -> Result<Effect, Refused> {

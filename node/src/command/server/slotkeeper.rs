@@ -3,48 +3,57 @@
 use slotkeeper_topology::Epoch;
 
 use crate::command::parse::{NOT_AN_INTEGER, SYNTAX, integer, lossy};
-use crate::command::spec::Flag::{Admin, Loading, NoAsyncLoading, NoMulti, NoScript, Stale};
-use crate::command::spec::{Argument, Flags, Group, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused, docs};
 use crate::request::{Action, ClusterRequest, Failover};
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{Admin, Loading, NoAsyncLoading, NoMulti, NoScript, Stale};
+use crate::spec::{Argument, Flags, Group, Spec};
 
-pub(super) static SLOTKEEPER: Spec = Spec {
-    name: "slotkeeper",
-    since: "7.0.0",
-    summary: "Commands of this server that Redis does not have",
+pub(super) static SLOTKEEPER: Definition = Definition {
+    spec: Spec {
+        name: "slotkeeper",
+        since: "7.0.0",
+        summary: "Commands of this server that Redis does not have",
+        ..Spec::container(Group::Server)
+    },
     subcommands: &[&FAILOVER, &SERVE, &HELP],
-    ..Spec::container(Group::Server)
+    ..Definition::CONTAINER
 };
 
-static FAILOVER: Spec = Spec {
-    name: "slotkeeper|failover",
-    arity: 5,
-    flags: Flags::of(&[Admin, NoScript, Stale, NoAsyncLoading]),
-    since: "7.0.0",
-    summary: "As `CLUSTER FAILOVER`, but only from this master and only if no later epoch is current",
-    arguments: &[
-        Argument::one_of(
-            "options",
-            &[
-                Argument::word("force", "FORCE"),
-                Argument::word("takeover", "TAKEOVER"),
-            ],
-        ),
-        Argument::string("master-id"),
-        Argument::integer("current-epoch"),
-    ],
-    ..Spec::new(Group::Server, failover)
+static FAILOVER: Definition = Definition {
+    spec: Spec {
+        name: "slotkeeper|failover",
+        arity: 5,
+        flags: Flags::of(&[Admin, NoScript, Stale, NoAsyncLoading]),
+        since: "7.0.0",
+        summary: "As `CLUSTER FAILOVER`, but only from this master and only if no later epoch is current",
+        arguments: &[
+            Argument::one_of(
+                "options",
+                &[
+                    Argument::word("force", "FORCE"),
+                    Argument::word("takeover", "TAKEOVER"),
+                ],
+            ),
+            Argument::string("master-id"),
+            Argument::integer("current-epoch"),
+        ],
+        ..Spec::new(Group::Server)
+    },
+    ..Definition::run(failover)
 };
 
-static SERVE: Spec = Spec {
-    name: "slotkeeper|serve",
-    arity: 3,
-    flags: Flags::of(&[Admin, NoScript, Loading, Stale, NoMulti]),
-    since: "7.0.0",
-    summary: "Ends the withholding of a restarted master with this run id, as shown by INFO",
-    arguments: &[Argument::string("run-id")],
-    ..Spec::new(Group::Server, |_, args, _| {
+static SERVE: Definition = Definition {
+    spec: Spec {
+        name: "slotkeeper|serve",
+        arity: 3,
+        flags: Flags::of(&[Admin, NoScript, Loading, Stale, NoMulti]),
+        since: "7.0.0",
+        summary: "Ends the withholding of a restarted master with this run id, as shown by INFO",
+        arguments: &[Argument::string("run-id")],
+        ..Spec::new(Group::Server)
+    },
+    ..Definition::run(|_, args, _| {
         Ok(Effect::ask(Action::EndWithholding {
             run_id: args.get(2).to_vec(),
         }))
@@ -66,7 +75,10 @@ fn failover(_: &mut Exec<'_>, args: &Args<'_>, _: &mut Reply) -> Result<Effect, 
     Ok(Effect::ask(Action::Cluster(request)))
 }
 
-static HELP: Spec = Spec::help("slotkeeper|help", Group::Server);
+static HELP: Definition = Definition {
+    spec: Spec::help("slotkeeper|help", Group::Server),
+    ..Definition::run(docs::help)
+};
 
 #[cfg(test)]
 mod tests {

@@ -1,63 +1,78 @@
 //! SLOWLOG and its subcommands.
 
 use crate::command::parse::bad_subcommand;
-use crate::command::spec::Flag::{Admin, Loading, Stale};
-use crate::command::spec::{Argument, Flags, Group, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused, docs};
 use crate::request::{Action, SlowLogRequest};
 use crate::resp::number::parse_integer;
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{Admin, Loading, Stale};
+use crate::spec::{Argument, Flags, Group, Spec};
 
 const FLAGS: Flags = Flags::of(&[Admin, Loading, Stale]);
 /// How many entries GET shows if not told.
 const SHOWN: i64 = 10;
 
-pub(super) static SLOWLOG: Spec = Spec {
-    name: "slowlog",
-    since: "2.2.12",
-    summary: "Commands about the log of slow commands",
+pub(super) static SLOWLOG: Definition = Definition {
+    spec: Spec {
+        name: "slowlog",
+        since: "2.2.12",
+        summary: "Commands about the log of slow commands",
+        ..Spec::container(Group::Server)
+    },
     subcommands: &[&GET, &LEN, &RESET, &HELP],
-    ..Spec::container(Group::Server)
+    ..Definition::CONTAINER
 };
 
-static GET: Spec = Spec {
-    name: "slowlog|get",
-    arity: -2,
-    flags: FLAGS,
-    tips: &["request_policy:all_nodes", "nondeterministic_output"],
-    since: "2.2.12",
-    complexity: "O(N) with N the number of entries shown",
-    summary: "Returns the latest entries: 10, or the given number, or all with -1",
-    arguments: &[Argument::integer("count").optional()],
-    ..Spec::new(Group::Server, get)
+static GET: Definition = Definition {
+    spec: Spec {
+        name: "slowlog|get",
+        arity: -2,
+        flags: FLAGS,
+        tips: &["request_policy:all_nodes", "nondeterministic_output"],
+        since: "2.2.12",
+        complexity: "O(N) with N the number of entries shown",
+        summary: "Returns the latest entries: 10, or the given number, or all with -1",
+        arguments: &[Argument::integer("count").optional()],
+        ..Spec::new(Group::Server)
+    },
+    ..Definition::run(get)
 };
 
-static LEN: Spec = Spec {
-    name: "slowlog|len",
-    arity: 2,
-    flags: FLAGS,
-    tips: &[
-        "request_policy:all_nodes",
-        "response_policy:agg_sum",
-        "nondeterministic_output",
-    ],
-    since: "2.2.12",
-    summary: "Returns the number of entries",
-    ..Spec::new(Group::Server, |_, _, _| Ok(ask(SlowLogRequest::Len)))
+static LEN: Definition = Definition {
+    spec: Spec {
+        name: "slowlog|len",
+        arity: 2,
+        flags: FLAGS,
+        tips: &[
+            "request_policy:all_nodes",
+            "response_policy:agg_sum",
+            "nondeterministic_output",
+        ],
+        since: "2.2.12",
+        summary: "Returns the number of entries",
+        ..Spec::new(Group::Server)
+    },
+    ..Definition::run(|_, _, _| Ok(ask(SlowLogRequest::Len)))
 };
 
-static RESET: Spec = Spec {
-    name: "slowlog|reset",
-    arity: 2,
-    flags: FLAGS,
-    tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
-    since: "2.2.12",
-    complexity: "O(N) with N the number of entries",
-    summary: "Removes all entries",
-    ..Spec::new(Group::Server, |_, _, _| Ok(ask(SlowLogRequest::Reset)))
+static RESET: Definition = Definition {
+    spec: Spec {
+        name: "slowlog|reset",
+        arity: 2,
+        flags: FLAGS,
+        tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
+        since: "2.2.12",
+        complexity: "O(N) with N the number of entries",
+        summary: "Removes all entries",
+        ..Spec::new(Group::Server)
+    },
+    ..Definition::run(|_, _, _| Ok(ask(SlowLogRequest::Reset)))
 };
 
-static HELP: Spec = Spec::help("slowlog|help", Group::Server);
+static HELP: Definition = Definition {
+    spec: Spec::help("slowlog|help", Group::Server),
+    ..Definition::run(docs::help)
+};
 
 fn ask(request: SlowLogRequest) -> Effect {
     Effect::ask(Action::SlowLog(request))

@@ -1,32 +1,38 @@
 //! APPEND and STRLEN.
 
 use super::check_length;
-use crate::command::spec::Flag::{DenyOom, Fast, ReadOnly, Write};
-use crate::command::spec::KeyFlag::{Insert, RO, RW};
-use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{DenyOom, Fast, ReadOnly, Write};
+use crate::spec::KeyFlag::{Insert, RO, RW};
+use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
 
-pub(super) static APPEND: Spec = Spec {
-    name: "append",
-    arity: 3,
-    flags: Flags::of(&[Write, DenyOom, Fast]),
-    keys: &[KeySpec::one(1, &[RW, Insert])],
-    since: "2.0.0",
-    summary: "Appends to a string; returns its new length",
-    arguments: &[Argument::key("key"), Argument::string("value")],
-    ..Spec::new(Group::String, append)
+pub(super) static APPEND: Definition = Definition {
+    spec: Spec {
+        name: "append",
+        arity: 3,
+        flags: Flags::of(&[Write, DenyOom, Fast]),
+        keys: &[KeySpec::one(1, &[RW, Insert])],
+        since: "2.0.0",
+        summary: "Appends to a string; returns its new length",
+        arguments: &[Argument::key("key"), Argument::string("value")],
+        ..Spec::new(Group::String)
+    },
+    ..Definition::run(append)
 };
 
-pub(super) static STRLEN: Spec = Spec {
-    name: "strlen",
-    arity: 2,
-    flags: Flags::of(&[ReadOnly, Fast]),
-    keys: &[KeySpec::one(1, &[RO])],
-    since: "2.2.0",
-    summary: "Returns the length of a string",
-    arguments: &[Argument::key("key")],
-    ..Spec::new(Group::String, strlen)
+pub(super) static STRLEN: Definition = Definition {
+    spec: Spec {
+        name: "strlen",
+        arity: 2,
+        flags: Flags::of(&[ReadOnly, Fast]),
+        keys: &[KeySpec::one(1, &[RO])],
+        since: "2.2.0",
+        summary: "Returns the length of a string",
+        arguments: &[Argument::key("key")],
+        ..Spec::new(Group::String)
+    },
+    ..Definition::run(strlen)
 };
 
 fn append(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {

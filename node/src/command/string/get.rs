@@ -1,19 +1,22 @@
 //! GET.
 
-use crate::command::spec::Flag::{Fast, ReadOnly};
-use crate::command::spec::KeyFlag::{Access, RO};
-use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{Fast, ReadOnly};
+use crate::spec::KeyFlag::{Access, RO};
+use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
 
-pub(super) static GET: Spec = Spec {
-    name: "get",
-    arity: 2,
-    flags: Flags::of(&[ReadOnly, Fast]),
-    keys: &[KeySpec::one(1, &[RO, Access])],
-    summary: "Returns the value of a key",
-    arguments: &[Argument::key("key")],
-    ..Spec::new(Group::String, get)
+pub(super) static GET: Definition = Definition {
+    spec: Spec {
+        name: "get",
+        arity: 2,
+        flags: Flags::of(&[ReadOnly, Fast]),
+        keys: &[KeySpec::one(1, &[RO, Access])],
+        summary: "Returns the value of a key",
+        arguments: &[Argument::key("key")],
+        ..Spec::new(Group::String)
+    },
+    ..Definition::run(get)
 };
 
 fn get(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {

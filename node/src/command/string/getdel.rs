@@ -1,20 +1,23 @@
 //! GETDEL: replicas get a DEL.
 
-use crate::command::spec::Flag::{Fast, Write};
-use crate::command::spec::KeyFlag::{Access, Delete, RW};
-use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{Fast, Write};
+use crate::spec::KeyFlag::{Access, Delete, RW};
+use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
 
-pub(super) static GETDEL: Spec = Spec {
-    name: "getdel",
-    arity: 2,
-    flags: Flags::of(&[Write, Fast]),
-    keys: &[KeySpec::one(1, &[RW, Access, Delete])],
-    since: "6.2.0",
-    summary: "Returns the value of a key and removes the key",
-    arguments: &[Argument::key("key")],
-    ..Spec::new(Group::String, getdel)
+pub(super) static GETDEL: Definition = Definition {
+    spec: Spec {
+        name: "getdel",
+        arity: 2,
+        flags: Flags::of(&[Write, Fast]),
+        keys: &[KeySpec::one(1, &[RW, Access, Delete])],
+        since: "6.2.0",
+        summary: "Returns the value of a key and removes the key",
+        arguments: &[Argument::key("key")],
+        ..Spec::new(Group::String)
+    },
+    ..Definition::run(getdel)
 };
 
 fn getdel(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {

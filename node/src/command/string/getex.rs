@@ -3,35 +3,38 @@
 use super::expiration::Given;
 use crate::command::generic::expire_at;
 use crate::command::parse::SYNTAX;
-use crate::command::spec::Flag::{Fast, Write};
-use crate::command::spec::KeyFlag::{Access, RW, Update};
-use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::resp::number::Decimal;
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{Fast, Write};
+use crate::spec::KeyFlag::{Access, RW, Update};
+use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
 
-pub(super) static GETEX: Spec = Spec {
-    name: "getex",
-    arity: -2,
-    flags: Flags::of(&[Write, Fast]),
-    keys: &[KeySpec::one(1, &[RW, Access, Update]).note("It changes the time to live")],
-    since: "6.2.0",
-    summary: "Returns the value of a key, and sets or removes its time to live",
-    arguments: &[
-        Argument::key("key"),
-        Argument::one_of(
-            "expiration",
-            &[
-                Argument::integer("seconds").token("EX"),
-                Argument::integer("milliseconds").token("PX"),
-                Argument::unix_time("unix-time-seconds").token("EXAT"),
-                Argument::unix_time("unix-time-milliseconds").token("PXAT"),
-                Argument::word("persist", "PERSIST"),
-            ],
-        )
-        .optional(),
-    ],
-    ..Spec::new(Group::String, getex)
+pub(super) static GETEX: Definition = Definition {
+    spec: Spec {
+        name: "getex",
+        arity: -2,
+        flags: Flags::of(&[Write, Fast]),
+        keys: &[KeySpec::one(1, &[RW, Access, Update]).note("It changes the time to live")],
+        since: "6.2.0",
+        summary: "Returns the value of a key, and sets or removes its time to live",
+        arguments: &[
+            Argument::key("key"),
+            Argument::one_of(
+                "expiration",
+                &[
+                    Argument::integer("seconds").token("EX"),
+                    Argument::integer("milliseconds").token("PX"),
+                    Argument::unix_time("unix-time-seconds").token("EXAT"),
+                    Argument::unix_time("unix-time-milliseconds").token("PXAT"),
+                    Argument::word("persist", "PERSIST"),
+                ],
+            )
+            .optional(),
+        ],
+        ..Spec::new(Group::String)
+    },
+    ..Definition::run(getex)
 };
 
 enum Change<'a> {

@@ -1,25 +1,31 @@
 //! GETRANGE, and SUBSTR as it was called before.
 
 use crate::command::parse::integer;
-use crate::command::spec::Flag::ReadOnly;
-use crate::command::spec::KeyFlag::{Access, RO};
-use crate::command::spec::{Argument, Deprecated, Flags, Group, KeySpec, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::ReadOnly;
+use crate::spec::KeyFlag::{Access, RO};
+use crate::spec::{Argument, Deprecated, Flags, Group, KeySpec, Spec};
 
-pub(super) static GETRANGE: Spec = Spec {
-    name: "getrange",
-    since: "2.4.0",
-    ..family()
+pub(super) static GETRANGE: Definition = Definition {
+    spec: Spec {
+        name: "getrange",
+        since: "2.4.0",
+        ..family()
+    },
+    ..Definition::run(getrange)
 };
 
-pub(super) static SUBSTR: Spec = Spec {
-    name: "substr",
-    deprecated: Some(Deprecated {
-        since: "2.0.0",
-        replaced_by: "`GETRANGE`",
-    }),
-    ..family()
+pub(super) static SUBSTR: Definition = Definition {
+    spec: Spec {
+        name: "substr",
+        deprecated: Some(Deprecated {
+            since: "2.0.0",
+            replaced_by: "`GETRANGE`",
+        }),
+        ..family()
+    },
+    ..Definition::run(getrange)
 };
 
 const fn family() -> Spec {
@@ -36,7 +42,7 @@ const fn family() -> Spec {
                 Argument::integer("end"),
             ]
         },
-        ..Spec::new(Group::String, getrange)
+        ..Spec::new(Group::String)
     }
 }
 

@@ -1,47 +1,59 @@
 //! INCR, DECR, INCRBY and DECRBY.
 
 use crate::command::parse::{NOT_AN_INTEGER, integer};
-use crate::command::spec::Flag::{DenyOom, Fast, Write};
-use crate::command::spec::KeyFlag::{Access, RW, Update};
-use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
-use crate::command::{Effect, Exec, Refused, Run};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::data::Event;
 use crate::resp::number::{Decimal, parse_integer};
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{DenyOom, Fast, Write};
+use crate::spec::KeyFlag::{Access, RW, Update};
+use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
 
-pub(super) static INCR: Spec = Spec {
-    name: "incr",
-    arity: 2,
-    summary: "Adds 1 to a number; a missing key counts as 0",
-    arguments: &[Argument::key("key")],
-    ..family(|exec, args, reply| add(exec, args, reply, 1))
+pub(super) static INCR: Definition = Definition {
+    spec: Spec {
+        name: "incr",
+        arity: 2,
+        summary: "Adds 1 to a number; a missing key counts as 0",
+        arguments: &[Argument::key("key")],
+        ..family()
+    },
+    ..Definition::run(|exec, args, reply| add(exec, args, reply, 1))
 };
 
-pub(super) static DECR: Spec = Spec {
-    name: "decr",
-    arity: 2,
-    summary: "Subtracts 1 from a number; a missing key counts as 0",
-    arguments: &[Argument::key("key")],
-    ..family(|exec, args, reply| add(exec, args, reply, -1))
+pub(super) static DECR: Definition = Definition {
+    spec: Spec {
+        name: "decr",
+        arity: 2,
+        summary: "Subtracts 1 from a number; a missing key counts as 0",
+        arguments: &[Argument::key("key")],
+        ..family()
+    },
+    ..Definition::run(|exec, args, reply| add(exec, args, reply, -1))
 };
 
-pub(super) static INCRBY: Spec = Spec {
-    name: "incrby",
-    arity: 3,
-    summary: "Adds to a number; a missing key counts as 0",
-    arguments: &[Argument::key("key"), Argument::integer("increment")],
-    ..family(|exec, args, reply| {
+pub(super) static INCRBY: Definition = Definition {
+    spec: Spec {
+        name: "incrby",
+        arity: 3,
+        summary: "Adds to a number; a missing key counts as 0",
+        arguments: &[Argument::key("key"), Argument::integer("increment")],
+        ..family()
+    },
+    ..Definition::run(|exec, args, reply| {
         let by = integer(args.get(2))?;
         add(exec, args, reply, by)
     })
 };
 
-pub(super) static DECRBY: Spec = Spec {
-    name: "decrby",
-    arity: 3,
-    summary: "Subtracts from a number; a missing key counts as 0",
-    arguments: &[Argument::key("key"), Argument::integer("decrement")],
-    ..family(|exec, args, reply| {
+pub(super) static DECRBY: Definition = Definition {
+    spec: Spec {
+        name: "decrby",
+        arity: 3,
+        summary: "Subtracts from a number; a missing key counts as 0",
+        arguments: &[Argument::key("key"), Argument::integer("decrement")],
+        ..family()
+    },
+    ..Definition::run(|exec, args, reply| {
         let by = integer(args.get(2))?
             .checked_neg()
             .ok_or(const { Refused::new("ERR decrement would overflow") })?;
@@ -49,11 +61,11 @@ pub(super) static DECRBY: Spec = Spec {
     })
 };
 
-const fn family(run: Run) -> Spec {
+const fn family() -> Spec {
     Spec {
         flags: Flags::of(&[Write, DenyOom, Fast]),
         keys: const { &[KeySpec::one(1, &[RW, Access, Update])] },
-        ..Spec::new(Group::String, run)
+        ..Spec::new(Group::String)
     }
 }
 

@@ -2,22 +2,25 @@
 
 use crate::command::long_double::LongDouble;
 use crate::command::parse::NOT_A_FLOAT;
-use crate::command::spec::Flag::{DenyOom, Fast, Write};
-use crate::command::spec::KeyFlag::{Access, RW, Update};
-use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::data::Event;
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{DenyOom, Fast, Write};
+use crate::spec::KeyFlag::{Access, RW, Update};
+use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
 
-pub(super) static INCRBYFLOAT: Spec = Spec {
-    name: "incrbyfloat",
-    arity: 3,
-    flags: Flags::of(&[Write, DenyOom, Fast]),
-    keys: &[KeySpec::one(1, &[RW, Access, Update])],
-    since: "2.6.0",
-    summary: "Adds to a number that may have a fraction; a missing key counts as 0",
-    arguments: &[Argument::key("key"), Argument::double("increment")],
-    ..Spec::new(Group::String, incrbyfloat)
+pub(super) static INCRBYFLOAT: Definition = Definition {
+    spec: Spec {
+        name: "incrbyfloat",
+        arity: 3,
+        flags: Flags::of(&[Write, DenyOom, Fast]),
+        keys: &[KeySpec::one(1, &[RW, Access, Update])],
+        since: "2.6.0",
+        summary: "Adds to a number that may have a fraction; a missing key counts as 0",
+        arguments: &[Argument::key("key"), Argument::double("increment")],
+        ..Spec::new(Group::String)
+    },
+    ..Definition::run(incrbyfloat)
 };
 
 fn incrbyfloat(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {

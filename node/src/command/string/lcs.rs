@@ -1,31 +1,34 @@
 //! LCS: the longest common subsequence of two strings.
 
 use crate::command::parse::{SYNTAX, integer};
-use crate::command::spec::Flag::ReadOnly;
-use crate::command::spec::KeyFlag::{Access, RO};
-use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::ReadOnly;
+use crate::spec::KeyFlag::{Access, RO};
+use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
 
-pub(super) static LCS: Spec = Spec {
-    name: "lcs",
-    arity: -3,
-    flags: Flags::of(&[ReadOnly]),
-    keys: &[KeySpec::range(1, 1, 1, &[RO, Access])],
-    since: "7.0.0",
-    complexity: "O(N*M) with N and M the lengths of the strings",
-    summary: "Returns the longest common subsequence of two strings",
-    arguments: &[
-        Argument::key("key1"),
-        Argument::key("key2"),
-        Argument::word("len", "LEN").optional(),
-        Argument::word("idx", "IDX").optional(),
-        Argument::integer("min-match-len")
-            .token("MINMATCHLEN")
-            .optional(),
-        Argument::word("withmatchlen", "WITHMATCHLEN").optional(),
-    ],
-    ..Spec::new(Group::String, lcs)
+pub(super) static LCS: Definition = Definition {
+    spec: Spec {
+        name: "lcs",
+        arity: -3,
+        flags: Flags::of(&[ReadOnly]),
+        keys: &[KeySpec::range(1, 1, 1, &[RO, Access])],
+        since: "7.0.0",
+        complexity: "O(N*M) with N and M the lengths of the strings",
+        summary: "Returns the longest common subsequence of two strings",
+        arguments: &[
+            Argument::key("key1"),
+            Argument::key("key2"),
+            Argument::word("len", "LEN").optional(),
+            Argument::word("idx", "IDX").optional(),
+            Argument::integer("min-match-len")
+                .token("MINMATCHLEN")
+                .optional(),
+            Argument::word("withmatchlen", "WITHMATCHLEN").optional(),
+        ],
+        ..Spec::new(Group::String)
+    },
+    ..Definition::run(lcs)
 };
 
 #[derive(Default)]

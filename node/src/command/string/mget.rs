@@ -1,22 +1,25 @@
 //! MGET.
 
-use crate::command::spec::Flag::{Fast, ReadOnly};
-use crate::command::spec::KeyFlag::{Access, RO};
-use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::data::WrongType;
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{Fast, ReadOnly};
+use crate::spec::KeyFlag::{Access, RO};
+use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
 
-pub(super) static MGET: Spec = Spec {
-    name: "mget",
-    arity: -2,
-    flags: Flags::of(&[ReadOnly, Fast]),
-    keys: &[KeySpec::rest(1, &[RO, Access])],
-    tips: &["request_policy:multi_shard"],
-    complexity: "O(N) with N the number of keys",
-    summary: "Returns the values of keys",
-    arguments: &[Argument::key("key").multiple()],
-    ..Spec::new(Group::String, mget)
+pub(super) static MGET: Definition = Definition {
+    spec: Spec {
+        name: "mget",
+        arity: -2,
+        flags: Flags::of(&[ReadOnly, Fast]),
+        keys: &[KeySpec::rest(1, &[RO, Access])],
+        tips: &["request_policy:multi_shard"],
+        complexity: "O(N) with N the number of keys",
+        summary: "Returns the values of keys",
+        arguments: &[Argument::key("key").multiple()],
+        ..Spec::new(Group::String)
+    },
+    ..Definition::run(mget)
 };
 
 fn mget(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {

@@ -1,11 +1,11 @@
 //! MSET and MSETNX.
 
-use crate::command::spec::Flag::{DenyOom, Write};
-use crate::command::spec::KeyFlag::{Insert, OW, Update};
-use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
-use crate::command::{Effect, Exec, Refused, wrong_arity};
+use crate::command::{Definition, Effect, Exec, Refused, wrong_arity};
 use crate::data::Expire;
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{DenyOom, Write};
+use crate::spec::KeyFlag::{Insert, OW, Update};
+use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
 
 const PAIRS: &[Argument] = &[Argument::block(
     "key_value",
@@ -13,33 +13,39 @@ const PAIRS: &[Argument] = &[Argument::block(
 )
 .multiple()];
 
-pub(super) static MSET: Spec = Spec {
-    name: "mset",
-    arity: -3,
-    flags: Flags::of(&[Write, DenyOom]),
-    keys: &[KeySpec::range(1, -1, 2, &[OW, Update])],
-    tips: &[
-        "request_policy:multi_shard",
-        "response_policy:all_succeeded",
-    ],
-    since: "1.0.1",
-    complexity: "O(N) with N the number of keys",
-    summary: "Sets keys to strings, all at once",
-    arguments: PAIRS,
-    ..Spec::new(Group::String, mset)
+pub(super) static MSET: Definition = Definition {
+    spec: Spec {
+        name: "mset",
+        arity: -3,
+        flags: Flags::of(&[Write, DenyOom]),
+        keys: &[KeySpec::range(1, -1, 2, &[OW, Update])],
+        tips: &[
+            "request_policy:multi_shard",
+            "response_policy:all_succeeded",
+        ],
+        since: "1.0.1",
+        complexity: "O(N) with N the number of keys",
+        summary: "Sets keys to strings, all at once",
+        arguments: PAIRS,
+        ..Spec::new(Group::String)
+    },
+    ..Definition::run(mset)
 };
 
-pub(super) static MSETNX: Spec = Spec {
-    name: "msetnx",
-    arity: -3,
-    flags: Flags::of(&[Write, DenyOom]),
-    keys: &[KeySpec::range(1, -1, 2, &[OW, Insert])],
-    tips: &["request_policy:multi_shard", "response_policy:agg_min"],
-    since: "1.0.1",
-    complexity: "O(N) with N the number of keys",
-    summary: "Sets keys to strings, all at once, unless one of them exists",
-    arguments: PAIRS,
-    ..Spec::new(Group::String, msetnx)
+pub(super) static MSETNX: Definition = Definition {
+    spec: Spec {
+        name: "msetnx",
+        arity: -3,
+        flags: Flags::of(&[Write, DenyOom]),
+        keys: &[KeySpec::range(1, -1, 2, &[OW, Insert])],
+        tips: &["request_policy:multi_shard", "response_policy:agg_min"],
+        since: "1.0.1",
+        complexity: "O(N) with N the number of keys",
+        summary: "Sets keys to strings, all at once, unless one of them exists",
+        arguments: PAIRS,
+        ..Spec::new(Group::String)
+    },
+    ..Definition::run(msetnx)
 };
 
 fn mset(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {

@@ -2,57 +2,60 @@
 
 use super::expiration::Given;
 use crate::command::parse::SYNTAX;
-use crate::command::spec::Flag::{DenyOom, Fast, Write};
-use crate::command::spec::KeyFlag::{Access, Insert, OW, RW, Update, VariableFlags};
-use crate::command::spec::{Argument, Deprecated, Flags, Group, KeyFlag, KeySpec, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::data::{Expire, Key};
 use crate::resp::number::Decimal;
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{DenyOom, Fast, Write};
+use crate::spec::KeyFlag::{Access, Insert, OW, RW, Update, VariableFlags};
+use crate::spec::{Argument, Deprecated, Flags, Group, KeyFlag, KeySpec, Spec};
 
-pub(super) static SET: Spec = Spec {
-    name: "set",
-    arity: -3,
-    flags: Flags::of(&[Write, DenyOom]),
-    keys: &[KeySpec::one(1, &[RW, Access, Update, VariableFlags])
-        .note("It reads only with the `GET` option")
-        .by_request(key_flags)],
-    summary: "Sets a key to a string",
-    history: &[
-        ("2.6.12", "With `EX`, `PX`, `NX` and `XX`."),
-        ("6.0.0", "With `KEEPTTL`."),
-        ("6.2.0", "With `GET`, `EXAT` and `PXAT`."),
-        ("7.0.0", "`NX` together with `GET`."),
-    ],
-    arguments: &[
-        Argument::key("key"),
-        Argument::string("value"),
-        Argument::one_of(
-            "condition",
-            &[Argument::word("nx", "NX"), Argument::word("xx", "XX")],
-        )
-        .optional()
-        .since("2.6.12"),
-        Argument::word("get", "GET").optional().since("6.2.0"),
-        Argument::one_of(
-            "expiration",
-            &[
-                Argument::integer("seconds").token("EX").since("2.6.12"),
-                Argument::integer("milliseconds")
-                    .token("PX")
-                    .since("2.6.12"),
-                Argument::unix_time("unix-time-seconds")
-                    .token("EXAT")
-                    .since("6.2.0"),
-                Argument::unix_time("unix-time-milliseconds")
-                    .token("PXAT")
-                    .since("6.2.0"),
-                Argument::word("keepttl", "KEEPTTL").since("6.0.0"),
-            ],
-        )
-        .optional(),
-    ],
-    ..Spec::new(Group::String, set)
+pub(super) static SET: Definition = Definition {
+    spec: Spec {
+        name: "set",
+        arity: -3,
+        flags: Flags::of(&[Write, DenyOom]),
+        keys: &[KeySpec::one(1, &[RW, Access, Update, VariableFlags])
+            .note("It reads only with the `GET` option")
+            .by_request(key_flags)],
+        summary: "Sets a key to a string",
+        history: &[
+            ("2.6.12", "With `EX`, `PX`, `NX` and `XX`."),
+            ("6.0.0", "With `KEEPTTL`."),
+            ("6.2.0", "With `GET`, `EXAT` and `PXAT`."),
+            ("7.0.0", "`NX` together with `GET`."),
+        ],
+        arguments: &[
+            Argument::key("key"),
+            Argument::string("value"),
+            Argument::one_of(
+                "condition",
+                &[Argument::word("nx", "NX"), Argument::word("xx", "XX")],
+            )
+            .optional()
+            .since("2.6.12"),
+            Argument::word("get", "GET").optional().since("6.2.0"),
+            Argument::one_of(
+                "expiration",
+                &[
+                    Argument::integer("seconds").token("EX").since("2.6.12"),
+                    Argument::integer("milliseconds")
+                        .token("PX")
+                        .since("2.6.12"),
+                    Argument::unix_time("unix-time-seconds")
+                        .token("EXAT")
+                        .since("6.2.0"),
+                    Argument::unix_time("unix-time-milliseconds")
+                        .token("PXAT")
+                        .since("6.2.0"),
+                    Argument::word("keepttl", "KEEPTTL").since("6.0.0"),
+                ],
+            )
+            .optional(),
+        ],
+        ..Spec::new(Group::String)
+    },
+    ..Definition::run(set)
 };
 
 /// With GET the old value is read.
@@ -63,32 +66,38 @@ fn key_flags(args: &Args<'_>) -> &'static [KeyFlag] {
     }
 }
 
-pub(super) static SETNX: Spec = Spec {
-    name: "setnx",
-    arity: 3,
-    flags: Flags::of(&[Write, DenyOom, Fast]),
-    keys: &[KeySpec::one(1, &[OW, Insert])],
-    summary: "Sets a key to a string, unless it exists",
-    deprecated: Some(Deprecated {
-        since: "2.6.12",
-        replaced_by: "`SET` with the `NX` argument",
-    }),
-    arguments: &[Argument::key("key"), Argument::string("value")],
-    ..Spec::new(Group::String, setnx)
+pub(super) static SETNX: Definition = Definition {
+    spec: Spec {
+        name: "setnx",
+        arity: 3,
+        flags: Flags::of(&[Write, DenyOom, Fast]),
+        keys: &[KeySpec::one(1, &[OW, Insert])],
+        summary: "Sets a key to a string, unless it exists",
+        deprecated: Some(Deprecated {
+            since: "2.6.12",
+            replaced_by: "`SET` with the `NX` argument",
+        }),
+        arguments: &[Argument::key("key"), Argument::string("value")],
+        ..Spec::new(Group::String)
+    },
+    ..Definition::run(setnx)
 };
 
-pub(super) static GETSET: Spec = Spec {
-    name: "getset",
-    arity: 3,
-    flags: Flags::of(&[Write, DenyOom, Fast]),
-    keys: &[KeySpec::one(1, &[RW, Access, Update])],
-    summary: "Sets a key to a string and returns its old value",
-    deprecated: Some(Deprecated {
-        since: "6.2.0",
-        replaced_by: "`SET` with the `GET` argument",
-    }),
-    arguments: &[Argument::key("key"), Argument::string("value")],
-    ..Spec::new(Group::String, getset)
+pub(super) static GETSET: Definition = Definition {
+    spec: Spec {
+        name: "getset",
+        arity: 3,
+        flags: Flags::of(&[Write, DenyOom, Fast]),
+        keys: &[KeySpec::one(1, &[RW, Access, Update])],
+        summary: "Sets a key to a string and returns its old value",
+        deprecated: Some(Deprecated {
+            since: "6.2.0",
+            replaced_by: "`SET` with the `GET` argument",
+        }),
+        arguments: &[Argument::key("key"), Argument::string("value")],
+        ..Spec::new(Group::String)
+    },
+    ..Definition::run(getset)
 };
 
 #[derive(Default)]

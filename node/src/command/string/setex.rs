@@ -1,58 +1,64 @@
 //! SETEX and PSETEX. Replicas get the moment of expiry itself.
 
 use super::expiration::Given;
-use crate::command::spec::Flag::{DenyOom, Write};
-use crate::command::spec::KeyFlag::{OW, Update};
-use crate::command::spec::{Argument, Deprecated, Flags, Group, KeySpec, Spec};
-use crate::command::{Effect, Exec, Refused, Run};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::data::Expire;
 use crate::resp::number::Decimal;
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{DenyOom, Write};
+use crate::spec::KeyFlag::{OW, Update};
+use crate::spec::{Argument, Deprecated, Flags, Group, KeySpec, Spec};
 
-pub(super) static SETEX: Spec = Spec {
-    name: "setex",
-    since: "2.0.0",
-    summary: "Sets a key to a string with a time to live in seconds",
-    deprecated: Some(Deprecated {
-        since: "2.6.12",
-        replaced_by: "`SET` with the `EX` argument",
-    }),
-    arguments: &[
-        Argument::key("key"),
-        Argument::integer("seconds"),
-        Argument::string("value"),
-    ],
-    ..family(|exec, args, reply| {
+pub(super) static SETEX: Definition = Definition {
+    spec: Spec {
+        name: "setex",
+        since: "2.0.0",
+        summary: "Sets a key to a string with a time to live in seconds",
+        deprecated: Some(Deprecated {
+            since: "2.6.12",
+            replaced_by: "`SET` with the `EX` argument",
+        }),
+        arguments: &[
+            Argument::key("key"),
+            Argument::integer("seconds"),
+            Argument::string("value"),
+        ],
+        ..family()
+    },
+    ..Definition::run(|exec, args, reply| {
         let at = Given::Seconds(args.get(2)).at(exec, "setex")?;
         setex(exec, args, reply, at)
     })
 };
 
-pub(super) static PSETEX: Spec = Spec {
-    name: "psetex",
-    since: "2.6.0",
-    summary: "Sets a key to a string with a time to live in milliseconds",
-    deprecated: Some(Deprecated {
-        since: "2.6.12",
-        replaced_by: "`SET` with the `PX` argument",
-    }),
-    arguments: &[
-        Argument::key("key"),
-        Argument::integer("milliseconds"),
-        Argument::string("value"),
-    ],
-    ..family(|exec, args, reply| {
+pub(super) static PSETEX: Definition = Definition {
+    spec: Spec {
+        name: "psetex",
+        since: "2.6.0",
+        summary: "Sets a key to a string with a time to live in milliseconds",
+        deprecated: Some(Deprecated {
+            since: "2.6.12",
+            replaced_by: "`SET` with the `PX` argument",
+        }),
+        arguments: &[
+            Argument::key("key"),
+            Argument::integer("milliseconds"),
+            Argument::string("value"),
+        ],
+        ..family()
+    },
+    ..Definition::run(|exec, args, reply| {
         let at = Given::Millis(args.get(2)).at(exec, "psetex")?;
         setex(exec, args, reply, at)
     })
 };
 
-const fn family(run: Run) -> Spec {
+const fn family() -> Spec {
     Spec {
         arity: 4,
         flags: Flags::of(&[Write, DenyOom]),
         keys: const { &[KeySpec::one(1, &[OW, Update])] },
-        ..Spec::new(Group::String, run)
+        ..Spec::new(Group::String)
     }
 }
 

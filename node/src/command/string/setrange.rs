@@ -2,26 +2,29 @@
 
 use super::check_length;
 use crate::command::parse::{OFFSET_OUT_OF_RANGE, integer};
-use crate::command::spec::Flag::{DenyOom, Write};
-use crate::command::spec::KeyFlag::{RW, Update};
-use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{DenyOom, Write};
+use crate::spec::KeyFlag::{RW, Update};
+use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
 
-pub(super) static SETRANGE: Spec = Spec {
-    name: "setrange",
-    arity: 4,
-    flags: Flags::of(&[Write, DenyOom]),
-    keys: &[KeySpec::one(1, &[RW, Update])],
-    since: "2.2.0",
-    complexity: "O(N) with N the length of the value, if the string need not grow",
-    summary: "Overwrites part of a string, padded with zero bytes; returns its new length",
-    arguments: &[
-        Argument::key("key"),
-        Argument::integer("offset"),
-        Argument::string("value"),
-    ],
-    ..Spec::new(Group::String, setrange)
+pub(super) static SETRANGE: Definition = Definition {
+    spec: Spec {
+        name: "setrange",
+        arity: 4,
+        flags: Flags::of(&[Write, DenyOom]),
+        keys: &[KeySpec::one(1, &[RW, Update])],
+        since: "2.2.0",
+        complexity: "O(N) with N the length of the value, if the string need not grow",
+        summary: "Overwrites part of a string, padded with zero bytes; returns its new length",
+        arguments: &[
+            Argument::key("key"),
+            Argument::integer("offset"),
+            Argument::string("value"),
+        ],
+        ..Spec::new(Group::String)
+    },
+    ..Definition::run(setrange)
 };
 
 fn setrange(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {

@@ -1,7 +1,9 @@
 //! Properties of the whole command table.
 
-use super::super::spec::{Argument, ArgumentKind, BeginSearch, Category, FindKeys, Flag, Group};
+mod secrets;
+
 use super::*;
+use crate::spec::{Argument, ArgumentKind, BeginSearch, Category, FindKeys, Flag, Group};
 
 fn owned(words: &[&str]) -> Vec<Vec<u8>> {
     words.iter().map(|word| word.as_bytes().to_vec()).collect()
@@ -62,7 +64,7 @@ fn names_are_unique_lower_case_and_under_their_container() {
             assert!(sub.spec.accepts(2) || sub.spec.arity.unsigned_abs() > 2);
             assert_eq!(sub.spec.group, command.spec.group, "{}", sub.spec.name);
         }
-        if !command.spec.subcommands.is_empty() && command.spec.name != "command" {
+        if !command.subcommands().is_empty() && command.spec.name != "command" {
             assert!(
                 command.subcommand(b"help").is_some(),
                 "{}",
@@ -184,24 +186,27 @@ fn finds_the_keys() {
 #[test]
 fn keys_that_must_be_looked_for_are_routed_by_as_others() {
     // As ZUNIONSTORE has them: destination numkeys key [key ...]
-    static SPEC: Spec = Spec {
-        name: "store",
-        arity: -4,
-        keys: &[
-            KeySpec::one(1, &[KeyFlag::OW, KeyFlag::Update]),
-            KeySpec::new(
-                BeginSearch::Index(2),
-                FindKeys::KeyNum {
-                    number: 0,
-                    first: 1,
-                    step: 1,
-                },
-                &[KeyFlag::RO, KeyFlag::Access],
-            ),
-        ],
-        ..Spec::new(Group::Generic, |_, _, _| Ok(crate::command::Effect::None))
+    static DEFINITION: Definition = Definition {
+        spec: Spec {
+            name: "store",
+            arity: -4,
+            keys: &[
+                KeySpec::one(1, &[KeyFlag::OW, KeyFlag::Update]),
+                KeySpec::new(
+                    BeginSearch::Index(2),
+                    FindKeys::KeyNum {
+                        number: 0,
+                        first: 1,
+                        step: 1,
+                    },
+                    &[KeyFlag::RO, KeyFlag::Access],
+                ),
+            ],
+            ..Spec::new(Group::Generic)
+        },
+        ..Definition::run(|_, _, _| Ok(crate::command::Effect::None))
     };
-    let command = super::command(&SPEC, 0, 0);
+    let command = super::command(&DEFINITION, 0, 0);
     assert!(command.has_movable_keys());
     assert_eq!(command.key_range(), (1, 1, 1));
     let argv = owned(&["store", "d", "2", "a", "b", "x"]);

@@ -1,29 +1,35 @@
 //! WATCH and UNWATCH.
 
-use crate::command::spec::Flag::{AllowBusy, Fast, Loading, NoScript, Stale};
-use crate::command::spec::KeyFlag::RO;
-use crate::command::spec::{Argument, Flags, Group, KeySpec, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{AllowBusy, Fast, Loading, NoScript, Stale};
+use crate::spec::KeyFlag::RO;
+use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
 
-pub(super) static WATCH: Spec = Spec {
-    name: "watch",
-    arity: -2,
-    flags: Flags::of(&[NoScript, Loading, Stale, Fast, AllowBusy]),
-    keys: &[KeySpec::rest(1, &[RO])],
-    since: "2.2.0",
-    complexity: "O(1) for every key",
-    summary: "Makes the next EXEC fail if one of these keys changes",
-    arguments: &[Argument::key("key").multiple()],
-    ..Spec::new(Group::Transactions, watch)
+pub(super) static WATCH: Definition = Definition {
+    spec: Spec {
+        name: "watch",
+        arity: -2,
+        flags: Flags::of(&[NoScript, Loading, Stale, Fast, AllowBusy]),
+        keys: &[KeySpec::rest(1, &[RO])],
+        since: "2.2.0",
+        complexity: "O(1) for every key",
+        summary: "Makes the next EXEC fail if one of these keys changes",
+        arguments: &[Argument::key("key").multiple()],
+        ..Spec::new(Group::Transactions)
+    },
+    ..Definition::run(watch)
 };
 
-pub(super) static UNWATCH: Spec = Spec {
-    name: "unwatch",
-    flags: Flags::of(&[NoScript, Loading, Stale, Fast, AllowBusy]),
-    since: "2.2.0",
-    summary: "Forgets all watched keys",
-    ..Spec::new(Group::Transactions, unwatch)
+pub(super) static UNWATCH: Definition = Definition {
+    spec: Spec {
+        name: "unwatch",
+        flags: Flags::of(&[NoScript, Loading, Stale, Fast, AllowBusy]),
+        since: "2.2.0",
+        summary: "Forgets all watched keys",
+        ..Spec::new(Group::Transactions)
+    },
+    ..Definition::run(unwatch)
 };
 
 fn watch(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {

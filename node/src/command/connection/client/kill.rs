@@ -1,41 +1,44 @@
 //! CLIENT KILL.
 
 use crate::command::parse::{SYNTAX, is, lossy};
-use crate::command::spec::Flag::{Admin, Loading, NoScript, Stale};
-use crate::command::spec::{Argument, Flags, Group, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::request::{Action, ClientRequest, KillFilter};
 use crate::resp::number::parse_integer;
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{Admin, Loading, NoScript, Stale};
+use crate::spec::{Argument, Flags, Group, Spec};
 
-pub(super) static KILL: Spec = Spec {
-    name: "client|kill",
-    arity: -3,
-    flags: Flags::of(&[Admin, NoScript, Loading, Stale]),
-    since: "2.4.0",
-    complexity: "O(N) with N the number of connections",
-    summary: "Closes the connections that match all filters",
-    history: &[("2.8.12", "With filters."), ("6.2.0", "With `LADDR`.")],
-    arguments: &[Argument::one_of(
-        "filter",
-        &[
-            Argument::string("ip:port"),
-            Argument::one_of(
-                "new-format",
-                &[
-                    Argument::integer("client-id").token("ID"),
-                    super::TYPE,
-                    Argument::string("username").token("USER"),
-                    Argument::string("ip:port").token("ADDR"),
-                    Argument::string("ip:port").token("LADDR").since("6.2.0"),
-                    Argument::string("yes/no").token("SKIPME"),
-                ],
-            )
-            .multiple()
-            .since("2.8.12"),
-        ],
-    )],
-    ..Spec::new(Group::Connection, kill)
+pub(super) static KILL: Definition = Definition {
+    spec: Spec {
+        name: "client|kill",
+        arity: -3,
+        flags: Flags::of(&[Admin, NoScript, Loading, Stale]),
+        since: "2.4.0",
+        complexity: "O(N) with N the number of connections",
+        summary: "Closes the connections that match all filters",
+        history: &[("2.8.12", "With filters."), ("6.2.0", "With `LADDR`.")],
+        arguments: &[Argument::one_of(
+            "filter",
+            &[
+                Argument::string("ip:port"),
+                Argument::one_of(
+                    "new-format",
+                    &[
+                        Argument::integer("client-id").token("ID"),
+                        super::TYPE,
+                        Argument::string("username").token("USER"),
+                        Argument::string("ip:port").token("ADDR"),
+                        Argument::string("ip:port").token("LADDR").since("6.2.0"),
+                        Argument::string("yes/no").token("SKIPME"),
+                    ],
+                )
+                .multiple()
+                .since("2.8.12"),
+            ],
+        )],
+        ..Spec::new(Group::Connection)
+    },
+    ..Definition::run(kill)
 };
 
 fn kill(_: &mut Exec<'_>, args: &Args<'_>, _: &mut Reply) -> Result<Effect, Refused> {

@@ -1,43 +1,47 @@
 //! CLIENT LIST and CLIENT INFO.
 
 use crate::command::parse::SYNTAX;
-use crate::command::spec::Flag::{Admin, Loading, NoScript, Stale};
-use crate::command::spec::{Argument, Flags, Group, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::request::{Action, ClientRequest};
 use crate::resp::number::parse_integer;
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{Admin, Loading, NoScript, Stale};
+use crate::spec::{Argument, Flags, Group, Spec};
 
-pub(super) static LIST: Spec = Spec {
-    name: "client|list",
-    arity: -2,
-    flags: Flags::of(&[Admin, NoScript, Loading, Stale]),
-    tips: &["nondeterministic_output"],
-    since: "2.4.0",
-    complexity: "O(N) with N the number of connections",
-    summary: "Lists the connections, one per line",
-    history: &[("5.0.0", "With `TYPE`."), ("6.2.0", "With `ID`.")],
-    arguments: &[
-        super::TYPE.optional().since("5.0.0"),
-        Argument::integer("client-id")
-            .token("ID")
-            .multiple()
-            .optional()
-            .since("6.2.0"),
-    ],
-    ..Spec::new(Group::Connection, list)
+pub(super) static LIST: Definition = Definition {
+    spec: Spec {
+        name: "client|list",
+        arity: -2,
+        flags: Flags::of(&[Admin, NoScript, Loading, Stale]),
+        tips: &["nondeterministic_output"],
+        since: "2.4.0",
+        complexity: "O(N) with N the number of connections",
+        summary: "Lists the connections, one per line",
+        history: &[("5.0.0", "With `TYPE`."), ("6.2.0", "With `ID`.")],
+        arguments: &[
+            super::TYPE.optional().since("5.0.0"),
+            Argument::integer("client-id")
+                .token("ID")
+                .multiple()
+                .optional()
+                .since("6.2.0"),
+        ],
+        ..Spec::new(Group::Connection)
+    },
+    ..Definition::run(list)
 };
 
-pub(super) static INFO: Spec = Spec {
-    name: "client|info",
-    arity: 2,
-    flags: Flags::of(&[NoScript, Loading, Stale]),
-    tips: &["nondeterministic_output"],
-    since: "6.2.0",
-    summary: "Returns the line of CLIENT LIST for this connection",
-    ..Spec::new(Group::Connection, |_, _, _| {
-        Ok(Effect::ask(Action::Client(ClientRequest::Info)))
-    })
+pub(super) static INFO: Definition = Definition {
+    spec: Spec {
+        name: "client|info",
+        arity: 2,
+        flags: Flags::of(&[NoScript, Loading, Stale]),
+        tips: &["nondeterministic_output"],
+        since: "6.2.0",
+        summary: "Returns the line of CLIENT LIST for this connection",
+        ..Spec::new(Group::Connection)
+    },
+    ..Definition::run(|_, _, _| Ok(Effect::ask(Action::Client(ClientRequest::Info))))
 };
 
 fn list(_: &mut Exec<'_>, args: &Args<'_>, _: &mut Reply) -> Result<Effect, Refused> {

@@ -2,11 +2,11 @@
 
 use crate::command::connection::auth::client_name;
 use crate::command::parse::{SYNTAX, lossy};
-use crate::command::spec::Flag::{Admin, Loading, NoScript, Stale};
-use crate::command::spec::{Argument, Flags, Group, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::resp::{Args, Reply};
 use crate::session::ReplyMode;
+use crate::spec::Flag::{Admin, Loading, NoScript, Stale};
+use crate::spec::{Argument, Flags, Group, Spec};
 
 const FLAGS: Flags = Flags::of(&[NoScript, Loading, Stale]);
 
@@ -15,25 +15,31 @@ const ON_OFF: &[Argument] = &[Argument::one_of(
     &[Argument::word("on", "ON"), Argument::word("off", "OFF")],
 )];
 
-pub(super) static ID: Spec = Spec {
-    name: "client|id",
-    arity: 2,
-    flags: FLAGS,
-    since: "5.0.0",
-    summary: "Returns the id of this connection",
-    ..Spec::new(Group::Connection, |exec, _, reply| {
+pub(super) static ID: Definition = Definition {
+    spec: Spec {
+        name: "client|id",
+        arity: 2,
+        flags: FLAGS,
+        since: "5.0.0",
+        summary: "Returns the id of this connection",
+        ..Spec::new(Group::Connection)
+    },
+    ..Definition::run(|exec, _, reply| {
         reply.integer(exec.session.id.number().cast_signed());
         Ok(Effect::None)
     })
 };
 
-pub(super) static GETNAME: Spec = Spec {
-    name: "client|getname",
-    arity: 2,
-    flags: FLAGS,
-    since: "2.6.9",
-    summary: "Returns the name of this connection",
-    ..Spec::new(Group::Connection, |exec, _, reply| {
+pub(super) static GETNAME: Definition = Definition {
+    spec: Spec {
+        name: "client|getname",
+        arity: 2,
+        flags: FLAGS,
+        since: "2.6.9",
+        summary: "Returns the name of this connection",
+        ..Spec::new(Group::Connection)
+    },
+    ..Definition::run(|exec, _, reply| {
         if exec.session.name.is_empty() {
             reply.null();
         } else {
@@ -43,77 +49,92 @@ pub(super) static GETNAME: Spec = Spec {
     })
 };
 
-pub(super) static SETNAME: Spec = Spec {
-    name: "client|setname",
-    arity: 3,
-    flags: FLAGS,
-    since: "2.6.9",
-    summary: "Names this connection; an empty name removes the name",
-    arguments: &[Argument::string("connection-name")],
-    ..Spec::new(Group::Connection, |exec, args, reply| {
+pub(super) static SETNAME: Definition = Definition {
+    spec: Spec {
+        name: "client|setname",
+        arity: 3,
+        flags: FLAGS,
+        since: "2.6.9",
+        summary: "Names this connection; an empty name removes the name",
+        arguments: &[Argument::string("connection-name")],
+        ..Spec::new(Group::Connection)
+    },
+    ..Definition::run(|exec, args, reply| {
         exec.session.name = client_name(args.get(2))?;
         reply.ok();
         Ok(Effect::None)
     })
 };
 
-pub(super) static SETINFO: Spec = Spec {
-    name: "client|setinfo",
-    arity: 4,
-    flags: FLAGS,
-    since: "7.2.0",
-    summary: "Sets the name or version of this connection's client library",
-    arguments: &[Argument::one_of(
-        "attr",
-        &[
-            Argument::string("libname").token("LIB-NAME"),
-            Argument::string("libver").token("LIB-VER"),
-        ],
-    )],
-    ..Spec::new(Group::Connection, set_info)
+pub(super) static SETINFO: Definition = Definition {
+    spec: Spec {
+        name: "client|setinfo",
+        arity: 4,
+        flags: FLAGS,
+        since: "7.2.0",
+        summary: "Sets the name or version of this connection's client library",
+        arguments: &[Argument::one_of(
+            "attr",
+            &[
+                Argument::string("libname").token("LIB-NAME"),
+                Argument::string("libver").token("LIB-VER"),
+            ],
+        )],
+        ..Spec::new(Group::Connection)
+    },
+    ..Definition::run(set_info)
 };
 
-pub(super) static NO_EVICT: Spec = Spec {
-    name: "client|no-evict",
-    arity: 3,
-    flags: Flags::of(&[Admin, NoScript, Loading, Stale]),
-    since: "7.0.0",
-    summary: "Keeps this connection from being closed when clients take too much memory",
-    arguments: ON_OFF,
-    ..Spec::new(Group::Connection, |exec, args, reply| {
+pub(super) static NO_EVICT: Definition = Definition {
+    spec: Spec {
+        name: "client|no-evict",
+        arity: 3,
+        flags: Flags::of(&[Admin, NoScript, Loading, Stale]),
+        since: "7.0.0",
+        summary: "Keeps this connection from being closed when clients take too much memory",
+        arguments: ON_OFF,
+        ..Spec::new(Group::Connection)
+    },
+    ..Definition::run(|exec, args, reply| {
         exec.session.no_evict = on_off(args, reply)?;
         Ok(Effect::None)
     })
 };
 
-pub(super) static NO_TOUCH: Spec = Spec {
-    name: "client|no-touch",
-    arity: 3,
-    flags: FLAGS,
-    since: "7.2.0",
-    summary: "Keeps this connection's commands from counting as uses of keys",
-    arguments: ON_OFF,
-    ..Spec::new(Group::Connection, |exec, args, reply| {
+pub(super) static NO_TOUCH: Definition = Definition {
+    spec: Spec {
+        name: "client|no-touch",
+        arity: 3,
+        flags: FLAGS,
+        since: "7.2.0",
+        summary: "Keeps this connection's commands from counting as uses of keys",
+        arguments: ON_OFF,
+        ..Spec::new(Group::Connection)
+    },
+    ..Definition::run(|exec, args, reply| {
         exec.session.no_touch = on_off(args, reply)?;
         Ok(Effect::None)
     })
 };
 
-pub(super) static REPLY: Spec = Spec {
-    name: "client|reply",
-    arity: 3,
-    flags: FLAGS,
-    since: "3.2.0",
-    summary: "Turns the replies to this connection on or off",
-    arguments: &[Argument::one_of(
-        "on_off_skip",
-        &[
-            Argument::word("on", "ON"),
-            Argument::word("off", "OFF"),
-            Argument::word("skip", "SKIP"),
-        ],
-    )],
-    ..Spec::new(Group::Connection, reply_mode)
+pub(super) static REPLY: Definition = Definition {
+    spec: Spec {
+        name: "client|reply",
+        arity: 3,
+        flags: FLAGS,
+        since: "3.2.0",
+        summary: "Turns the replies to this connection on or off",
+        arguments: &[Argument::one_of(
+            "on_off_skip",
+            &[
+                Argument::word("on", "ON"),
+                Argument::word("off", "OFF"),
+                Argument::word("skip", "SKIP"),
+            ],
+        )],
+        ..Spec::new(Group::Connection)
+    },
+    ..Definition::run(reply_mode)
 };
 
 fn set_info(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {

@@ -1,46 +1,50 @@
 //! CLIENT PAUSE and CLIENT UNPAUSE.
 
 use crate::command::parse::{bad_subcommand, timeout_millis};
-use crate::command::spec::Flag::{Admin, Loading, NoScript, Stale};
-use crate::command::spec::{Argument, Flags, Group, Spec};
-use crate::command::{Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Refused};
 use crate::request::{Action, ClientRequest};
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{Admin, Loading, NoScript, Stale};
+use crate::spec::{Argument, Flags, Group, Spec};
 
 const FLAGS: Flags = Flags::of(&[Admin, NoScript, Loading, Stale]);
 
-pub(super) static PAUSE: Spec = Spec {
-    name: "client|pause",
-    arity: -3,
-    flags: FLAGS,
-    since: "3.0.0",
-    summary: "Suspends all clients, or those that write, for some time",
-    history: &[("6.2.0", "With `WRITE` and `ALL`.")],
-    arguments: &[
-        Argument::integer("timeout"),
-        Argument::one_of(
-            "mode",
-            &[
-                Argument::word("write", "WRITE"),
-                Argument::word("all", "ALL"),
-            ],
-        )
-        .optional()
-        .since("6.2.0"),
-    ],
-    ..Spec::new(Group::Connection, pause)
+pub(super) static PAUSE: Definition = Definition {
+    spec: Spec {
+        name: "client|pause",
+        arity: -3,
+        flags: FLAGS,
+        since: "3.0.0",
+        summary: "Suspends all clients, or those that write, for some time",
+        history: &[("6.2.0", "With `WRITE` and `ALL`.")],
+        arguments: &[
+            Argument::integer("timeout"),
+            Argument::one_of(
+                "mode",
+                &[
+                    Argument::word("write", "WRITE"),
+                    Argument::word("all", "ALL"),
+                ],
+            )
+            .optional()
+            .since("6.2.0"),
+        ],
+        ..Spec::new(Group::Connection)
+    },
+    ..Definition::run(pause)
 };
 
-pub(super) static UNPAUSE: Spec = Spec {
-    name: "client|unpause",
-    arity: 2,
-    flags: FLAGS,
-    since: "6.2.0",
-    complexity: "O(N) with N the number of waiting clients",
-    summary: "Resumes suspended clients",
-    ..Spec::new(Group::Connection, |_, _, _| {
-        Ok(Effect::ask(Action::Client(ClientRequest::Unpause)))
-    })
+pub(super) static UNPAUSE: Definition = Definition {
+    spec: Spec {
+        name: "client|unpause",
+        arity: 2,
+        flags: FLAGS,
+        since: "6.2.0",
+        complexity: "O(N) with N the number of waiting clients",
+        summary: "Resumes suspended clients",
+        ..Spec::new(Group::Connection)
+    },
+    ..Definition::run(|_, _, _| Ok(Effect::ask(Action::Client(ClientRequest::Unpause))))
 };
 
 fn pause(_: &mut Exec<'_>, args: &Args<'_>, _: &mut Reply) -> Result<Effect, Refused> {

@@ -1,8 +1,8 @@
 //! A command in the shapes of COMMAND INFO and COMMAND DOCS.
 
-use crate::command::spec::{Argument, ArgumentKind, BeginSearch, FindKeys, Flag, KeySpec, Spec};
 use crate::command::table::Command;
 use crate::resp::Reply;
+use crate::spec::{Argument, ArgumentKind, BeginSearch, FindKeys, Flag, KeySpec, Spec};
 
 /// Its element of COMMAND INFO.
 pub(super) fn info(command: &Command, reply: &mut Reply) {
@@ -27,11 +27,11 @@ pub(super) fn info(command: &Command, reply: &mut Reply) {
     spec.tips.iter().for_each(|tip| reply.bulk(tip.as_bytes()));
     reply.set(spec.keys.len());
     spec.keys.iter().for_each(|keys| key_spec(keys, reply));
-    if spec.subcommands.is_empty() {
+    if command.subcommands().is_empty() {
         reply.set(0);
         return;
     }
-    reply.array(spec.subcommands.len());
+    reply.array(command.subcommands().len());
     for subcommand in command.subcommands() {
         info(subcommand, reply);
     }
@@ -95,7 +95,7 @@ pub(super) fn docs(command: &Command, reply: &mut Reply) {
     } = spec;
     let optional = [!history.is_empty(), !arguments.is_empty()];
     let optional = optional.iter().filter(|given| **given).count();
-    let container = usize::from(!spec.subcommands.is_empty());
+    let container = usize::from(!command.subcommands().is_empty());
     let deprecated = if spec.deprecated.is_some() { 3 } else { 0 };
     reply.map(4 + optional + container + deprecated);
     text(reply, "summary", spec.summary);
@@ -124,7 +124,7 @@ pub(super) fn docs(command: &Command, reply: &mut Reply) {
     }
     if container == 1 {
         reply.bulk(b"subcommands");
-        reply.map(spec.subcommands.len());
+        reply.map(command.subcommands().len());
         for subcommand in command.subcommands() {
             reply.bulk(subcommand.spec.name.as_bytes());
             docs(subcommand, reply);

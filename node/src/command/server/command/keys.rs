@@ -1,9 +1,9 @@
 //! COMMAND GETKEYS and GETKEYSANDFLAGS.
 
-use crate::command::spec::KeyFlag;
 use crate::command::table::Command;
 use crate::command::{Effect, Exec, Refused, lookup};
 use crate::resp::{Args, Reply};
+use crate::spec::KeyFlag;
 
 pub(super) fn get_keys(
     _: &mut Exec<'_>,
@@ -51,7 +51,7 @@ fn keys(request: &Args<'_>) -> Result<Vec<(usize, &'static [KeyFlag])>, Refused>
 fn keyed(request: &Args<'_>) -> Result<&'static Command, Refused> {
     const INVALID: Refused = Refused::new("ERR Invalid command specified");
     let mut command = lookup(request.get(0)).ok_or(INVALID)?;
-    if !command.spec.subcommands.is_empty() && request.len() > 1 {
+    if !command.subcommands().is_empty() && request.len() > 1 {
         command = command.subcommand(request.get(1)).ok_or(INVALID)?;
     }
     if command.spec.keys.is_empty() {

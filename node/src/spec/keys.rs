@@ -113,9 +113,12 @@ pub struct InvalidKeys;
 /// Arguments that are keys: `first`, `first + step`, ... below `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Indexes {
-    pub(in crate::command) first: usize,
-    pub(in crate::command) end: usize,
-    pub(in crate::command) step: usize,
+    /// The first.
+    pub first: usize,
+    /// Behind the last.
+    pub end: usize,
+    /// From one to the next.
+    pub step: usize,
 }
 
 impl Indexes {

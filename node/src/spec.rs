@@ -1,4 +1,6 @@
 //! What is known of a command: all that COMMAND, routing, ACL rules and the documentation need.
+//!
+//! This is data: nothing here knows what a command does. `command` joins each spec with its function.
 
 mod argument;
 mod keys;
@@ -7,8 +9,6 @@ mod secret;
 pub use argument::{Argument, ArgumentKind};
 pub use keys::{BeginSearch, FindKeys, Indexes, InvalidKeys, KeyFlag, KeySpec};
 pub use secret::{OptionValues, Secret};
-
-use super::Run;
 
 /// A command, or a subcommand.
 #[derive(Debug)]
@@ -42,10 +42,6 @@ pub struct Spec {
     pub history: &'static [(&'static str, &'static str)],
     /// Its syntax.
     pub arguments: &'static [Argument],
-    /// If it is a container: its subcommands.
-    pub subcommands: &'static [&'static Spec],
-    /// What it does.
-    pub run: Run,
 }
 
 /// A deprecation.
@@ -60,7 +56,7 @@ pub struct Deprecated {
 impl Spec {
     /// The usual: no keys, no arguments. Used as the rest of a literal.
     #[must_use]
-    pub const fn new(group: Group, run: Run) -> Spec {
+    pub const fn new(group: Group) -> Spec {
         Spec {
             name: "",
             arity: 1,
@@ -76,19 +72,17 @@ impl Spec {
             deprecated: None,
             history: &[],
             arguments: &[],
-            subcommands: &[],
-            run,
         }
     }
 
-    /// A container of subcommands: never run itself.
+    /// A container of subcommands.
     #[must_use]
     pub const fn container(group: Group) -> Spec {
         Spec {
             arity: -2,
             categories: &[],
             complexity: "O(1), or as the subcommand says",
-            ..Spec::new(group, |_, _, _| Ok(super::Effect::None))
+            ..Spec::new(group)
         }
     }
 
@@ -101,7 +95,7 @@ impl Spec {
             flags: Flags::of(&[Flag::Loading, Flag::Stale]),
             since: "5.0.0",
             summary: "Lists the subcommands",
-            ..Spec::new(group, super::docs::help)
+            ..Spec::new(group)
         }
     }
 
