@@ -124,7 +124,7 @@ mod tests {
         open[0].1 = true;
         assert_eq!(leaves(&open, ip(9)), Some(1));
         open.iter_mut().for_each(|one| one.1 = true);
-        assert_eq!(leaves(&open, ip(9)), Some(0), "somebody has to");
+        assert_eq!(leaves(&open, ip(9)), Some(0), "one of them has to");
     }
 
     #[test]

@@ -258,8 +258,8 @@ impl Cluster {
         self.flush();
     }
 
-    /// After the data file was loaded: the slots that hold keys. A key in a slot that nobody owns
-    /// makes this master its owner; one in a slot of somebody else marks it as importing, so that
+    /// After the data file was loaded: the slots that hold keys. A key in a slot without an owner
+    /// makes this master its owner; one in a slot of another node marks it as importing, so that
     /// no key is lost unseen.
     pub fn adopt_loaded_slots(&mut self, with_keys: &SlotSet, facts: &Facts<'_>, now: Now) {
         self.begin(facts, now);
@@ -448,7 +448,7 @@ impl Cluster {
         self.withholding
     }
 
-    /// Broadcasts FAIL about itself: a replica has newer data and shall be elected. Links that
+    /// Broadcasts FAIL about itself: a replica has newer data and is to be elected. Links that
     /// open later are told, too.
     pub fn declare_self_failed(&mut self, now: Now) {
         self.now = now;

@@ -79,7 +79,7 @@ pub struct Config {
     pub replica_read_only: bool,
     /// Whether a replica without its master answers reads.
     pub replica_serve_stale_data: bool,
-    /// What INFO announces to whoever chooses a replica for promotion.
+    /// What INFO tells those who choose a replica for promotion.
     pub replica_priority: u32,
     /// Writes need so many replicas ...
     pub min_replicas_to_write: u32,
@@ -133,11 +133,11 @@ pub struct Config {
     pub cluster_node_timeout: u64,
     /// The port of the cluster bus; 0 for `port` + 10000.
     pub cluster_port: u16,
-    /// The address that other nodes and clients shall use.
+    /// The address that other nodes and clients are told to use.
     pub cluster_announce_ip: Option<String>,
-    /// The client port that they shall use; 0 for `port`.
+    /// The client port that they are told to use; 0 for `port`.
     pub cluster_announce_port: u16,
-    /// The bus port that other nodes shall use; 0 for our own.
+    /// The bus port that other nodes are told to use; 0 for our own.
     pub cluster_announce_bus_port: u16,
     /// The host name that this node announces.
     pub cluster_announce_hostname: Option<String>,
@@ -174,9 +174,9 @@ pub struct SavePoint {
 /// Who may use a dangerous command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gate {
-    /// Nobody.
+    /// No client.
     No,
-    /// Everybody.
+    /// Every client.
     Yes,
     /// Clients on this machine.
     Local,

@@ -1,4 +1,4 @@
-//! What crosses the border between the engine and whoever runs it: the shell, or the simulator.
+//! What crosses the border between the engine and its driver: the shell, or the simulator.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -161,21 +161,21 @@ pub enum Level {
     Warning,
 }
 
-/// Who brings a line of the log about. Where that is anybody outside, so many lines of one origin
+/// What caused a line of the log. Where that is outside the node, so many lines of one origin
 /// are written in a while, and the rest is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// The node itself, or whoever may give it orders: all lines are written.
+    /// The node itself, or a client that may administrate it: all lines are written.
     Node,
-    /// Whoever reaches the bus port and is no member.
+    /// A host that reaches the bus port and is no member.
     Strangers,
-    /// Members, or whoever claims to be one.
+    /// Members, or hosts that claim to be one.
     Members,
     /// The master that is followed: its address comes from members.
     Master,
-    /// Whoever connects as a client.
+    /// Clients that connect.
     Clients,
-    /// Whoever asks for the data set.
+    /// Replicas and clients that ask for the data set.
     Replicas,
     /// Connections that could not be accepted.
     Connections,

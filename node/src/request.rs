@@ -3,7 +3,7 @@
 
 use slotkeeper_topology::{Epoch, Slot};
 
-/// A request to the engine. Whoever carries it out writes the reply.
+/// A request to the engine. The code that carries it out writes the reply.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
     /// CLUSTER and its subcommands.

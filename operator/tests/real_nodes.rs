@@ -313,7 +313,7 @@ async fn every_silence_is_told_from_the_others() {
     // A death wakes the operator without a pass, and the next pass sees the refused connection.
     real.servers[0].signal("-KILL");
     let heard = tokio::time::timeout(Duration::from_secs(2), real.wake.notified()).await;
-    assert!(heard.is_ok(), "the end of a connection wakes nobody");
+    assert!(heard.is_ok(), "the end of a connection wakes no pass");
     real.servers[1].signal("-STOP");
     let start = Instant::now();
     let observation = real.look().await;

@@ -25,7 +25,7 @@ pub(super) enum BadFrame {
     #[error("bad message length or signature received on the cluster bus")]
     NotTheBus,
     /// Longer than any gossip, and not from a member.
-    #[error("a bus message of {0} bytes from somebody who is no member")]
+    #[error("a bus message of {0} bytes from a sender that is not a member")]
     TooLong(usize),
     /// Another version of the protocol.
     #[error("a bus message of protocol version {0}")]

@@ -25,8 +25,8 @@ impl Cluster {
         self.events.extend(self.sends.drain(..));
     }
 
-    /// [`Cluster::on_timer`] while a command takes long: whoever was not heard of for long is asked,
-    /// and nobody is suspected.
+    /// [`Cluster::on_timer`] while a command takes long: a node that was silent for long is asked,
+    /// and no node is suspected.
     pub fn on_timer_while_busy(&mut self, now: Now) {
         if now.mono_ms() < self.next_tick {
             return;
@@ -44,7 +44,7 @@ impl Cluster {
     }
 
     /// Whether a majority of the masters was heard within the node timeout, this node among them: so
-    /// long nobody of that majority has found that it has failed.
+    /// long no node of that majority has found that it has failed.
     #[must_use]
     pub fn hears_majority(&self, now: Now) -> bool {
         let timeout = self.config.cluster_node_timeout.cast_signed();

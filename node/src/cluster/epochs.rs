@@ -27,8 +27,8 @@ impl Cluster {
     }
 
     /// Takes a config epoch above all that this node knows of, without asking: for TAKEOVER. A
-    /// replica has none of its own to keep: after a restart it has its master's, and whoever claims
-    /// its slots under that is believed by nobody.
+    /// replica has none of its own to keep: after a restart it has its master's, and a node that claims
+    /// its slots under that is not believed.
     pub(super) fn take_highest_epoch(&mut self) {
         self.current_epoch = self.highest_epoch().next();
         self.take_epoch(self.current_epoch);

@@ -8,7 +8,7 @@ use super::{Cluster, NodeRef};
 use crate::io::Level;
 
 /// Failure reports count for so many node timeouts; so long is also the wait before the FAIL of a
-/// master that nobody replaced is taken back.
+/// master that was not replaced is taken back.
 const TIMEOUTS: i64 = 2;
 
 impl Cluster {
@@ -150,7 +150,7 @@ impl Cluster {
     }
 
     /// Withholding is over. The others wait for the PONGs that were kept back, and would go on
-    /// waiting: as long as anything comes from here, they do not open the link anew. And nobody
+    /// waiting: as long as anything comes from here, they do not open the link anew. And no node
     /// answers the PINGs that were kept back here, for which this node waits itself.
     pub(super) fn speak_again(&mut self) {
         if !std::mem::take(&mut self.withholding) {
@@ -186,7 +186,7 @@ impl Cluster {
         }
     }
 
-    /// Broadcasts FAIL about this node itself: a replica has newer data and shall be elected. Only
+    /// Broadcasts FAIL about this node itself: a replica has newer data and is to be elected. Only
     /// for a node that withholds.
     pub(super) fn fail_self(&mut self) {
         if !self.withholding || !self.nodes.me().is_master() {

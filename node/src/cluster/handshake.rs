@@ -105,7 +105,7 @@ impl Cluster {
         self.log(Level::Debug, text);
         let now = Moment::of(self.now);
         let node = &mut self.nodes[r];
-        // Nobody pings it any more: what was asked last goes on waiting for its answer, for those
+        // It is not pinged any more: what was asked last goes on waiting for its answer, for those
         // who want to know since when nothing was heard of it.
         node.ping_sent.get_or_insert(now);
         node.flags.set(Flags::NO_ADDRESS);
@@ -302,7 +302,7 @@ impl Cluster {
         self.nodes.remove(r);
     }
 
-    /// Handshakes that nobody answered are given up.
+    /// Handshakes without an answer are given up.
     pub(super) fn expire_handshakes(&mut self) {
         let timeout = self.config.cluster_node_timeout.max(1000).cast_signed();
         for r in self.nodes.refs() {

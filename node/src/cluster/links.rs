@@ -13,8 +13,8 @@ use crate::time::Now;
 pub(super) use inbox::gossip_max;
 use inbox::{Front, Inbox};
 
-/// Links that others may have open beside those of the nodes known: for newcomers, and for whoever
-/// else reaches the port.
+/// Links that others may have open beside those of the nodes known: for newcomers, and for
+/// strangers that reach the port.
 const SPARE: usize = 64;
 /// How long a link may be silent from its beginning, in milliseconds: a node that withholds opens
 /// its links and says nothing for up to a minute.
@@ -42,7 +42,7 @@ pub(super) struct Link {
     /// What waits to be sent, and the memory that holds it, in bytes.
     pub unsent: usize,
     pub allocated: usize,
-    /// `node` has sent a valid message on it, or somebody in its name.
+    /// `node` has sent a valid message on it, or a stranger in its name.
     pub proven: bool,
     /// Anything has arrived on it.
     spoke: bool,
@@ -73,7 +73,7 @@ impl Link {
         size_of::<Link>() + self.inbox.allocated() + self.allocated
     }
 
-    /// Somebody has opened it, and no member has sent anything on it.
+    /// A peer has opened it, and no member has sent anything on it.
     fn is_a_strangers(&self) -> bool {
         !self.outbound && !self.proven
     }

@@ -28,8 +28,8 @@ impl Cluster {
     /// CLUSTER FAILOVER on a replica. The error is the reply's text.
     ///
     /// Beyond Redis: FORCE is refused while an election in place of the same master may be under
-    /// way, whoever stands. A second one would be denied its votes, and whoever sends it does not
-    /// know of the first.
+    /// way, whichever replica stands. A second one would be denied its votes, and its sender does
+    /// not know of the first.
     pub(super) fn start_manual_failover(&mut self, how: Failover) -> Result<(), String> {
         if self.nodes.me().is_master() {
             return Err("ERR You should send CLUSTER FAILOVER to a replica".to_owned());
@@ -63,7 +63,7 @@ impl Cluster {
             }
             Failover::Force => {
                 self.log(Level::Warning, "Forced failover user request accepted.");
-                // The epoch that it will have, unless somebody else is faster.
+                // The epoch that it will have, unless another candidate is faster.
                 self.note_candidacy(master, self.my_id(), self.current_epoch.next());
                 self.manual.can_start = true;
                 self.todo.failover = true;

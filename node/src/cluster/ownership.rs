@@ -35,7 +35,7 @@ impl Cluster {
     }
 
     /// A PING with a claim that is out of date is told who owns the slot now, on its own link and
-    /// before its PONG: whoever has the answer knows it.
+    /// before its PONG: a node that has the answer knows it.
     pub(super) fn correct_claims(&mut self, link: LinkId, sender: NodeRef, header: &Header<'_>) {
         if let Some(owner) = self.newer_owner(sender, header) {
             self.send_update(link, owner);
@@ -54,7 +54,7 @@ impl Cluster {
         })
     }
 
-    /// Somebody tells us that slots of ours, or of a node that we vouch for, have a newer owner.
+    /// A message says that slots of ours, or of a node that we vouch for, have a newer owner.
     pub(super) fn on_update(
         &mut self,
         id: &NodeId,
@@ -134,7 +134,7 @@ impl Cluster {
         taken == claimed.len() || self.nodes[winner].shard == Some(mine)
     }
 
-    /// Owns the slots among these that nobody owns, and imports the others: there are keys in them.
+    /// Takes the slots among these that have no owner, and imports the others: there are keys in them.
     pub(super) fn adopt_slots(&mut self, with_keys: &SlotSet) {
         if self.nodes.me().is_replica() {
             return;

@@ -63,7 +63,7 @@ impl Cluster {
         }
     }
 
-    /// Renews a link that seems dead, and pings whom nobody heard of lately. Whether it has.
+    /// Renews a link that seems dead, and pings a node that was silent lately. Whether it has.
     pub(super) fn keep_in_touch(&mut self, r: NodeRef) -> bool {
         let timeout = self.config.cluster_node_timeout.cast_signed();
         if self.link_is_stale(r, timeout) {

@@ -13,8 +13,8 @@ use crate::resp::Reply;
 type Outcome = Result<(), String>;
 
 impl Cluster {
-    /// Answers at once what changes nothing or is refused, and what nobody relies on; what binds this
-    /// node is done once nodes.conf says it. True for that.
+    /// Answers at once what changes nothing or is refused, and what no other node relies on; what binds
+    /// this node is done once nodes.conf says it. True for that.
     pub(super) fn take_request(
         &mut self,
         request: ClusterRequest,

@@ -52,7 +52,7 @@ impl Slots {
         &self.importing
     }
 
-    /// Gives a slot to a node, or to nobody.
+    /// Gives a slot to a node, or leaves it without an owner.
     pub fn assign(&mut self, nodes: &mut Nodes, slot: Slot, to: Option<NodeRef>) {
         if let Some(old) = self.owner[slot.index()]
             && nodes[old].slots.remove(slot)

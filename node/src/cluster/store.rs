@@ -41,7 +41,7 @@ pub(super) enum Act {
     Claim,
     /// A new epoch, since the other master has ours.
     ResolveCollision(NodeId),
-    /// Slots of nobody that hold keys here.
+    /// Slots without an owner that hold keys here.
     Adopt(SlotSet),
     /// What a client asks for.
     Request(SessionId, ClusterRequest),
@@ -275,8 +275,8 @@ impl Cluster {
         }
     }
 
-    /// A cluster in the same state, without links and with nothing to do: what is done on it reaches
-    /// nobody.
+    /// A cluster in the same state, without links and with nothing to do: what is done on it has
+    /// no effect outside.
     pub(super) fn copy(&self) -> Cluster {
         Cluster {
             config: self.config.clone(),

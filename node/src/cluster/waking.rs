@@ -11,7 +11,7 @@ use crate::io::{Level, LinkId};
 use crate::time::Now;
 
 /// How many node timeouts a master waits for the others at most. Those that found it failed take
-/// that back after two, once it answers again, and then nobody is elected in its place any more.
+/// that back after two, once it answers again, and then no replica is elected in its place any more.
 const PATIENCE_TIMEOUTS: i64 = 3;
 
 /// A master that has slept: who of the others it has heard since.
@@ -26,10 +26,10 @@ pub(super) struct Waking {
 
 impl Cluster {
     /// This node has slept: it was stopped, suspended, or busy for too long. What it has not heard
-    /// meanwhile is nobody's failure. A master that may have been replaced holds its commands back
+    /// meanwhile is no failure of a node. A master that may have been replaced holds its commands back
     /// until it knows better ([`ClusterEvent::HoldKeys`]).
     ///
-    /// Whoever replaces it has the votes of a majority. So it asks the other masters, over new links,
+    /// A node that replaces it has the votes of a majority. So it asks the other masters, over new links,
     /// on which nothing from before can be waiting. Among the majority that answers is one that
     /// voted, and it says in its answer that this node has failed, or tells of the new owner of its
     /// slots before it.
@@ -87,7 +87,7 @@ impl Cluster {
         }
         let failed = |entry: &Gossip| entry.flags.has(Flags::FAIL | Flags::PFAIL);
         let says_failed = (entries.iter()).any(|entry| entry.id == me && failed(entry));
-        // A node of this kind always says so; of another nobody knows what its silence means.
+        // A node of this kind always says so; of another kind it is not known what silence means.
         let would_say = header.message_flags[2] & KNOWS_EXTENSIONS != 0;
         if replaceable && (says_failed || (waking.told_failed && !would_say)) {
             waking.agreed.remove(&header.sender);
@@ -118,7 +118,7 @@ impl Cluster {
         } else if votes + 1 >= self.nodes.quorum() {
             "the majority of the masters has answered"
         } else if waited > patience {
-            "nobody was elected in its place"
+            "no replica was elected in its place"
         } else {
             return;
         };

@@ -30,7 +30,7 @@ pub struct Command {
     pub spec: &'static Spec,
     /// What it does.
     pub run: Run,
-    /// Its number: an index for whoever counts calls. Subcommands have their own.
+    /// Its number: an index for counters of calls. Subcommands have their own.
     pub id: usize,
     /// The keys that are at the same place in every request.
     fixed: KeyRange,

@@ -46,7 +46,7 @@ impl Secrecy {
     }
 }
 
-/// The secret directive that stands among the arguments, if any: whoever may list the processes of
+/// The secret directive that stands among the arguments, if any: every user who can list the processes of
 /// this machine can read it there.
 #[must_use]
 pub fn exposed_secret(args: &[Vec<u8>]) -> Option<String> {

@@ -226,7 +226,7 @@ impl Engine {
         }
     }
 
-    /// Lets those go on that the walk held, when what they wait for has come. Nobody goes on
+    /// Lets those go on that the walk held, when what they wait for has come. None goes on
     /// before, only to wait again: the turns would follow one another without end.
     pub(super) fn resume_walked(&mut self, now: Now) {
         let holds_stream = self.replication.following.held.is_some();

@@ -169,7 +169,7 @@ impl Engine {
         Ok(Admission::Run)
     }
 
-    /// While the node withholds: everything about the data, and whoever wants a copy of it.
+    /// While the node withholds: everything about the data, and requests for a copy of it.
     fn is_withheld(&self, command: &Command, args: &Args<'_>) -> bool {
         command.touches_data(args)
             || command.id == self.command_ids.psync

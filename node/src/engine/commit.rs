@@ -59,7 +59,7 @@ impl Engine {
         self.data.drain_changes();
     }
 
-    /// Commits the removal of a key that nobody asked for.
+    /// Commits the removal of a key that no client asked for.
     pub(super) fn commit_removal(&mut self, db: usize, key: &[u8]) {
         if self.is_replica {
             return;

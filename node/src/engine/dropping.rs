@@ -56,7 +56,7 @@ impl Engine {
     }
 
     /// Whether nothing may enter the stream: clients are paused, or a replica takes over. A shutdown
-    /// that waits for replicas is no reason: they shall have this, too.
+    /// that waits for replicas is no reason: they need this, too.
     fn stream_is_frozen(&self) -> bool {
         self.pause.any() && !(self.pause.only_by_shutdown() && self.waits_for_replicas())
     }

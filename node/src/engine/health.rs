@@ -8,7 +8,7 @@ use crate::time::Now;
 const ALL_SLOTS: usize = slotkeeper_topology::SLOT_COUNT as usize;
 
 impl Engine {
-    /// What the probes answer. Live is whoever answers at all.
+    /// What the probes answer. A node that answers at all is live.
     ///
     /// Slots of other shards are a condition of the cluster and play no part: one lost shard must
     /// not make every node of the others unready. Nor do snapshots that fail: reads are served, and a

@@ -32,7 +32,7 @@ use crate::time::Now;
 /// such a command. The shell has one that looks at its sockets.
 pub trait Heartbeat {
     /// Waits up to `idle` for something to arrive, gives the node what has, carries out what comes
-    /// of it, and says what time it is; none when there is nobody to serve, and no time passes.
+    /// of it, and says what time it is; none when there is no client to serve, and no time passes.
     fn beat(&mut self, node: &mut Meanwhile<'_>, idle: Duration) -> Option<Now>;
 }
 

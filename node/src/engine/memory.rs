@@ -11,9 +11,9 @@ use crate::time::Now;
 
 /// With less than this no client could talk to the node at all (as in Redis).
 const CLIENTS_MIN: u64 = 128 << 10;
-/// Where nobody is left that may be closed, it is looked again after so long, in milliseconds ...
+/// When no client is left that may be closed, it is tried again after so long, in milliseconds ...
 const EVICT_AGAIN_MS: u64 = 100;
-/// ... and said again after so long.
+/// ... and logged again after so long.
 const SAY_AGAIN_MS: u64 = 10_000;
 
 /// What is not kept where it can be asked for at once, and when clients are looked at again.
@@ -95,7 +95,7 @@ impl Engine {
     }
 
     /// Closes the largest clients while all of them take more than `maxmemory-clients`. At the end
-    /// of a turn, so that nobody is closed in the middle of a command.
+    /// of a turn, so that no client is closed in the middle of a command.
     #[inline]
     pub(super) fn evict_clients(&mut self, now: Now) {
         if self.config.maxmemory_clients != ClientMemory::Unlimited {

@@ -49,7 +49,7 @@ pub(super) struct Parking {
 }
 
 impl Parking {
-    /// Whether nobody waits.
+    /// Whether no session waits.
     pub(super) fn is_empty(&self) -> bool {
         self.parked.is_empty()
     }
@@ -76,7 +76,7 @@ impl Parking {
         parked.is_some()
     }
 
-    /// Whether a full sync or a snapshot holds anybody.
+    /// Whether a full sync or a snapshot holds any session.
     pub(super) fn waits_for_walk(&self) -> bool {
         self.for_walk > 0
     }

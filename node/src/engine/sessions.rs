@@ -25,7 +25,7 @@ pub(super) struct Sessions {
     /// The first is the stream's. In a slot that is free stands one without a number.
     #[expect(
         clippy::vec_box,
-        reason = "they keep their place: nobody who connects pays for moving all the others"
+        reason = "they keep their place: a new connection does not pay for moving all the others"
     )]
     slots: Vec<Box<Session>>,
     free: Vec<u32>,

@@ -1,8 +1,8 @@
 //! A node that was asleep: its process stopped, its machine suspended, or a turn took far too long.
 //!
-//! Nobody waits for a master that does not answer: after a node timeout its replica is elected. When
+//! A master that does not answer is not waited for: after a node timeout its replica is elected. When
 //! it wakes, its clients are still connected and their requests are in its sockets; what it
-//! acknowledged now would be lost. So whoever finds that more than half of the node timeout has
+//! acknowledged now would be lost. So a node that finds that more than half of the node timeout has
 //! passed since its last turn asks the other masters first, and parks meanwhile what touches keys:
 //! by the monotonic clock, which goes on while a process is stopped, and by unix time, which goes
 //! on while a machine is suspended. A step of the clock costs no more than that question.

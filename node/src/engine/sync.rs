@@ -51,7 +51,7 @@ pub(super) struct Replication {
     enquiries: u64,
     ping_at: u64,
     newline_at: u64,
-    /// The replicas shall be asked for their offsets at the end of the turn.
+    /// The replicas are asked for their offsets at the end of the turn.
     acks_wanted: bool,
 }
 
@@ -89,7 +89,7 @@ impl Replication {
         self.stream.commands(db, commands);
     }
 
-    /// A change was committed that nobody reads: the offset tells that the data are not the same.
+    /// A change was committed that has no reader: the offset tells that the data are not the same.
     pub(super) fn count_change(&mut self) {
         self.stream.count();
     }

@@ -123,7 +123,7 @@ impl Snapshots {
         self.waiting.extend(waiting);
     }
 
-    /// Whether one shall begin now: it was asked for, or a save point is reached.
+    /// Whether one begins now: it was asked for, or a save point is reached.
     #[must_use]
     pub fn is_due(&self, points: &[SavePoint], now: Now) -> bool {
         if self.job.is_some() {
@@ -315,7 +315,7 @@ mod tests {
         assert!(!snapshots.is_due(&POINTS, at(205)));
         assert!(snapshots.is_due(&POINTS, at(206)));
         snapshots.schedule(None);
-        assert!(snapshots.is_due(&POINTS, at(201)), "unless somebody asks");
+        assert!(snapshots.is_due(&POINTS, at(201)), "unless it is asked for");
     }
 
     #[test]

@@ -325,7 +325,7 @@ impl Replicas {
     }
 
     /// Those that do not take their payload: what was on its way to them so long ago still is.
-    /// Whoever shares their walk waits for them, and so do clients who write.
+    /// Replicas that share their walk wait for them, and so do clients who write.
     pub fn stuck(&mut self, timeout_ms: u64, now_ms: u64) -> Vec<SessionId> {
         (self.all.iter_mut())
             .filter(|(_, replica)| replica.state == ReplicaState::Payload)

@@ -16,7 +16,7 @@ pub struct Stream {
     second: Option<(ReplId, u64)>,
     /// How many bytes the history has; the last one's number.
     offset: u64,
-    /// None until somebody may need it: then changes only count.
+    /// None until a replica may need it: then changes only count.
     backlog: Option<Backlog>,
     /// What this turn adds and no replica was given yet.
     turn: Vec<u8>,
@@ -109,7 +109,7 @@ impl Stream {
         self.backlog.is_some()
     }
 
-    /// Counts a change that nobody reads, so that the offset tells that the data have changed.
+    /// Counts a change that has no reader, so that the offset tells that the data have changed.
     pub fn count(&mut self) {
         self.offset += 1;
     }
@@ -160,7 +160,7 @@ impl Stream {
         turn
     }
 
-    /// Forgets what [`take_turn`](Stream::take_turn) would give: there is nobody to send it to.
+    /// Forgets what [`take_turn`](Stream::take_turn) would give: no replica is there to send it to.
     pub fn drop_turn(&mut self) {
         self.turn.clear();
         self.turn.shrink_to(1 << 20);
@@ -172,7 +172,7 @@ impl Stream {
         !self.turn.is_empty()
     }
 
-    /// The next command names its database again, for somebody starts to read here.
+    /// The next command names its database again, since a new reader starts here.
     pub fn forget_db(&mut self) {
         self.db = None;
     }

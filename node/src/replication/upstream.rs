@@ -1,7 +1,7 @@
 //! The node as a replica: the link to its master, from the first PING to the stream.
 //!
-//! The machine takes what arrives on the link apart into [`Step`]s. It holds no data: whoever
-//! drives it loads the payload, executes the stream, and knows the offset.
+//! The machine takes what arrives on the link apart into [`Step`]s. It holds no data: its driver
+//! loads the payload, executes the stream, and knows the offset.
 
 mod handshake;
 
@@ -292,7 +292,7 @@ impl Upstream {
         self.state = LinkState::Down { retry_at };
     }
 
-    /// Ends the link because somebody asks for that; it is made anew at once.
+    /// Ends the link on request; it is made anew at once.
     pub fn kill(&mut self, now: Now) {
         self.drop_link(now);
     }

@@ -1,6 +1,6 @@
 //! A master that restarts holds back until it has shown itself current.
 //!
-//! A process that comes back without its data, or with old ones, answers gossip before anybody has
+//! A process that comes back without its data, or with old ones, answers gossip before a client has
 //! missed it; serving at once, it would empty its replicas. So it asks each of them first what it
 //! holds. This machine asks and judges; it does not know the data.
 
@@ -51,7 +51,7 @@ pub struct Answer {
 pub enum Verdict {
     /// Nothing is lost when the replica starts from our data.
     NotNewer,
-    /// It continues our history: it shall become the master.
+    /// It continues our history: it is to become the master.
     Newer,
     /// It holds another history.
     Undecided,

@@ -86,7 +86,7 @@ pub(super) fn rewrite_config(path: &Path, text: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes a file beside it, makes it durable, and gives it the name: whoever looks sees the old
+/// Writes a file beside it, makes it durable, and gives it the name: a reader sees the old
 /// text or the new one, also after a crash.
 fn replace(
     path: &Path,

@@ -8,7 +8,7 @@ use crate::resp::BATCH_MAX;
 pub(super) const READ_BYTES: usize = 64 << 10;
 /// A group has so many clients at most: as many as the engine looks ahead for.
 const GROUP_MAX: usize = BATCH_MAX;
-/// Nobody is offered less room than this to read into.
+/// No client is offered less room than this to read into.
 const ROOM_MIN: usize = READ_BYTES / 4;
 
 /// The group that is being read.

@@ -54,7 +54,7 @@ impl Probes {
         self.beat_ms.store(mono_ms, Ordering::Relaxed);
     }
 
-    /// Whether anybody reads what is published.
+    /// Whether the port is served.
     pub(super) fn is_read(&self) -> bool {
         self.is_read.load(Ordering::Relaxed)
     }

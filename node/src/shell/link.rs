@@ -20,7 +20,7 @@ type Connecting = Pin<Box<dyn Future<Output = io::Result<TcpStream>>>>;
 pub(super) struct Link {
     pub(super) id: LinkId,
     state: State,
-    /// Somebody else has opened it, at the bus port.
+    /// The peer has opened it, at the bus port.
     accepted: bool,
     /// When closing began, on the monotonic scale in milliseconds. The engine hears no more of it.
     pub(super) closing_since: Option<u64>,
@@ -77,7 +77,7 @@ impl Link {
         }
     }
 
-    /// Whether somebody else has opened it, at the bus port.
+    /// Whether the peer has opened it, at the bus port.
     pub(super) fn is_accepted(&self) -> bool {
         self.accepted
     }

@@ -1,4 +1,4 @@
-//! The first half of a turn: whoever is ready is served.
+//! The first half of a turn: connections that are ready are served.
 //!
 //! Clients are served in groups. The input of a whole group is read before the first of it is
 //! executed, so that the engine can look ahead for all of them: with one request a client, as is
@@ -95,7 +95,7 @@ impl Shell {
         }
     }
 
-    /// Executes what the group has sent. Whoever comes after the end of the turn is put off to the
+    /// Executes what the group has sent. What comes after the end of the turn is put off to the
     /// next one.
     fn execute_group(&mut self, until_us: u64) {
         let mut group = std::mem::take(&mut self.turn.group);
@@ -160,7 +160,7 @@ impl Shell {
                     self.engine.on_link(id, LinkEvent::Closed { reason }, now);
                 }
             }
-            // What still comes in on a link that is closing interests nobody.
+            // What still comes in on a link that is closing is ignored.
             _ if is_closing => {}
             News::Opened(local) => self.engine.on_link(id, LinkEvent::Opened { local }, now),
             News::Bytes(count, more) => {

@@ -211,7 +211,7 @@ fn boot(config_file: Option<&Path>, nodes_conf: Option<String>) -> Result<Boot, 
     })
 }
 
-/// For whoever looks after the process; it runs without.
+/// For supervisors of the process; it runs without.
 fn write_pid(config: &Config) -> Result<(), String> {
     if config.pidfile.is_empty() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! The main loop. A turn executes whoever is ready, ends the turn in the engine, carries out what
+//! The main loop. A turn executes what is ready, ends the turn in the engine, carries out what
 //! came of it in order, and then sends the replies: none leaves before its consequences.
 
 use std::future::Future;

@@ -260,7 +260,7 @@ fn leaves_in(network: &mut Network, host: usize) -> u64 {
 #[test]
 fn a_master_whose_replica_goes_while_it_takes_over_leaves_soon() {
     let mut network = handing_over();
-    // The others are silent, so that nobody can be elected.
+    // The others are silent, so that none can be elected.
     die(&mut network, 1);
     die(&mut network, 2);
     terminate(&mut network, 0);

@@ -174,7 +174,7 @@ impl Node {
             match progress.state {
                 SessionState::MoreToDo => {}
                 SessionState::NeedInput => break at < bytes.len(),
-                // Somebody who waits is not waited for here.
+                // A client that waits is not waited for here.
                 SessionState::Parked | SessionState::Close => break true,
             }
         };
@@ -191,7 +191,7 @@ impl Node {
         reply.take()
     }
 
-    /// Bytes on a link of the cluster bus that somebody has opened.
+    /// Bytes on a link of the cluster bus that a stranger has opened.
     pub fn bus(&mut self, pieces: &[&[u8]]) {
         let link = self.engine.accept_bus(Node::peer(), self.now);
         for piece in pieces {

@@ -159,7 +159,7 @@ fn closes_after_quit_and_after_nonsense() {
 fn limits_the_number_of_clients() {
     let directory = Directory::new();
     let node = Node::start(&directory, &["--maxclients", "2"]);
-    // Whoever has left may still be counted for a moment.
+    // A client that has left may still be counted for a moment.
     let admitted = || {
         node.wait_for("free for another client", || {
             let mut client = node.client();

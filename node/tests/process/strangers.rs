@@ -1,4 +1,4 @@
-//! Whoever reaches the ports of a node without belonging to it.
+//! Strangers: they reach the ports of a node and do not belong to it.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -1,7 +1,7 @@
 //! What has arrived of a link's messages, within bounds.
 //!
-//! Whoever reaches the bus port may send, and nothing proves who one is: ids are no secret, every
-//! PONG tells them. So a message is taken up to the length of the longest gossip, whoever sends it.
+//! Any host that reaches the bus port may send, and nothing proves who it is: ids are no secret,
+//! every PONG tells them. So a message is taken up to the length of the longest gossip, from any sender.
 //! What is longer is PUBLISH, taken on the link of a member only, and with a bound for all links
 //! together: an id that is merely claimed gains a place in that.
 
@@ -12,7 +12,7 @@ use crate::cluster::node::Moment;
 use crate::time::Now;
 
 /// Clusters have up to so many nodes (Redis Cluster specification): one of that size may greet a
-/// node that knows nobody yet.
+/// node that knows no other yet.
 const NODES: usize = 1000;
 /// The longest PUBLISH: the hard `client-output-buffer-limit pubsub`. A longer one would end its
 /// subscribers instead of reaching them.

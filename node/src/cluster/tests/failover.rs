@@ -204,7 +204,7 @@ fn the_refusals_of_failover_are_those_of_redis() {
     network.run(200);
     assert!(
         network.is_master(3),
-        "before anybody has found the master failed"
+        "before a node has found the master failed"
     );
 }
 
@@ -241,7 +241,7 @@ fn an_owner_cut_off_during_its_replacement_yields_when_it_is_back() {
 #[test]
 fn who_follows_a_new_owner_is_known_to_all_at_once() {
     let mut network = Network::formed(3, 6);
-    // Nobody sends a PING meanwhile: no time passes.
+    // No PING is sent meanwhile: no time passes.
     assert_eq!(network.failover(3, Failover::Takeover), "+OK\r\n");
     let owner = network.id(3).to_string();
     for i in 0..9 {

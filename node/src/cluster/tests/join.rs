@@ -151,7 +151,7 @@ fn a_new_replica_is_known_to_all_at_once() {
     network.meet_all();
     network.run(TIMEOUT);
     let master = network.id(0).to_string();
-    // No time passes: nobody sends a PING meanwhile.
+    // No time passes: no PING is sent meanwhile.
     network.ok(3, ClusterRequest::Replicate(master.clone()));
     for i in 0..4 {
         let line = network.line(i, 3);

@@ -110,7 +110,7 @@ fn only_masters_that_are_meant_to_have_replicas_get_one() {
     network.run(DELAY * 3);
     assert!(!network.is_meant_to_have_replicas(3, 1));
     assert!([3, 4, 6].iter().all(|&i| network.follows(i, 0)));
-    // Nobody in a cluster without replicas is meant to have any.
+    // In a cluster without replicas no master is meant to have any.
     let network = Network::formed(2, 0);
     assert!(!network.is_meant_to_have_replicas(0, 1));
 }

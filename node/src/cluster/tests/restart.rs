@@ -12,7 +12,7 @@ fn a_whole_cluster_comes_back_from_its_files() {
     (0..6).for_each(|i| network.restart(i));
     assert!(
         !network.members[0].cluster.state_ok(),
-        "nobody serves before the others were heard"
+        "no node serves before the others were heard"
     );
     network.run(5000);
     let after: Vec<_> = (0..6)

@@ -169,7 +169,7 @@ impl Engine {
     fn make_room(&mut self) {
         self.log(Level::Notice, "MASTER <-> REPLICA sync: Flushing old data");
         self.replication.following.set_data_set(DataSet::Partial);
-        // What is left if the sync is cut short is a history of nobody's.
+        // What is left if the sync is cut short is a history that no other node has.
         let id = ReplId::from_bits(self.random.bytes());
         self.replication.stream.start_anew(id);
         self.drop_all_replicas("this node receives another data set");

@@ -74,7 +74,7 @@ impl Session {
             && (filter.local_addr.as_ref()).is_none_or(|addr| *addr == self.local.to_string())
     }
 
-    /// What our master says is nobody's.
+    /// What our master sends belongs to no client.
     fn user(&self) -> &'static str {
         match self.role {
             SessionRole::Master => "(superuser)",

@@ -64,7 +64,7 @@ fn secrets_are_redacted() {
     }
 }
 
-/// Whoever adds a command that takes a password has to say so.
+/// A command that takes a password has to say so in its spec.
 #[test]
 fn every_password_of_a_syntax_is_a_secret() {
     fn has_password(arguments: &[Argument]) -> bool {
