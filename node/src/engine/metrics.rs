@@ -67,23 +67,23 @@ impl Engine {
         );
         text.gauge(
             "loading",
-            "The data file or a full sync is loaded.",
+            "Whether a data file or a full sync is being loaded.",
             flag(self.is_loading()),
         );
         text.gauge(
             "holding",
-            "Whether it has slept and holds commands until it knows whether it was replaced.",
+            "Whether the node was asleep and holds commands until it knows whether it was replaced.",
             flag(self.pause.by_sleep()),
         );
         text.counter(
             "sleeps_total",
-            "How often it has slept for more than half of the node timeout.",
+            "How often the node was asleep for more than half of the node timeout.",
             self.sleep.count,
         );
         let withholding = flag(self.is_withholding());
         text.gauge(
             "withholding",
-            "The node holds its data back after a restart.",
+            "Whether the node withholds its data after a restart.",
             withholding,
         );
         text.gauge(
@@ -93,7 +93,7 @@ impl Engine {
         );
         text.gauge(
             "blocked_clients",
-            "Client connections that wait.",
+            "Client connections that are blocked or paused.",
             self.parking.len(),
         );
         let stats = &self.stats;
@@ -130,21 +130,21 @@ impl Engine {
 
     fn data_metrics(&self, text: &mut Text) {
         let stats = self.data.stats();
-        text.gauge("memory_bytes", "Bytes that the data take.", stats.memory);
+        text.gauge("memory_bytes", "Bytes taken by the data.", stats.memory);
         let memory = self.memory();
         text.gauge(
             "memory_used_bytes",
-            "Bytes that the node uses, as INFO's used_memory.",
+            "Bytes used by the node, as used_memory in INFO.",
             memory.total(),
         );
         text.gauge(
             "memory_clients_bytes",
-            "Bytes that clients make the node hold.",
+            "Bytes held for clients.",
             memory.clients,
         );
         text.gauge(
             "memory_replication_bytes",
-            "Bytes of the backlog and of what waits for replicas.",
+            "Bytes of the replication backlog and of output for replicas.",
             memory.backlog + memory.replicas,
         );
         text.gauge(
@@ -154,17 +154,17 @@ impl Engine {
         );
         text.counter(
             "keyspace_hits_total",
-            "Look-ups that found their key.",
+            "Lookups that found their key.",
             stats.hits,
         );
         text.counter(
             "keyspace_misses_total",
-            "Look-ups that did not.",
+            "Lookups that did not find their key.",
             stats.misses,
         );
         text.counter(
             "expired_keys_total",
-            "Keys whose time had come.",
+            "Keys removed because they had expired.",
             stats.expired,
         );
         text.family("keys", "gauge", "Keys by database.");
@@ -188,18 +188,18 @@ impl Engine {
         if let Some(link) = self.master_link() {
             text.gauge(
                 "master_link_up",
-                "Whether the master's link is up.",
+                "Whether the link to the master is up.",
                 flag(link.up),
             );
         }
         text.counter(
             "sync_held_seconds_total",
-            "For how long full syncs have held writers.",
+            "How long full syncs have made writers wait.",
             self.replication.holding.total as f64 / 1000.0,
         );
         text.counter(
             "sync_slow_replicas_total",
-            "Replicas dropped since their full sync held writers for too long.",
+            "Replicas dropped because their full sync made writers wait for too long.",
             self.stats.sync_slow_replicas,
         );
         text.counter(
@@ -226,7 +226,7 @@ impl Engine {
         text.family(
             "replica_lag_seconds",
             "gauge",
-            "Seconds since a replica was heard of.",
+            "Seconds since the last message of a replica.",
         );
         for (_, replica) in replicas.attached() {
             let labels: [(&str, &dyn Display); 1] = [("replica", &address(replica))];
@@ -249,7 +249,7 @@ impl Engine {
         );
         text.gauge(
             "snapshot_unsaved_changes",
-            "Changes since then.",
+            "Changes since the last successful snapshot.",
             report.changes,
         );
         if let Some(secs) = report.last_secs {
@@ -261,7 +261,7 @@ impl Engine {
         }
         text.gauge(
             "snapshot_in_progress",
-            "Whether one is being made.",
+            "Whether a snapshot is in progress.",
             flag(report.current_secs.is_some()),
         );
         text.counter("snapshots_total", "Snapshots made.", report.made);
@@ -279,7 +279,7 @@ impl Engine {
         let health = cluster.health();
         text.gauge(
             "cluster_state_ok",
-            "Whether the cluster serves.",
+            "Whether the cluster state is ok.",
             flag(health.serving),
         );
         text.gauge(
@@ -292,14 +292,10 @@ impl Engine {
             "Slots of this node.",
             health.own_slots,
         );
-        text.gauge(
-            "cluster_known_nodes",
-            "Nodes it knows.",
-            cluster.known_nodes(),
-        );
+        text.gauge("cluster_known_nodes", "Known nodes.", cluster.known_nodes());
         text.gauge(
             "cluster_link_memory_bytes",
-            "Bytes that the links of the bus take.",
+            "Bytes held for links of the cluster bus.",
             cluster.links_memory(),
         );
         text.gauge("cluster_size", "Masters that own slots.", cluster.size());

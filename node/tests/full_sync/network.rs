@@ -243,43 +243,46 @@ impl Network {
         value.unwrap_or_default().to_owned()
     }
 
+    /// Gives the engine what has arrived of a session, until it wants more or pauses.
     fn serve(&mut self, host: usize, session: SessionId) {
-        loop {
-            let now = self.now;
-            let Host {
-                engine,
-                connections,
-                ..
-            } = &mut self.hosts[host];
-            let Some(connection) = connections.get_mut(&session) else {
-                return;
-            };
+        while let Some(connection) = self.hosts[host].connections.get(&session) {
             if connection.parked || connection.closing || connection.input.is_empty() {
                 return;
             }
-            let before = engine.walk_serialised();
-            let mut reply = Reply::new();
-            let progress = engine.on_bytes(
-                session,
-                &connection.input,
-                now,
-                &mut reply,
-                &mut NoHeartbeat,
-            );
-            connection.input.drain(..progress.consumed);
-            connection.output.extend_from_slice(reply.bytes());
-            let after = engine.walk_serialised();
-            if let (Some(before), Some(after)) = (before, after) {
-                self.most_serialised = self.most_serialised.max(after - before);
-            }
-            match progress.state {
-                SessionState::NeedInput => break,
-                SessionState::MoreToDo => {}
-                SessionState::Parked => connection.parked = true,
-                SessionState::Close => connection.closing = true,
+            match self.execute(host, session) {
+                Some(SessionState::MoreToDo) => {}
+                _ => break,
             }
         }
         self.drain(host);
+    }
+
+    /// One call of the engine with the input of a session.
+    fn execute(&mut self, host: usize, session: SessionId) -> Option<SessionState> {
+        let now = self.now;
+        let Host {
+            engine,
+            connections,
+            ..
+        } = &mut self.hosts[host];
+        let connection = connections.get_mut(&session)?;
+        let before = engine.walk_serialised();
+        let mut reply = Reply::new();
+        let progress = engine.on_bytes(
+            session,
+            &connection.input,
+            now,
+            &mut reply,
+            &mut NoHeartbeat,
+        );
+        connection.input.drain(..progress.consumed);
+        connection.output.extend_from_slice(reply.bytes());
+        connection.parked = progress.state == SessionState::Parked;
+        connection.closing |= progress.state == SessionState::Close;
+        if let (Some(before), Some(after)) = (before, engine.walk_serialised()) {
+            self.most_serialised = self.most_serialised.max(after - before);
+        }
+        Some(progress.state)
     }
 
     /// Carries out what the engine wants.
@@ -314,27 +317,9 @@ impl Network {
 
     /// A parked session goes on, also without further input.
     fn resume(&mut self, host: usize, session: SessionId) {
-        let now = self.now;
-        let Host {
-            engine,
-            connections,
-            ..
-        } = &mut self.hosts[host];
-        let Some(connection) = connections.get_mut(&session) else {
-            return;
-        };
-        let mut reply = Reply::new();
-        let progress = engine.on_bytes(
-            session,
-            &connection.input,
-            now,
-            &mut reply,
-            &mut NoHeartbeat,
-        );
-        connection.input.drain(..progress.consumed);
-        connection.output.extend_from_slice(reply.bytes());
-        connection.parked = progress.state == SessionState::Parked;
-        self.serve(host, session);
+        if self.execute(host, session).is_some() {
+            self.serve(host, session);
+        }
     }
 
     fn on_link_op(&mut self, host: usize, link: LinkId, op: LinkOp) {

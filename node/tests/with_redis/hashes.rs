@@ -3,7 +3,7 @@
 use slotkeeper_node::resp::{ReplyValue, encode_command};
 
 use crate::process::{Client, Server};
-use crate::{CLUSTER, each, join, serve_all};
+use crate::sync::{Load, each};
 
 const HASHES: usize = 60;
 const BIG: usize = 20_000;
@@ -67,13 +67,7 @@ fn fields(client: &mut Client, key: &str) -> Vec<(String, String)> {
     fields
 }
 
-fn compare(master: &Server, replica: &Server) {
-    replica.until("the replica has everything", || {
-        let offset = || replica.info("slave_repl_offset");
-        replica.info("master_link_status") == "up" && offset() == master.info("master_repl_offset")
-    });
-    let (mut left, mut right) = (master.client(), replica.client());
-    right.call(&["READONLY"]);
+fn compare(left: &mut Client, right: &mut Client) {
     let names = (0..HASHES).map(name);
     let others = ["{s}big", "{s}copy", "{s}renamed"].map(str::to_owned);
     for key in names.chain(others).filter(|key| *key != name(59)) {
@@ -85,7 +79,7 @@ fn compare(master: &Server, replica: &Server) {
             );
             continue;
         }
-        assert!(fields(&mut left, &key) == fields(&mut right, &key), "{key}");
+        assert!(fields(left, &key) == fields(right, &key), "{key}");
         for question in [&["OBJECT", "ENCODING"][..], &["PEXPIRETIME"]] {
             let ask = [question, &[key.as_str()]].concat();
             assert_eq!(left.call(&ask), right.call(&ask), "{ask:?}");
@@ -93,24 +87,20 @@ fn compare(master: &Server, replica: &Server) {
     }
 }
 
+const LOAD: Load = Load {
+    fill,
+    change,
+    compare,
+};
+
 #[test]
 fn redis_follows_our_node() {
-    let master = Server::node(&[]);
-    fill(&master);
-    let port = master.port.to_string();
-    let replica = Server::redis(&["--replicaof", "127.0.0.1", &port]);
-    change(&master);
-    compare(&master, &replica);
+    LOAD.redis_follows_our_node(&[]);
 }
 
 #[test]
 fn our_node_follows_redis() {
-    let (master, replica) = (Server::redis(&CLUSTER), Server::node(&CLUSTER));
-    serve_all(&master);
-    fill(&master);
-    join(&master, &replica);
-    change(&master);
-    compare(&master, &replica);
+    LOAD.our_node_follows_redis();
 }
 
 #[test]

@@ -6,10 +6,12 @@ mod migration;
 #[path = "../common/ports.rs"]
 mod ports;
 mod process;
+mod sync;
 mod tools;
 
 use process::{Client, Server};
 use slotkeeper_node::resp::{ReplyValue, encode_command};
+use sync::{CLUSTER, Load, each, is_up, join, serve_all};
 
 const KEYS: usize = if cfg!(debug_assertions) {
     100_000
@@ -17,22 +19,6 @@ const KEYS: usize = if cfg!(debug_assertions) {
     1_000_000
 };
 const LARGE: usize = 64 << 20;
-
-/// Sends one request a number, in batches, and looks for errors.
-fn each(client: &mut Client, numbers: std::ops::Range<usize>, make: impl Fn(usize, &mut Vec<u8>)) {
-    let (mut batch, mut count) = (Vec::new(), 0);
-    let last = numbers.end;
-    for number in numbers {
-        make(number, &mut batch);
-        count += 1;
-        if batch.len() > 50_000 || number + 1 == last {
-            for reply in client.calls(&batch, count) {
-                assert!(!matches!(reply, ReplyValue::Error(_)), "{reply:?}");
-            }
-            (batch, count) = (Vec::new(), 0);
-        }
-    }
-}
 
 fn fill(master: &Server) {
     let mut client = master.client();
@@ -69,19 +55,8 @@ fn change(master: &Server) {
     }
 }
 
-/// Waits until the replica has everything, and compares all keys.
-fn compare(master: &Server, replica: &Server) {
-    let up = || replica.info("master_link_status") == "up";
-    replica.until("the replica is in sync", up);
-    replica.until("the replica has everything", || {
-        let (theirs, ours) = (
-            replica.info("slave_repl_offset"),
-            master.info("master_repl_offset"),
-        );
-        theirs == ours
-    });
-    let (mut left, mut right) = (master.client(), replica.client());
-    right.call(&["READONLY"]);
+/// Compares all keys.
+fn compare(left: &mut Client, right: &mut Client) {
     for start in (0..KEYS).step_by(1000) {
         let mut batch = Vec::new();
         let numbers = start..KEYS.min(start + 1000);
@@ -102,18 +77,17 @@ fn compare(master: &Server, replica: &Server) {
         right.call(&["GET", "{s}new:7"]),
         ReplyValue::Bulk(b"2".to_vec())
     );
-    assert_eq!(left.call(&["DBSIZE"]), right.call(&["DBSIZE"]));
 }
+
+const STRINGS: Load = Load {
+    fill,
+    change,
+    compare,
+};
 
 #[test]
 fn redis_follows_our_node_through_a_sync_under_writes() {
-    let master = Server::node(&[]);
-    fill(&master);
-    let port = master.port.to_string();
-    let replica = Server::redis(&["--replicaof", "127.0.0.1", &port]);
-    change(&master);
-    compare(&master, &replica);
-    assert_eq!(master.info("connected_slaves"), "1");
+    STRINGS.redis_follows_our_node(&[]);
 }
 
 #[test]
@@ -131,9 +105,7 @@ fn redis_loads_what_our_node_packs() {
     });
     let port = master.port.to_string();
     let replica = Server::redis(&["--replicaof", "127.0.0.1", &port]);
-    replica.until("the replica is in sync", || {
-        replica.info("master_link_status") == "up"
-    });
+    replica.until("the replica is in sync", || is_up(&replica));
     let mut client = replica.client();
     for number in 0..3000 {
         let key = format!("key of which all begin the same, and this is number {number}");
@@ -152,37 +124,9 @@ fn redis_loads_what_our_node_packs() {
     );
 }
 
-/// Makes it the master of all slots.
-fn serve_all(master: &Server) {
-    let mut client = master.client();
-    client.call(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
-    master.until("it serves", || {
-        client.call(&["SET", "{s}a", "1"]) == ReplyValue::Simple(b"OK".to_vec())
-    });
-}
-
-/// A master of all slots and a replica of it, as two processes of one cluster.
-fn join(master: &Server, replica: &Server) {
-    let (mut first, mut second) = (master.client(), replica.client());
-    first.call(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
-    second.call(&["CLUSTER", "MEET", "127.0.0.1", &master.port.to_string()]);
-    let id = first.call(&["CLUSTER", "MYID"]);
-    let id = String::from_utf8_lossy(id.text().expect("an id")).into_owned();
-    replica.until("it knows its master", || {
-        second.call(&["CLUSTER", "REPLICATE", &id]) == ReplyValue::Simple(b"OK".to_vec())
-    });
-}
-
-const CLUSTER: [&str; 4] = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
-
 #[test]
 fn our_node_follows_redis_in_a_cluster() {
-    let (master, replica) = (Server::redis(&CLUSTER), Server::node(&CLUSTER));
-    serve_all(&master);
-    fill(&master);
-    join(&master, &replica);
-    change(&master);
-    compare(&master, &replica);
+    STRINGS.our_node_follows_redis();
 }
 
 #[test]
@@ -190,7 +134,7 @@ fn redis_follows_our_node_in_a_cluster_and_continues_after_a_cut() {
     let (master, replica) = (Server::node(&CLUSTER), Server::redis(&CLUSTER));
     serve_all(&master);
     join(&master, &replica);
-    let up = || replica.info("master_link_status") == "up";
+    let up = || is_up(&replica);
     replica.until("the replica is in sync", up);
     replica.client().call(&["CLIENT", "KILL", "TYPE", "master"]);
     master.client().call(&["SET", "{s}b", "2"]);
@@ -213,9 +157,7 @@ fn redis_follows_our_node_in_a_cluster_and_continues_after_a_cut() {
 fn what_we_do_not_hold_stops_the_link_loudly() {
     let (master, replica) = (Server::redis(&CLUSTER), Server::node(&CLUSTER));
     join(&master, &replica);
-    replica.until("it is in sync", || {
-        replica.info("master_link_status") == "up"
-    });
+    replica.until("it is in sync", || is_up(&replica));
     master.until("it serves", || {
         matches!(
             master.client().call(&["RPUSH", "list", "1"]),
@@ -235,7 +177,7 @@ fn what_we_do_not_hold_stops_the_link_loudly() {
 fn a_missing_or_wrong_password_is_logged_as_redis_does() {
     let (master, replica) = (Server::node(&CLUSTER), Server::node(&CLUSTER));
     join(&master, &replica);
-    let up = || replica.info("master_link_status") == "up";
+    let up = || is_up(&replica);
     replica.until("it is in sync", up);
     let mut client = master.client();
     client.call(&["CONFIG", "SET", "requirepass", "secret"]);

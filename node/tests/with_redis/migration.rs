@@ -2,8 +2,8 @@
 
 use slotkeeper_node::resp::ReplyValue;
 
-use crate::CLUSTER;
 use crate::process::Server;
+use crate::sync::{CLUSTER, is_up};
 
 fn id(server: &Server) -> String {
     let id = server.client().call(&["CLUSTER", "MYID"]);
@@ -32,9 +32,7 @@ fn form(masters: [&Server; 2], split: u16, replicas: &[(&Server, usize)]) {
         replica.until("it knows its master", || {
             is_ok(replica, &["CLUSTER", "REPLICATE", &master])
         });
-        replica.until("it is in sync", || {
-            replica.info("master_link_status") == "up"
-        });
+        replica.until("it is in sync", || is_up(replica));
     }
     for server in masters.into_iter().chain(replicas.iter().map(|(r, _)| *r)) {
         server.until("it serves", || {
@@ -47,8 +45,7 @@ fn form(masters: [&Server; 2], split: u16, replicas: &[(&Server, usize)]) {
 }
 
 fn follows(replica: &Server, master: &Server) -> bool {
-    replica.info("master_port") == master.port.to_string()
-        && replica.info("master_link_status") == "up"
+    replica.info("master_port") == master.port.to_string() && is_up(replica)
 }
 
 #[test]

@@ -6,7 +6,8 @@ use std::process::{Command, Output, Stdio};
 use slotkeeper_node::resp::ReplyValue;
 
 use crate::process::Server;
-use crate::{CLUSTER, KEYS, change, compare, fill, serve_all};
+use crate::sync::{CLUSTER, serve_all};
+use crate::{KEYS, STRINGS, change, fill};
 
 /// Runs a program to its end.
 fn run(program: &str, args: &[&str]) -> Output {
@@ -134,17 +135,5 @@ fn redis_cli_shows_the_stream() {
 
 #[test]
 fn a_redis_that_loads_from_disk_follows_our_node() {
-    let master = Server::node(&[]);
-    fill(&master);
-    let port = master.port.to_string();
-    let options = [
-        "--repl-diskless-load",
-        "disabled",
-        "--replicaof",
-        "127.0.0.1",
-        &port,
-    ];
-    let replica = Server::redis(&options);
-    change(&master);
-    compare(&master, &replica);
+    STRINGS.redis_follows_our_node(&["--repl-diskless-load", "disabled"]);
 }
