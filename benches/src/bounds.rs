@@ -1,16 +1,4 @@
-//! The bounds of the project, and whether a run kept them.
-
-use crate::load::{Kind, Workload};
-
-/// The highest allowed ratio of our CPU time per operation to that of redis-server.
-pub fn cpu(workload: &Workload) -> Option<f64> {
-    match (workload.pipeline, workload.kind) {
-        (1, _) => Some(0.9),
-        (16, Kind::Get) => Some(0.5),
-        (16, Kind::Set) => Some(0.55),
-        _ => None,
-    }
-}
+//! Whether a run kept the bounds of the project.
 
 /// The verdicts so far.
 #[derive(Debug, Default)]

@@ -1,53 +1,37 @@
-//! Loads: filling a server, and redis-benchmark's requests over random keys.
+//! Filling a server, and loading it with redis-benchmark.
 
-use std::fmt;
-use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
+use crate::rows::Fill;
 use crate::server::Server;
 
-/// Bytes of every value.
+/// Bytes of every string.
 pub const VALUE_BYTES: usize = 64;
 
 /// The core that clients run on; the servers have core 0.
 pub const CLIENT_CORE: usize = 1;
 /// How many connections a load has.
 pub const CLIENTS: u64 = 50;
-const FILL_BATCH: u32 = 1000;
-
-/// The command under load.
-#[derive(Clone, Copy, Debug)]
-pub enum Kind {
-    /// SET of a random key.
-    Set,
-    /// GET of a random key.
-    Get,
-}
+/// How many requests of a fill are sent before their replies are read.
+const FILL_REQUESTS: usize = 1000;
+/// More bytes are not sent at once: both sides would wait for the other one to read.
+const FILL_BYTES: usize = 64 * 1024;
 
 /// What the client does.
 #[derive(Debug)]
 pub struct Workload {
-    /// The command.
-    pub kind: Kind,
+    /// For the report.
+    pub name: String,
+    /// The words of the request, in which redis-benchmark puts random numbers.
+    pub words: Vec<String>,
     /// Requests that are sent before a reply is awaited.
     pub pipeline: u32,
     /// Requests in all.
     pub requests: u64,
-    /// Keys to choose from.
-    pub keys: u32,
-}
-
-impl fmt::Display for Workload {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = if matches!(self.kind, Kind::Set) {
-            "SET"
-        } else {
-            "GET"
-        };
-        write!(f, "{kind} P={}", self.pipeline)
-    }
+    /// The random numbers are below this.
+    pub range: u32,
 }
 
 /// What one run showed.
@@ -57,6 +41,8 @@ pub struct Measured {
     pub cpu_us: f64,
     /// Operations per second.
     pub per_second: f64,
+    /// The share of the time that the server was running.
+    pub busy: f64,
     /// Latencies in milliseconds.
     pub p50: f64,
     /// See `p50`.
@@ -65,36 +51,36 @@ pub struct Measured {
     pub p999: f64,
 }
 
-impl Measured {
-    /// The share of the time that the server was running.
-    pub fn busy(&self) -> f64 {
-        self.cpu_us * self.per_second / 1e6
+/// Writes what a fill says, in its order.
+pub fn fill(port: u16, fill: &Fill) -> Result<(), String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).map_err(|e| e.to_string())?;
+    let (mut requests, mut count) = (String::new(), 0);
+    for key in 0..fill.keys {
+        for first in (0..fill.elements).step_by(fill.batch as usize) {
+            let batch = first..fill.elements.min(first + fill.batch);
+            fill.request.write(key, batch, &mut requests);
+            count += 1;
+            if count == FILL_REQUESTS || requests.len() > FILL_BYTES {
+                exchange(&mut stream, &requests, count)?;
+                requests.clear();
+                count = 0;
+            }
+        }
     }
+    exchange(&mut stream, &requests, count)
 }
 
-/// Writes every key that the loads choose from, under the names that redis-benchmark makes.
-pub fn fill(port: u16, keys: u32) -> Result<(), String> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).map_err(|e| e.to_string())?;
-    let value = "x".repeat(VALUE_BYTES);
-    let mut replies = vec![0; FILL_BATCH as usize * b"+OK\r\n".len()];
-    for first in (0..keys).step_by(FILL_BATCH as usize) {
-        let batch = first..keys.min(first + FILL_BATCH);
-        let mut requests = String::new();
-        for number in batch.clone() {
-            write!(
-                requests,
-                "*3\r\n$3\r\nSET\r\n$16\r\nkey:{number:012}\r\n${VALUE_BYTES}\r\n{value}\r\n"
-            )
-            .expect("a String takes everything");
+/// Sends requests and reads so many replies, each of which must be one line and no error.
+fn exchange(stream: &mut TcpStream, requests: &str, count: usize) -> Result<(), String> {
+    (stream.write_all(requests.as_bytes())).map_err(|e| e.to_string())?;
+    let (mut lines, mut replies) = (0, [0; 16 * 1024]);
+    while lines < count {
+        let len = stream.read(&mut replies).map_err(|e| e.to_string())?;
+        let read = &replies[..len];
+        if len == 0 || read.contains(&b'-') {
+            return Err(format!("a fill: {}", String::from_utf8_lossy(read)));
         }
-        stream
-            .write_all(requests.as_bytes())
-            .map_err(|e| e.to_string())?;
-        let replies = &mut replies[..batch.len() * b"+OK\r\n".len()];
-        stream.read_exact(replies).map_err(|e| e.to_string())?;
-        if !replies.starts_with(b"+OK") {
-            return Err(format!("SET: {}", String::from_utf8_lossy(replies)));
-        }
+        lines += read.iter().filter(|&&byte| byte == b'\n').count();
     }
     Ok(())
 }
@@ -102,7 +88,41 @@ pub fn fill(port: u16, keys: u32) -> Result<(), String> {
 /// One run of redis-benchmark against a server.
 pub fn run(server: &Server, workload: &Workload) -> Result<Measured, String> {
     let before = server.cpu_time()?;
-    let output = Command::new("taskset")
+    let output = (benchmark(server, workload).output()).map_err(not_started)?;
+    let cpu = server.cpu_time()?.saturating_sub(before);
+    let text = String::from_utf8_lossy(&output.stdout);
+    if !output.status.success() {
+        return Err(format!(
+            "redis-benchmark: {}",
+            String::from_utf8_lossy(&output.stderr)
+        ));
+    }
+    let per_second = number_after(&text, "throughput summary:").ok_or("no throughput summary")?;
+    let percentile = |at: f64| percentile(&text, at).ok_or(format!("no percentile {at}"));
+    let cpu_us = cpu.as_secs_f64() * 1e6 / workload.requests as f64;
+    Ok(Measured {
+        cpu_us,
+        per_second,
+        busy: cpu_us * per_second / 1e6,
+        p50: percentile(50.0)?,
+        p99: percentile(99.0)?,
+        p999: percentile(99.9)?,
+    })
+}
+
+/// Starts a load that goes on until it is ended.
+pub fn start(server: &Server, workload: &Workload) -> Result<Child, String> {
+    let mut command = benchmark(server, workload);
+    (command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()).map_err(not_started)
+}
+
+fn not_started(error: std::io::Error) -> String {
+    format!("redis-benchmark: {error}")
+}
+
+fn benchmark(server: &Server, workload: &Workload) -> Command {
+    let mut command = Command::new("taskset");
+    command
         .args([
             "-c",
             &CLIENT_CORE.to_string(),
@@ -118,41 +138,16 @@ pub fn run(server: &Server, workload: &Workload) -> Result<Measured, String> {
         ])
         .args([
             "-r",
-            &workload.keys.to_string(),
+            &workload.range.to_string(),
             "-P",
             &workload.pipeline.to_string(),
         ])
-        .args(command(workload.kind))
-        .output()
-        .map_err(|e| format!("redis-benchmark: {e}"))?;
-    let cpu = server.cpu_time()?.saturating_sub(before);
-    let text = String::from_utf8_lossy(&output.stdout);
-    if !output.status.success() {
-        return Err(format!(
-            "redis-benchmark: {}",
-            String::from_utf8_lossy(&output.stderr)
-        ));
-    }
-    let per_second = number_after(&text, "throughput summary:").ok_or("no throughput summary")?;
-    let percentile = |at: f64| percentile(&text, at).ok_or(format!("no percentile {at}"));
-    Ok(Measured {
-        cpu_us: cpu.as_secs_f64() * 1e6 / workload.requests as f64,
-        per_second,
-        p50: percentile(50.0)?,
-        p99: percentile(99.0)?,
-        p999: percentile(99.9)?,
-    })
+        .args(&workload.words);
+    command
 }
 
-fn command(kind: Kind) -> Vec<String> {
-    let key = "key:__rand_int__".to_owned();
-    match kind {
-        Kind::Set => vec!["SET".to_owned(), key, "x".repeat(VALUE_BYTES)],
-        Kind::Get => vec!["GET".to_owned(), key],
-    }
-}
-
-fn number_after(text: &str, label: &str) -> Option<f64> {
+/// The number behind a label.
+pub fn number_after(text: &str, label: &str) -> Option<f64> {
     text.split_once(label)?
         .1
         .split_whitespace()

@@ -1,6 +1,6 @@
 //! Rounds of one load on both servers, and what they show.
 
-use crate::load::{Measured, Workload};
+use crate::load::Measured;
 use crate::server::Server;
 
 /// What each round showed of our server and of the other one.
@@ -38,7 +38,7 @@ impl Rounds {
     /// The titles over what [`Rounds::print`] prints.
     pub fn print_titles(client: &str) {
         println!(
-            "\n{client}\n{:<12}{:>11}{:>8}{:>7}{:>11}{:>8}{:>7}{:>12}{:>10}{:>7}",
+            "\n{client}\n{:<14}{:>11}{:>8}{:>7}{:>11}{:>8}{:>7}{:>12}{:>10}{:>7}",
             "load",
             "ours us/op",
             "theirs",
@@ -54,17 +54,17 @@ impl Rounds {
 
     /// Prints a line: the medians, the ratios of CPU time that the rounds had, and which share of
     /// the time each server was running.
-    pub fn print(&self, workload: &Workload) {
+    pub fn print(&self, name: &str) {
         let [ours, theirs] = self.medians(|m| m.cpu_us);
         let [our_rate, their_rate] = self.medians(|m| m.per_second);
-        let [busy, their_busy] = self.medians(Measured::busy);
+        let [busy, their_busy] = self.medians(|m| m.busy);
         let ratios = self.ratios(|m| m.cpu_us);
         let lowest = ratios.iter().copied().fold(f64::INFINITY, f64::min);
         let highest = ratios.iter().copied().fold(0.0, f64::max);
         println!(
-            "{:<12}{ours:>11.3}{theirs:>8.3}{:>7.2}{:>11}{busy:>8.2}{their_busy:>7.2}\
+            "{:<14}{ours:>11.3}{theirs:>8.3}{:>7.2}{:>11}{busy:>8.2}{their_busy:>7.2}\
              {our_rate:>12.0}{their_rate:>10.0}{:>7.2}",
-            workload.to_string(),
+            name,
             self.cpu_ratio(),
             format!("{lowest:.2}-{highest:.2}"),
             median(self.ratios(|m| m.per_second)),

@@ -15,25 +15,35 @@ use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-use crate::load::{CLIENT_CORE, CLIENTS, Kind, Measured, VALUE_BYTES, Workload};
+use crate::load::{CLIENT_CORE, CLIENTS, Measured, VALUE_BYTES};
 use crate::server::Server;
 
 /// After this time without a reply, the run fails.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// One run of the workload, whose pipeline is 1.
-pub fn run(server: &Server, workload: &Workload) -> Result<Measured, String> {
-    let mut load = Load::open(server.port(), workload)?;
+/// The command under load.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// SET of a random key.
+    Set,
+    /// GET of a random key.
+    Get,
+}
+
+/// One run of so many requests for random keys below a number.
+pub fn run(server: &Server, kind: Kind, requests: u64, keys: u32) -> Result<Measured, String> {
+    let mut load = Load::open(server.port(), kind, keys)?;
     on_client_core(|| {
         let before = server.cpu_time()?;
         let start = Instant::now();
-        load.run(workload.requests)?;
+        load.run(requests)?;
         let elapsed = start.elapsed();
         let cpu = server.cpu_time()?.saturating_sub(before);
-        let requests = workload.requests as f64;
+        let requests = requests as f64;
         Ok(Measured {
             cpu_us: cpu.as_secs_f64() * 1e6 / requests,
             per_second: requests / elapsed.as_secs_f64(),
+            busy: cpu.as_secs_f64() / elapsed.as_secs_f64(),
             ..Measured::default()
         })
     })
@@ -68,7 +78,7 @@ struct Connection {
 }
 
 impl Load {
-    fn open(port: u16, workload: &Workload) -> Result<Load, String> {
+    fn open(port: u16, kind: Kind, keys: u32) -> Result<Load, String> {
         let text = |error: std::io::Error| error.to_string();
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(|e| e.to_string())?;
         let mut connections = Vec::new();
@@ -84,7 +94,7 @@ impl Load {
         let value = "x".repeat(VALUE_BYTES);
         let key = "$16\r\nkey:000000000000\r\n";
         let digits = |request: &str| request.find("000000000000").map(|at| at..at + 12);
-        let (request, reply) = match workload.kind {
+        let (request, reply) = match kind {
             Kind::Set => (
                 format!("*3\r\n$3\r\nSET\r\n{key}${VALUE_BYTES}\r\n{value}\r\n"),
                 "+OK\r\n".to_owned(),
@@ -100,7 +110,7 @@ impl Load {
             digits: digits(&request).ok_or("no key in the request")?,
             request: request.into(),
             reply_len: reply.len(),
-            keys: workload.keys,
+            keys,
             random: 0x9E37_79B9_7F4A_7C15,
         })
     }

@@ -8,6 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use crate::Options;
+
 /// The core that the servers run on; the client has core 1.
 const SERVER_CORE: &str = "0";
 
@@ -29,6 +31,13 @@ pub struct Server {
 }
 
 impl Server {
+    /// Ours and the one to compare with, on two ports.
+    pub fn start_both(options: &Options) -> Result<(Server, Server), String> {
+        let ours = Server::start(&options.node, Program::Node, options.port)?;
+        let theirs = Server::start(&options.reference, Program::Redis, options.port + 1)?;
+        Ok((ours, theirs))
+    }
+
     /// Starts it in a directory of its own and waits until it serves all slots.
     pub fn start(binary: &Path, program: Program, port: u16) -> Result<Server, String> {
         let dir =
@@ -91,6 +100,11 @@ impl Server {
                 .unwrap_or(0);
         }
         Ok(Duration::from_nanos(nanos))
+    }
+
+    /// One inline request; what has arrived of its reply by the first read.
+    pub fn ask(&self, request: &str) -> Result<String, String> {
+        call(self.port, request)
     }
 
     fn proc_file(&self, name: &str) -> Result<String, String> {
