@@ -88,7 +88,7 @@ fn exchange(stream: &mut TcpStream, requests: &str, count: usize) -> Result<(), 
 /// One run of redis-benchmark against a server.
 pub fn run(server: &Server, workload: &Workload) -> Result<Measured, String> {
     let before = server.cpu_time()?;
-    let output = (benchmark(server, workload).output()).map_err(not_started)?;
+    let output = (benchmark(server, workload).output()).map_err(|error| not_started(&error))?;
     let cpu = server.cpu_time()?.saturating_sub(before);
     let text = String::from_utf8_lossy(&output.stdout);
     if !output.status.success() {
@@ -113,10 +113,11 @@ pub fn run(server: &Server, workload: &Workload) -> Result<Measured, String> {
 /// Starts a load that goes on until it is ended.
 pub fn start(server: &Server, workload: &Workload) -> Result<Child, String> {
     let mut command = benchmark(server, workload);
-    (command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()).map_err(not_started)
+    (command.stdout(Stdio::null()).stderr(Stdio::null()).spawn())
+        .map_err(|error| not_started(&error))
 }
 
-fn not_started(error: std::io::Error) -> String {
+fn not_started(error: &std::io::Error) -> String {
     format!("redis-benchmark: {error}")
 }
 

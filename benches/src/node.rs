@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
+use slotkeeper_node::cluster::Cluster;
 use slotkeeper_node::config::Config;
 use slotkeeper_node::engine::{Boot, Engine, NoHeartbeat};
 use slotkeeper_node::io::{DiskEvent, DiskOp, Output, Peer, SessionId, SessionState, Unsent};
@@ -89,7 +90,7 @@ impl Node {
     }
 
     fn serves_slots(&self) -> bool {
-        (self.engine.cluster()).is_some_and(|cluster| cluster.state_ok())
+        (self.engine.cluster()).is_some_and(Cluster::state_ok)
     }
 
     /// From now on calls are timed.
@@ -141,7 +142,7 @@ impl Node {
 
     /// The end of a turn, with all that comes of it. Whether there is more to do at once.
     pub fn turn(&mut self) -> bool {
-        let more = self.call(|engine, now| engine.on_turn(now));
+        let more = self.call(Engine::on_turn);
         while let Some(output) = self.engine.poll_output() {
             self.carry_out(output);
         }

@@ -19,6 +19,13 @@ pub unsafe trait Heap {
     /// `block` came from `allocate` of this heap with this `len`, and is not used any more.
     unsafe fn release(&mut self, block: NonNull<u8>, len: usize);
 
+    /// Whether the memory around this block is hardly used, so that it could go back to the system
+    /// if the block were released and another one allocated for its content.
+    fn is_thin(&self, block: NonNull<u8>, len: usize) -> bool {
+        let _ = (block, len);
+        false
+    }
+
     /// Hears how many bytes an operation has copied or shifted within pages. Tests bound that.
     fn moved(&mut self, bytes: usize) {
         let _ = bytes;

@@ -13,6 +13,7 @@
 //! frozen      the walk over a tree as it was at one moment
 //! copying     a copy in steps
 //! garbage     freeing in steps
+//! relocate    moving to other places in memory, in steps
 //! stored      elements in a leaf: in place, or in a block
 //! draft       a record before there is a place for it
 //! records     the leaves of hashes and sets
@@ -40,6 +41,7 @@ mod inner;
 mod page;
 mod path;
 mod records;
+mod relocate;
 mod sequence;
 mod sorted;
 mod space;

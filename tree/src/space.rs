@@ -73,6 +73,25 @@ impl<'a, H: Heap> Space<'a, H> {
         }
     }
 
+    /// The page at another place, if the heap would rather have it elsewhere. It is not shared, and
+    /// its old handle is not used any more.
+    pub fn relocated<S>(&mut self, page: Page) -> Option<Page> {
+        debug_assert!(!self.is_shared(page));
+        let size = inner::page_size::<S>(page);
+        if !self.heap.is_thin(page.block(), size) {
+            return None;
+        }
+        let block = self.heap.allocate(size);
+        self.heap.moved(size);
+        // SAFETY: both blocks have that size and are different; the old page is the tree's own, and
+        // it has no handle to it any more.
+        unsafe {
+            block.copy_from_nonoverlapping(page.block(), size);
+            self.heap.release(page.block(), size);
+            Some(Page::of_block(block))
+        }
+    }
+
     /// Notes the copy of a page, made of `bytes` of it, in case the page is shared.
     pub fn note_copy(&mut self, page: Page, bytes: usize) {
         if self.is_shared(page) {

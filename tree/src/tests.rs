@@ -4,6 +4,7 @@ mod copying;
 mod frozen;
 mod limits;
 mod model;
+mod relocate;
 mod scan;
 mod sequence;
 mod sorted;
@@ -27,6 +28,8 @@ struct Counting {
     used: usize,
     /// Bytes that were moved since somebody looked.
     moved: usize,
+    /// Blocks of at least so many bytes would better be elsewhere.
+    thin_from: Option<usize>,
 }
 
 fn layout(len: usize) -> Layout {
@@ -57,6 +60,10 @@ unsafe impl Heap for Counting {
         self.used -= len;
         // SAFETY: the caller promises that it was live and has that length.
         unsafe { dealloc(block.as_ptr(), layout(len)) };
+    }
+
+    fn is_thin(&self, _: NonNull<u8>, len: usize) -> bool {
+        self.thin_from.is_some_and(|least| len >= least)
     }
 
     fn moved(&mut self, bytes: usize) {

@@ -55,7 +55,7 @@ impl<C: Codec> Tree<C> {
     }
 
     /// Puts another inner page into the path, and where its parent has it.
-    fn replace(&mut self, steps: &mut Steps, depth: usize, page: Page) {
+    pub(crate) fn replace(&mut self, steps: &mut Steps, depth: usize, page: Page) {
         let at = steps.get(depth).at;
         steps.set(depth, Step { page, at });
         self.link(steps, depth, page);

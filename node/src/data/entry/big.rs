@@ -23,6 +23,11 @@ unsafe impl slotkeeper_tree::Heap for Heap {
         // SAFETY: promised by the caller.
         unsafe { Heap::release(self, block, len) }
     }
+
+    fn is_thin(&self, block: NonNull<u8>, len: usize) -> bool {
+        // SAFETY: a tree asks for blocks that it has.
+        unsafe { Heap::is_thin(self, block, len) }
+    }
 }
 
 /// How many leaves one step of a copy takes.

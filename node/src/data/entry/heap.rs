@@ -125,6 +125,24 @@ impl Heap {
         NonNull::new(block).unwrap_or_else(|| handle_alloc_error(layout))
     }
 
+    /// Whether the block should move: it is one of few in its chunk, which would go back to the
+    /// system without them.
+    ///
+    /// # Safety
+    /// `block` came from `allocate` of this heap with a length that rounds alike, and was not
+    /// released.
+    pub unsafe fn is_thin(&self, block: NonNull<u8>, len: usize) -> bool {
+        let size = rounded(len);
+        // SAFETY: the block came from that pool.
+        unsafe {
+            match size {
+                _ if self.plain || size > MEDIUM => false,
+                _ if size > SMALL => self.medium.is_thin(block),
+                _ => self.small.is_thin(block),
+            }
+        }
+    }
+
     /// Takes a block back.
     ///
     /// # Safety
@@ -176,6 +194,58 @@ mod tests {
             assert!(*sizes.entry(class).or_insert(size) == size);
         }
         assert!(sizes.values().is_sorted());
+    }
+
+    /// Writes a number to a new block.
+    fn numbered(heap: &mut Heap, len: usize, number: usize) -> NonNull<u8> {
+        let block = heap.allocate(len);
+        // SAFETY: the block is aligned, and long enough for a number.
+        unsafe { block.cast::<usize>().write(number) };
+        block
+    }
+
+    #[test]
+    fn chunks_of_which_little_is_used_empty_when_their_blocks_move() {
+        let (len, mut heap) = (400, Heap::new());
+        let blocks = (0..rounds(40_000, 400) as usize).map(|n| numbered(&mut heap, len, n));
+        let mut kept = Vec::new();
+        // One of twenty stays, in chunks of forty.
+        for (number, block) in blocks.collect::<Vec<_>>().into_iter().enumerate() {
+            if number % 20 == 0 {
+                kept.push((number, block));
+            } else {
+                // SAFETY: the block is live, and released once.
+                unsafe { heap.release(block, len) };
+            }
+        }
+        let scattered = heap.small.held();
+        for (number, block) in &mut kept {
+            // SAFETY: the block is live; what moves is released once.
+            unsafe {
+                if heap.is_thin(*block, len) {
+                    let moved = numbered(&mut heap, len, *number);
+                    heap.release(*block, len);
+                    *block = moved;
+                }
+            }
+        }
+        assert!(heap.small.held() * 8 < scattered, "of {scattered}");
+        while heap.trim() {}
+        assert!(heap.small.resident() <= heap.small.held() + (1 << 20));
+        for (number, block) in kept {
+            // SAFETY: the block is live, has its number, and is released once.
+            unsafe {
+                assert_eq!(block.cast::<usize>().read(), number);
+                heap.release(block, len);
+            }
+        }
+        // What went back can be used again.
+        let again = (0..1000).map(|n| numbered(&mut heap, len, n));
+        for block in again.collect::<Vec<_>>() {
+            // SAFETY: the block is live, and released once.
+            unsafe { heap.release(block, len) };
+        }
+        assert_eq!(heap.used(), 0);
     }
 
     /// Blocks never overlap, keep what is written to them, and all memory comes back.
