@@ -7,6 +7,7 @@ mod directive;
 mod docs;
 mod fixed;
 mod include;
+mod limits;
 mod lists;
 mod load;
 mod password;
@@ -18,6 +19,7 @@ mod tests;
 mod value;
 
 pub use change::Changes;
+pub use limits::{HashLimits, Limits, SetLimits};
 pub use load::{ConfigError, Invocation, Source};
 pub use rewrite::transfer;
 pub use secrecy::{REDACTED, Secrecy, exposed_secret};
@@ -121,6 +123,12 @@ pub struct Config {
     pub hash_max_listpack_entries: usize,
     /// Nor is one with a field or value of more bytes.
     pub hash_max_listpack_value: usize,
+    /// A set of more integers is no `intset`.
+    pub set_max_intset_entries: usize,
+    /// A set of more members is no `listpack`.
+    pub set_max_listpack_entries: usize,
+    /// Nor is one with a member of more bytes.
+    pub set_max_listpack_value: usize,
     /// Milliseconds from which on an event enters LATENCY; 0 for none.
     pub latency_monitor_threshold: u64,
     /// A command that takes longer is reported to other clients as -BUSY, in milliseconds.
@@ -260,15 +268,6 @@ impl OutputLimit {
     }
 }
 
-/// When OBJECT ENCODING stops to say `listpack`; hash-max-listpack-entries and -value.
-#[derive(Clone, Copy, Debug)]
-pub struct HashLimits {
-    /// So many fields are still few.
-    pub entries: usize,
-    /// A field or value of so many bytes is still short.
-    pub value: usize,
-}
-
 /// `client-output-buffer-limit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutputLimits {
@@ -279,15 +278,6 @@ pub struct OutputLimits {
 }
 
 impl Config {
-    /// When OBJECT ENCODING of a hash stops to say `listpack`.
-    #[must_use]
-    pub fn hash_limits(&self) -> HashLimits {
-        HashLimits {
-            entries: self.hash_max_listpack_entries,
-            value: self.hash_max_listpack_value,
-        }
-    }
-
     /// The port of the cluster bus, `cluster-port` or the default that belongs to `port`.
     #[must_use]
     pub fn bus_port(&self) -> u16 {
@@ -356,6 +346,9 @@ impl Default for Config {
             slowlog_max_len: 128,
             hash_max_listpack_entries: 512,
             hash_max_listpack_value: 64,
+            set_max_intset_entries: 512,
+            set_max_listpack_entries: 128,
+            set_max_listpack_value: 64,
             latency_monitor_threshold: 0,
             busy_reply_threshold: 5000,
             cluster_enabled: false,

@@ -4,12 +4,14 @@
 //! walk has not saved yet, logs changes that have a subscriber, and keeps the counts.
 
 mod changes;
+mod collection;
 mod database;
 mod dropping;
 mod entry;
 mod event;
 mod fields;
 pub mod hash;
+mod members;
 mod partition;
 mod store;
 mod table;
@@ -24,7 +26,8 @@ pub use changes::{Change, Keys, Scope};
 pub use entry::Entry;
 pub use event::Event;
 pub use fields::{Hash, HashLimits, HashMut};
-pub use partition::Partition;
+pub use members::{Set, SetLimits, SetMut};
+pub use partition::{Partition, Reader};
 pub use value::{Encoding, Type, Value, WrongType};
 pub use walk::{Saver, WalkState, WalkWait};
 pub use watch::Watched;

@@ -313,6 +313,21 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     .or("slave-serve-stale-data"),
     of("requirepass", Always, secret!(requirepass)),
     of("save", Always, lists::SAVE_POINTS),
+    of(
+        "set-max-intset-entries",
+        Always,
+        number!(set_max_intset_entries: usize, 0, i64::MAX),
+    ),
+    of(
+        "set-max-listpack-entries",
+        Always,
+        number!(set_max_listpack_entries: usize, 0, i64::MAX),
+    ),
+    of(
+        "set-max-listpack-value",
+        Always,
+        number!(set_max_listpack_value: usize, 0, i64::MAX),
+    ),
     of("shutdown-handover", Always, yes_no!(shutdown_handover)),
     of(
         "shutdown-timeout",

@@ -8,7 +8,8 @@
 //! 1 byte      type and encoding, only if typed: a string is not
 //! 1-5 bytes   length of the key
 //! 1-5 bytes   length of the value; not if large
-//! key, value  a large string is a pointer to a vector of its own, a big hash one to a tree
+//! key, value  a large string is a pointer to a vector of its own, a big value of another type one
+//!             to a box with its trees
 //! ```
 //!
 //! A length below 253 takes one byte, others a marker and two or four bytes.
@@ -25,9 +26,8 @@ mod view;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
-use super::Type;
 use super::value::Kind;
-pub(super) use big::{BigHash, FrozenHash};
+pub(super) use big::{Big, BigHash, BigSet, BigValue, FrozenValue};
 pub(super) use change::EntryMut;
 pub(super) use heap::{Heap, Waste, rounded};
 pub use view::Entry;
@@ -218,14 +218,14 @@ impl EntryBox {
         EntryBox::with_box(heap, key, Box::new(value), meta)
     }
 
-    /// A new entry of a big hash.
-    pub fn with_big(heap: &mut Heap, key: &[u8], value: Box<BigHash>, meta: Meta) -> EntryBox {
-        assert_eq!(meta.kind.type_of(), Type::Hash, "it is read as what it is");
-        heap.account(0, size_of::<BigHash>());
+    /// A new entry of a big value.
+    pub fn with_big(heap: &mut Heap, key: &[u8], value: Box<Big>, meta: Meta) -> EntryBox {
+        assert!(meta.is_typed(), "a string is never such a value");
+        heap.account(0, size_of::<Big>());
         EntryBox::with_box(heap, key, value, meta)
     }
 
-    /// A new entry that owns the box: a vector for a string, a tree for a hash.
+    /// A new entry that owns the box: a vector for a string, a big value for the others.
     fn with_box<T>(heap: &mut Heap, key: &[u8], value: Box<T>, meta: Meta) -> EntryBox {
         let lengths = length_width(key.len());
         let block = heap.allocate(meta.head_len() + lengths + key.len() + 8);
@@ -267,7 +267,7 @@ impl EntryBox {
                 heap.release(self.0, end);
                 EntryBox::with_box(heap, key, value, meta)
             } else {
-                let value = Box::from_raw(boxed_at::<BigHash>(start, &parts));
+                let value = Box::from_raw(boxed_at::<Big>(start, &parts));
                 heap.release(self.0, end);
                 EntryBox::with_box(heap, key, value, meta)
             }
@@ -286,9 +286,9 @@ impl EntryBox {
                     heap.account(value.capacity(), 0);
                 }
                 BIG => {
-                    let value = Box::from_raw(boxed_at::<BigHash>(start, &parts));
-                    heap.account(size_of::<BigHash>(), 0);
-                    heap.free_later(value.into_waste());
+                    let mut value = Box::from_raw(boxed_at::<Big>(start, &parts));
+                    heap.account(size_of::<Big>(), 0);
+                    value.value_mut().dispose(heap);
                 }
                 _ => {}
             }
@@ -376,7 +376,7 @@ impl<'a> EntryRef<'a> {
             } else if parts.flags & TYPED == 0 {
                 (*boxed_at::<Vec<u8>>(start, &parts)).as_slice()
             } else {
-                big = Some(&*boxed_at::<BigHash>(start, &parts));
+                big = Some(&*boxed_at::<Big>(start, &parts));
                 &[]
             };
             let expire_at =

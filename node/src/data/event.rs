@@ -35,6 +35,18 @@ pub enum Event {
     HIncrBy,
     /// The same with a fraction.
     HIncrByFloat,
+    /// Members were added to a set.
+    SAdd,
+    /// Members of a set were removed.
+    SRem,
+    /// Members of a set were removed by chance.
+    SPop,
+    /// It became the intersection of sets.
+    SInterStore,
+    /// It became the union of sets.
+    SUnionStore,
+    /// It became the difference of sets.
+    SDiffStore,
     /// It went with all keys of its database or slot. Redis announces that nowhere.
     Flushed,
 }
@@ -60,6 +72,12 @@ impl Event {
             Event::HDel => "hdel",
             Event::HIncrBy => "hincrby",
             Event::HIncrByFloat => "hincrbyfloat",
+            Event::SAdd => "sadd",
+            Event::SRem => "srem",
+            Event::SPop => "spop",
+            Event::SInterStore => "sinterstore",
+            Event::SUnionStore => "sunionstore",
+            Event::SDiffStore => "sdiffstore",
             Event::Flushed => return None,
         };
         Some(name)

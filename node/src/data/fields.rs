@@ -1,18 +1,24 @@
 //! A hash: fields with values.
 //!
-//! A small one is a list of elements (field, value, field, value ...) alone in its key's block, and is
-//! looked through from the front. Elements are encoded as in Redis's listpack, numbers compact,
-//! without the backward lengths. What does not fit is a tree, see `entry/big.rs`.
+//! A small one is a list of elements (field, value, field, value ...), and is looked through from
+//! the front. What does not fit is a tree, see `entry/big/records.rs`.
 
 mod change;
 
-use slotkeeper_tree::element::Element;
+use slotkeeper_tree::Record;
+use slotkeeper_tree::element::{Element, Encoded};
 
-use super::entry::BigHash;
+use super::collection::{Collection, CollectionMut, decode};
+use super::entry::{Big, BigHash, BigValue, Entry};
+use super::{Encoding, Type};
 
 pub use crate::config::HashLimits;
-pub(super) use change::Changed;
-pub use change::HashMut;
+
+/// Hashes, as a type of collections.
+pub struct Fields;
+
+/// A hash that is being changed.
+pub type HashMut<'a> = CollectionMut<'a, Fields>;
 
 /// A hash, to read.
 #[derive(Clone, Copy, Debug)]
@@ -25,8 +31,13 @@ enum Form<'a> {
 }
 
 impl<'a> Hash<'a> {
+    /// That of an entry whose value is one.
+    pub(super) fn of(entry: &Entry<'a>) -> Hash<'a> {
+        Hash::new(entry.bytes(), entry.big().and_then(Fields::big))
+    }
+
     /// That list, unless there is a tree.
-    pub(super) fn new(list: &'a [u8], big: Option<&'a BigHash>) -> Hash<'a> {
+    fn new(list: &'a [u8], big: Option<&'a BigHash>) -> Hash<'a> {
         Hash(big.map_or(Form::Small(list), Form::Big))
     }
 
@@ -53,7 +64,7 @@ impl<'a> Hash<'a> {
     pub fn get(&self, field: &[u8]) -> Option<Element<'a>> {
         match self.0 {
             Form::Small(list) => find(list, field).map(|found| decode(&list[found.value..]).0),
-            Form::Big(big) => big.get(field),
+            Form::Big(big) => big.get(field).map(|record| record.value),
         }
     }
 
@@ -71,7 +82,7 @@ impl<'a> Hash<'a> {
             Form::Small(list) => {
                 let _ = pairs(list).all(|(field, value)| visit(field, value));
             }
-            Form::Big(big) => big.for_each(visit),
+            Form::Big(big) => big.for_each(|Record { key, value }| visit(key, value)),
         }
     }
 
@@ -80,7 +91,7 @@ impl<'a> Hash<'a> {
     pub fn nth(&self, rank: usize) -> Option<(Element<'a>, Element<'a>)> {
         match self.0 {
             Form::Small(list) => pairs(list).nth(rank),
-            Form::Big(big) => big.at(rank),
+            Form::Big(big) => big.at(rank).map(|Record { key, value }| (key, value)),
         }
     }
 
@@ -97,16 +108,36 @@ impl<'a> Hash<'a> {
             self.for_each(visit);
             return 0;
         };
-        let (mut next, mut shown) = (cursor, 0);
-        loop {
-            next = big.scan(next, |field, value| {
-                visit(field, value);
-                shown += 1;
-            });
-            if next == 0 || shown >= count {
-                return next;
-            }
+        big.scan(cursor, count, |Record { key, value }| visit(key, value))
+    }
+}
+
+impl Collection for Fields {
+    const TYPE: Type = Type::Hash;
+    const NEW: Encoding = Encoding::Listpack;
+    type Limits = HashLimits;
+    type Big = BigHash;
+
+    fn big(big: &Big) -> Option<&BigHash> {
+        match big {
+            Big::Hash(hash) => Some(hash),
+            Big::Set(_) => None,
         }
+    }
+
+    fn big_mut(big: &mut Big) -> Option<&mut BigHash> {
+        match big {
+            Big::Hash(hash) => Some(hash),
+            Big::Set(_) => None,
+        }
+    }
+
+    fn flatten(big: &BigHash, list: &mut Vec<u8>) {
+        big.for_each(|Record { key, value }| {
+            Encoded::from(key).write_to(list);
+            Encoded::from(value).write_to(list);
+            true
+        });
     }
 }
 
@@ -122,12 +153,6 @@ fn pairs(list: &[u8]) -> impl Iterator<Item = (Element<'_>, Element<'_>)> {
         rest = &rest[len + more..];
         Some((field, value))
     })
-}
-
-/// The element at the start of a list, and how many bytes it takes.
-#[inline]
-fn decode(list: &[u8]) -> (Element<'_>, usize) {
-    Element::decode(list).expect("lists are made of whole elements")
 }
 
 /// The position of a field: its start, its value's start, and its value's end.

@@ -5,6 +5,7 @@
 
 mod expiry;
 mod list;
+mod reader;
 mod write;
 
 use slotkeeper_topology::Slot;
@@ -12,11 +13,12 @@ use slotkeeper_topology::Slot;
 use super::entry::{Entry, Heap, clock_of};
 use super::store::Store;
 use super::{
-    Change, DataStats, ExpiryPolicy, Hash, Key, Layout, Saver, Scope, WalkState, WalkWait, Watched,
-    WrongType,
+    Change, DataStats, ExpiryPolicy, Hash, Key, Layout, Saver, Scope, Set, WalkState, WalkWait,
+    Watched, WrongType,
 };
 use crate::key::Locate;
 use crate::time::Now;
+pub use reader::Reader;
 
 /// All keys that this node holds, and what belongs to them.
 pub struct Partition {
@@ -137,6 +139,15 @@ impl Partition {
     #[inline]
     pub fn get_hash(&mut self, db: usize, key: &Key<'_>) -> Result<Option<Hash<'_>>, WrongType> {
         self.get(db, key).map(|entry| entry.as_hash()).transpose()
+    }
+
+    /// The set at a key; counts a hit or a miss, and is an access.
+    ///
+    /// # Errors
+    /// When a value of another type is there.
+    #[inline]
+    pub fn get_set(&mut self, db: usize, key: &Key<'_>) -> Result<Option<Set<'_>>, WrongType> {
+        self.get(db, key).map(|entry| entry.as_set()).transpose()
     }
 
     /// The entry of a key; counts a hit or a miss, and is no access: for commands that ask about a

@@ -5,8 +5,8 @@
 //! each change.
 //! Nothing here expires keys: [`Partition`](super::Partition) decides what an access finds.
 
+mod collections;
 mod flush;
-mod hashes;
 mod strings;
 
 use std::collections::VecDeque;
@@ -258,8 +258,8 @@ impl Store {
         };
         let heap = &mut self.heap;
         let made = if let Some(big) = source.big_mut() {
-            let copy = big.copy(heap);
-            EntryBox::with_big(heap, to.1.bytes, copy, meta)
+            let copy = big.value_mut().copy(heap);
+            EntryBox::with_big(heap, to.1.bytes, Box::new(copy), meta)
         } else {
             EntryBox::new(heap, to.1.bytes, [source.view().bytes(), b""], meta)
         };

@@ -4,11 +4,12 @@ mod access;
 mod dropping;
 mod model;
 mod scan;
+mod sets;
 mod types;
 mod walk;
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use slotkeeper_topology::SlotSet;
 use slotkeeper_tree::Part;
@@ -23,6 +24,7 @@ use crate::time::Now;
 enum Content {
     Str(Vec<u8>),
     Hash(BTreeMap<Vec<u8>, Vec<u8>>),
+    Set(BTreeSet<Vec<u8>>),
 }
 
 impl Content {
@@ -38,11 +40,24 @@ impl Content {
                 assert_eq!(fields.len(), hash.len());
                 Content::Hash(fields)
             }
+            Value::Set(set) => {
+                let mut members = BTreeSet::new();
+                set.for_each(|member| assert!(members.insert(text(member))));
+                assert_eq!(members.len(), set.len());
+                Content::Set(members)
+            }
         }
     }
 
-    /// From fields and values in turn, each field once.
-    fn of_elements(elements: Vec<Vec<u8>>) -> Content {
+    /// From `len` fields and values in turn, or members, each once.
+    fn of_elements(kind: Type, len: usize, elements: Vec<Vec<u8>>) -> Content {
+        if kind == Type::Set {
+            assert_eq!(elements.len(), len);
+            let members: BTreeSet<_> = elements.into_iter().collect();
+            assert_eq!(members.len(), len);
+            return Content::Set(members);
+        }
+        assert_eq!((kind, elements.len()), (Type::Hash, 2 * len));
         let count = elements.len() / 2;
         let mut elements = elements.into_iter();
         let fields = std::iter::from_fn(|| Some((elements.next()?, elements.next()?)));
@@ -71,8 +86,8 @@ struct Sending {
     expire_at: Option<i64>,
     len: usize,
     value: Vec<u8>,
-    /// The elements of a hash.
-    hash: Option<Vec<Vec<u8>>>,
+    /// What is no string, and its elements.
+    elements: Option<(Type, Vec<Vec<u8>>)>,
 }
 
 /// A saver that remembers, and refuses what a writer of RDB files could not bear.
@@ -118,7 +133,7 @@ impl Saver for Recorder {
             expire_at,
             len,
             value: Vec::new(),
-            hash: None,
+            elements: None,
         });
         assert!(old.is_none(), "one at a time");
     }
@@ -131,21 +146,21 @@ impl Saver for Recorder {
         sending.value.extend_from_slice(bytes);
     }
 
-    fn begin_hash(&mut self, db: usize, key: &[u8], expire_at: Option<i64>, len: u64) {
+    fn begin(&mut self, kind: Type, db: usize, key: &[u8], expire_at: Option<i64>, len: u64) {
         let old = self.large.replace(Sending {
             db,
             key: key.to_vec(),
             expire_at,
             len: len as usize,
             value: Vec::new(),
-            hash: Some(Vec::new()),
+            elements: Some((kind, Vec::new())),
         });
         assert!(old.is_none(), "one at a time");
     }
 
     fn part(&mut self, part: Part<'_>) {
         let sending = self.large.as_mut().expect("begun");
-        let elements = sending.hash.as_mut().expect("a hash");
+        let (_, elements) = sending.elements.as_mut().expect("no string");
         match part {
             Part::Whole(element) => elements.push(element.bytes(&mut Text::new()).to_vec()),
             Part::Score(score) => elements.push(score.to_le_bytes().to_vec()),
@@ -169,11 +184,8 @@ impl Saver for Recorder {
 
     fn end_large(&mut self) {
         let sent = self.large.take().expect("begun");
-        let value = match sent.hash {
-            Some(elements) => {
-                assert_eq!(elements.len(), 2 * sent.len);
-                Content::of_elements(elements)
-            }
+        let value = match sent.elements {
+            Some((kind, elements)) => Content::of_elements(kind, sent.len, elements),
             None => {
                 assert_eq!(sent.value.len(), sent.len);
                 Content::Str(sent.value)

@@ -5,17 +5,39 @@
 pub enum Type {
     /// A string.
     String,
+    /// A list.
+    List,
+    /// A set.
+    Set,
+    /// A sorted set.
+    Zset,
     /// A hash.
     Hash,
+    /// A stream.
+    Stream,
 }
 
 impl Type {
+    /// By their number.
+    const ALL: [Type; 6] = [
+        Type::String,
+        Type::List,
+        Type::Set,
+        Type::Zset,
+        Type::Hash,
+        Type::Stream,
+    ];
+
     /// What TYPE answers, and SCAN's TYPE takes.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Type::String => "string",
+            Type::List => "list",
+            Type::Set => "set",
+            Type::Zset => "zset",
             Type::Hash => "hash",
+            Type::Stream => "stream",
         }
     }
 }
@@ -28,15 +50,37 @@ pub enum Encoding {
     Listpack,
     /// Many or long ones.
     HashTable,
+    /// A set of integers alone.
+    Intset,
+    /// A list of many elements, or of long ones.
+    Quicklist,
+    /// A sorted set of many elements, or of long ones.
+    Skiplist,
+    /// A stream.
+    Stream,
 }
 
 impl Encoding {
+    /// By their number.
+    const ALL: [Encoding; 6] = [
+        Encoding::Listpack,
+        Encoding::HashTable,
+        Encoding::Intset,
+        Encoding::Quicklist,
+        Encoding::Skiplist,
+        Encoding::Stream,
+    ];
+
     /// What OBJECT ENCODING answers.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Encoding::Listpack => "listpack",
             Encoding::HashTable => "hashtable",
+            Encoding::Intset => "intset",
+            Encoding::Quicklist => "quicklist",
+            Encoding::Skiplist => "skiplist",
+            Encoding::Stream => "stream",
         }
     }
 }
@@ -48,6 +92,8 @@ pub enum Value<'a> {
     Str(&'a [u8]),
     /// A hash.
     Hash(super::Hash<'a>),
+    /// A set.
+    Set(super::Set<'a>),
 }
 
 /// A command for one type met a value of another one.
@@ -63,9 +109,10 @@ impl Kind {
     /// A string. Whether it is `raw` is a flag of the entry.
     pub const STRING: Kind = Kind(0);
 
-    /// A hash that is held so.
-    pub fn hash(encoding: Encoding) -> Kind {
-        Kind(1 | (encoding as u8) << 4)
+    /// A value of that type, held so.
+    pub fn new(of: Type, encoding: Encoding) -> Kind {
+        assert_ne!(of, Type::String, "its encoding is not written down");
+        Kind(of as u8 | (encoding as u8) << 4)
     }
 
     /// The byte.
@@ -79,18 +126,29 @@ impl Kind {
     }
 
     /// The type.
+    #[inline]
     pub fn type_of(self) -> Type {
-        match self.0 & 15 {
-            0 => Type::String,
-            _ => Type::Hash,
-        }
+        Type::ALL[usize::from(self.0 & 15)]
     }
 
     /// The encoding; without meaning for a string.
     pub fn encoding(self) -> Encoding {
-        match self.0 >> 4 {
-            0 => Encoding::Listpack,
-            _ => Encoding::HashTable,
+        Encoding::ALL[usize::from(self.0 >> 4)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn type_and_encoding_share_a_byte() {
+        assert_eq!(Kind::STRING.type_of(), Type::String);
+        for of in &Type::ALL[1..] {
+            for encoding in Encoding::ALL {
+                let kind = Kind::from_byte(Kind::new(*of, encoding).byte());
+                assert_eq!((kind.type_of(), kind.encoding()), (*of, encoding));
+            }
         }
     }
 }

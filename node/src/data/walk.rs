@@ -15,10 +15,10 @@ use slotkeeper_tree::Part;
 
 use self::frozen::FrozenEntry;
 use super::database::{Database, SlotTable};
-use super::entry::{BigHash, Entry, EntryBox, Heap, LARGE, Waste};
+use super::entry::{Entry, EntryBox, Heap, LARGE, Waste};
 use super::hash::HashKey;
 use super::table::Table;
-use super::{Key, only_slot};
+use super::{Key, Type, only_slot};
 
 /// Takes what a walk hands out. A writer of RDB files is one.
 ///
@@ -40,13 +40,14 @@ pub trait Saver: Send + Any {
     /// The next bytes of the large string.
     fn piece(&mut self, bytes: &[u8]);
 
-    /// The large string, or the big hash, is complete.
+    /// The large string, or the big value, is complete.
     fn end_large(&mut self);
 
-    /// A big hash of so many fields comes, in parts, as a large string does.
-    fn begin_hash(&mut self, db: usize, key: &[u8], expire_at: Option<i64>, len: u64);
+    /// A big value of another type comes, in parts, as a large string does: of a hash so many
+    /// fields, of a set so many members.
+    fn begin(&mut self, kind: Type, db: usize, key: &[u8], expire_at: Option<i64>, len: u64);
 
-    /// The next part of the big hash: field, value, field, value ...
+    /// The next part of the big value: an element, of a hash field, value, field, value ...
     fn part(&mut self, part: Part<'_>);
 
     /// Whether the walk pauses: too much of what it handed out has not left yet. That must end
@@ -64,7 +65,7 @@ pub enum WalkWait {
     Value(u64),
     /// Room at the saver, since the key is not saved yet.
     Room,
-    /// That the walk goes on with big hashes: too much of them was copied for its sake.
+    /// That the walk goes on with big values: too much of them was copied for its sake.
     Debt,
     /// That the keys which its slot had before are all named, see
     /// [`Partition::drop_slots`](super::Partition::drop_slots).
@@ -152,7 +153,7 @@ pub(super) struct Walk {
     pub cursor: Cursor,
     detached: VecDeque<Detached>,
     large: Option<LargeValue>,
-    /// Big hashes that are frozen, in the order in which they are sent.
+    /// Big values that are frozen, in the order in which they are sent.
     frozen: VecDeque<FrozenEntry>,
     /// So much of them is to be handed out for what was copied.
     debt: usize,
@@ -240,7 +241,7 @@ impl Walk {
         if self.is_sending(db, key) {
             return self.value().map(WalkWait::Value);
         }
-        let frozen = |entry: &Entry<'_>| entry.big().is_some_and(BigHash::is_frozen);
+        let frozen = |entry: &Entry<'_>| entry.big().is_some_and(|big| big.value().is_frozen());
         let unsaved = |entry: &Entry<'_>| entry.meta().generation != self.generation;
         let is = |what: &dyn Fn(&Entry<'_>) -> bool| {
             dbs[db].get(key).is_some_and(|entry| what(&entry.view()))
@@ -449,7 +450,7 @@ impl Walk {
             entry.release(heap);
         }
         for entry in self.frozen {
-            heap.free_later(Waste::Frozen(entry.hash));
+            heap.free_later(Waste::Frozen(entry.value));
         }
         let detached = self.detached.into_iter().map(|detached| detached.tables);
         (self.saver, detached.collect())

@@ -103,7 +103,7 @@ impl Engine {
 
     fn load(&mut self, bytes: &[u8], now: Now) -> Result<(), String> {
         let is_master = self.starts_as_master();
-        let limits = self.config.hash_limits();
+        let limits = self.config.limits();
         let mut load = std::mem::take(&mut self.replication.load);
         load.begun = true;
         self.data.begin(now, false);

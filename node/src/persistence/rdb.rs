@@ -25,6 +25,7 @@ const NEWEST_REDIS: u32 = 12;
 const OLDEST_VALKEY: u32 = 80;
 
 const TYPE_STRING: u8 = 0;
+const TYPE_SET: u8 = 2;
 const TYPE_HASH: u8 = 4;
 const TYPE_HASH_ZIPMAP: u8 = 9;
 const TYPE_HASH_ZIPLIST: u8 = 13;

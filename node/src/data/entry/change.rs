@@ -2,8 +2,8 @@
 #![expect(unsafe_code, reason = "writes into blocks that are laid out by hand")]
 
 use super::{
-    ADDRESS, BIG, BigHash, Entry, EntryBox, EntryRef, GENERATION_SHIFT, HAS_TTL, Heap, IS_LARGE,
-    LARGE, Meta, Parts, RAW, TYPED, boxed_at, head_len, length_width, parts, rounded, write_bytes,
+    ADDRESS, BIG, Big, Entry, EntryBox, EntryRef, GENERATION_SHIFT, HAS_TTL, Heap, IS_LARGE, LARGE,
+    Meta, Parts, RAW, TYPED, boxed_at, head_len, length_width, parts, rounded, write_bytes,
     write_head, write_length,
 };
 use crate::data::value::Kind;
@@ -108,8 +108,8 @@ impl<'a> EntryMut<'a> {
         self.parts().flags & TYPED != 0
     }
 
-    /// The tree of a big hash.
-    pub fn big_mut(&mut self) -> Option<&mut BigHash> {
+    /// A value that does not fit into the block.
+    pub fn big_mut(&mut self) -> Option<&mut Big> {
         let parts = self.parts();
         // SAFETY: the flags tell what the pointer is; the entry owns it, and is borrowed mutably.
         (parts.flags & BIG == BIG).then(|| unsafe { &mut *boxed_at(self.start(), &parts) })

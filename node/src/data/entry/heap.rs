@@ -32,7 +32,7 @@ const MEDIUM_SHAPE: Shape = Shape {
 };
 
 /// Where blocks come from, and the account of all bytes in use.
-pub(in crate::data) struct Heap {
+pub struct Heap {
     small: Pool,
     medium: Pool,
     /// Every block from the global allocator, so that AddressSanitizer sees each of them.

@@ -1,7 +1,7 @@
 //! Entries: values of every form, changed and freed.
 
 use super::*;
-use crate::data::{Encoding, WrongType, rounds};
+use crate::data::{Encoding, Type, WrongType, rounds};
 
 fn meta(expire_at: Option<i64>) -> Meta {
     Meta {
@@ -133,7 +133,7 @@ fn type_and_encoding_take_a_byte_that_a_string_has_not() {
     let mut heap = Heap::plain();
     for encoding in [Encoding::Listpack, Encoding::HashTable] {
         for ttl in [None, Some(77)] {
-            let kind = Kind::hash(encoding);
+            let kind = Kind::new(Type::Hash, encoding);
             let typed = Meta { kind, ..meta(ttl) };
             let string = EntryBox::new(&mut heap, b"name", [b"value", b""], meta(ttl));
             let before = heap.used();
@@ -157,7 +157,7 @@ fn type_and_encoding_take_a_byte_that_a_string_has_not() {
 #[test]
 fn a_value_of_another_type_is_not_written_over_a_string() {
     with_entry(b"12345", |entry, _| {
-        let kind = Kind::hash(Encoding::Listpack);
+        let kind = Kind::new(Type::Hash, Encoding::Listpack);
         let typed = Meta {
             kind,
             ..meta(Some(1))

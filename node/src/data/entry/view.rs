@@ -1,8 +1,8 @@
 //! What others see of an entry.
 
-use super::{BigHash, CLOCK_MODULUS, LARGE, Meta, length_width, rounded};
+use super::{Big, CLOCK_MODULUS, LARGE, Meta, length_width, rounded};
 use crate::data::value::Kind;
-use crate::data::{Hash, Type, Value, WrongType};
+use crate::data::{Hash, Set, Type, Value, WrongType};
 use crate::time::Now;
 
 /// A key and its value, to read.
@@ -11,8 +11,8 @@ pub struct Entry<'a> {
     pub(super) key: &'a [u8],
     /// A string, or what a block holds of a value of another type.
     pub(super) bytes: &'a [u8],
-    /// A hash that is a tree of its own.
-    pub(super) big: Option<&'a BigHash>,
+    /// A value that does not fit into the block.
+    pub(super) big: Option<&'a Big>,
     pub(super) meta: Meta,
 }
 
@@ -28,7 +28,9 @@ impl<'a> Entry<'a> {
     pub fn value(&self) -> Value<'a> {
         match self.meta.kind.type_of() {
             Type::String => Value::Str(self.bytes),
-            Type::Hash => Value::Hash(Hash::new(self.bytes, self.big)),
+            Type::Hash => Value::Hash(Hash::of(self)),
+            Type::Set => Value::Set(Set::of(self)),
+            Type::List | Type::Zset | Type::Stream => unreachable!("nothing makes such a value"),
         }
     }
 
@@ -56,9 +58,21 @@ impl<'a> Entry<'a> {
     /// When the value is of another type.
     #[inline]
     pub fn as_hash(&self) -> Result<Hash<'a>, WrongType> {
-        match self.value() {
-            Value::Hash(hash) => Ok(hash),
-            Value::Str(_) => Err(WrongType),
+        match self.kind() {
+            Type::Hash => Ok(Hash::of(self)),
+            _ => Err(WrongType),
+        }
+    }
+
+    /// The set.
+    ///
+    /// # Errors
+    /// When the value is of another type.
+    #[inline]
+    pub fn as_set(&self) -> Result<Set<'a>, WrongType> {
+        match self.kind() {
+            Type::Set => Ok(Set::of(self)),
+            _ => Err(WrongType),
         }
     }
 
@@ -102,11 +116,11 @@ impl<'a> Entry<'a> {
     /// How many bytes the value takes, as it is held.
     #[must_use]
     pub fn value_len(&self) -> usize {
-        self.big.map_or(self.bytes.len(), BigHash::pages)
+        self.big.map_or(self.bytes.len(), |big| big.value().pages())
     }
 
-    /// The tree of a big hash.
-    pub(in crate::data) fn big(&self) -> Option<&'a BigHash> {
+    /// What does not fit into the block.
+    pub(in crate::data) fn big(&self) -> Option<&'a Big> {
         self.big
     }
 

@@ -4,10 +4,14 @@ use std::borrow::Cow;
 
 use slotkeeper_topology::{Slot, SlotSet};
 
-use super::Partition;
+use super::{Partition, Reader};
+use crate::data::collection::{Collection, CollectionMut};
+use crate::data::database::Database;
 use crate::data::entry::{LARGE, clock_of};
+use crate::data::fields::Fields;
+use crate::data::members::Members;
 use crate::data::store::Outcome;
-use crate::data::{Event, Expire, HashLimits, HashMut, Key, WrongType};
+use crate::data::{Event, Expire, HashLimits, HashMut, Key, SetLimits, SetMut, WrongType};
 
 impl Partition {
     /// Sets a key to a string; creates it, or replaces its value.
@@ -70,17 +74,74 @@ impl Partition {
         limits: HashLimits,
         change: impl FnOnce(&mut HashMut<'_>) -> (R, Option<Event>),
     ) -> Result<R, WrongType> {
+        self.change_collection::<Fields, R>(db, key, limits, change)
+    }
+
+    /// The same of a set.
+    ///
+    /// # Errors
+    /// When a value of another type is there; nothing was changed then.
+    pub fn change_set<R>(
+        &mut self,
+        db: usize,
+        key: &Key<'_>,
+        limits: SetLimits,
+        change: impl FnOnce(&mut SetMut<'_>) -> (R, Option<Event>),
+    ) -> Result<R, WrongType> {
+        self.change_collection::<Members, R>(db, key, limits, change)
+    }
+
+    /// Puts a new set in the place of a key, whatever is there, or removes the key if there is
+    /// nothing in it. The closure builds it while it reads others; `event` says how it came about.
+    /// Returns also whether any key changed.
+    pub fn replace_set<R>(
+        &mut self,
+        db: usize,
+        key: &Key<'_>,
+        limits: SetLimits,
+        event: Event,
+        fill: impl FnOnce(&mut SetMut<'_>, &Reader<'_>) -> R,
+    ) -> (R, bool) {
+        self.make_way(db, key);
+        let (clock, expiry, now_ms) = (clock_of(self.now), self.expiry, self.now.unix_ms());
+        let fill =
+            |made: &mut SetMut<'_>, dbs: &[Database]| fill(made, &Reader::new(dbs, expiry, now_ms));
+        self.store
+            .replace_collection::<Members, R>(db, key, limits, clock, (event, fill))
+    }
+
+    /// Runs something with a set that belongs to no key, and with all keys to read.
+    pub fn with_set<R>(
+        &mut self,
+        limits: SetLimits,
+        run: impl FnOnce(&mut SetMut<'_>, &Reader<'_>) -> R,
+    ) -> R {
+        let (expiry, now_ms) = (self.expiry, self.now.unix_ms());
+        let run =
+            |made: &mut SetMut<'_>, dbs: &[Database]| run(made, &Reader::new(dbs, expiry, now_ms));
+        self.store.with_collection::<Members, R>(limits, run)
+    }
+
+    fn change_collection<C: Collection, R>(
+        &mut self,
+        db: usize,
+        key: &Key<'_>,
+        limits: C::Limits,
+        change: impl FnOnce(&mut CollectionMut<'_, C>) -> (R, Option<Event>),
+    ) -> Result<R, WrongType> {
         self.make_way(db, key);
         let clock = clock_of(self.now);
-        self.store.change_hash(db, key, limits, clock, |hash| {
-            let (result, event) = change(hash);
+        let change = |held: &mut CollectionMut<'_, C>| {
+            let (result, event) = change(held);
             let outcome = match event {
                 None => Outcome::Same,
-                Some(event) if hash.view().is_empty() => Outcome::Emptied(event),
+                Some(event) if held.is_empty() => Outcome::Emptied(event),
                 Some(event) => Outcome::Changed(event),
             };
             (result, outcome)
-        })
+        };
+        self.store
+            .change_collection::<C, R>(db, key, limits, clock, change)
     }
 
     /// Removes a key. Returns whether it was there.

@@ -78,7 +78,8 @@ impl Harness {
         }
         match self.below(100) {
             0..=24 => self.set(db, &name),
-            25..=39 => self.change_hash(db, &name),
+            25..=32 => self.change_hash(db, &name),
+            33..=39 => self.change_set(db, &name),
             40..=49 => self.read(db, &name),
             50..=56 => self.append(db, &name),
             57..=60 => self.set_range(db, &name),
@@ -131,14 +132,14 @@ impl Harness {
 
     fn append(&mut self, db: usize, name: &[u8]) {
         let tail = self.value();
-        if self.is_hash(db, name) {
+        if self.is_collection(db, name) {
             return;
         }
         let length = self.data.append(db, &self.data.key(name), &tail);
         self.learn_expired();
         let (value, _) = self.model.entry((db, name.to_vec())).or_default();
         let Content::Str(value) = value else {
-            panic!("it was no hash")
+            panic!("it was no collection")
         };
         value.extend_from_slice(&tail);
         assert_eq!(length, value.len());
@@ -146,7 +147,7 @@ impl Harness {
 
     fn set_range(&mut self, db: usize, name: &[u8]) {
         let (offset, bytes) = (self.below(70_000), self.value());
-        if self.is_hash(db, name) {
+        if self.is_collection(db, name) {
             return;
         }
         let length = self
@@ -155,31 +156,87 @@ impl Harness {
         self.learn_expired();
         let (value, _) = self.model.entry((db, name.to_vec())).or_default();
         let Content::Str(value) = value else {
-            panic!("it was no hash")
+            panic!("it was no collection")
         };
         value.resize(value.len().max(offset + bytes.len()), 0);
         value[offset..offset + bytes.len()].copy_from_slice(&bytes);
         assert_eq!(length, value.len());
     }
 
-    fn is_hash(&mut self, db: usize, name: &[u8]) -> bool {
+    fn is_collection(&mut self, db: usize, name: &[u8]) -> bool {
         let entry = self.data.peek(db, &self.data.key(name));
-        let is_hash = entry.is_some_and(|entry| entry.kind() == Type::Hash);
+        let is_collection = entry.is_some_and(|entry| entry.kind() != Type::String);
         self.learn_expired();
-        is_hash
+        is_collection
     }
 
-    /// Mostly a few hashes, so that some of them grow and shrink.
-    fn change_hash(&mut self, db: usize, name: &[u8]) {
-        let often = format!("{{tag}}{}", self.below(4)).into_bytes();
-        let name = if self.below(4) > 0 {
+    /// Mostly one of a few, so that some of them grow and shrink. None if it has to wait.
+    fn one_of_few(&mut self, first: usize, db: usize, name: &[u8]) -> Option<Vec<u8>> {
+        let often = format!("{{tag}}{}", first + self.below(4)).into_bytes();
+        let often = if self.below(4) > 0 {
             often
         } else {
             name.to_vec()
         };
-        if self.data.must_wait(db, &self.data.key(&name)) {
+        let waits = self.data.must_wait(db, &self.data.key(&often));
+        (!waits).then_some(often)
+    }
+
+    fn change_set(&mut self, db: usize, name: &[u8]) {
+        let Some(name) = self.one_of_few(4, db, name) else {
             return;
+        };
+        let (removes, count) = (self.below(5) < 2, 1 + self.below(30));
+        let members: Vec<_> = (0..count)
+            .map(|_| match self.below(10) {
+                0 => vec![b'm'; self.below(300)],
+                1..=4 => format!("member:{}", self.below(200)).into_bytes(),
+                _ => format!("{}", self.below(500)).into_bytes(),
+            })
+            .collect();
+        let limits = SetLimits {
+            intset_entries: 40,
+            entries: 20,
+            value: 50,
+        };
+        let owned = name.clone();
+        let changed = self
+            .data
+            .change_set(db, &self.data.key(&owned), limits, |set| {
+                let change = |member: &&Vec<u8>| match removes {
+                    true => set.remove(member),
+                    false => set.add(member),
+                };
+                let changed = members.iter().filter(change).count();
+                let event = if removes { Event::SRem } else { Event::SAdd };
+                (changed, (changed > 0).then_some(event))
+            });
+        self.learn_expired();
+        let at = (db, name);
+        let (mut held, time) = match self.model.remove(&at) {
+            Some((Content::Set(held), time)) => (held, time),
+            None => Default::default(),
+            Some(other) => {
+                assert_eq!(changed, Err(WrongType));
+                self.model.insert(at, other);
+                return;
+            }
+        };
+        let change = |member: &&Vec<u8>| match removes {
+            true => held.remove(*member),
+            false => held.insert((*member).clone()),
+        };
+        let expected = members.iter().filter(change).count();
+        assert_eq!(changed, Ok(expected));
+        if !held.is_empty() {
+            self.model.insert(at, (Content::Set(held), time));
         }
+    }
+
+    fn change_hash(&mut self, db: usize, name: &[u8]) {
+        let Some(name) = self.one_of_few(0, db, name) else {
+            return;
+        };
         let (removes, count) = (self.below(5) < 2, 1 + self.below(20));
         let fields: Vec<_> = (0..count)
             .map(|_| {
@@ -209,9 +266,9 @@ impl Harness {
         let (mut held, time) = match held {
             Some((Content::Hash(held), time)) => (held, time),
             None => Default::default(),
-            Some(string) => {
+            Some(other) => {
                 assert_eq!(changed, Err(WrongType));
-                self.model.insert(at, string);
+                self.model.insert(at, other);
                 return;
             }
         };

@@ -1,46 +1,49 @@
-//! Big hashes in a walk: they are frozen, not waited for, and are sent in parts while clients go on
+//! Big values in a walk: they are frozen, not waited for, and are sent in parts while clients go on
 //! changing them.
 
 use super::{LEAST_PIECE, Walk};
-use crate::data::entry::{EntryMut, FrozenHash, Heap, LARGE};
+use crate::data::Type;
+use crate::data::entry::{EntryMut, FrozenValue, Heap, LARGE};
 
-/// A big hash as it was when the walk began, on its way.
+/// A big value as it was when the walk began, on its way.
 pub(super) struct FrozenEntry {
+    kind: Type,
     db: usize,
     key: Vec<u8>,
     expire_at: Option<i64>,
-    pub hash: FrozenHash,
+    pub value: Box<dyn FrozenValue>,
     begun: bool,
 }
 
-/// So much more than was copied of a frozen hash is handed out: writers pay, so that they cannot
+/// So much more than was copied of a frozen value is handed out: writers pay, so that they cannot
 /// outrun the walk and copy all of it.
 fn price(copied: usize) -> usize {
     copied * 5 / 2
 }
 
-/// With so much of that still to be handed out, in bytes, writers of big hashes wait.
+/// With so much of that still to be handed out, in bytes, writers of big values wait.
 const DEBT_MAX: usize = 4 << 20;
 
 impl Walk {
-    /// Keeps a big hash as it is now, to be sent later. False if it is none.
+    /// Keeps a big value as it is now, to be sent later. False if it is none.
     pub(super) fn freeze(&mut self, heap: &mut Heap, db: usize, entry: &mut EntryMut<'_>) -> bool {
         let Some(big) = entry.big_mut() else {
             return false;
         };
-        let hash = big.freeze(heap);
+        let value = big.value_mut().freeze(heap);
         let view = entry.view();
         self.frozen.push_back(FrozenEntry {
+            kind: view.kind(),
             db,
             key: view.key().to_vec(),
             expire_at: view.expire_at(),
-            hash,
+            value,
             begun: false,
         });
         true
     }
 
-    /// A writer has copied so many bytes of a big hash that the walk still needs.
+    /// A writer has copied so many bytes of a big value that the walk still needs.
     pub fn pay(&mut self, heap: &mut Heap, copied: usize) {
         self.debt += price(copied);
         while self.debt > 0 && self.large.is_none() && !self.frozen.is_empty() && !self.at_bound() {
@@ -48,12 +51,12 @@ impl Walk {
         }
     }
 
-    /// Whether writers of big hashes need not wait for [`WalkWait::Debt`].
+    /// Whether writers of big values need not wait for [`WalkWait::Debt`].
     pub fn is_paid(&self) -> bool {
         self.debt < DEBT_MAX
     }
 
-    /// Sends about so many bytes of the first big hash.
+    /// Sends about so many bytes of the first big value.
     pub(super) fn send_frozen(&mut self, heap: &mut Heap, budget: usize) {
         let Some(first) = self.frozen.front_mut() else {
             return;
@@ -61,9 +64,10 @@ impl Walk {
         let saver = &mut self.saver;
         if !first.begun {
             first.begun = true;
-            saver.begin_hash(first.db, &first.key, first.expire_at, first.hash.len());
+            let len = first.value.len();
+            saver.begin(first.kind, first.db, &first.key, first.expire_at, len);
         }
-        let over = first.hash.step(heap, budget, |part| saver.part(part));
+        let over = (first.value).step(heap, budget, &mut |part| saver.part(part));
         self.debt = self.debt.saturating_sub(budget);
         if over {
             self.saver.end_large();

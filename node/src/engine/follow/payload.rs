@@ -1,6 +1,7 @@
 //! The payload of a full sync on its way into the keyspace.
 
-use crate::data::{Event, HashLimits, Partition};
+use crate::config::{HashLimits, Limits};
+use crate::data::{Event, Partition};
 use crate::engine::Engine;
 use crate::engine::follow::DataSet;
 use crate::io::Level;
@@ -42,7 +43,7 @@ impl Loader {
         data: &mut Partition,
         item: RdbItem<'_>,
         drop_expired: bool,
-        limits: HashLimits,
+        limits: Limits,
         now: Now,
     ) -> Result<(), String> {
         let expired = |at: Option<i64>| drop_expired && at.is_some_and(|at| at <= now.unix_ms());
@@ -61,7 +62,9 @@ impl Loader {
                 let key = key.to_vec();
                 self.coming = Some(Incomplete { key, expire_at });
             }
-            RdbItem::Field { field, value } => return self.put_field(data, field, value, limits),
+            RdbItem::Field { field, value } => {
+                return self.put_field(data, field, value, limits.hash);
+            }
             RdbItem::End => {
                 if let Some(Incomplete { key, expire_at }) = self.coming.take() {
                     self.keys += 1;
@@ -156,7 +159,7 @@ impl Engine {
             self.make_room();
         }
         self.data.begin(now, false);
-        let limits = self.config.hash_limits();
+        let limits = self.config.limits();
         let (data, loader) = (&mut self.data, &mut incoming.loader);
         let fed = incoming.reader.feed(bytes, &mut |item| {
             loader.put(data, item, false, limits, now)

@@ -6,8 +6,8 @@ use super::lzf::Packer;
 use slotkeeper_tree::Part;
 use slotkeeper_tree::element::{Element, Text};
 
-use super::{TYPE_HASH, TYPE_STRING, WRITTEN_VERSION, crc64, encode, opcode};
-use crate::data::{Entry, Saver, Value};
+use super::{TYPE_HASH, TYPE_SET, TYPE_STRING, WRITTEN_VERSION, crc64, encode, opcode};
+use crate::data::{Entry, Saver, Type, Value};
 
 /// The name of our own remark: the id that the history had before, and its first offset that is
 /// not part of it.
@@ -181,6 +181,16 @@ fn element(out: &mut Vec<u8>, element: Element<'_>, packer: Option<&mut Packer>)
     encode::string(out, element.bytes(&mut Text::new()), packer);
 }
 
+/// As what a value is written: in a form that every version loads, and packs again if it is small.
+fn written_type(of: Type) -> u8 {
+    match of {
+        Type::String => TYPE_STRING,
+        Type::Set => TYPE_SET,
+        Type::Hash => TYPE_HASH,
+        Type::List | Type::Zset | Type::Stream => unreachable!("nothing makes such a value"),
+    }
+}
+
 /// Appends what stands before type, key and value: the database if it changes, the time to live.
 fn begin(out: &mut Vec<u8>, selected: &mut Option<usize>, db: usize, expire_at: Option<i64>) {
     if *selected != Some(db) {
@@ -211,20 +221,20 @@ impl Saver for RdbWriter {
         };
         let mut packer = self.packer.as_mut();
         begin(out, selected, db, entry.expire_at());
+        out.push(written_type(entry.kind()));
+        encode::string(out, entry.key(), packer.as_deref_mut());
         match entry.value() {
-            Value::Str(string) => {
-                out.push(TYPE_STRING);
-                encode::string(out, entry.key(), packer.as_deref_mut());
-                encode::string(out, string, packer);
-            }
+            Value::Str(string) => encode::string(out, string, packer),
             Value::Hash(hash) => {
-                out.push(TYPE_HASH);
-                encode::string(out, entry.key(), packer.as_deref_mut());
                 encode::length(out, hash.len());
                 hash.for_each(|field, value| {
                     element(out, field, packer.as_deref_mut());
                     element(out, value, packer.as_deref_mut());
                 });
+            }
+            Value::Set(set) => {
+                encode::length(out, set.len());
+                set.for_each(|member| element(out, member, packer.as_deref_mut()));
             }
         }
         self.serialised += (entry.key().len() + entry.value_len()) as u64;
@@ -241,9 +251,9 @@ impl Saver for RdbWriter {
         self.keys += 1;
     }
 
-    fn begin_hash(&mut self, db: usize, key: &[u8], expire_at: Option<i64>, len: u64) {
+    fn begin(&mut self, kind: Type, db: usize, key: &[u8], expire_at: Option<i64>, len: u64) {
         begin(&mut self.out, &mut self.db, db, expire_at);
-        self.out.push(TYPE_HASH);
+        self.out.push(written_type(kind));
         encode::string(&mut self.out, key, self.packer.as_mut());
         encode::length(&mut self.out, len as usize);
         self.aside = Some(Aside::default());

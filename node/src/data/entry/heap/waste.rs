@@ -1,8 +1,9 @@
 //! What is too big to be freed at once.
 
-use slotkeeper_tree::{Frozen, Garbage, Records};
+use slotkeeper_tree::{Codec, Garbage};
 
 use super::Heap;
+use crate::data::entry::FrozenValue;
 
 /// How many entries the freeing of a leaf of a tree counts as.
 const LEAF_COST: usize = 4;
@@ -10,11 +11,23 @@ const LEAF_COST: usize = 4;
 const LEAVES_MAX: usize = 1024;
 
 /// Something of which only the memory is left.
-pub(in crate::data) enum Waste {
+pub enum Waste {
     /// A tree that is gone.
-    Tree(Garbage<Records<true>>),
+    Tree(Box<dyn Leftover>),
     /// A frozen tree whose walk was stopped.
-    Frozen(Frozen<Records<true>>),
+    Frozen(Box<dyn FrozenValue>),
+}
+
+/// What is left of a tree, whatever its leaves.
+pub trait Leftover: Send {
+    /// Frees up to so many leaves. Returns whether nothing is left.
+    fn step(&mut self, heap: &mut Heap, leaves: usize) -> bool;
+}
+
+impl<C: Codec> Leftover for Garbage<C> {
+    fn step(&mut self, heap: &mut Heap, leaves: usize) -> bool {
+        Garbage::step(self, heap, leaves)
+    }
 }
 
 impl Waste {

@@ -1,0 +1,186 @@
+//! What all collections share: a small one is a list of elements alone in its key's block, a big one
+//! a tree in a box, and a change may lead from one to the other.
+//!
+//! Elements of a list are encoded as in Redis's listpack, numbers compact, without the backward
+//! lengths.
+
+use slotkeeper_tree::element::Element;
+
+use super::Encoding;
+use super::Type;
+use super::entry::{Big, BigValue, Heap};
+use super::hash::HashKey;
+
+/// The longest list, in bytes; what is longer becomes a tree.
+pub(super) const LIST_MAX: usize = 1008;
+/// A tree whose pages have so many bytes becomes a list again.
+const TREE_MIN: usize = LIST_MAX / 4;
+
+/// A type of collections, as its changes need to know it.
+pub trait Collection {
+    /// The type.
+    const TYPE: Type;
+    /// What OBJECT ENCODING says of one that is just made.
+    const NEW: Encoding;
+    /// What the configuration says of its encodings.
+    type Limits: Copy;
+    /// What it is when it is big.
+    type Big: BigValue + Into<Big>;
+
+    /// The big value, which is of this type.
+    fn big(big: &Big) -> Option<&Self::Big>;
+
+    /// The same, to change.
+    fn big_mut(big: &mut Big) -> Option<&mut Self::Big>;
+
+    /// Appends all elements to a list.
+    fn flatten(big: &Self::Big, list: &mut Vec<u8>);
+}
+
+/// A collection that is being changed.
+pub struct CollectionMut<'a, C: Collection> {
+    pub(super) heap: &'a mut Heap,
+    pub(super) hasher: HashKey,
+    /// A small one; empty if there is a tree.
+    pub(super) list: Vec<u8>,
+    /// What OBJECT ENCODING says of it.
+    pub(super) encoding: Encoding,
+    pub(super) limits: C::Limits,
+    /// The entry's box, if it has one.
+    held: Option<&'a mut C::Big>,
+    /// What the list has grown into.
+    grown: Option<C::Big>,
+}
+
+/// What a changed collection is now.
+pub(super) struct Changed {
+    /// A small one; or memory to be used again.
+    pub list: Vec<u8>,
+    /// It has become big.
+    pub grown: Option<Box<Big>>,
+    /// The entry's box is worth no box any more, and its content is in the list.
+    pub shrunk: bool,
+    /// What OBJECT ENCODING says of it.
+    pub encoding: Encoding,
+    /// Bytes that were copied since a walk still needs them as they were.
+    pub copied: usize,
+}
+
+impl<'a, C: Collection> CollectionMut<'a, C> {
+    /// An empty one. `list` is memory to be used again.
+    pub(super) fn empty(
+        heap: &'a mut Heap,
+        hasher: HashKey,
+        mut list: Vec<u8>,
+        limits: C::Limits,
+    ) -> Self {
+        list.clear();
+        CollectionMut {
+            heap,
+            hasher,
+            list,
+            encoding: C::NEW,
+            limits,
+            held: None,
+            grown: None,
+        }
+    }
+
+    /// One that is there: `list` is what its block holds, or `big` its box.
+    pub(super) fn held(
+        heap: &'a mut Heap,
+        hasher: HashKey,
+        list: Vec<u8>,
+        big: Option<&'a mut Big>,
+        (encoding, limits): (Encoding, C::Limits),
+    ) -> Self {
+        CollectionMut {
+            heap,
+            hasher,
+            list,
+            encoding,
+            limits,
+            held: big.map(|big| C::big_mut(big).expect("the type was compared")),
+            grown: None,
+        }
+    }
+
+    /// What is in the tree, if it is big.
+    pub(super) fn big(&self) -> Option<&C::Big> {
+        self.held.as_deref().or(self.grown.as_ref())
+    }
+
+    /// The same, to change with the heap.
+    pub(super) fn big_mut(&mut self) -> Option<(&mut C::Big, &mut Heap)> {
+        let big = self.held.as_deref_mut().or(self.grown.as_mut())?;
+        Some((big, self.heap))
+    }
+
+    /// Whether it is a list.
+    pub(super) fn is_small(&self) -> bool {
+        self.held.is_none() && self.grown.is_none()
+    }
+
+    /// Puts a tree with the elements of the list in the list's place.
+    pub(super) fn become_big(&mut self, big: C::Big) {
+        assert!(self.is_small(), "there is one tree at most");
+        self.list.clear();
+        self.grown = Some(big);
+    }
+
+    /// Whether it has no elements.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        match self.big() {
+            Some(big) => big.len() == 0,
+            None => self.list.is_empty(),
+        }
+    }
+
+    /// What it is now.
+    pub(super) fn finish(mut self) -> Changed {
+        let mut changed = Changed {
+            list: self.list,
+            grown: self.grown.map(|big| Box::new(big.into())),
+            shrunk: false,
+            encoding: self.encoding,
+            copied: 0,
+        };
+        if let Some(held) = &mut self.held {
+            changed.copied = held.take_copied();
+            changed.shrunk = (1..=TREE_MIN).contains(&held.pages());
+            if changed.shrunk {
+                C::flatten(held, &mut changed.list);
+            }
+        }
+        changed
+    }
+}
+
+impl Changed {
+    /// Frees what it has become, if that was not put anywhere.
+    pub fn discard(&mut self, heap: &mut Heap) {
+        if let Some(mut big) = self.grown.take() {
+            big.value_mut().dispose(heap);
+        }
+    }
+}
+
+/// The element at the start of a list, and how many bytes it takes.
+#[inline]
+pub(super) fn decode(list: &[u8]) -> (Element<'_>, usize) {
+    Element::decode(list).expect("lists are made of whole elements")
+}
+
+/// The elements of a list.
+pub(super) fn elements(list: &[u8]) -> impl Iterator<Item = Element<'_>> {
+    let mut rest = list;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let (element, len) = decode(rest);
+        rest = &rest[len..];
+        Some(element)
+    })
+}

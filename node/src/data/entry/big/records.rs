@@ -1,0 +1,164 @@
+//! Big hashes and sets: a tree of fields with values, or of members.
+
+use slotkeeper_tree::element::Text;
+use slotkeeper_tree::{Frozen, Key, Part, Record, Records, Tree};
+
+use super::{Big, BigValue, FrozenValue, copy_tree, dispose_tree, freeze_tree, new_tree};
+use crate::data::entry::Heap;
+use crate::data::hash::HashKey;
+
+/// A tree of keys, with values if `VALUED`, and the hash that orders it.
+#[derive(Debug)]
+pub struct BigRecords<const VALUED: bool> {
+    tree: Tree<Records<VALUED>>,
+    hasher: HashKey,
+}
+
+/// A tree of fields with values.
+pub type BigHash = BigRecords<true>;
+/// A tree of members.
+pub type BigSet = BigRecords<false>;
+
+impl<const VALUED: bool> BigRecords<VALUED> {
+    /// An empty one.
+    pub fn new(hasher: HashKey) -> Self {
+        let tree = new_tree();
+        BigRecords { tree, hasher }
+    }
+
+    fn key<'k>(&self, field: &'k [u8]) -> Key<'k> {
+        Key::new(field, self.hasher.hash(field))
+    }
+
+    /// The record of a field or member.
+    pub fn get(&self, field: &[u8]) -> Option<Record<'_>> {
+        self.tree.get(&self.key(field))
+    }
+
+    /// The record of a rank.
+    pub fn at(&self, rank: usize) -> Option<Record<'_>> {
+        self.tree.at(rank as u64)
+    }
+
+    /// Shows records, until `visit` returns false.
+    pub fn for_each<'a>(&'a self, visit: impl FnMut(Record<'a>) -> bool) {
+        self.tree.for_each(visit);
+    }
+
+    /// Shows about `count` records behind a cursor. Returns where to go on, 0 at the end.
+    pub fn scan<'a>(&'a self, cursor: u64, count: usize, mut visit: impl FnMut(Record<'a>)) -> u64 {
+        let (mut next, mut shown) = (cursor, 0);
+        loop {
+            let hash = |bytes: &[u8]| self.hasher.hash(bytes);
+            next = self.tree.scan(hash, next, |record| {
+                visit(record);
+                shown += 1;
+            });
+            if next == 0 || shown >= count {
+                return next;
+            }
+        }
+    }
+
+    /// Puts a record in, or gives a field another value. Returns whether it is new.
+    pub fn insert(&mut self, heap: &mut Heap, field: &[u8], value: &[u8]) -> bool {
+        let (key, hasher) = (self.key(field), self.hasher);
+        self.tree
+            .insert(heap, |bytes| hasher.hash(bytes), &key, value)
+    }
+
+    /// Takes a record out. Returns whether it was there.
+    pub fn remove(&mut self, heap: &mut Heap, field: &[u8]) -> bool {
+        let key = self.key(field);
+        self.tree.remove(heap, &key)
+    }
+
+    /// Takes the record of a rank out, after `visit` has seen it.
+    pub fn remove_at<R>(
+        &mut self,
+        heap: &mut Heap,
+        rank: usize,
+        visit: impl FnOnce(Record<'_>) -> R,
+    ) -> Option<R> {
+        self.tree.remove_at(heap, rank as u64, visit)
+    }
+
+    /// Record by record, while a walk needs the pages.
+    fn copy_records(&self, heap: &mut Heap) -> Self {
+        let mut copy = BigRecords::new(self.hasher);
+        self.for_each(|Record { key, value }| {
+            let (mut key_text, mut value_text) = (Text::new(), Text::new());
+            let key = key.bytes(&mut key_text);
+            copy.insert(heap, key, value.bytes(&mut value_text));
+            true
+        });
+        copy
+    }
+
+    fn copy_all(&mut self, heap: &mut Heap) -> Self {
+        let hasher = self.hasher;
+        match copy_tree(&mut self.tree, heap) {
+            Some(tree) => BigRecords { tree, hasher },
+            None => self.copy_records(heap),
+        }
+    }
+}
+
+impl From<BigHash> for Big {
+    fn from(hash: BigHash) -> Big {
+        Big::Hash(hash)
+    }
+}
+
+impl From<BigSet> for Big {
+    fn from(set: BigSet) -> Big {
+        Big::Set(set)
+    }
+}
+
+impl<const VALUED: bool> BigValue for BigRecords<VALUED>
+where
+    Big: From<BigRecords<VALUED>>,
+{
+    fn len(&self) -> usize {
+        self.tree.len() as usize
+    }
+
+    fn pages(&self) -> usize {
+        self.tree.memory()
+    }
+
+    fn copy(&mut self, heap: &mut Heap) -> Big {
+        self.copy_all(heap).into()
+    }
+
+    fn freeze(&mut self, heap: &mut Heap) -> Box<dyn FrozenValue> {
+        Box::new(freeze_tree(&mut self.tree, heap))
+    }
+
+    fn is_frozen(&self) -> bool {
+        self.tree.is_frozen()
+    }
+
+    fn take_copied(&mut self) -> usize {
+        self.tree.take_copied()
+    }
+
+    fn dispose(&mut self, heap: &mut Heap) {
+        dispose_tree(&mut self.tree, heap);
+    }
+}
+
+impl<const VALUED: bool> FrozenValue for Frozen<Records<VALUED>> {
+    fn len(&self) -> u64 {
+        Frozen::len(self)
+    }
+
+    fn step(&mut self, heap: &mut Heap, budget: usize, sink: &mut dyn FnMut(Part<'_>)) -> bool {
+        <Frozen<Records<VALUED>>>::step(self, heap, budget, sink)
+    }
+
+    fn discard(&mut self, heap: &mut Heap, leaves: usize) -> bool {
+        Frozen::discard(self, heap, leaves)
+    }
+}

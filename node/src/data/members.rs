@@ -1,0 +1,160 @@
+//! A set: members, each once.
+//!
+//! A small one is a list of elements, and is looked through from the front; integers alone are in
+//! their order, as in Redis. What does not fit is a tree, see `entry/big/records.rs`.
+
+mod change;
+
+use slotkeeper_tree::Record;
+use slotkeeper_tree::element::{Element, Encoded};
+
+use super::collection::{Collection, CollectionMut, decode, elements};
+use super::entry::{Big, BigSet, BigValue, Entry};
+use super::{Encoding, Type};
+
+pub use crate::config::SetLimits;
+
+/// Sets, as a type of collections.
+pub struct Members;
+
+/// A set that is being changed.
+pub type SetMut<'a> = CollectionMut<'a, Members>;
+
+/// A set, to read.
+#[derive(Clone, Copy, Debug)]
+pub struct Set<'a> {
+    form: Form<'a>,
+    encoding: Encoding,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Form<'a> {
+    Small(&'a [u8]),
+    Big(&'a BigSet),
+}
+
+impl<'a> Set<'a> {
+    /// That of an entry whose value is one.
+    pub(super) fn of(entry: &Entry<'a>) -> Set<'a> {
+        let big = entry.big().and_then(Members::big);
+        Set::new(entry.bytes(), big, entry.meta().kind.encoding())
+    }
+
+    /// That list, unless there is a tree.
+    fn new(list: &'a [u8], big: Option<&'a BigSet>, encoding: Encoding) -> Set<'a> {
+        let form = big.map_or(Form::Small(list), Form::Big);
+        Set { form, encoding }
+    }
+
+    /// What OBJECT ENCODING says of it.
+    #[must_use]
+    pub fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    /// How many members it has; never none.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self.form {
+            Form::Small(list) => elements(list).count(),
+            Form::Big(big) => big.len(),
+        }
+    }
+
+    /// Whether it has none: only while it is being changed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        match self.form {
+            Form::Small(list) => list.is_empty(),
+            Form::Big(big) => big.len() == 0,
+        }
+    }
+
+    /// Whether this is a member.
+    #[must_use]
+    pub fn contains(&self, member: &[u8]) -> bool {
+        match self.form {
+            Form::Small(list) => find(list, Element::new(member)).is_some(),
+            Form::Big(big) => big.get(member).is_some(),
+        }
+    }
+
+    /// Shows all members.
+    pub fn for_each(&self, mut visit: impl FnMut(Element<'a>)) {
+        self.for_each_while(|member| {
+            visit(member);
+            true
+        });
+    }
+
+    /// Shows members, until `visit` returns false.
+    pub fn for_each_while(&self, mut visit: impl FnMut(Element<'a>) -> bool) {
+        match self.form {
+            Form::Small(list) => {
+                let _ = elements(list).all(visit);
+            }
+            Form::Big(big) => big.for_each(|record| visit(record.key)),
+        }
+    }
+
+    /// The member of a rank, counted from 0.
+    #[must_use]
+    pub fn nth(&self, rank: usize) -> Option<Element<'a>> {
+        match self.form {
+            Form::Small(list) => elements(list).nth(rank),
+            Form::Big(big) => big.at(rank).map(|record| record.key),
+        }
+    }
+
+    /// Shows about `count` members from `cursor` on (0: from the start), a small set as a whole.
+    /// Returns where to go on, 0 at the end. A member that is there during the whole of a scan is
+    /// shown at least once; while the set is big, exactly once.
+    pub fn scan(&self, cursor: u64, count: usize, mut visit: impl FnMut(Element<'a>)) -> u64 {
+        let Form::Big(big) = self.form else {
+            self.for_each(visit);
+            return 0;
+        };
+        big.scan(cursor, count, |record| visit(record.key))
+    }
+}
+
+impl Collection for Members {
+    const TYPE: Type = Type::Set;
+    const NEW: Encoding = Encoding::Intset;
+    type Limits = SetLimits;
+    type Big = BigSet;
+
+    fn big(big: &Big) -> Option<&BigSet> {
+        match big {
+            Big::Set(set) => Some(set),
+            Big::Hash(_) => None,
+        }
+    }
+
+    fn big_mut(big: &mut Big) -> Option<&mut BigSet> {
+        match big {
+            Big::Set(set) => Some(set),
+            Big::Hash(_) => None,
+        }
+    }
+
+    fn flatten(big: &BigSet, list: &mut Vec<u8>) {
+        big.for_each(|Record { key, .. }| {
+            Encoded::from(key).write_to(list);
+            true
+        });
+    }
+}
+
+/// Where a member stands in a list: its start and its end.
+fn find(list: &[u8], member: Element<'_>) -> Option<(usize, usize)> {
+    let mut at = 0;
+    while at < list.len() {
+        let (found, len) = decode(&list[at..]);
+        if found == member {
+            return Some((at, at + len));
+        }
+        at += len;
+    }
+    None
+}

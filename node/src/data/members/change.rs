@@ -1,0 +1,189 @@
+//! Changing a set, and what OBJECT ENCODING says of it: what Redis 7.2 would.
+
+use slotkeeper_tree::INLINE_MAX;
+use slotkeeper_tree::element::{Element, Encoded, Text};
+
+use super::{Set, SetMut, find};
+use crate::data::Encoding;
+use crate::data::collection::{LIST_MAX, decode, elements};
+use crate::data::entry::{BigSet, BigValue};
+
+/// The longest decimal text of an integer.
+const INTEGER_TEXT_MAX: usize = 20;
+
+impl SetMut<'_> {
+    /// To read.
+    #[must_use]
+    pub fn view(&self) -> Set<'_> {
+        Set::new(&self.list, self.big(), self.encoding)
+    }
+
+    /// So many members will be added, this one first: Redis chooses the encoding for that number,
+    /// whether they are new or not.
+    pub fn announce(&mut self, first: &[u8], count: usize) {
+        let is_integer = matches!(Element::new(first), Element::Int(_));
+        self.encoding = match self.encoding {
+            _ if self.is_empty() => match count {
+                _ if is_integer && count <= self.limits.intset_entries => Encoding::Intset,
+                _ if count <= self.limits.entries => Encoding::Listpack,
+                _ => Encoding::HashTable,
+            },
+            Encoding::Intset if count > self.limits.intset_entries => Encoding::HashTable,
+            Encoding::Listpack if count > self.limits.entries => Encoding::HashTable,
+            stays => stays,
+        };
+    }
+
+    /// From now on it is held so, whatever is in it.
+    pub fn set_encoding(&mut self, encoding: Encoding) {
+        self.encoding = encoding;
+    }
+
+    /// Chooses the encoding as if it were a new set, and all members put in one after the other: an
+    /// intset stays one, anything else begins as a listpack.
+    pub fn repack(&mut self) {
+        let mut encoding = match self.encoding {
+            Encoding::Intset => Encoding::Intset,
+            _ => Encoding::Listpack,
+        };
+        let mut count = 0;
+        self.view().for_each_while(|member| {
+            count += 1;
+            encoding = self.next_encoding(encoding, member, count);
+            encoding != Encoding::HashTable
+        });
+        self.encoding = encoding;
+    }
+
+    /// Makes it an intset if it is not too large for one, and all members are integers.
+    pub fn prefer_intset(&mut self) {
+        if self.view().len() > self.limits.intset_entries {
+            return;
+        }
+        let mut are_integers = true;
+        self.view().for_each_while(|member| {
+            are_integers = matches!(member, Element::Int(_));
+            are_integers
+        });
+        if are_integers {
+            self.encoding = Encoding::Intset;
+        }
+    }
+
+    /// Adds a member. Returns whether it is new.
+    pub fn add(&mut self, member: &[u8]) -> bool {
+        if self.is_small() && member.len() > INLINE_MAX {
+            self.grow();
+        }
+        let (element, sorted) = (Element::new(member), self.encoding == Encoding::Intset);
+        let new = match self.big_mut() {
+            Some((big, heap)) => big.insert(heap, member, b""),
+            None => add_to_list(&mut self.list, element, sorted),
+        };
+        if self.list.len() > LIST_MAX {
+            self.grow();
+        }
+        if new && self.encoding != Encoding::HashTable {
+            let count = self.view().len();
+            self.encoding = self.next_encoding(self.encoding, element, count);
+        }
+        new
+    }
+
+    /// Removes a member. Returns whether it was there.
+    pub fn remove(&mut self, member: &[u8]) -> bool {
+        if let Some((big, heap)) = self.big_mut() {
+            return big.remove(heap, member);
+        }
+        let place = find(&self.list, Element::new(member));
+        if let Some((start, end)) = place {
+            self.list.drain(start..end);
+        }
+        place.is_some()
+    }
+
+    /// Removes all members.
+    pub fn clear(&mut self) {
+        match self.big_mut() {
+            Some((big, heap)) => big.dispose(heap),
+            None => self.list.clear(),
+        }
+    }
+
+    /// Removes the member of a rank, counted from 0, after `visit` has seen it. None if there are
+    /// not so many.
+    pub fn take<R>(&mut self, rank: usize, visit: impl FnOnce(Element<'_>) -> R) -> Option<R> {
+        if let Some((big, heap)) = self.big_mut() {
+            return big.remove_at(heap, rank, |record| visit(record.key));
+        }
+        let before: usize = elements(&self.list)
+            .take(rank)
+            .map(|element| Encoded::from(element).len())
+            .sum();
+        let rest = self.list.get(before..).filter(|rest| !rest.is_empty())?;
+        let (element, len) = decode(rest);
+        let seen = visit(element);
+        self.list.drain(before..before + len);
+        Some(seen)
+    }
+
+    /// What the encoding becomes when a member was added, now the last of so many.
+    fn next_encoding(&self, encoding: Encoding, member: Element<'_>, count: usize) -> Encoding {
+        let limits = self.limits;
+        let fits = |longest: usize| count <= limits.entries && longest <= limits.value;
+        match (encoding, member) {
+            (Encoding::Intset, Element::Int(_)) if count <= limits.intset_entries => encoding,
+            (Encoding::Intset, Element::Str(text))
+                if fits(text.len()) && self.longest_integer() <= limits.value =>
+            {
+                Encoding::Listpack
+            }
+            (Encoding::Listpack, member) if fits(member.text_len()) => encoding,
+            _ => Encoding::HashTable,
+        }
+    }
+
+    /// How many bytes the longest integer has as text, if that may matter.
+    fn longest_integer(&self) -> usize {
+        let mut longest = 0;
+        if self.limits.value < INTEGER_TEXT_MAX {
+            self.view().for_each(|member| {
+                if let Element::Int(_) = member {
+                    longest = longest.max(member.text_len());
+                }
+            });
+        }
+        longest
+    }
+
+    /// Makes a tree of the list.
+    fn grow(&mut self) {
+        let (mut big, mut text) = (BigSet::new(self.hasher), Text::new());
+        for member in elements(&self.list) {
+            big.insert(self.heap, member.bytes(&mut text), b"");
+        }
+        self.become_big(big);
+    }
+}
+
+/// Adds a member to a list, at the end, or before the first larger one if integers are `sorted`.
+/// Returns whether it is new.
+fn add_to_list(list: &mut Vec<u8>, member: Element<'_>, sorted: bool) -> bool {
+    let (mut at, mut place) = (0, None);
+    while at < list.len() {
+        let (found, len) = decode(&list[at..]);
+        if found == member {
+            return false;
+        }
+        if let (Element::Int(found), Element::Int(member)) = (found, member)
+            && (sorted && found > member)
+        {
+            place.get_or_insert(at);
+        }
+        at += len;
+    }
+    let encoded = Encoded::from(member);
+    encoded.write_to(list);
+    list[place.unwrap_or(at)..].rotate_right(encoded.len());
+    true
+}
