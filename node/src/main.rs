@@ -1,5 +1,6 @@
 //! Entry point: `slotkeeper-node [PATH/redis.conf] [--directive value ...]`.
 
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::ffi::OsStringExt;
 use std::process::ExitCode;
 
@@ -24,21 +25,30 @@ fn main() -> ExitCode {
         .map(OsStringExt::into_vec)
         .collect();
     match Invocation::from_args(&args, &mut shell::read_config) {
-        Ok(Invocation::Version) => println!("Slotkeeper node v={VERSION}"),
-        Ok(Invocation::Help) => println!("{USAGE}"),
+        Ok(Invocation::Version) => print(&format!("Slotkeeper node v={VERSION}\n")),
+        Ok(Invocation::Help) => print(&format!("{USAGE}\n")),
         Ok(Invocation::Check(config)) => {
+            let mut text = String::new();
             for (name, value) in config.get(&["*"]) {
                 let value = Secrecy::shown(name.as_bytes(), value);
-                println!("{name} {}", String::from_utf8_lossy(&value));
+                text += &format!("{name} {}\n", String::from_utf8_lossy(&value));
             }
+            print(&text)
         }
         Ok(Invocation::Run(config, file)) => {
-            return shell::run(*config, file.as_deref(), exposed_secret(&args));
+            shell::run(*config, file.as_deref(), exposed_secret(&args))
         }
-        Err(error) => {
-            eprintln!("{error}");
-            return ExitCode::FAILURE;
-        }
+        Err(error) => shell::fail(&error.to_string()),
     }
-    ExitCode::SUCCESS
+}
+
+/// Prints a text to standard output. If the reader has gone, as `head` does, that is not an error.
+fn print(text: &str) -> ExitCode {
+    let mut output = io::stdout().lock();
+    match (output.write_all(text.as_bytes())).and_then(|()| output.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            shell::fail(&format!("cannot write to standard output: {error}"))
+        }
+        _ => ExitCode::SUCCESS,
+    }
 }

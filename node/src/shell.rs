@@ -29,7 +29,7 @@ mod turn;
 
 use std::fs::{self, File};
 use std::future::poll_fn;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -42,10 +42,7 @@ pub fn run(config: Config, config_file: Option<&Path>, exposed: Option<String>) 
     let pidfile = config.pidfile.clone();
     let prepared = match start::prepare(config, config_file) {
         Ok(prepared) => prepared,
-        Err(reason) => {
-            eprintln!("{reason}");
-            return ExitCode::FAILURE;
-        }
+        Err(reason) => return fail(&reason),
     };
     let log = prepared.log.clone();
     if let Some(directive) = exposed {
@@ -54,7 +51,7 @@ pub fn run(config: Config, config_file: Option<&Path>, exposed: Option<String>) 
              this machine: give it in a file (password-file, or a configuration file)"
         ));
     }
-    let fail = |reason: &str| {
+    let logged = |reason: &str| {
         log.warning(reason);
         ExitCode::FAILURE
     };
@@ -64,7 +61,7 @@ pub fn run(config: Config, config_file: Option<&Path>, exposed: Option<String>) 
         .build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
-        Err(error) => return fail(&format!("Can't start: {}", system::reason(&error))),
+        Err(error) => return logged(&format!("Can't start: {}", system::reason(&error))),
     };
     let code = runtime.block_on(async {
         let mut shell = start::start(prepared)?;
@@ -81,9 +78,15 @@ pub fn run(config: Config, config_file: Option<&Path>, exposed: Option<String>) 
         Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
         Err(reason) => {
             let reason: String = reason;
-            fail(&reason)
+            logged(&reason)
         }
     }
+}
+
+/// Says on standard error why the program fails, if there is anyone to hear it; the exit code.
+pub fn fail(reason: &str) -> ExitCode {
+    let _ = writeln!(io::stderr(), "{reason}");
+    ExitCode::FAILURE
 }
 
 fn is_of_this_process(pidfile: &str) -> bool {

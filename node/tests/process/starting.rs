@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use rustix::process::Signal;
 
 use crate::ports::free_port;
-use crate::support::{Directory, Node, run_to_end};
+use crate::support::{Directory, Node, run_to_end, run_unread};
 
 #[test]
 fn says_its_version_and_usage() {
@@ -19,6 +19,16 @@ fn says_its_version_and_usage() {
         status.success() && text.contains("slotkeeper-node [/path/to/redis.conf]"),
         "{text}"
     );
+}
+
+#[test]
+fn does_not_mind_when_nobody_reads_what_it_prints() {
+    for args in [&["--version"][..], &["--help"], &["--check-config"]] {
+        assert_eq!(run_unread(args).code(), Some(0), "{args:?}");
+    }
+    for args in [&["--no-such-thing", "1"][..], &["--dir", "/no/such/place"]] {
+        assert_eq!(run_unread(args).code(), Some(1), "{args:?}");
+    }
 }
 
 #[test]

@@ -51,6 +51,13 @@ pub fn run_to_end(args: &[&str]) -> (ExitStatus, String) {
     (output.status, String::from_utf8_lossy(&text).into_owned())
 }
 
+/// Runs the binary to its end, with nobody to read what it prints.
+pub fn run_unread(args: &[&str]) -> ExitStatus {
+    let unread = || std::io::pipe().unwrap().1;
+    let mut command = binary(args);
+    command.stdout(unread()).stderr(unread()).status().unwrap()
+}
+
 fn binary(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_slotkeeper-node"));
     command.args(args).stdin(Stdio::null());

@@ -60,7 +60,9 @@ impl Logs {
             .parse(&self.log_level)
             .map_err(|error| format!("--log-level {:?}: {error}", self.log_level))?;
         let lines = Lines::new(writer, self.log_format);
-        let subscriber = fmt().with_env_filter(filter).with_writer(lines);
+        // It would panic where standard error is broken, which is no reason to end.
+        let subscriber =
+            (fmt().with_env_filter(filter).with_writer(lines)).log_internal_errors(false);
         let quiet = filter_fn(|about| about.target() != LOGS_BODIES);
         Ok(match self.log_format {
             LogFormat::Text => Box::new(subscriber.with_ansi(colours).finish().with(quiet)),
