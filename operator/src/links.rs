@@ -188,6 +188,7 @@ pub fn silence(error: &RedisError) -> Silence {
             Silence::WrongPassword
         }
         (_, Some("LOADING")) => Silence::Loading,
+        (_, Some("BUSY")) => Silence::Busy,
         (ErrorKind::Io, _) if error.is_connection_refusal() => Silence::Refused,
         (ErrorKind::Io, _) => Silence::TimedOut,
         _ => Silence::Malformed(error.to_string()),

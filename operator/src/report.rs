@@ -73,6 +73,32 @@ impl ReportInput<'_> {
         let pod = self.view.pod(index);
         pod.map_or_else(|| index.to_string(), |pod| pod.name.clone())
     }
+
+    fn is_busy(&self, index: PodIndex) -> bool {
+        self.view.observation.silence(index) == Some(&Silence::Busy)
+    }
+
+    /// Which nodes execute a long command, for people; none if no node does.
+    fn busy(&self) -> Option<String> {
+        let busy = (self.view.desired.pod_indexes()).filter(|index| self.is_busy(*index));
+        let names: Vec<String> = busy.map(|index| self.pod_name(index)).collect();
+        match &names[..] {
+            [] => None,
+            [name] => Some(format!("node {name} is busy with a long command")),
+            names => Some(format!(
+                "nodes {} are busy with long commands",
+                names.join(", ")
+            )),
+        }
+    }
+
+    /// The message, and which nodes are busy.
+    fn with_busy(&self, message: String) -> String {
+        match self.busy() {
+            Some(busy) => format!("{message}; {busy}"),
+            None => message,
+        }
+    }
 }
 
 /// The report of a pass.
@@ -116,7 +142,7 @@ fn is_passing(input: &ReportInput<'_>) -> bool {
         let runs = view
             .pod(index)
             .is_some_and(|pod| pod.phase == PodPhase::Running);
-        late && runs && *silence == Silence::TimedOut
+        late && runs && matches!(silence, Silence::TimedOut | Silence::Busy)
     };
     let silent = view.desired.pod_indexes().filter_map(|index| {
         let silence = view.observation.silence(index)?;
@@ -184,7 +210,8 @@ fn message(phase: ClusterPhase, input: &ReportInput<'_>, outcome: &Outcome) -> S
     }
 }
 
-/// A take over, else a step that failed, else what a shard waits for, else any step.
+/// A take over, else a step that failed, else what a shard waits for, else any step, else who is
+/// busy.
 fn next(input: &ReportInput<'_>, outcome: &Outcome) -> Option<String> {
     let failed = outcome
         .results
@@ -218,7 +245,11 @@ fn next(input: &ReportInput<'_>, outcome: &Outcome) -> Option<String> {
             planned.step
         ),
     });
-    take_over.or(failed).or(wait).or(working)
+    take_over
+        .or(failed)
+        .or(wait)
+        .or(working)
+        .or_else(|| input.busy())
 }
 
 #[cfg(test)]
@@ -259,6 +290,8 @@ mod tests {
     fn only_a_node_that_is_late_for_a_moment_may_be_busy() {
         assert!(passing(Silence::TimedOut, PodPhase::Running, 2_999));
         assert!(!passing(Silence::TimedOut, PodPhase::Running, 3_000));
+        assert!(passing(Silence::Busy, PodPhase::Running, 2_999));
+        assert!(!passing(Silence::Busy, PodPhase::Running, 3_000));
         assert!(!passing(Silence::Refused, PodPhase::Running, 0));
         for phase in [PodPhase::Deleting, PodPhase::Terminated, PodPhase::Unknown] {
             assert!(!passing(Silence::TimedOut, phase, 0), "{phase:?}");

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use slotkeeper::act::Actor;
 use slotkeeper::links::Links;
 use slotkeeper::model::{
-    Address, FailoverMode, Moment, NodeView, PodIndex, PodPhase, PodUid, PodView, Seen, Step,
-    StepOutcome, Target,
+    Address, FailoverMode, Moment, NodeView, PodIndex, PodPhase, PodUid, PodView, Seen, Silence,
+    Step, StepOutcome, Target,
 };
 use slotkeeper::observe::observe;
 use slotkeeper::platform::Survey;
@@ -243,4 +243,12 @@ async fn an_unreadable_answer_to_a_vote_is_no_refusal() {
     });
     let outcome = act(&survey, failover()).await;
     assert!(matches!(outcome, StepOutcome::Unknown(_)), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_node_with_a_long_command_is_busy() {
+    let busy = "-BUSY Redis is busy running a command. You can only call CLIENT KILL.\r\n";
+    let survey = answering(|_| busy.repeat(3));
+    let observation = observe(&survey, &links(), &mut Seen::default()).await;
+    assert_eq!(observation.silence(POD), Some(&Silence::Busy));
 }

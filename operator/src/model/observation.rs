@@ -243,6 +243,8 @@ pub enum Silence {
     WrongPassword,
     /// It is loading its data file.
     Loading,
+    /// It executes one command for long, and answers little else meanwhile.
+    Busy,
     /// It answered something that cannot be read.
     Malformed(String),
 }
@@ -256,6 +258,7 @@ impl fmt::Display for Silence {
             Silence::TimedOut => "no answer in time",
             Silence::WrongPassword => "it does not accept the cluster's password",
             Silence::Loading => "it is loading its data",
+            Silence::Busy => "it is busy with a long command",
             Silence::Malformed(what) => return write!(f, "unreadable answer: {what}"),
         })
     }

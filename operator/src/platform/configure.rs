@@ -12,8 +12,8 @@ use slotkeeper_crds::owned::OWNED;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
-use crate::links::{DEADLINE, Links};
-use crate::model::{Address, PodIndex, PodPhase, PodUid, PodView};
+use crate::links::{DEADLINE, Links, silence};
+use crate::model::{Address, PodIndex, PodPhase, PodUid, PodView, Silence};
 
 /// A node that did not answer is asked again after this time.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -195,7 +195,7 @@ async fn apply(
         let answer = tokio::time::timeout(DEADLINE, set.query_async::<()>(&mut connection));
         match answer.await.ok()? {
             Ok(()) => say(&links.line(&format!("{name} is now {value:?}"))),
-            Err(error) if error.kind() == ErrorKind::Io => return None,
+            Err(error) if is_for_now(&error) => return None,
             Err(error) => {
                 let why = links.line(&reason(&error));
                 say(&format!("{name} waits for a restart: {why}"));
@@ -222,6 +222,12 @@ fn outdated<'a>(
     values
         .filter(|(name, value)| differs(name, value) && !owned(name))
         .collect()
+}
+
+/// Whether another try may succeed: the node does not answer, loads its data, or executes a long
+/// command.
+fn is_for_now(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Io || matches!(silence(error), Silence::Loading | Silence::Busy)
 }
 
 /// The last part of `CONFIG SET failed (possibly related to argument 'x') - reason`.

@@ -28,6 +28,7 @@ pub fn silence(text: &str) -> Silence {
         "timeout" => Silence::TimedOut,
         "password" => Silence::WrongPassword,
         "loading" => Silence::Loading,
+        "busy" => Silence::Busy,
         other => panic!("no such silence: {other}"),
     }
 }

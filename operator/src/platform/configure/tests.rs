@@ -27,6 +27,8 @@ struct Process {
     values: Arc<Mutex<BTreeMap<String, String>>>,
     /// The CONFIG SET commands that it got, in order.
     heard: Arc<Mutex<Vec<String>>>,
+    /// How many CONFIG SET commands come at a bad time.
+    busy: Arc<Mutex<u32>>,
 }
 
 impl Process {
@@ -36,6 +38,7 @@ impl Process {
             run_id: run_id.to_owned(),
             values: Arc::new(Mutex::new(map(values))),
             heard: Arc::default(),
+            busy: Arc::default(),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = Address {
@@ -73,6 +76,11 @@ impl Process {
             }
             ["CONFIG", "SET", name, value] => {
                 lock(&self.heard).push(format!("{name} {value}"));
+                let mut busy = lock(&self.busy);
+                if let Some(left) = busy.checked_sub(1) {
+                    *busy = left;
+                    return "-BUSY Redis is busy running a command.\r\n".to_owned();
+                }
                 if name == "tcp-backlog" {
                     return format!(
                         "-ERR CONFIG SET failed (possibly related to argument '{name}') - can't \
@@ -198,4 +206,17 @@ async fn a_node_is_told_what_it_has_otherwise_and_what_it_refuses_waits_for_its_
     assert_eq!(configurator.restart_for(POD, &next_uid), Some(strings(&[])));
     assert_eq!(*lock(&next.heard), strings(&["maxmemory 1048576"]));
     assert_eq!(configurator.restart_for(POD, &uid), None);
+}
+
+#[tokio::test]
+async fn a_busy_node_is_told_again_and_needs_no_restart() {
+    let configurator = Configurator::start(|_, _| {});
+    let (process, address) = Process::start("a", &[("maxmemory", "0")]).await;
+    *lock(&process.busy) = 1;
+    let uid = PodUid("1".to_owned());
+    configurator.update(running(&uid, &address, &[("maxmemory", "1048576")]));
+    configurator.all_applied().await;
+    assert_eq!(configurator.restart_for(POD, &uid), Some(strings(&[])));
+    let expected = strings(&["maxmemory 1048576", "maxmemory 1048576"]);
+    assert_eq!(*lock(&process.heard), expected);
 }

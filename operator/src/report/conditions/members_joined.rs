@@ -18,12 +18,18 @@ pub(super) fn of(input: &ReportInput<'_>) -> Condition {
         return condition(
             ConditionStatus::Unknown,
             "NoAnswer",
-            "no node answers".to_owned(),
+            input.with_busy("no node answers".to_owned()),
         );
     }
-    if !silent.is_empty() {
-        let message = format!("no answer from {}", list(silent));
+    let mute: Vec<PodIndex> = (silent.iter().copied())
+        .filter(|index| !input.is_busy(*index))
+        .collect();
+    if !mute.is_empty() {
+        let message = input.with_busy(format!("no answer from {}", list(mute)));
         return condition(ConditionStatus::False, "Unanswered", message);
+    }
+    if let Some(busy) = input.busy() {
+        return condition(ConditionStatus::False, "NodesBusy", busy);
     }
     let ids: Vec<_> = view.answered().map(|(_, facts)| facts.id).collect();
     let strangers = |index: &PodIndex| {

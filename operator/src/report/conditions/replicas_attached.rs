@@ -13,7 +13,7 @@ pub(super) fn of(input: &ReportInput<'_>) -> Condition {
         return condition(
             ConditionStatus::Unknown,
             "NoAnswer",
-            "no node answers".to_owned(),
+            input.with_busy("no node answers".to_owned()),
         );
     }
     let wanted = view.desired.replicas_per_shard as usize;

@@ -13,7 +13,7 @@ pub(super) fn of(input: &ReportInput<'_>) -> Condition {
         return condition(
             ConditionStatus::Unknown,
             "NoAnswer",
-            "no node answers".to_owned(),
+            input.with_busy("no node answers".to_owned()),
         );
     }
     if input.slots_covered == SLOT_COUNT {
@@ -29,6 +29,7 @@ pub(super) fn of(input: &ReportInput<'_>) -> Condition {
     if unowned.is_empty() {
         let missing = SLOT_COUNT - served;
         let message = format!("the masters of {missing} slots do not answer or serve");
+        let message = input.with_busy(message);
         return condition(ConditionStatus::False, "MastersDown", message);
     }
     let reason = if view.seen().formed {

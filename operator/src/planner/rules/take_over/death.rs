@@ -60,7 +60,7 @@ pub(super) fn of(view: &View<'_>, id: NodeId, index: PodIndex) -> Death {
     match view.observation.silence(index) {
         // Another id answers, and the volume of the pod is not mounted yet.
         None => Death::NotProven,
-        Some(Silence::Loading) => Death::Serves,
+        Some(Silence::Loading | Silence::Busy) => Death::Serves,
         Some(_) if ended => Death::Down(Down::Ended),
         Some(Silence::Refused) => Death::Down(Down::Ended),
         Some(_) if failed(view, id) => Death::Down(Down::Failed),
