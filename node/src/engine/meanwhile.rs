@@ -46,10 +46,8 @@ impl Heartbeat for NoHeartbeat {
     }
 }
 
-/// What is answered while a command takes long. Redis answers these as well, but for CLIENT; WATCH,
-/// UNWATCH and REPLCONF, which it answers, have to do with keys here.
-const ALLOWED: &[&str] = &[
-    "auth",
+/// What is answered while a command takes long, beside what Redis answers ([`Flag::AllowBusy`]).
+const ALSO: &[&str] = &[
     "client|getname",
     "client|help",
     "client|id",
@@ -58,13 +56,11 @@ const ALLOWED: &[&str] = &[
     "client|list",
     "client|setinfo",
     "client|setname",
-    "discard",
-    "hello",
-    "multi",
-    "quit",
-    "reset",
-    "shutdown",
 ];
+
+/// What Redis answers and this server does not: the keys that WATCH names are in the keyspace, which
+/// is lent, and replicas introduce themselves with REPLCONF only to ask for a copy of it.
+const NEEDS_KEYSPACE: &[&str] = &["watch", "replconf"];
 
 const BUSY: Refused = Refused::new(
     "BUSY Redis is busy running a command. You can only call CLIENT KILL or SHUTDOWN NOSAVE.",
@@ -352,7 +348,7 @@ impl Meanwhile<'_> {
         }
         // What is queued is executed later, but nothing is known of it now.
         let queues = session.multi.is_some() && !self.command_ids.is_immediate(command.id);
-        if queues || !ALLOWED.contains(&command.spec.name) {
+        if queues || !is_allowed(command) {
             return Err(BUSY);
         }
         Ok(())
@@ -380,6 +376,11 @@ impl Meanwhile<'_> {
         args: &Args<'_>,
         reply: &mut Reply,
     ) -> Result<bool, Refused> {
+        if command.id == self.command_ids.unwatch {
+            // The keyspace forgets them later.
+            let watched = self.sessions.at_mut(id).watched.take();
+            self.after.unwatched.extend(watched);
+        }
         self.stats.commands += 1;
         self.stats.of_command(command.id).calls += 1;
         self.sessions.at_mut(id).command = command.spec.name;
@@ -480,4 +481,10 @@ impl Meanwhile<'_> {
         let line = Output::Log(Origin::Node, level, text.to_owned());
         self.outputs.push_back(line);
     }
+}
+
+fn is_allowed(command: &Command) -> bool {
+    let name = &command.spec.name;
+    let in_redis = command.flags().has(Flag::AllowBusy) && !NEEDS_KEYSPACE.contains(name);
+    in_redis || ALSO.contains(name)
 }

@@ -219,6 +219,28 @@ fn a_transaction_that_ends_meanwhile_is_discarded() {
 }
 
 #[test]
+fn what_redis_answers_meanwhile_is_answered_where_it_needs_no_keys() {
+    let mut node = Node::with(config());
+    let (sleeper, mut watcher, other) = (node.client(), node.client(), node.client());
+    node.ask(&mut watcher, "WATCH a");
+    node.long(&sleeper, "DEBUG SLEEP 0.1", |node, passed_ms| {
+        if passed_ms == STEP_MS {
+            for name in ["WATCH b", "REPLCONF capa eof", "EXEC"] {
+                assert!(ask(node, &other, name).0.contains("BUSY"), "{name}");
+            }
+            for name in ["MULTI", "DISCARD", "HELLO", "UNWATCH", "CLIENT ID"] {
+                assert_ne!(ask(node, &other, name).0, BUSY, "{name}");
+            }
+            assert_eq!(ask(node, &watcher, "UNWATCH").0, "+OK\r\n");
+        }
+    });
+    assert_eq!(
+        node.ask(&mut watcher, "SET a 1\nMULTI\nEXEC"),
+        "+OK\r\n+OK\r\n*0\r\n"
+    );
+}
+
+#[test]
 fn a_node_can_be_ended_meanwhile_but_not_saved() {
     let mut node = Node::with(config());
     let (sleeper, other) = (node.client(), node.client());
