@@ -75,10 +75,7 @@ impl Engine {
     /// SIGTERM or SIGINT. A second one does not wait any longer.
     pub(super) fn terminate(&mut self, now: Now) {
         if self.replication.shutdown.is_some() {
-            self.log(
-                Level::Warning,
-                "TakeOverRequest to end a second time, exiting now...",
-            );
+            self.log(Level::Warning, "Asked to end a second time, exiting now...");
             self.out(Output::Exit(1));
             return;
         }
