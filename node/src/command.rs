@@ -9,11 +9,14 @@
 mod cluster;
 mod connection;
 pub mod docs;
+mod draw;
 mod generic;
 mod hash;
 mod long_double;
 mod parse;
+mod scanning;
 mod server;
+mod set;
 mod string;
 mod table;
 #[cfg(test)]
@@ -21,6 +24,8 @@ mod testing;
 mod transactions;
 
 use std::borrow::Cow;
+
+use slotkeeper_tree::element::{Element, Text};
 
 pub use table::{
     COMMAND_COUNT, Command, all_commands, commands, is_http, lookup, resolve, wrong_arity,
@@ -135,4 +140,9 @@ impl Definition {
             run,
         }
     }
+}
+
+/// An element of a collection as a bulk string.
+fn show(reply: &mut Reply, element: Element<'_>) {
+    reply.bulk(element.bytes(&mut Text::new()));
 }

@@ -253,6 +253,8 @@ pub enum Category {
     Read,
     /// `@write`
     Write,
+    /// `@set`
+    Set,
     /// `@hash`
     Hash,
     /// `@string`
@@ -277,6 +279,7 @@ impl Category {
         Category::Keyspace,
         Category::Read,
         Category::Write,
+        Category::Set,
         Category::Hash,
         Category::String,
         Category::Admin,
@@ -294,6 +297,7 @@ impl Category {
             Category::Keyspace => "@keyspace",
             Category::Read => "@read",
             Category::Write => "@write",
+            Category::Set => "@set",
             Category::Hash => "@hash",
             Category::String => "@string",
             Category::Admin => "@admin",
@@ -315,6 +319,8 @@ pub enum Group {
     String,
     /// Hashes.
     Hash,
+    /// Sets.
+    Set,
     /// The connection.
     Connection,
     /// Transactions.
@@ -331,6 +337,7 @@ impl Group {
         Group::Generic,
         Group::String,
         Group::Hash,
+        Group::Set,
         Group::Transactions,
         Group::Connection,
         Group::Server,
@@ -344,6 +351,7 @@ impl Group {
             Group::Generic => "generic",
             Group::String => "string",
             Group::Hash => "hash",
+            Group::Set => "set",
             Group::Connection => "connection",
             Group::Transactions => "transactions",
             Group::Server => "server",
@@ -357,6 +365,7 @@ impl Group {
             Group::Generic => &[Category::Keyspace],
             Group::String => &[Category::String],
             Group::Hash => &[Category::Hash],
+            Group::Set => &[Category::Set],
             Group::Connection => &[Category::Connection],
             Group::Transactions => &[Category::Transaction],
             Group::Server | Group::Cluster => &[],

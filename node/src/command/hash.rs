@@ -12,11 +12,8 @@ mod hscan;
 mod hset;
 mod hsetnx;
 
-use slotkeeper_tree::element::{Element, Text};
-
-use super::{Definition, Exec};
+use super::{Definition, Exec, show};
 use crate::data::HashLimits;
-use crate::resp::Reply;
 
 /// The commands of this group.
 pub(super) const COMMANDS: &[&Definition] = &[
@@ -41,9 +38,4 @@ pub(super) const COMMANDS: &[&Definition] = &[
 /// What the configuration says of encodings.
 fn limits(exec: &Exec<'_>) -> HashLimits {
     exec.node.config.hash_limits()
-}
-
-/// A field or value as a bulk string.
-fn show(reply: &mut Reply, element: Element<'_>) {
-    reply.bulk(element.bytes(&mut Text::new()));
 }

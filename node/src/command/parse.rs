@@ -1,4 +1,4 @@
-//! Arguments as numbers, the options of SCAN and its like, and the refusals that many commands share.
+//! Arguments as numbers, and the refusals that many commands share.
 
 use super::Refused;
 use crate::resp::Args;
@@ -59,52 +59,16 @@ pub(super) fn is(word: &[u8], wanted: &str) -> bool {
     word.eq_ignore_ascii_case(wanted.as_bytes())
 }
 
-/// The cursor of SCAN and its like.
-pub(super) fn scan_cursor(text: &[u8]) -> Result<u64, Refused> {
-    let text = std::str::from_utf8(text).ok();
-    text.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
-        .and_then(|text| text.parse().ok())
-        .ok_or(const { Refused::new("ERR invalid cursor") })
-}
-
-/// How many keys or elements one call of SCAN or its like looks at if not told.
-const SCAN_COUNT: usize = 10;
-
-/// The options of SCAN and its like.
-pub(super) struct ScanOptions<'a> {
-    /// What a name must match; none: all do.
-    pub pattern: Option<&'a [u8]>,
-    /// About how many to look at.
-    pub count: usize,
-    /// The name of a type.
-    pub kind: Option<&'a [u8]>,
-}
-
-impl<'a> ScanOptions<'a> {
-    /// Those that begin at an argument. `typed`: with TYPE.
-    pub fn parse(args: &Args<'a>, first: usize, typed: bool) -> Result<ScanOptions<'a>, Refused> {
-        let mut options = ScanOptions {
-            pattern: None,
-            count: SCAN_COUNT,
-            kind: None,
-        };
-        for at in (first..args.len()).step_by(2) {
-            let value = args.opt(at + 1).ok_or(SYNTAX)?;
-            if args.is(at, "count") {
-                let count = usize::try_from(integer(value)?).map_err(|_| SYNTAX)?;
-                options.count = if count == 0 {
-                    return Err(SYNTAX);
-                } else {
-                    count
-                };
-            } else if args.is(at, "match") {
-                options.pattern = (value != b"*").then_some(value);
-            } else if typed && args.is(at, "type") {
-                options.kind = Some(value);
-            } else {
-                return Err(SYNTAX);
-            }
-        }
-        Ok(options)
+/// How many keys follow an argument that says it.
+pub(super) fn numkeys(args: &Args<'_>, index: usize) -> Result<usize, Refused> {
+    let count = parse_integer(args.get(index)).and_then(|count| usize::try_from(count).ok());
+    let count = count
+        .filter(|count| *count > 0)
+        .ok_or(const { Refused::new("ERR numkeys should be greater than 0") })?;
+    if count >= args.len() - index {
+        return Err(Refused::new(
+            "ERR Number of keys can't be greater than number of args",
+        ));
     }
+    Ok(count)
 }

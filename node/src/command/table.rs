@@ -1,7 +1,7 @@
 //! All commands, and the way from a name to one.
 
 use super::{
-    Definition, Refused, Run, cluster, connection, generic, hash, server, string, transactions,
+    Definition, Refused, Run, cluster, connection, generic, hash, server, set, string, transactions,
 };
 use crate::resp::Args;
 use crate::spec::{Flag, Flags, Indexes, InvalidKeys, KeyFlag, KeySpec, Spec};
@@ -11,6 +11,7 @@ const GROUPS: &[&[&Definition]] = &[
     generic::COMMANDS,
     string::COMMANDS,
     hash::COMMANDS,
+    set::COMMANDS,
     transactions::COMMANDS,
     connection::COMMANDS,
     server::COMMANDS,

@@ -1,7 +1,8 @@
 //! The RDB format: what a snapshot and the payload of a full sync consist of.
 //!
 //! Written is version 10, which Redis 7.0 and everything after it reads. Read is every version of
-//! Redis up to 12 and Valkey's own; of the types strings and hashes, for the node holds no other yet.
+//! Redis up to 12 and Valkey's own; of the types strings, hashes and sets, for
+//! the node holds no other yet.
 
 mod crc64;
 mod encode;
@@ -28,8 +29,10 @@ const TYPE_STRING: u8 = 0;
 const TYPE_SET: u8 = 2;
 const TYPE_HASH: u8 = 4;
 const TYPE_HASH_ZIPMAP: u8 = 9;
+const TYPE_SET_INTSET: u8 = 11;
 const TYPE_HASH_ZIPLIST: u8 = 13;
 const TYPE_HASH_LISTPACK: u8 = 16;
+const TYPE_SET_LISTPACK: u8 = 20;
 
 mod opcode {
     pub const SLOT_INFO: u8 = 244;

@@ -116,6 +116,15 @@ impl Reply {
         self.raw(b"\r\n");
     }
 
+    /// Puts what `head` writes before all that was written from `start` on: the count of what could
+    /// not be counted before it was written.
+    pub fn put_before(&mut self, start: usize, head: impl FnOnce(&mut Reply)) {
+        let end = self.bytes.len();
+        head(self);
+        let len = self.bytes.len() - end;
+        self.bytes[start..].rotate_right(len);
+    }
+
     /// The missing value.
     pub fn null(&mut self) {
         self.raw(if self.resp3 { b"_\r\n" } else { b"$-1\r\n" });

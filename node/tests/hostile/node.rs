@@ -228,7 +228,9 @@ pub fn data_file() -> Vec<u8> {
         node.send(format!("PEXPIREAT key:{number} 1900000000{number:03}\r\n").as_bytes());
     }
     node.send(b"HSET hash a 1 text -70000 \"\" 0x\r\nPEXPIREAT hash 1900000000000\r\n");
+    node.send(b"SADD set a 1 text -70000 \"\" 0x\r\nSADD numbers 1 2 -70000\r\n");
     for field in 0..150 {
+        node.send(format!("SADD members member:{field} \"{field}{long}\"\r\n").as_bytes());
         node.send(format!("HSET big field:{field} \"{long}\"\r\n").as_bytes());
     }
     node.send(b"SELECT 0\r\nSETRANGE large 20000 x\r\nBGSAVE\r\n");

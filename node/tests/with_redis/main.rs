@@ -6,6 +6,7 @@ mod migration;
 #[path = "../common/ports.rs"]
 mod ports;
 mod process;
+mod sets;
 mod sync;
 mod tools;
 

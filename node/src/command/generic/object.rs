@@ -24,7 +24,7 @@ static ENCODING: Definition = Definition {
     spec: Spec {
         name: "object|encoding",
         since: "2.2.3",
-        summary: "Returns the encoding of a value, such as int, embstr, raw, listpack or hashtable",
+        summary: "Returns the encoding of a value, such as int, raw, intset, listpack or hashtable",
         ..inspection()
     },
     ..Definition::run(|exec, args, reply| {

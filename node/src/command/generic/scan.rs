@@ -1,8 +1,8 @@
 //! SCAN.
 
-use crate::command::parse::{ScanOptions, scan_cursor};
+use crate::command::scanning::{self, ScanOptions};
 use crate::command::{Definition, Effect, Exec, Refused};
-use crate::glob;
+use crate::data::Entry;
 use crate::resp::{Args, Reply};
 use crate::spec::Flag::ReadOnly;
 use crate::spec::{Argument, Flags, Group, Spec};
@@ -32,27 +32,21 @@ pub(super) static SCAN: Definition = Definition {
 };
 
 fn scan(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
-    let cursor = scan_cursor(args.get(1))?;
+    let cursor = scanning::cursor(args.get(1))?;
     let options = ScanOptions::parse(args, 2, true)?;
-    let (mut found, mut count) = (Reply::new(), 0);
-    let next = exec
-        .data
-        .scan(exec.session.db, cursor, options.count, &mut |entry| {
-            let named = options
-                .pattern
-                .is_none_or(|pattern| glob::matches(pattern, entry.key(), false));
-            let typed = options
-                .kind
-                .is_none_or(|kind| kind.eq_ignore_ascii_case(entry.kind().name().as_bytes()));
-            if named && typed {
-                found.bulk(entry.key());
+    scanning::answer(reply, |reply| {
+        let (db, mut count) = (exec.session.db, 0);
+        let mut show = |entry: &Entry<'_>| {
+            let name = entry.kind().name().as_bytes();
+            let typed = (options.kind).is_none_or(|kind| kind.eq_ignore_ascii_case(name));
+            if typed && options.matches(entry.key()) {
+                reply.bulk(entry.key());
                 count += 1;
             }
-        });
-    reply.array(2);
-    reply.bulk_display(next);
-    reply.array(count);
-    reply.raw(found.bytes());
+        };
+        let next = exec.data.scan(db, cursor, options.count, &mut show);
+        (next, count)
+    });
     Ok(Effect::None)
 }
 

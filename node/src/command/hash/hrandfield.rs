@@ -1,13 +1,11 @@
 //! HRANDFIELD: every field as likely as any other.
 
-use std::collections::BTreeSet;
-
 use slotkeeper_tree::element::Element;
 
 use super::show;
-use crate::command::parse::{NO_OPPOSITE, SYNTAX, integer};
+use crate::command::draw::{self, OUT_OF_RANGE};
+use crate::command::parse::SYNTAX;
 use crate::command::{Definition, Effect, Exec, Refused};
-use crate::data::Hash;
 use crate::random::Random;
 use crate::resp::{Args, Reply};
 use crate::spec::Flag::ReadOnly;
@@ -40,8 +38,6 @@ pub(super) static HRANDFIELD: Definition = Definition {
     ..Definition::run(hrandfield)
 };
 
-const OUT_OF_RANGE: Refused = Refused::new("ERR value is out of range");
-
 fn hrandfield(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
     let wanted = parse(args)?;
     let mut random = Random::new(exec.node.random);
@@ -51,20 +47,20 @@ fn hrandfield(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result
     match (hash, wanted) {
         (None, None) => reply.null(),
         (None, Some(_)) => reply.array(0),
-        (Some(hash), None) => {
-            let rank = random.below(hash.len() as u64) as usize;
-            if let Some((field, _)) = hash.nth(rank) {
-                show(reply, field);
-            }
+        (Some(hash), None) => show(reply, draw::one(&hash, &mut random).0),
+        (Some(hash), Some((count, values))) if count < 0 => {
+            let (count, to) = (count.unsigned_abs(), (reply, most));
+            let begin = |reply: &mut Reply, count| begin(reply, count, values);
+            draw::repeatedly(&hash, count, &mut random, to, begin, |reply, pair| {
+                show_pair(reply, pair, values);
+            })?;
         }
-        (Some(hash), Some((count, with_values))) => {
-            let mut pairs = Pairs { reply, with_values };
-            if count < 0 {
-                pairs.again_and_again(&hash, count.unsigned_abs(), &mut random, most)?;
-            } else {
-                let count = usize::try_from(count).unwrap_or(usize::MAX);
-                pairs.different(&hash, count.min(hash.len()), &mut random);
-            }
+        (Some(hash), Some((count, values))) => {
+            let count = usize::try_from(count).unwrap_or(usize::MAX).min(hash.len());
+            begin(reply, count, values);
+            draw::different(&hash, count, &mut random, |pair| {
+                show_pair(reply, pair, values);
+            });
         }
     }
     Ok(Effect::None)
@@ -75,10 +71,7 @@ fn parse(args: &Args<'_>) -> Result<Option<(i64, bool)>, Refused> {
     let Some(count) = args.opt(2) else {
         return Ok(None);
     };
-    let count = integer(count)?;
-    if count == i64::MIN {
-        return Err(NO_OPPOSITE);
-    }
+    let count = draw::count(count)?;
     let with_values = args.is(3, "withvalues");
     if args.len() > 4 || args.len() == 4 && !with_values {
         return Err(SYNTAX);
@@ -89,97 +82,24 @@ fn parse(args: &Args<'_>) -> Result<Option<(i64, bool)>, Refused> {
     Ok(Some((count, with_values)))
 }
 
-struct Pairs<'a> {
-    reply: &'a mut Reply,
-    with_values: bool,
+/// In RESP3 each field with its value is an array of its own.
+fn begin(reply: &mut Reply, count: usize, values: bool) {
+    let flat = values && !reply.resp3();
+    reply.array(if flat { count * 2 } else { count });
 }
 
-impl Pairs<'_> {
-    fn begin(&mut self, count: usize) {
-        // In RESP3 each pair is an array of its own.
-        let flat = self.with_values && !self.reply.resp3();
-        self.reply.array(if flat { count * 2 } else { count });
+fn show_pair(reply: &mut Reply, (field, value): (Element<'_>, Element<'_>), values: bool) {
+    if values && reply.resp3() {
+        reply.array(2);
     }
-
-    fn show(&mut self, (field, value): (Element<'_>, Element<'_>)) {
-        if self.with_values && self.reply.resp3() {
-            self.reply.array(2);
-        }
-        show(self.reply, field);
-        if self.with_values {
-            show(self.reply, value);
-        }
+    show(reply, field);
+    if values {
+        show(reply, value);
     }
-
-    /// So many, each drawn from all. A reply of more than `most` bytes is refused, since a short
-    /// request would let the node hold any amount of memory.
-    fn again_and_again(
-        &mut self,
-        hash: &Hash<'_>,
-        count: u64,
-        random: &mut Random,
-        most: usize,
-    ) -> Result<(), Refused> {
-        // The shortest bulk string takes six bytes.
-        let count = usize::try_from(count)
-            .ok()
-            .filter(|count| *count <= most / 6);
-        let count = count.ok_or(OUT_OF_RANGE)?;
-        let start = self.reply.len();
-        self.begin(count);
-        let len = hash.len() as u64;
-        for _ in 0..count {
-            let pair = hash.nth(random.below(len) as usize);
-            self.show(pair.expect("the rank is below the length"));
-            if self.reply.len() - start > most {
-                self.reply.truncate(start);
-                return Err(OUT_OF_RANGE);
-            }
-        }
-        Ok(())
-    }
-
-    /// So many different ones.
-    fn different(&mut self, hash: &Hash<'_>, count: usize, random: &mut Random) {
-        self.begin(count);
-        let len = hash.len();
-        if count * 3 >= len {
-            // Each is taken with the chance that fits what is still to be found.
-            let (mut wanted, mut left) = (count as u64, len as u64);
-            hash.for_each_while(|field, value| {
-                if random.below(left) < wanted {
-                    self.show((field, value));
-                    wanted -= 1;
-                }
-                left -= 1;
-                wanted > 0
-            });
-            return;
-        }
-        for rank in ranks(len, count, random) {
-            let pair = hash.nth(rank);
-            self.show(pair.expect("the rank is below the length"));
-        }
-    }
-}
-
-/// So many different ranks below `len` (R. W. Floyd's algorithm).
-fn ranks(len: usize, count: usize, random: &mut Random) -> BTreeSet<usize> {
-    let mut ranks = BTreeSet::new();
-    for bound in len - count..len {
-        let rank = random.below(bound as u64 + 1) as usize;
-        if !ranks.insert(rank) {
-            ranks.insert(bound);
-        }
-    }
-    ranks
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use super::*;
     use crate::command::testing::Bench;
 
     #[test]
@@ -222,42 +142,5 @@ mod tests {
         bench.config.proto_max_bulk_len = 100;
         assert_eq!(bench.reply("hrandfield h -20"), range);
         assert!(bench.reply("hrandfield h -10").starts_with("*10|"));
-    }
-
-    #[test]
-    fn every_field_is_as_likely_as_any_other() {
-        for fields in [10, 300] {
-            let mut bench = Bench::new();
-            for field in 0..fields {
-                bench.reply(&format!("hset h f{field} x"));
-            }
-            let key = bench.data.key(b"h");
-            for count in [fields / 5, fields / 2] {
-                let mut seen: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
-                for seed in 0..2000 {
-                    let hash = bench.data.get_hash(0, &key).unwrap().unwrap();
-                    let mut reply = Reply::new();
-                    let with_values = false;
-                    let mut pairs = Pairs {
-                        reply: &mut reply,
-                        with_values,
-                    };
-                    pairs.different(&hash, count, &mut Random::new(seed));
-                    let text = reply.take();
-                    let names = text.split(|byte| *byte == b'\n').skip(2).step_by(2);
-                    let names: BTreeSet<Vec<u8>> = names.map(<[u8]>::to_vec).collect();
-                    assert_eq!(names.len(), count, "each once");
-                    for name in names {
-                        *seen.entry(name).or_default() += 1;
-                    }
-                }
-                let expected = 2000 * count / fields;
-                assert_eq!(seen.len(), fields);
-                for (name, times) in seen {
-                    let near = expected * 7 / 10..expected * 13 / 10;
-                    assert!(near.contains(&times), "{name:?}: {times} of {expected}");
-                }
-            }
-        }
     }
 }

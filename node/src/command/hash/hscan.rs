@@ -1,9 +1,8 @@
 //! HSCAN.
 
 use super::show;
-use crate::command::parse::{ScanOptions, scan_cursor};
+use crate::command::scanning::{self, ScanOptions};
 use crate::command::{Definition, Effect, Exec, Refused};
-use crate::glob;
 use crate::resp::{Args, Reply};
 use crate::spec::Flag::ReadOnly;
 use crate::spec::KeyFlag::{Access, RO};
@@ -33,29 +32,26 @@ pub(super) static HSCAN: Definition = Definition {
 };
 
 fn hscan(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
-    let cursor = scan_cursor(args.get(2))?;
+    let cursor = scanning::cursor(args.get(2))?;
     let key = args.key(exec.data, 1);
     let Some(hash) = exec.data.get_hash(exec.session.db, &key)? else {
-        reply.array(2);
-        reply.bulk(b"0");
-        reply.array(0);
+        scanning::answer(reply, |_| (0, 0));
         return Ok(Effect::None);
     };
     let options = ScanOptions::parse(args, 3, false)?;
-    let (mut found, mut count) = (Reply::new(), 0);
-    let next = hash.scan(cursor, options.count, |field, value| {
-        let (mut text, pattern) = (Text::new(), options.pattern);
-        let field = field.bytes(&mut text);
-        if pattern.is_none_or(|pattern| glob::matches(pattern, field, false)) {
-            found.bulk(field);
-            show(&mut found, value);
-            count += 2;
-        }
+    scanning::answer(reply, |reply| {
+        let mut count = 0;
+        let next = hash.scan(cursor, options.count, |field, value| {
+            let mut text = Text::new();
+            let field = field.bytes(&mut text);
+            if options.matches(field) {
+                reply.bulk(field);
+                show(reply, value);
+                count += 2;
+            }
+        });
+        (next, count)
     });
-    reply.array(2);
-    reply.bulk_display(next);
-    reply.array(count);
-    reply.raw(found.bytes());
     Ok(Effect::None)
 }
 

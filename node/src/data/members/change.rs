@@ -34,6 +34,19 @@ impl SetMut<'_> {
         };
     }
 
+    /// So many members will be loaded that were held so.
+    pub fn expect(&mut self, encoding: Encoding, count: u64) {
+        let limit = match encoding {
+            Encoding::Intset => self.limits.intset_entries,
+            _ => self.limits.entries,
+        };
+        self.encoding = if count > limit as u64 {
+            Encoding::HashTable
+        } else {
+            encoding
+        };
+    }
+
     /// From now on it is held so, whatever is in it.
     pub fn set_encoding(&mut self, encoding: Encoding) {
         self.encoding = encoding;

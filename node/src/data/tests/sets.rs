@@ -307,3 +307,20 @@ fn a_scan_shows_what_stays_while_the_set_grows_and_shrinks() {
         }
     }
 }
+
+#[test]
+#[cfg_attr(miri, ignore = "counts, and takes long")]
+fn a_member_takes_little_more_than_its_bytes() {
+    type Name = fn(u64) -> String;
+    let word: Name = |number| format!("{:016x}", number.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    let digits: Name = |number| format!("{}", 10_000_000 + number * 7919 % 90_000_000);
+    for (name, most) in [(word, 24.0), (digits, 10.0)] {
+        let mut data = Partition::new(Layout::Databases(1), [3, 4]);
+        let count = 50_000;
+        for number in 0..count {
+            assert_eq!(sadd(&mut data, b"s", &name(number)), Ok(true));
+        }
+        let bytes = data.stats().memory as f64 / count as f64;
+        assert!(bytes <= most, "{bytes} bytes a member");
+    }
+}

@@ -1,7 +1,7 @@
 //! The payload of a full sync on its way into the keyspace.
 
-use crate::config::{HashLimits, Limits};
-use crate::data::{Event, Partition};
+use crate::config::{HashLimits, Limits, SetLimits};
+use crate::data::{Encoding, Event, Partition};
 use crate::engine::Engine;
 use crate::engine::follow::DataSet;
 use crate::io::Level;
@@ -31,13 +31,15 @@ pub(in crate::engine) struct Loader {
 struct Incomplete {
     key: Vec<u8>,
     expire_at: Option<i64>,
+    /// How it was held, and how many elements are coming.
+    form: (Encoding, u64),
 }
 
 impl Loader {
     /// Takes up a database, an entry, or a part of one; `drop_expired` leaves out what has expired.
     ///
     /// # Errors
-    /// When there is no such database, or a hash has a field twice.
+    /// When there is no such database, or a collection has an element twice.
     pub(in crate::engine) fn put(
         &mut self,
         data: &mut Partition,
@@ -59,14 +61,23 @@ impl Loader {
             RdbItem::Begin { expire_at, .. } if expired(expire_at) => self.coming = None,
             RdbItem::Begin { key, expire_at, .. } => {
                 data.remove(self.db, &data.key(key));
-                let key = key.to_vec();
-                self.coming = Some(Incomplete { key, expire_at });
+                self.coming = Some(Incomplete {
+                    key: key.to_vec(),
+                    expire_at,
+                    form: (Encoding::Listpack, 0),
+                });
             }
+            RdbItem::Form { encoding, len } => {
+                if let Some(coming) = &mut self.coming {
+                    coming.form = (encoding, len);
+                }
+            }
+            RdbItem::Member(member) => return self.put_member(data, member, limits.set),
             RdbItem::Field { field, value } => {
                 return self.put_field(data, field, value, limits.hash);
             }
             RdbItem::End => {
-                if let Some(Incomplete { key, expire_at }) = self.coming.take() {
+                if let Some(Incomplete { key, expire_at, .. }) = self.coming.take() {
                     self.keys += 1;
                     if expire_at.is_some() {
                         data.set_expire(self.db, &data.key(&key), expire_at);
@@ -103,13 +114,39 @@ impl Loader {
         });
         match new {
             Ok(true) => Ok(()),
-            _ => Err(format!(
-                "The hash '{}' has the field '{}' twice",
-                key.escape_ascii(),
-                field.escape_ascii()
-            )),
+            _ => Err(twice("hash", key, "field", field)),
         }
     }
+
+    fn put_member(
+        &self,
+        data: &mut Partition,
+        member: &[u8],
+        limits: SetLimits,
+    ) -> Result<(), String> {
+        let Some(Incomplete { key, form, .. }) = &self.coming else {
+            return Ok(());
+        };
+        let new = data.change_set(self.db, &data.key(key), limits, |set| {
+            if set.is_empty() {
+                set.expect(form.0, form.1);
+            }
+            (set.add(member), Some(Event::SAdd))
+        });
+        match new {
+            Ok(true) => Ok(()),
+            _ => Err(twice("set", key, "member", member)),
+        }
+    }
+}
+
+#[cold]
+fn twice(kind: &str, key: &[u8], part: &str, element: &[u8]) -> String {
+    format!(
+        "The {kind} '{}' has the {part} '{}' twice",
+        key.escape_ascii(),
+        element.escape_ascii()
+    )
 }
 
 impl Incoming {

@@ -1,5 +1,5 @@
-//! The packed forms in which Redis keeps small hashes, and writes them to files: listpack, ziplist
-//! (before 7.0) and zipmap (before 2.6).
+//! The packed forms in which Redis keeps small collections, and writes them to files: listpack,
+//! intset, ziplist (before 7.0) and zipmap (before 2.6).
 //!
 //! Each function goes over a whole one and shows its elements; none if anything about it is not as
 //! it must be. Nothing of the input is believed before it is checked.
@@ -120,6 +120,32 @@ fn zipmap_length(rest: &[u8]) -> Option<(usize, &[u8])> {
     }
 }
 
+/// An intset: how many bytes an integer has (4 bytes: 2, 4 or 8), count (4 bytes), integers in
+/// ascending order, each once, the little end first.
+pub fn intset<'a>(bytes: &'a [u8], visit: Visit<'_, 'a>) -> Option<()> {
+    let width = u32::from_le_bytes(*bytes.first_chunk()?) as usize;
+    let count = u32::from_le_bytes(*bytes.get(4..)?.first_chunk()?) as usize;
+    let integers = bytes.get(8..)?;
+    let is_whole = matches!(width, 2 | 4 | 8) && integers.len() == count.checked_mul(width)?;
+    if !is_whole || count == 0 {
+        return None;
+    }
+    let mut before = None;
+    for integer in integers.chunks_exact(width) {
+        let value = match *integer {
+            [a, b] => i64::from(i16::from_le_bytes([a, b])),
+            [a, b, c, d] => i64::from(i32::from_le_bytes([a, b, c, d])),
+            _ => i64::from_le_bytes(*integer.first_chunk()?),
+        };
+        if before.is_some_and(|before| before >= value) {
+            return None;
+        }
+        visit(Element::Int(value));
+        before = Some(value);
+    }
+    Some(())
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -128,7 +154,7 @@ mod tests {
     use super::*;
 
     type Form = for<'v, 'a> fn(&'a [u8], Visit<'v, 'a>) -> Option<()>;
-    const FORMS: [Form; 3] = [listpack, ziplist, zipmap];
+    const FORMS: [Form; 4] = [listpack, ziplist, zipmap, intset];
 
     fn texts(form: Form, bytes: &[u8]) -> Option<Vec<String>> {
         let mut all = Vec::new();
@@ -139,8 +165,8 @@ mod tests {
         Some(all)
     }
 
-    /// `a 1 b hello`, the last one of 200 bytes, and numbers of all widths.
-    fn examples() -> [Vec<u8>; 3] {
+    /// `a 1 b hello`, the last one of 200 bytes, and numbers of all widths; and an intset.
+    fn examples() -> [Vec<u8>; 4] {
         let long = [b'x'; 200];
         let mut list = b"\0\0\0\0\x04\0\x81a\x02\x01\x01\x81b\x02\xE0\xC8".to_vec();
         list.extend_from_slice(&long);
@@ -159,13 +185,14 @@ mod tests {
         let mut map = b"\x02\x01a\x01\x001\x01b\xC8\x02".to_vec();
         map.extend_from_slice(&long);
         map.extend_from_slice(b"..\xFF");
-        [list, zip, map]
+        let ints = b"\x02\0\0\0\x03\0\0\0\x00\x80\xff\xff\x07\x00".to_vec();
+        [list, zip, map, ints]
     }
 
     #[test]
     fn whole_ones_are_read() {
         let long = "x".repeat(200);
-        let [list, zip, map] = examples();
+        let [list, zip, map, ints] = examples();
         let all = Some(
             vec!["a", "1", "b", &long]
                 .into_iter()
@@ -178,6 +205,12 @@ mod tests {
         let all = ["a", "1", "b", &long].into_iter().chain(numbers);
         let all: Vec<String> = all.map(String::from).collect();
         assert_eq!(texts(ziplist, &zip), Some(all));
+        let of = |texts: &[&str]| Some(texts.iter().copied().map(String::from).collect());
+        assert_eq!(texts(intset, &ints), of(&["-32768", "-1", "7"]));
+        let wide = b"\x04\0\0\0\x01\0\0\0\x00\x00\x00\x80";
+        assert_eq!(texts(intset, wide), of(&["-2147483648"]));
+        let wider = b"\x08\0\0\0\x01\0\0\0\xff\xff\xff\xff\xff\xff\xff\x7f";
+        assert_eq!(texts(intset, wider), of(&["9223372036854775807"]));
     }
 
     #[test]
@@ -192,7 +225,7 @@ mod tests {
 
     #[test]
     fn what_contradicts_itself_is_not() {
-        let [list, zip, map] = examples();
+        let [list, zip, map, ints] = examples();
         let with = |whole: &[u8], at: usize, byte: u8| {
             let mut bytes = whole.to_vec();
             bytes[at] = byte;
@@ -208,6 +241,15 @@ mod tests {
         for (at, byte) in [(0, 3), (1, 255), (1, 200), (4, 9)] {
             assert_eq!(texts(zipmap, &with(&map, at, byte)), None, "{at}");
         }
+        // Another width, another count, not in order, one of them twice.
+        for (at, byte) in [(0, 3), (0, 4), (4, 2), (7, 0x80), (9, 0), (13, 0xff)] {
+            assert_eq!(texts(intset, &with(&ints, at, byte)), None, "{at}");
+        }
+        assert_eq!(
+            texts(intset, b"\x02\0\0\0\0\0\0\0"),
+            None,
+            "it has no members"
+        );
     }
 
     proptest! {

@@ -7,6 +7,7 @@
 mod cursor;
 mod hash;
 mod input;
+mod set;
 mod value;
 
 use std::borrow::Cow;
@@ -15,7 +16,7 @@ use self::cursor::{Step, take};
 use self::input::{Held, Input};
 use self::value::{Keyed, ValueState};
 use super::{NEWEST_REDIS, OLDEST_VALKEY, RdbError, crc64, opcode};
-use crate::data::Type;
+use crate::data::{Encoding, Type};
 
 /// How much of a key an error shows, in bytes.
 const SHOWN_MAX: usize = 200;
@@ -67,6 +68,15 @@ pub enum RdbItem<'a> {
         /// Its value.
         value: &'a [u8],
     },
+    /// How a set was held, and how many members it has: before the first of them.
+    Form {
+        /// As OBJECT ENCODING named it.
+        encoding: Encoding,
+        /// How many.
+        len: u64,
+    },
+    /// A member of the set.
+    Member(&'a [u8]),
     /// The collection is complete.
     End,
 }
@@ -318,7 +328,6 @@ fn unknown_section(code: u8) -> RdbError {
 fn unknown_type(code: u8, key: &[u8]) -> RdbError {
     let name = match code {
         1 | 10 | 14 | 18 => "list",
-        2 | 11 | 20 => "set",
         3 | 5 | 12 | 17 => "sorted set",
         6 | 7 => "module value",
         15 | 19 | 21 => "stream",

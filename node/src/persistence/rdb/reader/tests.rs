@@ -197,8 +197,8 @@ fn what_the_sink_refuses_ends_the_reading() {
     assert_eq!(outcome, Err(RdbError::Refused("no".to_owned())));
 }
 
-/// What a file says of hashes, a line each; those of strings are left out.
-fn hashes<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<String>, RdbError> {
+/// What a file says of collections, a line each; strings are left out.
+fn collections<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<String>, RdbError> {
     let (mut reader, mut lines) = (RdbReader::new(), Vec::new());
     for piece in pieces {
         reader.feed(piece, &mut |item| {
@@ -209,6 +209,14 @@ fn hashes<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<String>,
                 RdbItem::Field { field, value } => {
                     let line = lines.last_mut().expect("begun");
                     *line += &format!(" {}={}", field.escape_ascii(), value.escape_ascii());
+                }
+                RdbItem::Form { encoding, len } => {
+                    let line = lines.last_mut().expect("begun");
+                    *line += &format!(" {} {len}:", encoding.name());
+                }
+                RdbItem::Member(member) => {
+                    let line = lines.last_mut().expect("begun");
+                    *line += &format!(" {}", member.escape_ascii());
                 }
                 RdbItem::End => *lines.last_mut().expect("begun") += ".",
                 _ => {}
@@ -231,7 +239,7 @@ fn reads_hashes_of_redis_in_any_split() {
     ];
     for size in 1..dump.len() + 1 {
         assert_eq!(
-            hashes(dump.chunks(size)),
+            collections(dump.chunks(size)),
             Ok(all.clone()),
             "pieces of {size}"
         );
@@ -258,7 +266,7 @@ fn reads_hashes_of_every_version_of_redis() {
         (13, b"\x10\x10\0\0\0\x0d\0\0\0\x02\0\0\x01a\x03\xf2\xff"),
         (16, b"\x0c\x0c\0\0\0\x02\0\x81a\x02\x01\x01\xff"),
     ] {
-        let found = hashes([&of_type(code, value)[..]]);
+        let found = collections([&of_type(code, value)[..]]);
         let found = found.unwrap_or_else(|error| panic!("type {code}: {error}"));
         assert_eq!(found, all, "type {code}");
     }
@@ -273,7 +281,7 @@ fn a_hash_without_fields_is_no_key() {
         (16, b"\x07\x07\0\0\0\0\0\xff"),
     ] {
         assert_eq!(
-            hashes([&of_type(code, value)[..]]),
+            collections([&of_type(code, value)[..]]),
             Ok(vec![]),
             "type {code}"
         );
@@ -281,9 +289,39 @@ fn a_hash_without_fields_is_no_key() {
 }
 
 #[test]
-fn a_packed_hash_that_is_damaged_is_refused_before_any_of_it_is_taken() {
+fn reads_sets_of_every_version_of_redis() {
+    for (code, value, expected) in [
+        (2, &b"\x02\x01a\xc0\x01"[..], "h None intset 2: a 1."),
+        (
+            11,
+            b"\x0c\x02\0\0\0\x02\0\0\0\xff\xff\x01\0",
+            "h None intset 2: -1 1.",
+        ),
+        (
+            20,
+            b"\x0c\x0c\0\0\0\x02\0\x81a\x02\x01\x01\xff",
+            "h None listpack 2: a 1.",
+        ),
+    ] {
+        let file = of_type(code, value);
+        for size in 1..file.len() {
+            let found = collections(file.chunks(size));
+            assert_eq!(found, Ok(vec![expected.to_owned()]), "type {code}");
+        }
+    }
+    for (code, value) in [(2, &b"\x00"[..]), (20, b"\x07\x07\0\0\0\0\0\xff")] {
+        let found = collections([&of_type(code, value)[..]]);
+        assert_eq!(found, Ok(vec![]), "a set without members is no key");
+    }
+}
+
+#[test]
+fn a_packed_value_that_is_damaged_is_refused_before_any_of_it_is_taken() {
     for (code, value, what) in [
-        (9, &b"\x07\x02\x01a\x01\x001\xff"[..], "zipmap"),
+        (11, &b"\x0c\x02\0\0\0\x02\0\0\0\x01\0\x01\0"[..], "intset"),
+        (11, b"\x08\x02\0\0\0\0\0\0\0", "intset"),
+        (20, b"\x0c\x0c\0\0\0\x02\0\x81a\x02\x01\x02\xff", "listpack"),
+        (9, b"\x07\x02\x01a\x01\x001\xff", "zipmap"),
         (13, b"\x0b\x0b\0\0\0\x0b\0\0\0\0\0\xff", "ziplist"),
         (16, b"\x0c\x0c\0\0\0\x02\0\x81a\x02\x01\x02\xff", "listpack"),
         (

@@ -10,10 +10,12 @@ use std::borrow::Cow;
 use super::cursor::{Step, take};
 use super::hash::{self, HashState};
 use super::input::Input;
+use super::set::{self, SetState};
 use super::{RdbItem, Sink, emit};
 use crate::data::Type;
 use crate::persistence::rdb::{
-    RdbError, TYPE_HASH, TYPE_HASH_LISTPACK, TYPE_HASH_ZIPLIST, TYPE_HASH_ZIPMAP, TYPE_STRING,
+    RdbError, TYPE_HASH, TYPE_HASH_LISTPACK, TYPE_HASH_ZIPLIST, TYPE_HASH_ZIPMAP, TYPE_SET,
+    TYPE_SET_INTSET, TYPE_SET_LISTPACK, TYPE_STRING,
 };
 
 /// The memory of a string that was kept is given back if it is more than this, in bytes.
@@ -26,6 +28,8 @@ pub enum ValueState {
     Str,
     /// A hash, field by field.
     Hash(HashState),
+    /// A set, member by member.
+    Set(SetState),
     /// A collection of that type in one string.
     Packed(u8),
 }
@@ -36,9 +40,9 @@ impl ValueState {
         match code {
             TYPE_STRING => Some(ValueState::Str),
             TYPE_HASH => Some(ValueState::Hash(HashState::Count)),
-            TYPE_HASH_LISTPACK | TYPE_HASH_ZIPLIST | TYPE_HASH_ZIPMAP => {
-                Some(ValueState::Packed(code))
-            }
+            TYPE_SET => Some(ValueState::Set(SetState::Count)),
+            TYPE_HASH_LISTPACK | TYPE_HASH_ZIPLIST | TYPE_HASH_ZIPMAP | TYPE_SET_INTSET
+            | TYPE_SET_LISTPACK => Some(ValueState::Packed(code)),
             _ => None,
         }
     }
@@ -64,8 +68,16 @@ impl ValueState {
                 let next = take!(state.step(input, keyed, sink));
                 Ok(Some(next.map(ValueState::Hash)))
             }
+            ValueState::Set(state) => {
+                let next = take!(state.step(input, keyed, sink));
+                Ok(Some(next.map(ValueState::Set)))
+            }
             ValueState::Packed(code) => {
-                hash::packed(code, &take!(input.string()), keyed, sink)?;
+                let bytes = &take!(input.string());
+                match code {
+                    TYPE_SET_INTSET | TYPE_SET_LISTPACK => set::packed(code, bytes, keyed, sink)?,
+                    _ => hash::packed(code, bytes, keyed, sink)?,
+                }
                 Ok(Some(None))
             }
         }

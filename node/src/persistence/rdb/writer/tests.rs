@@ -44,7 +44,11 @@ fn read(file: &[u8]) -> (Vec<String>, Vec<String>) {
                 let start = value[..value.len().min(12)].escape_ascii();
                 *hash += &format!(" {}={start}", field.escape_ascii());
             }
-            RdbItem::End => {}
+            RdbItem::Member(member) => {
+                let set = entries.last_mut().expect("begun");
+                *set += &format!(" {}", member[..member.len().min(12)].escape_ascii());
+            }
+            RdbItem::Form { .. } | RdbItem::End => {}
         }
         Ok(())
     };

@@ -56,6 +56,13 @@ fn everything() -> Vec<u8> {
         .packed(&text[..300])
         .bytes(b"\xfc\x03\0\0\0\0\0\0\0\x04\x01e\x00\x00\x01f\x01g");
     file.bytes(b"\x10\x01p\x0c\x0c\0\0\0\x02\0\x81a\x02\x01\x01\xff")
+        .bytes(b"\x02\x01s\x03")
+        .packed(&text[..200])
+        .plain(b"12")
+        .plain(&text[..70])
+        .bytes(b"\x02\x01n\x00")
+        .bytes(b"\x0b\x01i\x0c\x02\0\0\0\x02\0\0\0\xff\xff\x01\0")
+        .bytes(b"\x14\x01l\x0c\x0c\0\0\0\x02\0\x81a\x02\x01\x01\xff")
         .end()
 }
 
@@ -77,7 +84,7 @@ fn items<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
 fn every_split_gives_the_same() {
     let file = everything();
     let whole = items([&file[..]]);
-    assert_eq!(whole.len(), 15, "{whole:#?}");
+    assert_eq!(whole.len(), 31, "{whole:#?}");
     assert_eq!(items(file.chunks(1)), whole);
     for cut in 0..=file.len() {
         let (start, end) = file.split_at(cut);

@@ -1,0 +1,126 @@
+//! SDIFF and SDIFFSTORE.
+
+use super::algebra::{self, put_difference, subtract};
+use crate::command::{Definition, Effect, Exec, Refused};
+use crate::data::Event;
+use crate::resp::{Args, Reply};
+use crate::spec::Flag::{DenyOom, ReadOnly, Write};
+use crate::spec::KeyFlag::{Access, OW, RO, Update};
+use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
+
+pub(super) static SDIFF: Definition = Definition {
+    spec: Spec {
+        name: "sdiff",
+        arity: -2,
+        flags: Flags::of(&[ReadOnly]),
+        keys: &[KeySpec::rest(1, &[RO, Access])],
+        tips: &["nondeterministic_output_order"],
+        complexity: COMPLEXITY,
+        summary: "Returns what only the first set has",
+        arguments: &[Argument::key("key").multiple()],
+        ..Spec::new(Group::Set)
+    },
+    ..Definition::run(sdiff)
+};
+
+pub(super) static SDIFFSTORE: Definition = Definition {
+    spec: Spec {
+        name: "sdiffstore",
+        arity: -3,
+        flags: Flags::of(&[Write, DenyOom]),
+        keys: &[
+            KeySpec::one(1, &[OW, Update]),
+            KeySpec::rest(2, &[RO, Access]),
+        ],
+        complexity: COMPLEXITY,
+        summary: "Stores what only the first set has; returns how many members that are",
+        arguments: &[
+            Argument::key("destination"),
+            Argument::key_of("key", 1).multiple(),
+        ],
+        ..Spec::new(Group::Set)
+    },
+    ..Definition::run(|exec, args, reply| {
+        algebra::store(exec, args, reply, Event::SDiffStore, put_difference)
+    })
+};
+
+const COMPLEXITY: &str = "O(N) with N the number of members of all sets together";
+
+fn sdiff(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
+    let keys = algebra::keys(exec, args, 1..args.len())?;
+    let (start, mut count) = (reply.len(), 0);
+    subtract(exec, &keys, |member| {
+        reply.bulk(member);
+        count += 1;
+    });
+    reply.put_before(start, |reply| reply.set(count));
+    Ok(Effect::None)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use crate::command::testing::Bench;
+
+    #[test]
+    fn gives_what_only_the_first_has() {
+        let mut bench = Bench::new();
+        bench.reply("sadd a 1 2 3 x y");
+        bench.reply("sadd b x 3");
+        bench.reply("set str 1");
+        let wrong_type = "-WRONGTYPE Operation against a key holding the wrong kind of value";
+        bench.replies(&[
+            ("sdiff a b", "*3|$1|1|$1|2|$1|y"),
+            ("sdiff b a", "*0"),
+            ("sdiff a a", "*0"),
+            ("sdiff b missing", "*2|$1|x|$1|3"),
+            ("sdiff missing b", "*0"),
+            ("sdiff missing str", wrong_type),
+        ]);
+        bench.session.resp3 = true;
+        assert_eq!(bench.reply("sdiff b a"), "~0");
+    }
+
+    /// A large set and many small ones: those are collected first.
+    #[test]
+    fn both_ways_give_the_same() {
+        let mut bench = Bench::new();
+        let mut expected = BTreeSet::new();
+        for member in 0..600 {
+            bench.reply(&format!("sadd large member:{member}"));
+            expected.insert(format!("member:{member}"));
+        }
+        let mut line = "large".to_owned();
+        for set in 0..12 {
+            for member in [set, set * 7, set * 50, 1000 + set] {
+                bench.reply(&format!("sadd set:{set} member:{member}"));
+                expected.remove(&format!("member:{member}"));
+            }
+            line.push_str(&format!(" set:{set}"));
+            let reply = bench.reply(&format!("sdiff {line}"));
+            let members: BTreeSet<_> = reply.split('|').skip(2).step_by(2).collect();
+            assert_eq!(members.len(), expected.len());
+            assert!(members.iter().all(|member| expected.contains(*member)));
+            let stored = bench.reply(&format!("sdiffstore d {line}"));
+            assert_eq!(stored, format!(":{}", expected.len()));
+            assert_eq!(bench.reply("sdiff d large"), "*0");
+        }
+    }
+
+    #[test]
+    fn stores_it_whatever_was_there() {
+        let mut bench = Bench::new();
+        bench.reply("sadd a 1 2 x");
+        bench.reply("sadd b 2 x");
+        bench.reply("set d str ex 100");
+        assert_eq!(bench.reply("sdiffstore d a b"), ":1");
+        assert_eq!(bench.reply("smembers d"), "*1|$1|1");
+        assert_eq!(bench.reply("object encoding d"), "$6|intset");
+        assert_eq!(bench.events("sdiffstore d a b"), "sdiffstore d");
+        assert_eq!(bench.effect("sdiffstore a a b"), "sdiffstore a a b");
+        assert_eq!(bench.events("sdiffstore d a a"), "del d");
+        assert_eq!(bench.effect("sdiffstore d a a"), "");
+    }
+}
