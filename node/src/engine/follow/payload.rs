@@ -221,3 +221,75 @@ impl Engine {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::data::{Layout, Type};
+
+    const NOW: Now = Now {
+        unix_us: 1_000_000,
+        mono_us: 1_000_000,
+    };
+
+    /// Loads a set, its key `s`; what has expired is left out.
+    fn load_set(
+        data: &mut Partition,
+        expire_at: Option<i64>,
+        form: (Encoding, u64),
+        members: &[&str],
+    ) -> Result<u64, String> {
+        data.begin(NOW, false);
+        let limits = Config::default().limits();
+        let begin = RdbItem::Begin {
+            kind: Type::Set,
+            key: b"s",
+            expire_at,
+        };
+        let (encoding, len) = form;
+        let members = members.iter().map(|m| RdbItem::Member(m.as_bytes()));
+        let items = [begin, RdbItem::Form { encoding, len }].into_iter();
+        let mut loader = Loader::default();
+        for item in items.chain(members).chain([RdbItem::End]) {
+            loader.put(data, item, true, limits, NOW)?;
+        }
+        Ok(loader.keys)
+    }
+
+    /// What redis-server 7.2 says after loading the same.
+    #[test]
+    fn a_set_is_held_as_it_was_unless_the_directives_say_otherwise() {
+        for (form, members, expected) in [
+            ((Encoding::Intset, 2), &["1", "2"][..], "intset"),
+            ((Encoding::Intset, 2), &["1", "x"], "listpack"),
+            ((Encoding::Intset, 513), &["1"], "hashtable"),
+            ((Encoding::Listpack, 2), &["1", "2"], "listpack"),
+            ((Encoding::Listpack, 129), &["1"], "hashtable"),
+        ] {
+            let mut data = Partition::new(Layout::Databases(1), [1, 2]);
+            assert_eq!(load_set(&mut data, Some(2000), form, members), Ok(1));
+            let key = data.key(b"s");
+            let entry = data.peek(0, &key).expect("loaded");
+            assert_eq!(
+                (entry.encoding(), entry.expire_at()),
+                (expected, Some(2000))
+            );
+            let set = entry.as_set().expect("a set");
+            assert!(members.iter().all(|member| set.contains(member.as_bytes())));
+            assert_eq!(set.len(), members.len());
+        }
+    }
+
+    #[test]
+    fn a_member_that_comes_twice_is_refused_and_an_expired_set_passed_over() {
+        let mut data = Partition::new(Layout::Databases(1), [1, 2]);
+        let form = (Encoding::Intset, 3);
+        assert_eq!(load_set(&mut data, Some(1000), form, &["a", "a"]), Ok(0));
+        assert!(data.is_empty());
+        assert_eq!(
+            load_set(&mut data, None, form, &["a", "b", "a"]),
+            Err("The set 's' has the member 'a' twice".to_owned())
+        );
+    }
+}
