@@ -155,20 +155,16 @@ impl Path {
         Path { steps, leaf }
     }
 
-    /// To the leaf that has the record of that rank, and its index there. There is such a record.
-    pub fn to_rank<S: Copy>(root: Page, mut rank: u64) -> (Path, usize) {
+    /// To the leaf that has the record of that rank, and its index there. There is such a record, of
+    /// `total` in all.
+    pub fn to_rank<S: Copy>(root: Page, total: u64, mut rank: u64) -> (Path, usize) {
         let mut steps = Steps::new();
-        let mut page = root;
+        let (mut page, mut total) = (root, total);
         while !page.is_leaf() {
             let inner = Inner::<S>::new(page);
-            let mut at = 0;
-            for &count in inner.counts() {
-                if rank < count {
-                    break;
-                }
-                rank -= count;
-                at += 1;
-            }
+            let (at, before) = child_of_rank(inner.counts(), total, rank);
+            rank -= before;
+            total = inner.counts()[at];
             steps.push(page, at);
             let level = usize::from(page.level()) - 1;
             page = inner.child(at);
@@ -198,6 +194,26 @@ impl Path {
         self.leaf = next.unwrap_or(self.leaf);
         next.is_some()
     }
+}
+
+/// Which child has the record of that rank, and how many records are before that child. Counted from
+/// the nearer end.
+fn child_of_rank(counts: &[u64], total: u64, rank: u64) -> (usize, u64) {
+    debug_assert_eq!(counts.iter().sum::<u64>(), total);
+    if rank < total / 2 {
+        let (mut at, mut before) = (0, 0);
+        while rank - before >= counts[at] {
+            before += counts[at];
+            at += 1;
+        }
+        return (at, before);
+    }
+    let (mut at, mut before) = (counts.len() - 1, total - counts[counts.len() - 1]);
+    while rank < before {
+        at -= 1;
+        before -= counts[at];
+    }
+    (at, before)
 }
 
 /// Brings a page of that level into the cache before it is looked at.

@@ -16,7 +16,7 @@ impl<C: Codec> Tree<C> {
         for _ in 0..leaves {
             let shared = self.is_frozen();
             let root = self.root.filter(|_| rank < self.len && !shared)?;
-            let (mut path, index) = Path::to_rank::<C::Separator>(root, rank);
+            let (mut path, index) = Path::to_rank::<C::Separator>(root, self.len, rank);
             let mut space = self.space(heap);
             for depth in 0..path.steps.depth() {
                 let Step { page, .. } = path.steps.get(depth);

@@ -159,7 +159,7 @@ impl<C: Codec> Tree<C> {
     #[expect(unsafe_code, reason = "records are borrowed from pages")]
     pub fn at(&self, rank: u64) -> Option<C::Item<'_>> {
         let root = self.root.filter(|_| rank < self.len)?;
-        let (path, index) = Path::to_rank::<C::Separator>(root, rank);
+        let (path, index) = Path::to_rank::<C::Separator>(root, self.len, rank);
         // SAFETY: the leaf has such a record, and nothing changes while the tree is borrowed.
         Some(unsafe { C::item(path.leaf, index) })
     }

@@ -107,7 +107,7 @@ impl<const VALUED: bool> Tree<Records<VALUED>> {
         visit: impl FnOnce(Record<'_>) -> R,
     ) -> Option<R> {
         let root = self.root.filter(|_| rank < self.len)?;
-        let (path, index) = Path::to_rank::<Separator>(root, rank);
+        let (path, index) = Path::to_rank::<Separator>(root, self.len, rank);
         // SAFETY: there is such a record, and it stays during the call.
         let seen = visit(unsafe { leaf::record::<VALUED>(path.leaf, index) });
         self.take_out(heap, path, index);

@@ -95,7 +95,7 @@ impl Tree<Sequence> {
         while left > 0
             && let Some(root) = self.root
         {
-            let (path, index) = Path::to_rank::<()>(root, position);
+            let (path, index) = Path::to_rank::<()>(root, self.len, position);
             let most = (path.leaf.n() - index) as u64;
             listed += self.take_out(&mut space, path, index, left.min(most) as usize);
             left -= left.min(most);
@@ -113,7 +113,7 @@ impl Tree<Sequence> {
     /// Where the element of that position lies.
     fn place(&self, position: u64) -> Option<(Path, usize, Placed<'_>)> {
         let root = self.root.filter(|_| position < self.len)?;
-        let (path, index) = Path::to_rank::<()>(root, position);
+        let (path, index) = Path::to_rank::<()>(root, self.len, position);
         // SAFETY: there are so many. The element is borrowed from the tree; those that change it
         // take no more of it than numbers and the handle of its block.
         let placed = unsafe { leaf::nth(path.leaf, index) };
@@ -126,7 +126,7 @@ impl Tree<Sequence> {
             let path = Path::last::<()>(root);
             (path, leaf::content_len(path.leaf))
         } else {
-            let (path, index) = Path::to_rank::<()>(root, position);
+            let (path, index) = Path::to_rank::<()>(root, self.len, position);
             // SAFETY: there is such an element, and only its place is kept.
             (path, unsafe { leaf::nth(path.leaf, index) }.at)
         };

@@ -70,7 +70,8 @@ impl SortedTree {
         while gone < count
             && let Some(root) = change.records.root.filter(|_| rank < change.records.len)
         {
-            let (path, index) = Path::to_rank::<Separator>(root, rank);
+            let total = change.records.len;
+            let (path, index) = Path::to_rank::<Separator>(root, total, rank);
             // SAFETY: there is such a record, and it stays during the call.
             visit(unsafe { leaf::record(path.leaf, index) });
             let hash = leaf::with_bytes(path.leaf, index, &hasher);

@@ -40,7 +40,7 @@ impl SortedTree {
     pub fn ranks(&self, rank: u64) -> Ranks<'_> {
         let root = self.records.root.filter(|_| rank < self.records.len);
         Ranks {
-            place: root.map(|root| Path::to_rank::<Separator>(root, rank)),
+            place: root.map(|root| Path::to_rank::<Separator>(root, self.records.len, rank)),
             tree: PhantomData,
         }
     }

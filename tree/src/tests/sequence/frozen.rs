@@ -97,7 +97,7 @@ fn a_long_element_that_is_handed_out_in_pieces_outlives_its_removal() {
 
 #[test]
 fn a_copy_has_what_was_there_at_the_freeze_and_its_own_life() {
-    let mut first = Subject::filled(rounds(9000, 120), 30);
+    let mut first = Subject::filled(rounds(9000, 260), 30);
     let expected = first.model.clone();
     let frozen = first.list.freeze(&mut first.heap);
     let mut copying = frozen.expect("no other is open").copy();
