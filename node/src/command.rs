@@ -12,6 +12,7 @@ pub mod docs;
 mod draw;
 mod generic;
 mod hash;
+mod list;
 mod long_double;
 mod parse;
 mod scanning;

@@ -19,7 +19,7 @@ mod tests;
 mod value;
 
 pub use change::Changes;
-pub use limits::{HashLimits, Limits, SetLimits};
+pub use limits::{HashLimits, Limits, ListLimits, SetLimits};
 pub use load::{ConfigError, Invocation, Source};
 pub use rewrite::transfer;
 pub use secrecy::{REDACTED, Secrecy, exposed_secret};
@@ -129,6 +129,8 @@ pub struct Config {
     pub set_max_listpack_entries: usize,
     /// Nor is one with a member of more bytes.
     pub set_max_listpack_value: usize,
+    /// A list of more elements is no `listpack`; negative: one of more than 4 KB (-1) to 64 KB (-5).
+    pub list_max_listpack_size: i32,
     /// Milliseconds from which on an event enters LATENCY; 0 for none.
     pub latency_monitor_threshold: u64,
     /// A command that takes longer is reported to other clients as -BUSY, in milliseconds.
@@ -349,6 +351,7 @@ impl Default for Config {
             set_max_intset_entries: 512,
             set_max_listpack_entries: 128,
             set_max_listpack_value: 64,
+            list_max_listpack_size: -2,
             latency_monitor_threshold: 0,
             busy_reply_threshold: 5000,
             cluster_enabled: false,

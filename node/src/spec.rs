@@ -257,6 +257,8 @@ pub enum Category {
     Set,
     /// `@hash`
     Hash,
+    /// `@list`
+    List,
     /// `@string`
     String,
     /// `@admin`
@@ -280,6 +282,7 @@ impl Category {
         Category::Read,
         Category::Write,
         Category::Set,
+        Category::List,
         Category::Hash,
         Category::String,
         Category::Admin,
@@ -299,6 +302,7 @@ impl Category {
             Category::Write => "@write",
             Category::Set => "@set",
             Category::Hash => "@hash",
+            Category::List => "@list",
             Category::String => "@string",
             Category::Admin => "@admin",
             Category::Fast => "@fast",
@@ -321,6 +325,8 @@ pub enum Group {
     Hash,
     /// Sets.
     Set,
+    /// Lists.
+    List,
     /// The connection.
     Connection,
     /// Transactions.
@@ -338,6 +344,7 @@ impl Group {
         Group::String,
         Group::Hash,
         Group::Set,
+        Group::List,
         Group::Transactions,
         Group::Connection,
         Group::Server,
@@ -352,6 +359,7 @@ impl Group {
             Group::String => "string",
             Group::Hash => "hash",
             Group::Set => "set",
+            Group::List => "list",
             Group::Connection => "connection",
             Group::Transactions => "transactions",
             Group::Server => "server",
@@ -366,6 +374,7 @@ impl Group {
             Group::String => &[Category::String],
             Group::Hash => &[Category::Hash],
             Group::Set => &[Category::Set],
+            Group::List => &[Category::List],
             Group::Connection => &[Category::Connection],
             Group::Transactions => &[Category::Transaction],
             Group::Server | Group::Cluster => &[],

@@ -1,7 +1,8 @@
 //! All commands, and the way from a name to one.
 
 use super::{
-    Definition, Refused, Run, cluster, connection, generic, hash, server, set, string, transactions,
+    Definition, Refused, Run, cluster, connection, generic, hash, list, server, set, string,
+    transactions,
 };
 use crate::resp::Args;
 use crate::spec::{Flag, Flags, Indexes, InvalidKeys, KeyFlag, KeySpec, Spec};
@@ -12,6 +13,7 @@ const GROUPS: &[&[&Definition]] = &[
     string::COMMANDS,
     hash::COMMANDS,
     set::COMMANDS,
+    list::COMMANDS,
     transactions::COMMANDS,
     connection::COMMANDS,
     server::COMMANDS,

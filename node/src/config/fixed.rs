@@ -172,8 +172,11 @@ pub(super) static FIXED: &[Fixed] = &[
     of("lazyfree-lazy-user-flush", &["no"], FREEING),
     of("lfu-decay-time", &["1"], EVICTION),
     of("lfu-log-factor", &["10"], EVICTION),
-    of("list-compress-depth", &["0"], TYPES),
-    of("list-max-listpack-size", &["-2"], TYPES).or("list-max-ziplist-size"),
+    of(
+        "list-compress-depth",
+        &["0"],
+        "lists are packed, but not compressed",
+    ),
     of("loadmodule", &[], MODULES),
     of("locale-collate", &[""], "SORT is not supported yet"),
     of("maxmemory-eviction-tenacity", &["10"], EVICTION),

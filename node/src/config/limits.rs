@@ -9,6 +9,8 @@ pub struct Limits {
     pub hash: HashLimits,
     /// Of sets.
     pub set: SetLimits,
+    /// Of lists.
+    pub list: ListLimits,
 }
 
 /// When a hash is no `listpack` any more; hash-max-listpack-entries and -value.
@@ -32,6 +34,43 @@ pub struct SetLimits {
     pub value: usize,
 }
 
+/// When a list is no `listpack` any more, and when it is one again; list-max-listpack-size. The rules
+/// are those of Redis 7.2.
+#[derive(Clone, Copy, Debug)]
+pub struct ListLimits {
+    /// The directive: how many elements are still few, or if negative which size.
+    pub listpack_size: i32,
+}
+
+impl ListLimits {
+    /// With a limit on the elements, no listpack has more bytes.
+    const BYTES_MAX: usize = 8192;
+
+    /// The most bytes and the most elements of a listpack; none: any number.
+    fn most(self) -> (Option<usize>, Option<usize>) {
+        match usize::try_from(self.listpack_size) {
+            Ok(count) => (None, Some(count.max(1))),
+            Err(_) => {
+                let step = self.listpack_size.unsigned_abs().min(5);
+                (Some(2048 << step), None)
+            }
+        }
+    }
+
+    /// Whether so many bytes and elements are too many for a listpack.
+    pub(crate) fn is_exceeded(self, bytes: usize, count: usize) -> bool {
+        let (most_bytes, most) = self.most();
+        bytes > most_bytes.unwrap_or(Self::BYTES_MAX) || most.is_some_and(|most| count > most)
+    }
+
+    /// Whether so many bytes and elements are so few that a list becomes a listpack again.
+    pub(crate) fn is_half(self, bytes: usize, count: usize) -> bool {
+        let (most_bytes, most) = self.most();
+        let most_bytes = most_bytes.map_or(Self::BYTES_MAX, |most| most / 2);
+        bytes <= most_bytes && most.is_none_or(|most| count <= most / 2)
+    }
+}
+
 impl Config {
     /// What the directives say of all types.
     #[must_use]
@@ -39,6 +78,9 @@ impl Config {
         Limits {
             hash: self.hash_limits(),
             set: self.set_limits(),
+            list: ListLimits {
+                listpack_size: self.list_max_listpack_size,
+            },
         }
     }
 
@@ -59,6 +101,33 @@ impl Config {
             intset_entries: self.set_max_intset_entries.min(1 << 30),
             entries: self.set_max_listpack_entries,
             value: self.set_max_listpack_value,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As redis-server 7.2 has it.
+    #[test]
+    fn a_list_is_a_listpack_by_bytes_or_by_elements() {
+        for (listpack_size, bytes, half) in [
+            (-1, 4096, 2048),
+            (-2, 8192, 4096),
+            (-5, 65_536, 32_768),
+            (-6, 65_536, 32_768),
+            (i32::MIN, 65_536, 32_768),
+        ] {
+            let limits = ListLimits { listpack_size };
+            assert!(!limits.is_exceeded(bytes, 60_000) && limits.is_exceeded(bytes + 1, 1));
+            assert!(limits.is_half(half, 60_000) && !limits.is_half(half + 1, 1));
+        }
+        for (listpack_size, most) in [(128, 128), (5, 5), (1, 1), (0, 1)] {
+            let limits = ListLimits { listpack_size };
+            assert!(!limits.is_exceeded(8192, most) && limits.is_exceeded(10, most + 1));
+            assert!(limits.is_exceeded(8193, most));
+            assert!(!limits.is_half(10, most / 2 + 1) && limits.is_half(10, most / 2));
         }
     }
 }

@@ -226,6 +226,12 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         Always,
         number!(latency_monitor_threshold: u64, 0, i64::MAX),
     ),
+    of(
+        "list-max-listpack-size",
+        Always,
+        number!(list_max_listpack_size: i32, -1 - INT_MAX, INT_MAX),
+    )
+    .or("list-max-ziplist-size"),
     of("logfile", AtStart, text!(logfile)),
     of(
         "loglevel",

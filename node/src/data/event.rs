@@ -47,6 +47,22 @@ pub enum Event {
     SUnionStore,
     /// It became the difference of sets.
     SDiffStore,
+    /// Elements were put before the first one of a list.
+    LPush,
+    /// Elements were put behind the last one.
+    RPush,
+    /// Elements were taken from the front of a list.
+    LPop,
+    /// Elements were taken from its end.
+    RPop,
+    /// An element of a list was set.
+    LSet,
+    /// An element was inserted beside another one.
+    LInsert,
+    /// Elements that equal one were removed.
+    LRem,
+    /// All elements were removed but for a range.
+    LTrim,
     /// It went with all keys of its database or slot. Redis announces that nowhere.
     Flushed,
 }
@@ -78,6 +94,14 @@ impl Event {
             Event::SInterStore => "sinterstore",
             Event::SUnionStore => "sunionstore",
             Event::SDiffStore => "sdiffstore",
+            Event::LPush => "lpush",
+            Event::RPush => "rpush",
+            Event::LPop => "lpop",
+            Event::RPop => "rpop",
+            Event::LSet => "lset",
+            Event::LInsert => "linsert",
+            Event::LRem => "lrem",
+            Event::LTrim => "ltrim",
             Event::Flushed => return None,
         };
         Some(name)

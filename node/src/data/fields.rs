@@ -121,14 +121,14 @@ impl Collection for Fields {
     fn big(big: &Big) -> Option<&BigHash> {
         match big {
             Big::Hash(hash) => Some(hash),
-            Big::Set(_) => None,
+            _ => None,
         }
     }
 
     fn big_mut(big: &mut Big) -> Option<&mut BigHash> {
         match big {
             Big::Hash(hash) => Some(hash),
-            Big::Set(_) => None,
+            _ => None,
         }
     }
 

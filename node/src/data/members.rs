@@ -127,14 +127,14 @@ impl Collection for Members {
     fn big(big: &Big) -> Option<&BigSet> {
         match big {
             Big::Set(set) => Some(set),
-            Big::Hash(_) => None,
+            _ => None,
         }
     }
 
     fn big_mut(big: &mut Big) -> Option<&mut BigSet> {
         match big {
             Big::Set(set) => Some(set),
-            Big::Hash(_) => None,
+            _ => None,
         }
     }
 

@@ -13,8 +13,8 @@ use slotkeeper_topology::Slot;
 use super::entry::{Entry, Heap, clock_of};
 use super::store::Store;
 use super::{
-    Change, DataStats, ExpiryPolicy, Hash, Key, Layout, Saver, Scope, Set, WalkState, WalkWait,
-    Watched, WrongType,
+    Change, DataStats, ExpiryPolicy, Hash, Key, Layout, List, Saver, Scope, Set, WalkState,
+    WalkWait, Watched, WrongType,
 };
 use crate::key::Locate;
 use crate::time::Now;
@@ -148,6 +148,15 @@ impl Partition {
     #[inline]
     pub fn get_set(&mut self, db: usize, key: &Key<'_>) -> Result<Option<Set<'_>>, WrongType> {
         self.get(db, key).map(|entry| entry.as_set()).transpose()
+    }
+
+    /// The list at a key; counts a hit or a miss, and is an access.
+    ///
+    /// # Errors
+    /// When a value of another type is there.
+    #[inline]
+    pub fn get_list(&mut self, db: usize, key: &Key<'_>) -> Result<Option<List<'_>>, WrongType> {
+        self.get(db, key).map(|entry| entry.as_list()).transpose()
     }
 
     /// The entry of a key; counts a hit or a miss, and is no access: for commands that ask about a

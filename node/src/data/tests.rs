@@ -2,6 +2,7 @@
 
 mod access;
 mod dropping;
+mod lists;
 mod model;
 mod scan;
 mod sets;
@@ -25,6 +26,7 @@ enum Content {
     Str(Vec<u8>),
     Hash(BTreeMap<Vec<u8>, Vec<u8>>),
     Set(BTreeSet<Vec<u8>>),
+    List(Vec<Vec<u8>>),
 }
 
 impl Content {
@@ -40,6 +42,7 @@ impl Content {
                 assert_eq!(fields.len(), hash.len());
                 Content::Hash(fields)
             }
+            Value::List(list) => Content::List(list.elements(0, true).map(text).collect()),
             Value::Set(set) => {
                 let mut members = BTreeSet::new();
                 set.for_each(|member| assert!(members.insert(text(member))));
@@ -51,6 +54,9 @@ impl Content {
 
     /// From `len` fields and values in turn, or members, each once.
     fn of_elements(kind: Type, len: usize, elements: Vec<Vec<u8>>) -> Content {
+        if kind == Type::List {
+            return Content::List(elements);
+        }
         if kind == Type::Set {
             assert_eq!(elements.len(), len);
             let members: BTreeSet<_> = elements.into_iter().collect();
@@ -88,6 +94,8 @@ struct Sending {
     value: Vec<u8>,
     /// What is no string, and its elements.
     elements: Option<(Type, Vec<Vec<u8>>)>,
+    /// Of a list: how many nodes have come.
+    nodes: usize,
 }
 
 /// A saver that remembers, and refuses what a writer of RDB files could not bear.
@@ -117,7 +125,10 @@ impl Saver for Recorder {
 
     fn entry(&mut self, db: usize, entry: &Entry<'_>) {
         self.unsent += entry.key().len() + entry.bytes().len();
-        assert!(entry.big().is_none(), "sent in parts");
+        assert!(
+            entry.big().is_none() || entry.is_listpack_list(),
+            "sent in parts"
+        );
         self.keep(
             db,
             entry.key(),
@@ -134,6 +145,7 @@ impl Saver for Recorder {
             len,
             value: Vec::new(),
             elements: None,
+            nodes: 0,
         });
         assert!(old.is_none(), "one at a time");
     }
@@ -154,6 +166,7 @@ impl Saver for Recorder {
             len: len as usize,
             value: Vec::new(),
             elements: Some((kind, Vec::new())),
+            nodes: 0,
         });
         assert!(old.is_none(), "one at a time");
     }
@@ -161,6 +174,7 @@ impl Saver for Recorder {
     fn part(&mut self, part: Part<'_>) {
         let sending = self.large.as_mut().expect("begun");
         let (_, elements) = sending.elements.as_mut().expect("no string");
+        sending.nodes += usize::from(matches!(part, Part::Packed { .. } | Part::Plain(_)));
         match part {
             Part::Whole(element) => elements.push(element.bytes(&mut Text::new()).to_vec()),
             Part::Score(score) => elements.push(score.to_le_bytes().to_vec()),
@@ -185,7 +199,10 @@ impl Saver for Recorder {
     fn end_large(&mut self) {
         let sent = self.large.take().expect("begun");
         let value = match sent.elements {
-            Some((kind, elements)) => Content::of_elements(kind, sent.len, elements),
+            Some((kind, elements)) => {
+                assert!(kind != Type::List || sent.nodes == sent.len);
+                Content::of_elements(kind, sent.len, elements)
+            }
             None => {
                 assert_eq!(sent.value.len(), sent.len);
                 Content::Str(sent.value)

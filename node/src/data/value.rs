@@ -94,6 +94,8 @@ pub enum Value<'a> {
     Hash(super::Hash<'a>),
     /// A set.
     Set(super::Set<'a>),
+    /// A list.
+    List(super::List<'a>),
 }
 
 /// A command for one type met a value of another one.

@@ -327,7 +327,11 @@ impl Engine {
         };
         let mut acted = Acted::Replied;
         match (command.run)(&mut exec, args, reply) {
-            Ok(Effect::None) => self.commit_expired(),
+            Ok(Effect::None) => {
+                self.commit_expired();
+                // As in Redis, some commands touch a key and leave it as it was (LTRIM).
+                self.data.drain_changes();
+            }
             Ok(Effect::AsWritten) => self.wrote(id, Change::Request(*args)),
             Ok(Effect::Rewritten(commands)) => self.wrote(id, Change::Commands(&commands)),
             Ok(Effect::Ask(action)) => acted = self.act(*action, call, args, reply),

@@ -27,6 +27,10 @@ const OLDEST_VALKEY: u32 = 80;
 
 const TYPE_STRING: u8 = 0;
 const TYPE_SET: u8 = 2;
+const TYPE_LIST: u8 = 1;
+const TYPE_LIST_ZIPLIST: u8 = 10;
+const TYPE_LIST_QUICKLIST: u8 = 14;
+const TYPE_LIST_QUICKLIST_2: u8 = 18;
 const TYPE_HASH: u8 = 4;
 const TYPE_HASH_ZIPMAP: u8 = 9;
 const TYPE_SET_INTSET: u8 = 11;

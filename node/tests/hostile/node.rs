@@ -233,6 +233,10 @@ pub fn data_file() -> Vec<u8> {
         node.send(format!("SADD members member:{field} \"{field}{long}\"\r\n").as_bytes());
         node.send(format!("HSET big field:{field} \"{long}\"\r\n").as_bytes());
     }
+    node.send(b"RPUSH few a 1 -70000 \"\"\r\nPEXPIREAT few 1900000000000\r\n");
+    for element in 0..150 {
+        node.send(format!("RPUSH many element:{element} \"{long}\"\r\n").as_bytes());
+    }
     node.send(b"SELECT 0\r\nSETRANGE large 20000 x\r\nBGSAVE\r\n");
     for _ in 0..200 {
         node.pass(1);

@@ -2,6 +2,7 @@
 
 mod commands;
 mod hashes;
+mod lists;
 mod migration;
 #[path = "../common/ports.rs"]
 mod ports;
@@ -161,15 +162,15 @@ fn what_we_do_not_hold_stops_the_link_loudly() {
     replica.until("it is in sync", || is_up(&replica));
     master.until("it serves", || {
         matches!(
-            master.client().call(&["RPUSH", "list", "1"]),
-            ReplyValue::Integer(_)
+            master.client().call(&["XADD", "stream", "*", "f", "v"]),
+            ReplyValue::Bulk(_)
         )
     });
-    let text = "unknown command 'RPUSH'";
+    let text = "unknown command 'XADD'";
     replica.until("the stream is refused", || replica.log().contains(text));
     let late = Server::node(&CLUSTER);
     join(&master, &late);
-    let text = "The key 'list' has the type list";
+    let text = "The key 'stream' has the type stream";
     late.until("the payload is refused", || late.log().contains(text));
     assert_eq!(late.info("master_link_status"), "down");
 }

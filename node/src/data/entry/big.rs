@@ -7,6 +7,7 @@
     reason = "a tree keeps blocks of the heap that is lent to it"
 )]
 
+mod list;
 mod records;
 
 use std::ptr::NonNull;
@@ -15,6 +16,7 @@ use slotkeeper_tree::{Codec, Frozen, Part, Tree};
 
 use super::Heap;
 use super::heap::Waste;
+pub use list::BigList;
 pub use records::{BigHash, BigSet};
 
 // SAFETY: blocks are as long as was asked for, aligned to 8, and the caller's until released.
@@ -41,6 +43,8 @@ pub enum Big {
     Hash(BigHash),
     /// A set.
     Set(BigSet),
+    /// A list.
+    List(BigList),
 }
 
 impl Big {
@@ -49,6 +53,7 @@ impl Big {
         match self {
             Big::Hash(hash) => hash,
             Big::Set(set) => set,
+            Big::List(list) => list,
         }
     }
 
@@ -57,6 +62,7 @@ impl Big {
         match self {
             Big::Hash(hash) => hash,
             Big::Set(set) => set,
+            Big::List(list) => list,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Big, CLOCK_MODULUS, LARGE, Meta, length_width, rounded};
 use crate::data::value::Kind;
-use crate::data::{Hash, Set, Type, Value, WrongType};
+use crate::data::{Encoding, Hash, List, Set, Type, Value, WrongType};
 use crate::time::Now;
 
 /// A key and its value, to read.
@@ -30,7 +30,8 @@ impl<'a> Entry<'a> {
             Type::String => Value::Str(self.bytes),
             Type::Hash => Value::Hash(Hash::of(self)),
             Type::Set => Value::Set(Set::of(self)),
-            Type::List | Type::Zset | Type::Stream => unreachable!("nothing makes such a value"),
+            Type::List => Value::List(List::of(self)),
+            Type::Zset | Type::Stream => unreachable!("nothing makes such a value"),
         }
     }
 
@@ -60,6 +61,18 @@ impl<'a> Entry<'a> {
     pub fn as_hash(&self) -> Result<Hash<'a>, WrongType> {
         match self.kind() {
             Type::Hash => Ok(Hash::of(self)),
+            _ => Err(WrongType),
+        }
+    }
+
+    /// The list.
+    ///
+    /// # Errors
+    /// When the value is of another type.
+    #[inline]
+    pub fn as_list(&self) -> Result<List<'a>, WrongType> {
+        match self.kind() {
+            Type::List => Ok(List::of(self)),
             _ => Err(WrongType),
         }
     }
@@ -117,6 +130,12 @@ impl<'a> Entry<'a> {
     #[must_use]
     pub fn value_len(&self) -> usize {
         self.big.map_or(self.bytes.len(), |big| big.value().pages())
+    }
+
+    /// Whether it is a list that Redis would have in one listpack: one of few bytes, which is saved
+    /// as such.
+    pub(in crate::data) fn is_listpack_list(&self) -> bool {
+        self.kind() == Type::List && self.meta.kind.encoding() == Encoding::Listpack
     }
 
     /// What does not fit into the block.

@@ -9,9 +9,12 @@ use crate::data::collection::{Collection, CollectionMut};
 use crate::data::database::Database;
 use crate::data::entry::{LARGE, clock_of};
 use crate::data::fields::Fields;
+use crate::data::items::Items;
 use crate::data::members::Members;
 use crate::data::store::Outcome;
-use crate::data::{Event, Expire, HashLimits, HashMut, Key, SetLimits, SetMut, WrongType};
+use crate::data::{
+    Event, Expire, HashLimits, HashMut, Key, ListLimits, ListMut, SetLimits, SetMut, WrongType,
+};
 
 impl Partition {
     /// Sets a key to a string; creates it, or replaces its value.
@@ -89,6 +92,25 @@ impl Partition {
         change: impl FnOnce(&mut SetMut<'_>) -> (R, Option<Event>),
     ) -> Result<R, WrongType> {
         self.change_collection::<Members, R>(db, key, limits, change)
+    }
+
+    /// The same of a list.
+    ///
+    /// # Errors
+    /// When a value of another type is there; nothing was changed then.
+    pub fn change_list<R>(
+        &mut self,
+        db: usize,
+        key: &Key<'_>,
+        limits: ListLimits,
+        change: impl FnOnce(&mut ListMut<'_>) -> (R, Option<Event>),
+    ) -> Result<R, WrongType> {
+        self.change_collection::<Items, R>(db, key, limits, change)
+    }
+
+    /// Writes down that something happened to a key beside what its change says already.
+    pub fn note(&mut self, db: usize, key: &Key<'_>, event: Event) {
+        self.store.changes.note(db, key, event, false);
     }
 
     /// Puts a new set in the place of a key, whatever is there, or removes the key if there is

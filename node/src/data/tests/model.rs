@@ -1,8 +1,13 @@
 //! Random traffic against a plain map, with walks, flushes and expiry in the middle.
 
+use std::collections::VecDeque;
+
+use super::lists::operate;
 use super::*;
 use crate::data::rounds;
 use crate::data::table::next_random;
+
+const LIST_LIMITS: ListLimits = ListLimits { listpack_size: 30 };
 
 struct Harness {
     data: Partition,
@@ -77,9 +82,10 @@ impl Harness {
             return;
         }
         match self.below(100) {
-            0..=24 => self.set(db, &name),
-            25..=32 => self.change_hash(db, &name),
-            33..=39 => self.change_set(db, &name),
+            0..=21 => self.set(db, &name),
+            22..=27 => self.change_list(db, &name),
+            28..=33 => self.change_hash(db, &name),
+            34..=39 => self.change_set(db, &name),
             40..=49 => self.read(db, &name),
             50..=56 => self.append(db, &name),
             57..=60 => self.set_range(db, &name),
@@ -230,6 +236,44 @@ impl Harness {
         assert_eq!(changed, Ok(expected));
         if !held.is_empty() {
             self.model.insert(at, (Content::Set(held), time));
+        }
+    }
+
+    fn change_list(&mut self, db: usize, name: &[u8]) {
+        let Some(name) = self.one_of_few(8, db, name) else {
+            return;
+        };
+        // Sees whether it has expired.
+        self.is_collection(db, &name);
+        let at = (db, name);
+        let (held, time) = match self.model.remove(&at) {
+            Some((Content::List(held), time)) => (held, time),
+            None => Default::default(),
+            Some(other) => {
+                let key = self.data.key(&at.1);
+                let changed = self.data.change_list(db, &key, LIST_LIMITS, |_| ((), None));
+                assert_eq!(changed, Err(WrongType));
+                self.model.insert(at, other);
+                return;
+            }
+        };
+        let (mut held, count) = (VecDeque::from(held), 1 + self.below(20));
+        let mut random = self.random;
+        let mut below = |bound: usize| {
+            random = next_random(random);
+            (random >> 32) as usize % bound
+        };
+        let key = self.data.key(&at.1);
+        let changed = self.data.change_list(db, &key, LIST_LIMITS, |list| {
+            for _ in 0..count {
+                operate(list, &mut held, &mut below);
+            }
+            ((), Some(Event::RPush))
+        });
+        assert_eq!(changed, Ok(()));
+        self.random = random;
+        if !held.is_empty() {
+            self.model.insert(at, (Content::List(held.into()), time));
         }
     }
 

@@ -27,6 +27,9 @@ const DEBT_MAX: usize = 4 << 20;
 impl Walk {
     /// Keeps a big value as it is now, to be sent later. False if it is none.
     pub(super) fn freeze(&mut self, heap: &mut Heap, db: usize, entry: &mut EntryMut<'_>) -> bool {
+        if entry.view().is_listpack_list() {
+            return false;
+        }
         let Some(big) = entry.big_mut() else {
             return false;
         };

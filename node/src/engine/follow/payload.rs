@@ -1,7 +1,9 @@
 //! The payload of a full sync on its way into the keyspace.
 
-use crate::config::{HashLimits, Limits, SetLimits};
-use crate::data::{Encoding, Event, Partition};
+use slotkeeper_tree::element::{Text, backward};
+
+use crate::config::{HashLimits, Limits, ListLimits, SetLimits};
+use crate::data::{Encoding, End, Event, ListMut, Partition, Type};
 use crate::engine::Engine;
 use crate::engine::follow::DataSet;
 use crate::io::Level;
@@ -33,6 +35,9 @@ struct Incomplete {
     expire_at: Option<i64>,
     /// How it was held, and how many elements are coming.
     form: (Encoding, u64),
+    kind: Type,
+    /// Of a list: how many nodes of several elements, and of one element, it came in.
+    nodes: (usize, usize),
 }
 
 impl Loader {
@@ -59,12 +64,18 @@ impl Loader {
             }
             RdbItem::Entry { expire_at, .. } if expired(expire_at) => {}
             RdbItem::Begin { expire_at, .. } if expired(expire_at) => self.coming = None,
-            RdbItem::Begin { key, expire_at, .. } => {
+            RdbItem::Begin {
+                kind,
+                key,
+                expire_at,
+            } => {
                 data.remove(self.db, &data.key(key));
                 self.coming = Some(Incomplete {
                     key: key.to_vec(),
                     expire_at,
                     form: (Encoding::Listpack, 0),
+                    kind,
+                    nodes: (0, 0),
                 });
             }
             RdbItem::Form { encoding, len } => {
@@ -76,14 +87,20 @@ impl Loader {
             RdbItem::Field { field, value } => {
                 return self.put_field(data, field, value, limits.hash);
             }
-            RdbItem::End => {
-                if let Some(Incomplete { key, expire_at, .. }) = self.coming.take() {
-                    self.keys += 1;
-                    if expire_at.is_some() {
-                        data.set_expire(self.db, &data.key(&key), expire_at);
-                    }
-                }
+            RdbItem::Element(element) => {
+                self.put_elements(data, limits.list, (0, 1), |list| {
+                    list.push(End::Right, element);
+                });
             }
+            RdbItem::Elements(mut packed) => {
+                self.put_elements(data, limits.list, (1, 0), |list| {
+                    while let Some((element, len)) = backward::first(packed) {
+                        list.push(End::Right, element.bytes(&mut Text::new()));
+                        packed = &packed[len..];
+                    }
+                });
+            }
+            RdbItem::End => self.end(data, limits),
             RdbItem::Entry {
                 key,
                 value,
@@ -147,6 +164,46 @@ fn twice(kind: &str, key: &[u8], part: &str, element: &[u8]) -> String {
         key.escape_ascii(),
         element.escape_ascii()
     )
+}
+
+impl Loader {
+    /// Puts elements at the end of the list that is coming, out of so many nodes.
+    fn put_elements(
+        &mut self,
+        data: &mut Partition,
+        limits: ListLimits,
+        nodes: (usize, usize),
+        put: impl FnOnce(&mut ListMut<'_>),
+    ) {
+        let Some(coming) = &mut self.coming else {
+            return;
+        };
+        coming.nodes = (coming.nodes.0 + nodes.0, coming.nodes.1 + nodes.1);
+        let key = data.key(&coming.key);
+        let put = data.change_list(self.db, &key, limits, |list| {
+            (put(list), Some(Event::RPush))
+        });
+        put.expect("what was at the key before is removed");
+    }
+
+    /// The collection that is coming is complete.
+    fn end(&mut self, data: &mut Partition, limits: Limits) {
+        let Some(coming) = self.coming.take() else {
+            return;
+        };
+        self.keys += 1;
+        let key = data.key(&coming.key);
+        if coming.kind == Type::List {
+            let (packed, single) = coming.nodes;
+            let several = packed > 1 || packed == 1 && single > 0;
+            let settle = |list: &mut ListMut<'_>| (list.settle_loaded(several), None);
+            data.change_list(self.db, &key, limits.list, settle)
+                .expect("it was just put there");
+        }
+        if coming.expire_at.is_some() {
+            data.set_expire(self.db, &key, coming.expire_at);
+        }
+    }
 }
 
 impl Incoming {

@@ -7,6 +7,7 @@
 mod cursor;
 mod hash;
 mod input;
+mod list;
 mod set;
 mod value;
 
@@ -77,6 +78,10 @@ pub enum RdbItem<'a> {
     },
     /// A member of the set.
     Member(&'a [u8]),
+    /// An element of the list.
+    Element(&'a [u8]),
+    /// Several elements of the list, as they lie in a listpack: whole ones, with right lengths.
+    Elements(&'a [u8]),
     /// The collection is complete.
     End,
 }
@@ -327,7 +332,6 @@ fn unknown_section(code: u8) -> RdbError {
 /// The error for a value that this node cannot hold.
 fn unknown_type(code: u8, key: &[u8]) -> RdbError {
     let name = match code {
-        1 | 10 | 14 | 18 => "list",
         3 | 5 | 12 | 17 => "sorted set",
         6 | 7 => "module value",
         15 | 19 | 21 => "stream",

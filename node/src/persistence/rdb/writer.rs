@@ -6,7 +6,9 @@ use super::lzf::Packer;
 use slotkeeper_tree::Part;
 use slotkeeper_tree::element::{Element, Text};
 
-use super::{TYPE_HASH, TYPE_SET, TYPE_STRING, WRITTEN_VERSION, crc64, encode, opcode};
+use super::{
+    TYPE_HASH, TYPE_LIST_QUICKLIST_2, TYPE_SET, TYPE_STRING, WRITTEN_VERSION, crc64, encode, opcode,
+};
 use crate::data::{Entry, Saver, Type, Value};
 
 /// The name of our own remark: the id that the history had before, and its first offset that is
@@ -187,7 +189,8 @@ fn written_type(of: Type) -> u8 {
         Type::String => TYPE_STRING,
         Type::Set => TYPE_SET,
         Type::Hash => TYPE_HASH,
-        Type::List | Type::Zset | Type::Stream => unreachable!("nothing makes such a value"),
+        Type::List => TYPE_LIST_QUICKLIST_2,
+        Type::Zset | Type::Stream => unreachable!("nothing makes such a value"),
     }
 }
 
@@ -230,6 +233,13 @@ impl Saver for RdbWriter {
                 hash.for_each(|field, value| {
                     element(out, field, packer.as_deref_mut());
                     element(out, value, packer.as_deref_mut());
+                });
+            }
+            Value::List(list) => {
+                // One that does not fit into a node is sent in parts.
+                encode::length(out, 1);
+                list.with_listpack(|elements, count| {
+                    encode::listpack_node(out, elements, count, packer);
                 });
             }
             Value::Set(set) => {

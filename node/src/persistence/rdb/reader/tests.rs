@@ -117,8 +117,9 @@ fn reads_access_times_and_frequencies() {
 
 #[test]
 fn names_the_type_and_the_key_that_it_does_not_know() {
-    let error = read([&unhex(WITH_LIST)[..]]).expect_err("a list");
-    let expected = "The key 'mylist' has the type list (18), which this node does not hold";
+    let error = read([&b"REDIS0010\x07\x08mymodule"[..]]).expect_err("a module's value");
+    let expected =
+        "The key 'mymodule' has the type module value (7), which this node does not hold";
     assert_eq!(error.to_string(), expected);
     let error = read([&unhex(WITH_FUNCTION)[..]]).expect_err("a function");
     assert_eq!(
@@ -243,6 +244,24 @@ fn reads_hashes_of_redis_in_any_split() {
             Ok(all.clone()),
             "pieces of {size}"
         );
+    }
+}
+
+#[test]
+fn reads_a_list_of_redis_in_any_split() {
+    let dump = unhex(WITH_LIST);
+    for size in 1..dump.len() + 1 {
+        let (mut reader, mut items) = (RdbReader::new(), Vec::new());
+        for piece in dump.chunks(size) {
+            let fed = reader.feed(piece, &mut |item| {
+                items.push(format!("{item:?}"));
+                Ok(())
+            });
+            assert!(fed.is_ok(), "pieces of {size}");
+        }
+        let elements: &[u8] = b"\x81a\x02\x81b\x02";
+        let shown = format!("{:?}", RdbItem::Elements(elements));
+        assert!(items.contains(&shown), "{items:#?}");
     }
 }
 

@@ -10,12 +10,14 @@ use std::borrow::Cow;
 use super::cursor::{Step, take};
 use super::hash::{self, HashState};
 use super::input::Input;
+use super::list::{ListForm, ListState};
 use super::set::{self, SetState};
 use super::{RdbItem, Sink, emit};
 use crate::data::Type;
 use crate::persistence::rdb::{
-    RdbError, TYPE_HASH, TYPE_HASH_LISTPACK, TYPE_HASH_ZIPLIST, TYPE_HASH_ZIPMAP, TYPE_SET,
-    TYPE_SET_INTSET, TYPE_SET_LISTPACK, TYPE_STRING,
+    RdbError, TYPE_HASH, TYPE_HASH_LISTPACK, TYPE_HASH_ZIPLIST, TYPE_HASH_ZIPMAP, TYPE_LIST,
+    TYPE_LIST_QUICKLIST, TYPE_LIST_QUICKLIST_2, TYPE_LIST_ZIPLIST, TYPE_SET, TYPE_SET_INTSET,
+    TYPE_SET_LISTPACK, TYPE_STRING,
 };
 
 /// The memory of a string that was kept is given back if it is more than this, in bytes.
@@ -30,6 +32,8 @@ pub enum ValueState {
     Hash(HashState),
     /// A set, member by member.
     Set(SetState),
+    /// A list.
+    List(ListState),
     /// A collection of that type in one string.
     Packed(u8),
 }
@@ -43,6 +47,10 @@ impl ValueState {
             TYPE_SET => Some(ValueState::Set(SetState::Count)),
             TYPE_HASH_LISTPACK | TYPE_HASH_ZIPLIST | TYPE_HASH_ZIPMAP | TYPE_SET_INTSET
             | TYPE_SET_LISTPACK => Some(ValueState::Packed(code)),
+            TYPE_LIST => Some(ValueState::List(ListState::Count)),
+            TYPE_LIST_ZIPLIST => Some(ValueState::List(ListState::Ziplist)),
+            TYPE_LIST_QUICKLIST => Some(ValueState::List(ListState::Nodes(ListForm::Ziplist))),
+            TYPE_LIST_QUICKLIST_2 => Some(ValueState::List(ListState::Nodes(ListForm::Listpack))),
             _ => None,
         }
     }
@@ -71,6 +79,10 @@ impl ValueState {
             ValueState::Set(state) => {
                 let next = take!(state.step(input, keyed, sink));
                 Ok(Some(next.map(ValueState::Set)))
+            }
+            ValueState::List(state) => {
+                let next = take!(state.step(input, keyed, sink));
+                Ok(Some(next.map(ValueState::List)))
             }
             ValueState::Packed(code) => {
                 let bytes = &take!(input.string());

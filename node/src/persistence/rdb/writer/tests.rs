@@ -2,7 +2,7 @@
 
 use super::super::{RdbItem, RdbReader};
 use super::*;
-use crate::data::{Event, Expire, HashLimits, Layout, Partition, WalkState};
+use crate::data::{End, Event, Expire, HashLimits, Layout, ListLimits, Partition, WalkState};
 use crate::time::Now;
 
 fn history() -> History {
@@ -43,6 +43,14 @@ fn read(file: &[u8]) -> (Vec<String>, Vec<String>) {
                 let hash = entries.last_mut().expect("begun");
                 let start = value[..value.len().min(12)].escape_ascii();
                 *hash += &format!(" {}={start}", field.escape_ascii());
+            }
+            RdbItem::Element(element) => {
+                let list = entries.last_mut().expect("begun");
+                *list += &format!(" one of {}", element.len());
+            }
+            RdbItem::Elements(packed) => {
+                let list = entries.last_mut().expect("begun");
+                *list += &format!(" packed {}", packed.len());
             }
             RdbItem::Member(member) => {
                 let set = entries.last_mut().expect("begun");
@@ -100,6 +108,43 @@ fn a_walk_becomes_a_file() {
         "0 number -70000 6 None",
         "0 text value 5 None",
         "3 other  0 None",
+    ];
+    assert_eq!(entries, expected);
+}
+
+#[test]
+fn a_list_is_one_listpack_or_a_node_for_each_page_and_each_long_element() {
+    let mut data = Partition::new(Layout::Databases(1), [1, 2]);
+    data.begin(Now::default(), true);
+    let limits = ListLimits { listpack_size: -2 };
+    for (name, element, count) in [
+        ("few", "x".repeat(10), 9),
+        ("more", "x".repeat(100), 70),
+        ("long", "x".repeat(300), 3),
+        ("many", "x".repeat(100), 90),
+        ("many long", "x".repeat(3000), 3),
+    ] {
+        let key = data.key(name.as_bytes());
+        let pushed = data.change_list(0, &key, limits, |list| {
+            list.will_add(count * element.len(), count);
+            (0..count).for_each(|_| list.push(End::Right, element.as_bytes()));
+            ((), Some(Event::RPush))
+        });
+        assert_eq!(pushed, Ok(()));
+    }
+    data.start_walk(Box::new(RdbWriter::new(&history(), 0, 0, 1 << 20)));
+    while data.walk_step(64) != WalkState::Done {}
+    let saver: Box<dyn std::any::Any> = data.stop_walk().expect("the walk");
+    let mut writer = *saver.downcast::<RdbWriter>().expect("the writer");
+    writer.finish();
+    let (_, entries) = read(&writer.take());
+    let full = " packed 927".repeat(9);
+    let expected = [
+        "0 few None packed 108".to_owned(),
+        "0 long None packed 912".to_owned(),
+        format!("0 many None{full} packed 927"),
+        "0 many long None one of 3000 one of 3000 one of 3000".to_owned(),
+        "0 more None packed 7210".to_owned(),
     ];
     assert_eq!(entries, expected);
 }

@@ -55,6 +55,7 @@ fn everything() -> Vec<u8> {
         .plain(&text[..70])
         .packed(&text[..300])
         .bytes(b"\xfc\x03\0\0\0\0\0\0\0\x04\x01e\x00\x00\x01f\x01g");
+    let file = lists(file);
     file.bytes(b"\x10\x01p\x0c\x0c\0\0\0\x02\0\x81a\x02\x01\x01\xff")
         .bytes(b"\x02\x01s\x03")
         .packed(&text[..200])
@@ -64,6 +65,30 @@ fn everything() -> Vec<u8> {
         .bytes(b"\x0b\x01i\x0c\x02\0\0\0\x02\0\0\0\xff\xff\x01\0")
         .bytes(b"\x14\x01l\x0c\x0c\0\0\0\x02\0\x81a\x02\x01\x01\xff")
         .end()
+}
+
+/// One in each form; of the last one, a node is empty, and one a single element.
+fn lists(file: File) -> File {
+    const ZIPLIST: &[u8] = b"\x11\0\0\0\x0d\0\0\0\x02\0\0\x01a\x03\xfe\x64\xff";
+    let listpack = [&b"\x0a\0\0\0\x01\0\x81a\x02\xff"[..], b"\x07\0\0\0\0\0\xff"];
+    file.bytes(b"\x01\x01a\x02")
+        .plain(b"12")
+        .packed(&[b'e'; 200])
+        .bytes(b"\x0a\x01b")
+        .plain(ZIPLIST)
+        .bytes(b"\x0e\x01c\x02")
+        .plain(ZIPLIST)
+        .plain(ZIPLIST)
+        .bytes(b"\x12\x01d\x04\x02")
+        .plain(listpack[1])
+        .bytes(b"\x01")
+        .packed(&[b'p'; 300])
+        .bytes(b"\x02")
+        .plain(listpack[0])
+        .bytes(b"\x02")
+        .plain(listpack[0])
+        .bytes(b"\x01\x01e\x00\x12\x01f\x01\x02")
+        .plain(listpack[1])
 }
 
 /// All items, a text each.
@@ -84,7 +109,7 @@ fn items<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
 fn every_split_gives_the_same() {
     let file = everything();
     let whole = items([&file[..]]);
-    assert_eq!(whole.len(), 31, "{whole:#?}");
+    assert_eq!(whole.len(), 31 + 4 + 3 + 4 + 5, "{whole:#?}");
     assert_eq!(items(file.chunks(1)), whole);
     for cut in 0..=file.len() {
         let (start, end) = file.split_at(cut);
