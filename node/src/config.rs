@@ -75,7 +75,7 @@ pub struct Config {
     pub repl_ping_replica_period: u64,
     /// Seconds that a full sync waits for more replicas to share it.
     pub repl_diskless_sync_delay: u64,
-    /// With so many it does not wait longer; 0 for no such number.
+    /// Once this many replicas wait, it starts at once; 0 for no such number.
     pub repl_diskless_sync_max_replicas: usize,
     /// Whether a replica refuses writes.
     pub replica_read_only: bool,
@@ -83,9 +83,9 @@ pub struct Config {
     pub replica_serve_stale_data: bool,
     /// What INFO tells those who choose a replica for promotion.
     pub replica_priority: u32,
-    /// Writes need so many replicas ...
+    /// Writes need this many replicas ...
     pub min_replicas_to_write: u32,
-    /// ... that were heard of within so many seconds.
+    /// ... that were heard of within this many seconds.
     pub min_replicas_max_lag: u64,
     /// Bytes of memory above which what takes more of it is refused; 0 for no limit.
     pub maxmemory: u64,
@@ -221,9 +221,9 @@ pub enum PropagationErrors {
 pub enum ClientMemory {
     /// There is no limit.
     Unlimited,
-    /// So many bytes.
+    /// A number of bytes.
     Bytes(u64),
-    /// So many hundredths of `maxmemory`.
+    /// Per cent of `maxmemory`.
     Percent(u8),
 }
 
@@ -250,12 +250,12 @@ pub struct OutputLimit {
     pub hard: u64,
     /// Bytes beyond which it is closed if it stays there ...
     pub soft: u64,
-    /// ... for so many seconds.
+    /// ... for this many seconds.
     pub soft_seconds: u64,
 }
 
 impl OutputLimit {
-    /// Whether so many bytes are beyond it. `over_soft_since` remembers, in monotonic
+    /// Whether a number of bytes is beyond it. `over_soft_since` remembers, in monotonic
     /// milliseconds, since when the soft limit is passed.
     pub fn is_passed(self, bytes: u64, over_soft_since: &mut Option<u64>, now_ms: u64) -> bool {
         if self.hard > 0 && bytes > self.hard {

@@ -74,7 +74,7 @@ pub struct Unsent {
 }
 
 impl Unsent {
-    /// So many bytes, in one piece of their length.
+    /// A number of bytes, in one piece of that length.
     #[must_use]
     pub fn of(bytes: usize) -> Unsent {
         Unsent {
@@ -161,7 +161,7 @@ pub enum Level {
     Warning,
 }
 
-/// What caused a line of the log. Where that is outside the node, so many lines of one origin
+/// What caused a line of the log. Where that is outside the node, only some lines of one origin
 /// are written in a while, and the rest is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -265,7 +265,7 @@ pub enum DiskOp {
     PayloadBegin,
     /// Append to it; answered by `PayloadWritten` or `PayloadFailed`.
     PayloadWrite(Bytes),
-    /// Read so many bytes of it, which are written already; answered by `PayloadRead` or
+    /// Read that many bytes of it, which are written already; answered by `PayloadRead` or
     /// `PayloadFailed`.
     PayloadRead {
         /// Who reads them.
@@ -299,13 +299,13 @@ pub enum DiskEvent<'a> {
     NodesConfSaved,
     /// It could not be stored; what was there before is there still.
     NodesConfFailed(&'a str),
-    /// So many bytes of the snapshot are written.
+    /// That many bytes of the snapshot are written.
     SnapshotWritten(usize),
     /// The snapshot is in place.
     SnapshotSaved,
     /// The snapshot could not be written; it is removed.
     SnapshotFailed(&'a str),
-    /// So many bytes of the payload are written.
+    /// That many bytes of the payload are written.
     PayloadWritten(usize),
     /// What `PayloadRead` asked for.
     PayloadRead {
@@ -346,7 +346,7 @@ pub enum Reconfigure {
 pub struct Needs {
     /// `bind` or `port`.
     pub listen: Option<Listen>,
-    /// `maxclients`: so many open connections.
+    /// `maxclients`: room for that many open connections.
     pub clients: Option<usize>,
 }
 

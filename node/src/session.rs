@@ -65,7 +65,7 @@ pub struct Session {
     pub unsent: Unsent,
     /// Since when more is unsent than the soft limit allows, in monotonic milliseconds.
     pub over_soft_since: Option<u64>,
-    /// So much of its memory is in the account of all sessions, in bytes.
+    /// How much of its memory is in the account of all sessions, in bytes.
     pub counted: usize,
 }
 

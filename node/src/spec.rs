@@ -16,7 +16,7 @@ pub struct Spec {
     /// In lower case; a subcommand's is `container|name`.
     pub name: &'static str,
     /// How many arguments it takes, its name (both names of a subcommand) included; negative: at
-    /// least so many.
+    /// least that many.
     pub arity: i8,
     /// How the engine treats it.
     pub flags: Flags,
@@ -105,7 +105,7 @@ impl Spec {
         self.name.rsplit('|').next().unwrap_or(self.name)
     }
 
-    /// Whether a request of so many arguments, the name included, can be it.
+    /// Whether a request of that many arguments, the name included, can be it.
     #[must_use]
     #[inline]
     pub fn accepts(&self, arguments: usize) -> bool {

@@ -12,7 +12,7 @@ use crate::io::{Level, LinkId};
 /// How long CLUSTER FORGET keeps a node unknown, in milliseconds.
 pub(super) const FORGET_MS: i64 = 60_000;
 
-/// Others that ask to be known are asked back, so many at a time.
+/// Nodes that ask to be known are asked back; at most this many at a time.
 const HANDSHAKES: usize = 64;
 
 impl Cluster {

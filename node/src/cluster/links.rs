@@ -153,7 +153,7 @@ impl Links {
         }
     }
 
-    /// The link that has to go so that another may be accepted, with so many nodes known: each has
+    /// The link that has to go so that another may be accepted, when this many nodes are known: each has
     /// one open, and may be opening another before it knows that the first is lost.
     fn in_excess(&self, nodes: usize) -> Option<LinkId> {
         let inbound = || self.iter().filter(|(_, link)| !link.outbound);

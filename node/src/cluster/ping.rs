@@ -4,7 +4,7 @@ use super::node::{Flags, Moment, Node};
 use super::{Cluster, NodeRef};
 use crate::time::Now;
 
-/// Every so many ticks (a second) one of a few random nodes is pinged.
+/// The number of ticks (a second) after which one of a few random nodes is pinged.
 const RANDOM_PING_TICKS: u64 = 10;
 /// How many random nodes are looked at; the one heard of longest ago is pinged.
 const RANDOM_PING_CANDIDATES: usize = 5;

@@ -32,7 +32,7 @@ pub(super) enum Kind {
     YesNo(fn(&Config) -> bool, fn(&mut Config, bool)),
     /// An integer within limits, both included.
     Number(i64, i64, fn(&Config) -> i64, fn(&mut Config, i64)),
-    /// Bytes, with units (`16kb`), at least so many.
+    /// Bytes, with units (`16kb`), not below this.
     Memory(u64, fn(&Config) -> u64, fn(&mut Config, u64)),
     /// Text; a text that a check refuses is an error.
     Text(

@@ -17,7 +17,7 @@ use crate::resp::split_words;
 
 /// Files that include files that include files ...
 const INCLUDE_DEPTH_MAX: usize = 16;
-/// So many files are included, all in all.
+/// How many files may be included in all.
 const INCLUDED_MAX: usize = 1000;
 
 /// Where a piece of configuration is read from.

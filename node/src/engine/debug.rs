@@ -77,7 +77,7 @@ impl Engine {
         Acted::Replied
     }
 
-    /// Does nothing for so long, as a command does that computes: the others are served meanwhile.
+    /// Does nothing for that time, as a long computation would: the others are served meanwhile.
     /// CLIENT KILL and SHUTDOWN NOSAVE end it.
     fn debug_sleep(&mut self, long: Duration, call: &mut Call<'_>) {
         let until_us = (call.now.mono_us).saturating_add(long.as_micros() as u64);

@@ -7,7 +7,7 @@ use crate::io::{Level, Origin, Output};
 use crate::session::SessionRole;
 use crate::time::Now;
 
-/// The same is said again after so long, in milliseconds.
+/// How long until the same is logged again, in milliseconds.
 const SAY_AGAIN_MS: u64 = 10_000;
 /// How much of an error's text is shown, in bytes.
 const SHOWN: usize = 512;

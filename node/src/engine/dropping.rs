@@ -7,7 +7,7 @@ use crate::io::Level;
 
 /// How much of the stream one turn adds, in bytes.
 const STEP_BYTES: usize = 64 * 1024;
-/// With so much on its way to a replica, it is waited for.
+/// When more than this is on its way to a replica, it is waited for.
 const UNSENT_MAX: usize = 4 << 20;
 
 impl Engine {

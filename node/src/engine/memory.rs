@@ -11,9 +11,9 @@ use crate::time::Now;
 
 /// With less than this no client could talk to the node at all (as in Redis).
 const CLIENTS_MIN: u64 = 128 << 10;
-/// When no client is left that may be closed, it is tried again after so long, in milliseconds ...
+/// When no client is left that may be closed, how long until the next try, in milliseconds ...
 const EVICT_AGAIN_MS: u64 = 100;
-/// ... and logged again after so long.
+/// ... and until it is logged again.
 const SAY_AGAIN_MS: u64 = 10_000;
 
 /// What is not kept where it can be asked for at once, and when clients are looked at again.

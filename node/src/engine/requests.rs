@@ -13,7 +13,7 @@ use crate::resp::{Args, BATCH_MAX, Batch, Limits, ProtocolError, Reply};
 use crate::session::{ReplyMode, SessionRole};
 use crate::time::Now;
 
-/// After so many bytes of input another connection has its turn ...
+/// After this many bytes of input another connection has its turn ...
 const TURN_INPUT: usize = 64 * 1024;
 /// ... or of replies.
 pub(super) const TURN_REPLY: usize = 1024 * 1024;

@@ -190,7 +190,7 @@ impl Sessions {
         largest
     }
 
-    /// The shell holds so many bytes of a session's input, in so much memory.
+    /// The number of bytes of a session's input that the shell holds, and the memory that they take.
     pub(super) fn received(&mut self, id: SessionId, unread: usize, memory: usize) {
         if let Some(session) = get_mut(&mut self.slots, id) {
             (session.unread, session.input) = (unread, memory);
@@ -198,7 +198,7 @@ impl Sessions {
         }
     }
 
-    /// The shell has so much left to send to a session.
+    /// How much the shell still has to send to a session.
     pub(super) fn sent(&mut self, id: SessionId, unsent: Unsent) -> Option<&mut Session> {
         let session = get_mut(&mut self.slots, id)?;
         session.unsent = unsent;

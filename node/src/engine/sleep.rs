@@ -64,7 +64,7 @@ impl Engine {
         }
     }
 
-    /// Whether so much time has passed since the last turn that the node has slept.
+    /// Whether the last turn was long enough ago that the node must have slept.
     #[inline]
     #[must_use]
     pub fn is_late(&self, now: Now) -> bool {

@@ -8,9 +8,9 @@ use crate::resp::{Args, Reply};
 use crate::session::Session;
 use crate::spec::Spec;
 
-/// At most so many arguments of a command are kept ...
+/// At most this many arguments of a command are kept ...
 const MAX_ARGS: usize = 32;
-/// ... with so many bytes each.
+/// ... with at most this many bytes each.
 const MAX_ARG_BYTES: usize = 128;
 
 /// The newest entry first.

@@ -237,7 +237,7 @@ impl Engine {
         reply.integer(self.replication.snapshots.last_saved_unix());
     }
 
-    /// So many changes were committed (for the save points).
+    /// Counts committed changes (for the save points).
     pub(super) fn count_changes(&mut self, changes: u64) {
         self.replication.snapshots.count(changes);
     }

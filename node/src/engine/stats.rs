@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use crate::time::Now;
 
-/// Rates are means over so many samples ...
+/// Rates are means over this many samples ...
 const SAMPLES: usize = 16;
 /// ... taken this often, in milliseconds.
 const SAMPLE_MS: u64 = 100;
 
-/// Error codes beyond so many are not told apart.
+/// Error codes beyond this many are not told apart.
 const MAX_ERROR_CODES: usize = 128;
 
 /// The counters.
@@ -65,7 +65,7 @@ struct Rate {
 }
 
 impl Stats {
-    /// Counters for so many commands.
+    /// Counters for that many commands.
     pub(super) fn new(commands: usize) -> Stats {
         Stats {
             by_command: vec![CommandStats::default(); commands],

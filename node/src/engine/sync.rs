@@ -349,7 +349,7 @@ impl Engine {
         }
     }
 
-    /// So much of what was pushed to a session has not left yet.
+    /// How much of what was pushed to a session has not left yet.
     pub(super) fn replica_sent(&mut self, session: SessionId, unsent: Unsent, _now: Now) {
         if let Some(replica) = self.replication.replicas.of_mut(session) {
             replica.sent(unsent);

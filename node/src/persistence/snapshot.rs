@@ -7,7 +7,7 @@ use crate::config::SavePoint;
 use crate::io::{DiskOp, SessionId};
 use crate::time::Now;
 
-/// After a failed snapshot the save points wait so long, in milliseconds.
+/// How long the save points wait after a failed snapshot, in milliseconds.
 const RETRY_MS: u64 = 5000;
 
 /// What the node remembers of its snapshots.
@@ -95,7 +95,7 @@ impl Snapshots {
         }
     }
 
-    /// So many keys were changed.
+    /// Counts changed keys.
     pub fn count(&mut self, changes: u64) {
         self.changes += changes;
     }

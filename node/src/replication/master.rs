@@ -48,7 +48,7 @@ pub struct Replica {
 /// What was on its way to a replica at some moment.
 #[derive(Clone, Copy, Debug)]
 struct Slow {
-    /// So much of it has not left yet.
+    /// How much of it has not left yet.
     left: usize,
     since: u64,
 }
@@ -126,7 +126,7 @@ impl Replica {
         now_ms.saturating_sub(self.heard_at) / 1000
     }
 
-    /// So much of what was pushed has not left yet.
+    /// How much of what was pushed has not left yet.
     pub fn sent(&mut self, unsent: Unsent) {
         let gone = self.unsent.saturating_sub(unsent.bytes);
         (self.unsent, self.own) = (unsent.bytes, unsent.own);
@@ -138,7 +138,7 @@ impl Replica {
             .filter(|slow| slow.left > 0);
     }
 
-    /// Whether what was on its way to it so long ago still is.
+    /// Whether what was on its way to it that long ago still is.
     fn is_stuck(&mut self, timeout_ms: u64, now_ms: u64) -> bool {
         if self.unsent == 0 {
             self.slow = None;
@@ -324,7 +324,7 @@ impl Replicas {
             .collect()
     }
 
-    /// Those that do not take their payload: what was on its way to them so long ago still is.
+    /// Those that do not take their payload: what was on its way to them that long ago still is.
     /// Replicas that share their walk wait for them, and so do clients who write.
     pub fn stuck(&mut self, timeout_ms: u64, now_ms: u64) -> Vec<SessionId> {
         (self.all.iter_mut())
@@ -368,7 +368,7 @@ impl Replicas {
             .count()
     }
 
-    /// How many are online and were heard of within so many seconds.
+    /// How many are online and were heard of within that many seconds.
     #[must_use]
     pub fn good(&self, max_lag_secs: u64, now_ms: u64) -> usize {
         self.online()

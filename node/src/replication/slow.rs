@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-/// So many are remembered; of more, those whose rest ends last.
+/// How many are remembered: those whose rest ends last.
 const REMEMBERED: usize = 64;
 /// The rest is doubled so often at most.
 const DOUBLED_MAX: u32 = 6;

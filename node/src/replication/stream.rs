@@ -87,7 +87,7 @@ impl Stream {
         backlog.map_or(0, |backlog| backlog.bytes.capacity()) + self.turn.capacity()
     }
 
-    /// From now on the stream is kept, in at most so many bytes.
+    /// From now on the stream is kept, in at most that many bytes.
     pub fn keep(&mut self, limit: usize) {
         match &mut self.backlog {
             Some(backlog) => {
@@ -239,7 +239,7 @@ impl Backlog {
         self.bytes.extend(added);
     }
 
-    /// Makes room for so many bytes: the oldest ones go, and the memory never exceeds the limit.
+    /// Makes room for that many bytes: the oldest ones go, and the memory never exceeds the limit.
     fn make_room(&mut self, more: usize) {
         let excess = (self.bytes.len() + more).saturating_sub(self.limit);
         self.bytes.drain(..excess);

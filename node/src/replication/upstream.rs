@@ -71,9 +71,9 @@ enum LinkState {
     PsyncSent,
     /// A full sync was granted; its first line says how the payload ends.
     PayloadLine,
-    /// The payload, of which so many bytes are left, or which ends with a mark.
+    /// The payload; it ends after a number of bytes, or with a mark.
     Payload(PayloadEnd),
-    /// The payload is complete but for its mark, of which so many bytes were read.
+    /// The payload is complete but for its mark, and how many bytes of that were read.
     Mark([u8; 40], usize),
     /// In sync.
     Streaming,
@@ -401,7 +401,7 @@ impl Upstream {
         }
     }
 
-    /// So many bytes of the [`Step::Payload`] belonged to the file, which is complete now or not.
+    /// That many bytes of the [`Step::Payload`] belonged to the file, which is complete now or not.
     /// They are taken from `input`. The step, if that completes the sync.
     pub fn payload_fed(
         &mut self,

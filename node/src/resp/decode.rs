@@ -18,7 +18,7 @@ const LINE_MAX: usize = 64 * 1024;
 const UNAUTHENTICATED_BULK_MAX: i64 = 16 * 1024;
 /// How many arguments a client that has not authenticated may send.
 const UNAUTHENTICATED_ARGUMENTS_MAX: i64 = 10;
-/// From so many arguments on, what is known of an incomplete request is kept between calls:
+/// From this many arguments on, what is known of an incomplete request is kept between calls:
 /// reading a shorter one again costs less than keeping it.
 const KEEP_FROM: usize = 32;
 /// A batch that needed more spans than this gives their memory back.

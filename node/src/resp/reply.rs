@@ -135,12 +135,12 @@ impl Reply {
         self.raw(if self.resp3 { b"_\r\n" } else { b"*-1\r\n" });
     }
 
-    /// An array; so many elements follow.
+    /// An array; that many elements follow.
     pub fn array(&mut self, elements: usize) {
         self.header(b'*', elements as i64);
     }
 
-    /// A map; so many pairs follow. RESP2: an array of twice as many elements.
+    /// A map; that many pairs follow. RESP2: an array of twice as many elements.
     pub fn map(&mut self, pairs: usize) {
         if self.resp3 {
             self.header(b'%', pairs as i64);
@@ -149,12 +149,12 @@ impl Reply {
         }
     }
 
-    /// A set; so many elements follow. RESP2: an array.
+    /// A set; that many elements follow. RESP2: an array.
     pub fn set(&mut self, elements: usize) {
         self.header(if self.resp3 { b'~' } else { b'*' }, elements as i64);
     }
 
-    /// A push; so many elements follow. RESP2: an array.
+    /// A push; that many elements follow. RESP2: an array.
     pub fn push(&mut self, elements: usize) {
         self.header(if self.resp3 { b'>' } else { b'*' }, elements as i64);
     }

@@ -12,15 +12,15 @@
 
 use std::time::Duration;
 
-/// The clients are watched for so long before the wait is set anew.
+/// How long the clients are watched before the wait is set anew.
 const WINDOW_US: u64 = 5000;
 /// The share of its round that a wait may take from a client, as a divisor.
 const SHARE: u64 = 8;
 /// No wait is longer.
 const WAIT_MAX_US: u64 = 64;
-/// A wait is worth its own cost if so many clients become ready in it.
+/// A wait is worth its own cost if this many clients become ready in it.
 const WORTH: u64 = 3;
-/// A turn that has served so many had enough to share its cost.
+/// A turn that has served this many has enough clients to share its cost.
 const ENOUGH: u64 = 8;
 
 /// How often one client was served in the current window.

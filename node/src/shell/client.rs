@@ -11,9 +11,9 @@ use crate::io::{SessionId, SessionState};
 const PARKED_MAX: usize = 1 << 20;
 /// A rest that needed more room than this gives it back.
 const REST_KEPT: usize = 64 << 10;
-/// A rest grows by at least so much.
+/// The least by which a rest grows.
 const REST_STEP: usize = 512;
-/// While so many bytes wait for a client that does not read, its requests wait, too: otherwise it
+/// When this many bytes wait for a client that does not read, its requests wait, too: otherwise it
 /// could fill the memory without any limit.
 const UNSENT_MAX: usize = 64 << 20;
 
@@ -53,7 +53,7 @@ enum State {
 /// What a client has to execute.
 #[derive(Debug)]
 pub(super) enum Input {
-    /// What is left from before, and then so many bytes of the buffer.
+    /// What is left from before, and then that many bytes of the buffer.
     Some {
         fresh: usize,
         /// There may be more to read at once.
@@ -163,7 +163,7 @@ impl Client {
         Some((std::mem::take(&mut self.rest), self.rest_from))
     }
 
-    /// So many bytes of the rest, or else of what is fresh, are executed.
+    /// That many bytes of the rest, or else of what is fresh, are executed.
     #[inline]
     pub(super) fn executed(
         &mut self,

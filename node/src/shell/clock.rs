@@ -60,7 +60,7 @@ impl Clock {
         }
     }
 
-    /// The same clock, when so much more time has passed.
+    /// The same clock, when that much more time has passed.
     #[cfg(test)]
     pub(super) fn shifted(mut self, passed: std::time::Duration) -> Clock {
         self.start -= passed;

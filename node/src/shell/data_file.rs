@@ -13,9 +13,9 @@ use bytes::Bytes;
 use super::files::sync_directory;
 use super::system::reason;
 
-/// The engine decodes so many bytes of the file at once.
+/// How many bytes of the file the engine decodes at once.
 const LOAD_BYTES: usize = 64 << 10;
-/// So many pieces are read ahead.
+/// How many pieces are read ahead.
 const LOAD_AHEAD: usize = 8;
 
 /// A piece of the data file at the start. The first one is empty.

@@ -7,7 +7,7 @@ use crate::io::{SessionId, SessionState};
 use crate::resp::Reply;
 use crate::time::Now;
 
-/// A batch of requests may take so long before others have their turn.
+/// How long a batch of requests may take before others have their turn.
 const SLICE_US: u64 = 1000;
 
 impl Net {

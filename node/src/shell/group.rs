@@ -6,7 +6,7 @@ use crate::resp::BATCH_MAX;
 
 /// What is read at once.
 pub(super) const READ_BYTES: usize = 64 << 10;
-/// A group has so many clients at most: as many as the engine looks ahead for.
+/// The largest number of clients in a group: as many as the engine looks ahead for.
 const GROUP_MAX: usize = BATCH_MAX;
 /// No client is offered less room than this to read into.
 const ROOM_MIN: usize = READ_BYTES / 4;

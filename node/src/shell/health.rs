@@ -16,9 +16,9 @@ use super::clock::Clock;
 use crate::io::Health;
 use crate::time::Stopwatch;
 
-/// A main loop that has not turned for so long is dead.
+/// A main loop that has not turned for this long is dead.
 const DEAD_MS: u64 = 10_000;
-/// Metrics wait so long for the main loop, then the last ones are given.
+/// How long metrics wait for the main loop; then the last ones are given.
 const METRICS_WAIT: Duration = Duration::from_millis(500);
 /// The text format of Prometheus.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";

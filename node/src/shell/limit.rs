@@ -1,10 +1,10 @@
-//! Lines that others can bring about: so many in a while are written, the rest is counted.
+//! Lines that others can cause: a limited number in a while is written, the rest is counted.
 
 use crate::io::Level;
 
 /// A while, in milliseconds ...
 pub(super) const WHILE_MS: u64 = 10_000;
-/// ... in which so many lines of one origin are written.
+/// ... in which this many lines of one origin are written.
 const LINES: u32 = 50;
 
 /// The lines of one origin.

@@ -43,7 +43,7 @@ pub(super) enum News {
     Nothing,
     /// It is connected, from this address.
     Opened(SocketAddr),
-    /// So many bytes are in the buffer; and whether there may be more at once.
+    /// How many bytes are in the buffer; and whether there may be more at once.
     Bytes(usize, bool),
     /// It has ended.
     Closed(String),

@@ -64,7 +64,7 @@ impl Log {
         self.write(Level::Warning, text);
     }
 
-    /// Writes a line that may have its origin outside: then only so many in a while.
+    /// Writes a line that may be caused from outside: then only a limited number in a while.
     pub(super) fn write_of(&mut self, origin: Origin, level: Level, text: &str, now_ms: u64) {
         if level < self.level {
             return;

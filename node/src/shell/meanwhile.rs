@@ -50,7 +50,7 @@ impl Heartbeat for Net {
 }
 
 impl Net {
-    /// Waits until something can be read by which the node is served meanwhile, or so long.
+    /// Waits until something can be read that is served meanwhile, but no longer than this.
     fn await_readable(&self, node: &Meanwhile<'_>, idle: Duration) -> Vec<Token> {
         let (mut tokens, mut fds) = (Vec::new(), Vec::new());
         let mut watch = |token, fd| {

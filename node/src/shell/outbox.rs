@@ -90,7 +90,7 @@ impl Outbox {
         }
     }
 
-    /// So many bytes of the front are sent.
+    /// That many bytes of the front are sent.
     pub(super) fn advance(&mut self, count: usize) {
         self.len -= count;
         let done = match self.pieces.front_mut() {

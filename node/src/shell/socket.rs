@@ -14,7 +14,7 @@ use super::outbox::Outbox;
 /// What a read gave.
 #[derive(Debug)]
 pub(super) enum Read {
-    /// So many bytes; and whether there may be more at once.
+    /// How many bytes; and whether there may be more at once.
     Bytes(usize, bool),
     /// Nothing yet; the waker is told when there is.
     Nothing,

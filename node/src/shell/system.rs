@@ -19,7 +19,7 @@ pub(super) fn entropy<const N: usize>() -> io::Result<[u8; N]> {
     Ok(bytes)
 }
 
-/// Raises the limit of open files for so many clients; gives how many there can be.
+/// Raises the limit of open files for that many clients; gives how many there can be.
 pub(super) fn reserve_files(maxclients: usize) -> usize {
     let wanted = maxclients as u64 + RESERVED_FILES;
     let limit = getrlimit(Resource::Nofile);
@@ -43,7 +43,7 @@ pub(super) fn reserve_files(maxclients: usize) -> usize {
 }
 
 /// Lets no wait of this thread be longer than it has to: by default the system may add 50 us to each
-/// (`PR_SET_TIMERSLACK`). Where that is refused, waits stay so much longer, and nothing else changes.
+/// (`PR_SET_TIMERSLACK`). Where that is refused, waits stay that much longer, and nothing else changes.
 pub(super) fn wait_precisely() {
     let _ = rustix::thread::set_current_timer_slack(Some(NonZeroU64::MIN));
 }

@@ -22,13 +22,13 @@ use crate::engine::Engine;
 use crate::io::DiskEvent;
 use crate::resp::Reply;
 
-/// A turn takes in no one else after so long ...
+/// A turn takes in no other client after this long ...
 const TURN_US: u64 = 5000;
-/// ... or once so much is to be sent.
+/// ... or once this much is to be sent.
 pub(super) const TURN_REPLY_BYTES: usize = 1 << 20;
 /// The loop looks around at least this often.
 const HOUSEKEEPING_MS: u64 = 100;
-/// A connection that was asked to close has so long to take what it was sent.
+/// How long a connection that was asked to close has to take what it was sent.
 const CLOSING_MS: u64 = 10_000;
 
 /// The signals that a node answers to.

@@ -11,7 +11,7 @@ use crate::cluster::bus::{
 use crate::cluster::node::Moment;
 use crate::time::Now;
 
-/// Clusters have up to so many nodes (Redis Cluster specification): one of that size may greet a
+/// The largest number of nodes in a cluster (Redis Cluster specification): one of that size may greet a
 /// node that knows no other yet.
 const NODES: usize = 1000;
 /// The longest PUBLISH: the hard `client-output-buffer-limit pubsub`. A longer one would end its
@@ -22,7 +22,7 @@ const LONG_TOTAL: usize = 64 << 20;
 /// An empty buffer that has grown beyond this is given back.
 const KEPT: usize = 16 << 10;
 
-/// The longest PING, PONG or MEET of a cluster of so many nodes: the header, what the sender says of
+/// The longest PING, PONG or MEET of a cluster of that many nodes: the header, what the sender says of
 /// itself, an entry for each node (all may be suspected at once), and one for each that was told
 /// to be forgotten.
 pub(in crate::cluster) fn gossip_max(nodes: usize) -> usize {
@@ -35,7 +35,7 @@ pub(super) struct Inbox {
     bytes: Vec<u8>,
     /// Up to here they are handled.
     done: usize,
-    /// So many bytes that come next belong to a message that is skipped.
+    /// How many of the next bytes belong to a message that is skipped.
     skip: usize,
     /// The length of the long message that is being taken; 0 for none.
     long: usize,
@@ -81,7 +81,7 @@ impl Inbox {
     }
 
     /// What is to be done with the front, none until there is more: for a link that is proven to
-    /// be a member's or not, when so much is on its way in long messages of other links.
+    /// be a member's or not, when that much is on its way in long messages of other links.
     pub(super) fn judge(
         &self,
         gossip_max: usize,

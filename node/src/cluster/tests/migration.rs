@@ -3,7 +3,7 @@
 use super::*;
 use crate::request::SetSlot;
 
-/// A migration waits for so long, in milliseconds, from when a replica was found failed.
+/// How long a migration waits, in milliseconds, from when a replica was found failed.
 const DELAY: u64 = 5000;
 
 /// Three masters, the first of which has two replicas; that of the second has just been found

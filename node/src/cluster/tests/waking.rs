@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// The first master is out of sight of the others for so long.
+/// How long the first master is cut off from the others.
 fn away(network: &mut Network, ms: u64) {
     network.partition(&[0]);
     network.run(ms);

@@ -10,7 +10,7 @@ use crate::io::{DiskEvent, DiskOp, Level, Origin, Output, SessionId};
 use crate::replication::master::ReplicaState;
 use crate::time::Now;
 
-/// So much of the file is read at once ...
+/// This much of the file is read at once ...
 const READ_BYTES: u64 = 256 << 10;
 /// ... for a replica for which no more than this waits, in bytes.
 const UNSENT_MAX: usize = 256 << 10;

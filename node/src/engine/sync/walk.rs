@@ -266,7 +266,7 @@ impl Engine {
         }
     }
 
-    /// So many bytes of the snapshot, or of the payload's file, are written.
+    /// That many bytes of the snapshot, or of the payload's file, are written.
     pub(in crate::engine) fn walk_written(&mut self, walk: WalkTarget, len: usize) {
         if self.replication.walk == Some(walk)
             && let Some(writer) = self.writer()

@@ -80,7 +80,7 @@ fn key_spec(keys: &KeySpec, reply: &mut Reply) {
     }
 }
 
-/// How keys are looked for, with so many figures.
+/// How keys are looked for, with a number of figures.
 fn kind(reply: &mut Reply, name: &str, figures: usize) {
     text(reply, "type", name);
     reply.bulk(b"spec");
