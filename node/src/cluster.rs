@@ -70,7 +70,7 @@ pub struct Cluster {
     nodes: Nodes,
     slots: Slots,
     links: Links,
-    /// Who brings about what is logged in the current call.
+    /// The origin of what is logged in the current call.
     origin: Origin,
     store: Store,
     current_epoch: Epoch,
@@ -122,7 +122,7 @@ struct Todo {
 }
 
 impl Cluster {
-    /// A node that starts: from its nodes.conf, or anew with a random id.
+    /// A node that starts: from its nodes.conf, or new with a random id.
     ///
     /// # Errors
     /// What is wrong with nodes.conf, in words for the log. The node must not start then.

@@ -46,7 +46,7 @@ pub struct Exec<'a> {
     pub node: &'a NodeView<'a>,
     /// The keys.
     pub data: &'a mut Partition,
-    /// Who asks.
+    /// The session that asks.
     pub session: &'a mut Session,
     /// When: the same moment for all of an EXEC.
     pub now: Now,

@@ -236,7 +236,7 @@ pub enum Output {
     /// CONFIG SET needs this of the machine: all of it, or nothing changes. Answered by
     /// `on_acquired` with the session's id.
     Acquire {
-        /// Who waits for the answer.
+        /// The session that waits for the answer.
         session: SessionId,
         /// What it needs.
         needs: Needs,
@@ -268,7 +268,7 @@ pub enum DiskOp {
     /// Read that many bytes of it, which are written already; answered by `PayloadRead` or
     /// `PayloadFailed`.
     PayloadRead {
-        /// Who reads them.
+        /// The session that reads them.
         session: SessionId,
         /// From where.
         from: u64,
@@ -279,7 +279,7 @@ pub enum DiskOp {
     PayloadEnd,
     /// Rewrite the configuration file; answered by `ConfigRewritten` with the session's id.
     RewriteConfig {
-        /// Who waits for the answer.
+        /// The session that waits for the answer.
         session: SessionId,
         /// The new text.
         text: String,
@@ -309,7 +309,7 @@ pub enum DiskEvent<'a> {
     PayloadWritten(usize),
     /// What `PayloadRead` asked for.
     PayloadRead {
-        /// Who reads them.
+        /// The session that reads them.
         session: SessionId,
         /// The bytes.
         bytes: &'a Bytes,
@@ -318,7 +318,7 @@ pub enum DiskEvent<'a> {
     PayloadFailed(&'a str),
     /// The answer to `RewriteConfig`.
     ConfigRewritten {
-        /// Who waits for it.
+        /// The session that waits for it.
         session: SessionId,
         /// Why not, if it failed.
         result: Result<(), &'a str>,

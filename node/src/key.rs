@@ -13,7 +13,7 @@ pub struct Key<'a> {
     pub slot: Slot,
 }
 
-/// Who knows the hash and the slot of a name.
+/// What knows the hash and the slot of a name.
 pub trait Locate {
     /// The key of that name.
     fn key<'a>(&self, bytes: &'a [u8]) -> Key<'a>;

@@ -115,7 +115,7 @@ impl WatchList {
         self.keys.push(watched);
     }
 
-    /// All of them; afterwards there are none.
+    /// Takes all of them out.
     pub fn take(&mut self) -> Vec<Watched> {
         self.memory = 0;
         std::mem::take(&mut self.keys)
@@ -132,7 +132,7 @@ impl WatchList {
         self.keys.len()
     }
 
-    /// Whether there is none.
+    /// Whether it is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()

@@ -19,10 +19,10 @@ use slotkeeper_crds::{RedisCluster, RedisClusterSpec};
 use slotkeeper_topology::NodeId;
 use tokio::sync::Notify;
 
-#[path = "support/still.rs"]
-mod still;
+#[path = "support/static_platform.rs"]
+mod static_platform;
 
-use still::Still;
+use static_platform::StaticPlatform;
 
 const POD: PodIndex = PodIndex {
     shard: 0,
@@ -109,7 +109,7 @@ async fn act_over(
 ) -> StepOutcome {
     let cluster = RedisCluster::new("it", RedisClusterSpec::default());
     let actor = Actor {
-        platform: &Still::default(),
+        platform: &StaticPlatform::default(),
         links,
         cluster: &cluster,
         survey,

@@ -20,11 +20,11 @@ use tokio::sync::Notify;
 
 #[path = "support/server.rs"]
 mod server;
-#[path = "support/still.rs"]
-mod still;
+#[path = "support/static_platform.rs"]
+mod static_platform;
 
 use server::{PASSWORD, Server};
-use still::Still;
+use static_platform::StaticPlatform;
 
 /// The servers as the pods of one cluster: one per shard.
 struct RealCluster {
@@ -100,7 +100,7 @@ impl RealCluster {
 
     async fn act(&self, step: Step) -> StepOutcome {
         let actor = Actor {
-            platform: &Still::default(),
+            platform: &StaticPlatform::default(),
             links: &self.links,
             cluster: &self.cluster,
             survey: &self.survey,

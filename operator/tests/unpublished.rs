@@ -10,10 +10,10 @@ use slotkeeper::reconcile::{Progress, Reconciler};
 use slotkeeper_crds::{RedisCluster, RedisClusterSpec, RedisClusterStatus};
 use tokio::sync::Notify;
 
-#[path = "support/still.rs"]
-mod still;
+#[path = "support/static_platform.rs"]
+mod static_platform;
 
-use still::Still;
+use static_platform::StaticPlatform;
 
 /// The number of shards in the status before and after each report.
 #[derive(Default)]
@@ -38,7 +38,7 @@ fn cluster(shards: u16) -> RedisCluster {
 
 #[tokio::test]
 async fn a_status_that_cannot_be_stored_is_told_once_and_so_is_its_end() {
-    let platform = Still::default();
+    let platform = StaticPlatform::default();
     let full = platform.no_status.clone();
     let mut reconciler = Reconciler::new(platform, None, None, Arc::new(Notify::new()));
     let mut recorded = Reports::default();

@@ -18,11 +18,11 @@ use tokio::sync::Notify;
 
 #[path = "support/server.rs"]
 mod server;
-#[path = "support/still.rs"]
-mod still;
+#[path = "support/static_platform.rs"]
+mod static_platform;
 
 use server::{PASSWORD, Server};
-use still::Still;
+use static_platform::StaticPlatform;
 
 const MASTER: PodIndex = PodIndex {
     shard: 0,
@@ -49,7 +49,7 @@ struct Fixture {
     servers: Vec<Server>,
     survey: Arc<Mutex<Survey>>,
     full: Arc<AtomicBool>,
-    reconciler: Reconciler<Still>,
+    reconciler: Reconciler<StaticPlatform>,
     cluster: RedisCluster,
     votes: Votes,
 }
@@ -87,10 +87,10 @@ impl Fixture {
             password: Some(PASSWORD.to_owned()),
         }));
         let full = Arc::new(AtomicBool::new(false));
-        let platform = Still {
+        let platform = StaticPlatform {
             survey: survey.clone(),
             full: full.clone(),
-            ..Still::default()
+            ..StaticPlatform::default()
         };
         let spec = RedisClusterSpec {
             shards: 1,

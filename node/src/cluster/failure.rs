@@ -150,7 +150,7 @@ impl Cluster {
     }
 
     /// Withholding is over. The others wait for the PONGs that were kept back, and would go on
-    /// waiting: as long as anything comes from here, they do not open the link anew. And no node
+    /// waiting: as long as anything comes from here, they do not open the link again. And no node
     /// answers the PINGs that were kept back here, for which this node waits itself.
     pub(super) fn speak_again(&mut self) {
         if !std::mem::take(&mut self.withholding) {

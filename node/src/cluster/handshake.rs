@@ -51,7 +51,7 @@ impl Cluster {
         self.nodes.insert(node);
     }
 
-    /// On a link that we opened: checks that the other side is whom we meant, and learns its true
+    /// On a link that we opened: checks that the other side is the node that was meant, and learns its true
     /// id. False when the message is done with.
     pub(super) fn complete_handshake(
         &mut self,

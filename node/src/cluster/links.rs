@@ -28,7 +28,7 @@ const UNSENT_MAX: usize = 64 << 20;
 /// A connection on the cluster bus.
 #[derive(Debug)]
 pub(super) struct Link {
-    /// Whose: for one that we opened, whom it was opened to; else its sender, once known.
+    /// The node at the other end: the one that it was opened to, or the sender, once known.
     pub node: Option<NodeRef>,
     /// We opened it.
     pub outbound: bool,
@@ -95,7 +95,7 @@ impl Link {
             .then_some("no member speaks on it")
     }
 
-    /// Who causes what is logged about it.
+    /// The origin of what is logged about it.
     fn origin(&self) -> Origin {
         match self.proven {
             true => Origin::Members,

@@ -14,7 +14,7 @@ const PAUSE_TIMEOUTS: i64 = 2;
 /// A planned hand-over: CLUSTER FAILOVER.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Manual {
-    /// When it is given up (monotonic milliseconds); none when there is none.
+    /// When it is given up (monotonic milliseconds), if one is under way.
     pub ends: Option<i64>,
     /// On a replica: it may ask for votes.
     pub can_start: bool,

@@ -10,7 +10,7 @@ use super::{Cluster, NodeRef};
 use crate::io::Level;
 
 /// How long a master must have been without a replica, in milliseconds: after a failover the others
-/// of its shard need a while to say whom they follow now.
+/// of its shard need a while to say which master they follow now.
 const DELAY_MS: i64 = 5000;
 
 /// What a replica knows of masters that need one.

@@ -11,7 +11,7 @@ use super::node::{Flags, Moment};
 use super::{Cluster, ClusterEvent, NodeRef};
 use crate::io::{LinkId, LinkOp};
 
-/// Who gets a broadcast PONG.
+/// The receivers of a broadcast PONG.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Audience {
     All,

@@ -8,7 +8,7 @@ use super::node::Flags;
 use super::nodes::Nodes;
 use super::{NodeRef, Route};
 
-/// Who owns which slot, and which are on their way. One array answers the hot question.
+/// Who owns which slot, and which are on their way. One array answers what every request asks.
 #[derive(Clone, Debug)]
 pub(super) struct Slots {
     owner: Box<[Option<NodeRef>]>,

@@ -245,8 +245,8 @@ pub fn resolve(args: &Args<'_>) -> Result<&'static Command, Refused> {
     }
 }
 
-/// Whether a request is the first line of an HTTP request or one of its headers: somebody's
-/// browser was lured to this port. The connection is closed without an answer.
+/// Whether a request is the first line of an HTTP request or one of its headers: a browser
+/// was lured to this port. The connection is closed without an answer.
 #[must_use]
 pub fn is_http(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")

@@ -145,7 +145,7 @@ impl Bench {
     pub(super) fn ask(&mut self, line: &str) -> Action {
         match self.try_run(line) {
             Ok((reply, Effect::Ask(action))) => {
-                assert_eq!(reply, "", "{line}: who asks writes no reply");
+                assert_eq!(reply, "", "{line}: a command that asks writes no reply");
                 *action
             }
             other => panic!("{line}: {other:?}"),

@@ -1,4 +1,4 @@
-//! Who may connect, and as whom: connections, AUTH, HELLO, RESET.
+//! Who may connect, and as which user: connections, AUTH, HELLO, RESET.
 
 use crate::config::Config;
 use crate::engine::sessions::Sessions;

@@ -62,7 +62,7 @@ impl Engine {
                 _ => reply.error("ERR value is not a valid float"),
             },
             ["segfault" | "panic" | "oom"] => {
-                self.log(Level::Warning, "DEBUG asked for the end of the process");
+                self.log(Level::Warning, "DEBUG ends the process");
                 self.out(Output::Exit(139));
             }
             _ => {

@@ -444,7 +444,7 @@ impl Meanwhile<'_> {
             }
             Action::Client(ClientRequest::Kill(filter)) => return Ok(self.kill(&filter, id, reply)),
             Action::Shutdown(request) if request.save == Some(false) && !request.abort => {
-                let text = "User requested shutdown, without the end of a command that takes long";
+                let text = "User requested shutdown during a long command";
                 self.log(Level::Warning, text);
                 self.after.leaves = true;
                 return Ok(true);

@@ -21,7 +21,7 @@ pub(super) const TURN_REPLY: usize = 1024 * 1024;
 /// The longest request of a client that has not authenticated, in bytes (as in Redis).
 const UNAUTHENTICATED_MAX: usize = 1024 * 1024;
 
-/// For whom something is executed, and when.
+/// The session that something is executed for, and when.
 pub(super) struct Call<'a> {
     pub(super) id: SessionId,
     pub(super) now: Now,

@@ -122,7 +122,7 @@ impl Engine {
         self.replication.load = load;
         let fed = fed.map_err(|error| error.to_string())?;
         if fed.consumed < bytes.len() {
-            return Err("The RDB data go on after their end".to_owned());
+            return Err("More data follow the end of the RDB file".to_owned());
         }
         Ok(())
     }

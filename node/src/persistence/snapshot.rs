@@ -208,7 +208,7 @@ impl Snapshots {
     }
 
     fn ended(&mut self) -> Ended {
-        // A SAVE that came while the file was in the making waits for one of its own.
+        // A SAVE that came while the file was being written waits for the next one.
         let waiting = if self.scheduled {
             Vec::new()
         } else {

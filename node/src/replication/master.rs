@@ -353,7 +353,7 @@ impl Replicas {
         }
     }
 
-    /// Nothing that they have sent could be read until now: their silence begins anew.
+    /// Nothing that they have sent could be read until now: their silence counts from now.
     pub fn excuse(&mut self, now_ms: u64) {
         for replica in self.all.values_mut() {
             replica.heard_at = now_ms;

@@ -292,7 +292,7 @@ impl Upstream {
         self.state = LinkState::Down { retry_at };
     }
 
-    /// Ends the link on request; it is made anew at once.
+    /// Ends the link on request; the next attempt follows at once.
     pub fn kill(&mut self, now: Now) {
         self.drop_link(now);
     }

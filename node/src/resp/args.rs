@@ -54,7 +54,7 @@ impl<'a> Args<'a> {
         }
     }
 
-    /// The key at an index; hashed anew only if it is not the one that [`Args::with_key`] named.
+    /// The key at an index; hashed again only if it is not the one that [`Args::with_key`] named.
     ///
     /// # Panics
     /// If there is no such argument.

@@ -50,7 +50,7 @@ pub enum ProtocolError {
     /// A `*` without an end of line.
     #[error("Protocol error: too big mbulk count string")]
     CountTooBig,
-    /// The number after `*` is none, or too high.
+    /// What follows `*` is not a number, or is too high.
     #[error("Protocol error: invalid multibulk length")]
     InvalidCount,
     /// More arguments than a client may send before it has authenticated.
@@ -62,7 +62,7 @@ pub enum ProtocolError {
     /// Something else where an argument was expected.
     #[error("Protocol error: expected '$', got '{}'", char::from(*.0))]
     ExpectedBulk(u8),
-    /// The number after `$` is none, negative or too high.
+    /// What follows `$` is not a number, or is negative or too high.
     #[error("Protocol error: invalid bulk length")]
     InvalidLength,
     /// A longer argument than a client may send before it has authenticated.
@@ -205,7 +205,7 @@ impl Batch {
     }
 }
 
-/// What a connection remembers of an incomplete request, so that a long one is not read anew
+/// What a connection remembers of an incomplete request, so that a long one is not read again
 /// whenever a piece of it arrives.
 #[derive(Debug, Default)]
 pub struct Decoder {

@@ -43,7 +43,7 @@ pub enum ReplySyntax {
     /// No type of reply begins with this byte.
     #[error("a reply cannot begin with byte {0:#04x}")]
     Kind(u8),
-    /// The number in a line is none.
+    /// What a line has is not a number.
     #[error("a reply has an invalid number")]
     Number,
     /// Longer than the bound, or nested too deep.

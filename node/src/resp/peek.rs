@@ -23,7 +23,7 @@ fn bulk(input: &[u8]) -> Option<(&[u8], &[u8])> {
 #[inline]
 fn number(input: &[u8], kind: u8) -> Option<(usize, &[u8])> {
     let rest = input.strip_prefix(&[kind])?;
-    // A longer number is none that is worth a hint.
+    // A longer number is not worth a hint.
     let end = rest.iter().take(8).position(|&byte| byte == b'\r')?;
     let number = match &rest[..end] {
         [digit @ b'0'..=b'9'] => usize::from(digit - b'0'),

@@ -12,7 +12,7 @@
 
 use std::time::Duration;
 
-/// How long the clients are watched before the wait is set anew.
+/// How long the clients are watched before the wait is set again.
 const WINDOW_US: u64 = 5000;
 /// The share of its round that a wait may take from a client, as a divisor.
 const SHARE: u64 = 8;

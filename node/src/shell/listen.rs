@@ -34,7 +34,7 @@ pub(super) fn listen(bind: &[String], port: u16, backlog: u32) -> Result<Vec<Tcp
     }
     if listeners.is_empty() && !bind.is_empty() {
         return Err(format!(
-            "None of the addresses to bind is there, port {port}"
+            "None of the addresses to bind is available, port {port}"
         ));
     }
     Ok(listeners)

@@ -35,7 +35,7 @@ pub(super) struct Net {
     pub(super) by_link: HashMap<LinkId, usize>,
     pub(super) probes: Arc<Probes>,
     pub(super) keepalive_secs: u32,
-    /// Who is ready, in order.
+    /// What is ready, in order.
     pub(super) ready: VecDeque<Token>,
     /// Clients and links that got something into their outbox.
     pub(super) pushed: Vec<usize>,

@@ -1,10 +1,10 @@
-//! Who is ready: wakers put their token into one queue, which a turn drains.
+//! What is ready: wakers put their token into one queue, which a turn drains.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
 
-/// Who is meant by a waker.
+/// What a waker stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Token {
     /// The listener of that index.

@@ -46,7 +46,7 @@ impl<T> Slab<T> {
         removed
     }
 
-    /// The slab in use.
+    /// The indexes in use.
     pub(super) fn used(&self) -> impl Iterator<Item = usize> {
         let entries = self.entries.iter().enumerate();
         entries.filter_map(|(index, entry)| entry.is_some().then_some(index))

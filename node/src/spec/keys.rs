@@ -105,7 +105,7 @@ impl KeyFlag {
     }
 }
 
-/// A request says of its keys what cannot be: a number of keys that is none, or that is more than
+/// The keys of a request cannot be told: their number is not a number, or is more than
 /// there are arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidKeys;

@@ -55,7 +55,7 @@ impl Secret {
                 match Secrecy::of(name) {
                     Secrecy::Open => false,
                     Secrecy::Secret => !is_name,
-                    // A name that is none may be a value that slipped out of its place.
+                    // A name that is unknown may be a value in the wrong place.
                     Secrecy::Unknown => true,
                 }
             }

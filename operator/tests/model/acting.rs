@@ -138,12 +138,12 @@ impl ModelCluster {
     fn meet(&mut self, node: &Target, peer: &Target) -> Tried {
         let now = self.now;
         let met = self.verified(peer)?.clone();
-        let teller = self.verified(node)?.clone();
+        let greeter = self.verified(node)?.clone();
         if !self.reach(node.pod, peer.pod) {
             return Ok(());
         }
         self.verified(node)?.introduce(&met, now);
-        self.verified(peer)?.introduce(&teller, now);
+        self.verified(peer)?.introduce(&greeter, now);
         Ok(())
     }
 

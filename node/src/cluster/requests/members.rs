@@ -117,7 +117,7 @@ impl Cluster {
             self.nodes.rename(me, id);
             let node = self.nodes.me_mut();
             node.config_epoch = Epoch::ZERO;
-            // Epochs begin anew, and so does what is known of elections in place of this node.
+            // Epochs start again, and so does what is known of elections in place of this node.
             node.candidacy = None;
             node.shard = Some(id);
             self.log(

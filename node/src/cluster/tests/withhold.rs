@@ -120,7 +120,7 @@ fn once_it_withholds_no_more_it_hears_of_those_that_came_back_meanwhile() {
     network.restart(4);
     network.run(500);
     network.members[0].cluster.set_withholding(false);
-    // Well before the link is old enough to be opened anew.
+    // Well before the link is old enough to be opened again.
     network.run(500);
     let line = parse_nodes(&network.line(0, 4)).unwrap().remove(0);
     assert_eq!(line.ping_sent, 0, "{line}");

@@ -61,7 +61,7 @@ enum Verdict {
 }
 
 impl TakeOverRequest {
-    /// Takes what arrived; what it amounts to, and a line for the log for each whole answer.
+    /// Takes what arrived. Returns what it means, and a line for the log for each whole answer.
     fn take(&mut self, bytes: &[u8]) -> (Verdict, Vec<String>) {
         self.answers.feed(bytes);
         let mut said = Vec::new();
@@ -84,7 +84,7 @@ impl TakeOverRequest {
                     return (verdict, said);
                 }
                 Err(error) => {
-                    said.push(format!("The answer of the replica is none: {error}"));
+                    said.push(format!("The answer of the replica cannot be read: {error}"));
                     return (Verdict::Refuses, said);
                 }
             }

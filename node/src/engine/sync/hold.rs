@@ -1,10 +1,10 @@
 //! For how long a full sync may hold those who write.
 //!
-//! While a walk hands out the data set, who would change what is not handed out waits for room. So
+//! While a walk sends the data set, a client that would change what is not sent yet waits for room. So
 //! the slowest reader sets the pace of the writers. It may do so for `repl-timeout` in all: that is
 //! how long a master and its replica put up with each other in every other respect, and who raises
 //! it for slow links means this, too. Beyond it the replica is cut off, and rests before it gets
-//! another full sync; the others that read the same walk get half of that time anew.
+//! another full sync; the others that read the same walk get half of that time again.
 
 use super::walk::WalkTarget;
 use crate::engine::Engine;

@@ -15,7 +15,7 @@ const READ_BYTES: u64 = 256 << 10;
 /// ... for a replica for which no more than this waits, in bytes.
 const UNSENT_MAX: usize = 256 << 10;
 
-/// The file. There is one at a time; who comes later waits for the next.
+/// The file. There is one at a time; a replica that comes later waits for the next.
 pub(super) struct Spool {
     state: SpoolState,
     readers: Vec<Reader>,
@@ -33,7 +33,7 @@ enum SpoolState {
     Complete(u64),
 }
 
-/// Who reads the file.
+/// A replica that reads the file.
 struct Reader {
     session: SessionId,
     /// How far it has come.

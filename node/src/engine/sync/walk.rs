@@ -260,7 +260,7 @@ impl Engine {
                 self.log_of(
                     Origin::Replicas,
                     Level::Notice,
-                    "A client that wanted the data set only has got it",
+                    "A client that wanted only the data set has received it",
                 );
             }
         }

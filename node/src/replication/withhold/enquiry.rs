@@ -22,7 +22,7 @@ pub struct Enquiry {
     texts: Vec<String>,
 }
 
-/// What the bytes of an answer came to.
+/// What the bytes of an answer mean.
 #[derive(Debug)]
 pub enum Outcome {
     /// It is not complete.

@@ -150,7 +150,7 @@ fn a_long_request_in_small_pieces_is_read_once() {
     let (requests, error, rest) = feed(&pieces, &OPEN);
     assert_eq!((requests.len(), error, rest.len()), (2, None, 0));
     assert_eq!(requests[1].len(), 20000);
-    // Read anew with every piece it would take minutes.
+    // Reading all of it again with every piece would take minutes.
     assert!(started.elapsed().as_secs() < 20);
 }
 

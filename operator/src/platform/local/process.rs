@@ -157,7 +157,7 @@ fn watch(handle: Arc<OwnedFd>) -> oneshot::Receiver<()> {
     watched
 }
 
-/// The process that was started with this configuration file, no matter by whom.
+/// The process that was started with this configuration file, by whichever program.
 #[must_use]
 pub fn find(config: &Path) -> Option<ProcessId> {
     let config = config.to_str()?;

@@ -9,7 +9,7 @@ use slotkeeper_crds::{RedisCluster, RedisClusterStatus};
 
 /// Its pods never change; other requests fail.
 #[derive(Clone, Debug, Default)]
-pub struct Still {
+pub struct StaticPlatform {
     /// The survey.
     pub survey: Arc<Mutex<Survey>>,
     /// Whether it cannot store the operator's memory.
@@ -18,7 +18,7 @@ pub struct Still {
     pub no_status: Arc<AtomicBool>,
 }
 
-impl Platform for Still {
+impl Platform for StaticPlatform {
     async fn survey(&self, _: &RedisCluster) -> Result<Survey, PlatformError> {
         Ok(self.survey.lock().unwrap().clone())
     }
