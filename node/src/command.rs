@@ -18,6 +18,7 @@ mod parse;
 mod scanning;
 mod server;
 mod set;
+mod sorted_set;
 mod string;
 mod table;
 #[cfg(test)]

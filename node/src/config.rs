@@ -19,7 +19,7 @@ mod tests;
 mod value;
 
 pub use change::Changes;
-pub use limits::{HashLimits, Limits, ListLimits, SetLimits};
+pub use limits::{HashLimits, Limits, ListLimits, SetLimits, ZsetLimits};
 pub use load::{ConfigError, Invocation, Source};
 pub use rewrite::transfer;
 pub use secrecy::{REDACTED, Secrecy, exposed_secret};
@@ -123,6 +123,10 @@ pub struct Config {
     pub hash_max_listpack_entries: usize,
     /// Nor is one with a field or value of more bytes.
     pub hash_max_listpack_value: usize,
+    /// A sorted set of more members is no `listpack`.
+    pub zset_max_listpack_entries: usize,
+    /// Nor is one with a member of more bytes.
+    pub zset_max_listpack_value: usize,
     /// A set of more integers is no `intset`.
     pub set_max_intset_entries: usize,
     /// A set of more members is no `listpack`.
@@ -348,6 +352,8 @@ impl Default for Config {
             slowlog_max_len: 128,
             hash_max_listpack_entries: 512,
             hash_max_listpack_value: 64,
+            zset_max_listpack_entries: 128,
+            zset_max_listpack_value: 64,
             set_max_intset_entries: 512,
             set_max_listpack_entries: 128,
             set_max_listpack_value: 64,

@@ -255,6 +255,8 @@ pub enum Category {
     Write,
     /// `@set`
     Set,
+    /// `@sortedset`
+    SortedSet,
     /// `@hash`
     Hash,
     /// `@list`
@@ -282,6 +284,7 @@ impl Category {
         Category::Read,
         Category::Write,
         Category::Set,
+        Category::SortedSet,
         Category::List,
         Category::Hash,
         Category::String,
@@ -301,6 +304,7 @@ impl Category {
             Category::Read => "@read",
             Category::Write => "@write",
             Category::Set => "@set",
+            Category::SortedSet => "@sortedset",
             Category::Hash => "@hash",
             Category::List => "@list",
             Category::String => "@string",
@@ -327,6 +331,8 @@ pub enum Group {
     Set,
     /// Lists.
     List,
+    /// Sorted sets.
+    SortedSet,
     /// The connection.
     Connection,
     /// Transactions.
@@ -345,6 +351,7 @@ impl Group {
         Group::Hash,
         Group::Set,
         Group::List,
+        Group::SortedSet,
         Group::Transactions,
         Group::Connection,
         Group::Server,
@@ -360,6 +367,7 @@ impl Group {
             Group::Hash => "hash",
             Group::Set => "set",
             Group::List => "list",
+            Group::SortedSet => "sorted-set",
             Group::Connection => "connection",
             Group::Transactions => "transactions",
             Group::Server => "server",
@@ -375,6 +383,7 @@ impl Group {
             Group::Hash => &[Category::Hash],
             Group::Set => &[Category::Set],
             Group::List => &[Category::List],
+            Group::SortedSet => &[Category::SortedSet],
             Group::Connection => &[Category::Connection],
             Group::Transactions => &[Category::Transaction],
             Group::Server | Group::Cluster => &[],

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use slotkeeper_tree::Scored;
 use slotkeeper_tree::element::Element;
 
 use super::Refused;
 use super::parse::{NO_OPPOSITE, integer};
-use crate::data::{Hash, Set};
+use crate::data::{Hash, Set, Zset};
 use crate::random::Random;
 use crate::resp::Reply;
 
@@ -57,6 +58,22 @@ impl<'a> Ranked for Set<'a> {
 
     fn for_each_while(&self, visit: impl FnMut(Element<'a>) -> bool) {
         Set::for_each_while(self, visit);
+    }
+}
+
+impl<'a> Ranked for Zset<'a> {
+    type Item = Scored<'a>;
+
+    fn len(&self) -> usize {
+        Zset::len(self)
+    }
+
+    fn nth(&self, rank: usize) -> Option<Scored<'a>> {
+        Zset::nth(self, rank)
+    }
+
+    fn for_each_while(&self, visit: impl FnMut(Scored<'a>) -> bool) {
+        Zset::for_each_while(self, visit);
     }
 }
 

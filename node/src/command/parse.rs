@@ -22,6 +22,68 @@ pub(super) fn integer(text: &[u8]) -> Result<i64, Refused> {
     parse_integer(text).ok_or(NOT_AN_INTEGER)
 }
 
+/// A number as C's strtod reads it as a whole, white space in front of it and nothing at all (0)
+/// included, but no NaN. What is too large is infinite.
+pub(super) fn c_double(text: &[u8]) -> Option<f64> {
+    let text = text.trim_ascii_start();
+    if text.is_empty() {
+        return Some(0.0);
+    }
+    let digits = text
+        .strip_prefix(b"-")
+        .or(text.strip_prefix(b"+"))
+        .unwrap_or(text);
+    if let [b'0', b'x' | b'X', rest @ ..] = digits {
+        let value = hexadecimal(rest)?;
+        return Some(if text[0] == b'-' { -value } else { value });
+    }
+    let value: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
+    (!value.is_nan()).then_some(value)
+}
+
+/// A hexadecimal number with or without a fraction and an exponent of two.
+fn hexadecimal(text: &[u8]) -> Option<f64> {
+    let (digits, exponent) = match text.iter().position(|byte| matches!(byte, b'p' | b'P')) {
+        Some(at) => {
+            let exponent = &text[at + 1..];
+            let exponent = exponent.strip_prefix(b"+").unwrap_or(exponent);
+            (
+                &text[..at],
+                std::str::from_utf8(exponent).ok()?.parse::<i32>().ok()?,
+            )
+        }
+        None => (text, 0),
+    };
+    let (mut value, mut places, mut point, mut any) = (0.0f64, 0i32, false, false);
+    for byte in digits {
+        if *byte == b'.' && !point {
+            point = true;
+            continue;
+        }
+        let digit = char::from(*byte).to_digit(16)?;
+        value = value * 16.0 + f64::from(digit);
+        places += i32::from(point);
+        any = true;
+    }
+    any.then(|| value * f64::from(exponent.saturating_sub(places.saturating_mul(4))).exp2())
+}
+
+/// A number with a fraction, or an infinity; no white space, and nothing that is out of the range
+/// of doubles.
+pub(super) fn double(text: &[u8]) -> Result<f64, Refused> {
+    let begins = text.first().is_some_and(|byte| !byte.is_ascii_whitespace());
+    let value = c_double(text).filter(|_| begins).ok_or(NOT_A_FLOAT)?;
+    let has = |text: &[u8], digit: fn(u8) -> bool| text.iter().any(|byte| digit(*byte));
+    let mantissa = text.split(|byte| matches!(byte, b'e' | b'E')).next();
+    let too_large = value.is_infinite() && !has(text, |byte| matches!(byte, b'n' | b'N'));
+    let too_small =
+        value == 0.0 && mantissa.is_some_and(|it| has(it, |byte| matches!(byte, b'1'..=b'9')));
+    if too_large || too_small {
+        return Err(NOT_A_FLOAT);
+    }
+    Ok(value)
+}
+
 /// A timeout in milliseconds.
 pub(super) fn timeout_millis(text: &[u8]) -> Result<u64, Refused> {
     let millis = parse_integer(text)

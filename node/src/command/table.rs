@@ -1,8 +1,8 @@
 //! All commands, and the way from a name to one.
 
 use super::{
-    Definition, Refused, Run, cluster, connection, generic, hash, list, server, set, string,
-    transactions,
+    Definition, Refused, Run, cluster, connection, generic, hash, list, server, set, sorted_set,
+    string, transactions,
 };
 use crate::resp::Args;
 use crate::spec::{Flag, Flags, Indexes, InvalidKeys, KeyFlag, KeySpec, Spec};
@@ -14,6 +14,7 @@ const GROUPS: &[&[&Definition]] = &[
     hash::COMMANDS,
     set::COMMANDS,
     list::COMMANDS,
+    sorted_set::COMMANDS,
     transactions::COMMANDS,
     connection::COMMANDS,
     server::COMMANDS,

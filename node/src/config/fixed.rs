@@ -311,6 +311,4 @@ pub(super) static FIXED: &[Fixed] = &[
         "Unix sockets are not supported yet",
     ),
     of("user", &[], ACL).secret(),
-    of("zset-max-listpack-entries", &["128"], TYPES).or("zset-max-ziplist-entries"),
-    of("zset-max-listpack-value", &["64"], TYPES).or("zset-max-ziplist-value"),
 ];

@@ -11,6 +11,8 @@ pub struct Limits {
     pub set: SetLimits,
     /// Of lists.
     pub list: ListLimits,
+    /// Of sorted sets.
+    pub zset: ZsetLimits,
 }
 
 /// When a hash is no `listpack` any more; hash-max-listpack-entries and -value.
@@ -71,6 +73,15 @@ impl ListLimits {
     }
 }
 
+/// When a sorted set is no `listpack` any more; zset-max-listpack-entries and -value.
+#[derive(Clone, Copy, Debug)]
+pub struct ZsetLimits {
+    /// So many members are still few.
+    pub entries: usize,
+    /// A member of so many bytes is still short.
+    pub value: usize,
+}
+
 impl Config {
     /// What the directives say of all types.
     #[must_use]
@@ -81,6 +92,7 @@ impl Config {
             list: ListLimits {
                 listpack_size: self.list_max_listpack_size,
             },
+            zset: self.zset_limits(),
         }
     }
 
@@ -90,6 +102,15 @@ impl Config {
         HashLimits {
             entries: self.hash_max_listpack_entries,
             value: self.hash_max_listpack_value,
+        }
+    }
+
+    /// What they say of sorted sets.
+    #[must_use]
+    pub fn zset_limits(&self) -> ZsetLimits {
+        ZsetLimits {
+            entries: self.zset_max_listpack_entries,
+            value: self.zset_max_listpack_value,
         }
     }
 

@@ -361,6 +361,18 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         number!(tcp_keepalive: u32, 0, INT_MAX),
     ),
     of("timeout", Always, number!(timeout: u64, 0, INT_MAX)),
+    of(
+        "zset-max-listpack-entries",
+        Always,
+        number!(zset_max_listpack_entries: usize, 0, i64::MAX),
+    )
+    .or("zset-max-ziplist-entries"),
+    of(
+        "zset-max-listpack-value",
+        Always,
+        memory!(zset_max_listpack_value: usize, 0),
+    )
+    .or("zset-max-ziplist-value"),
 ];
 
 fn place<T: Copy + PartialEq>(values: &[T], value: T) -> usize {

@@ -63,6 +63,30 @@ pub enum Event {
     LRem,
     /// All elements were removed but for a range.
     LTrim,
+    /// Members of a sorted set got scores.
+    ZAdd,
+    /// A score was added to.
+    ZIncr,
+    /// Members of a sorted set were removed.
+    ZRem,
+    /// Those in a range of ranks were.
+    ZRemRangeByRank,
+    /// Those in a range of scores were.
+    ZRemRangeByScore,
+    /// Those in a range of strings were.
+    ZRemRangeByLex,
+    /// Those with the lowest scores were.
+    ZPopMin,
+    /// Those with the highest scores were.
+    ZPopMax,
+    /// It became a part of a sorted set.
+    ZRangeStore,
+    /// It became the union of sorted sets.
+    ZUnionStore,
+    /// It became the intersection of sorted sets.
+    ZInterStore,
+    /// It became the difference of sorted sets.
+    ZDiffStore,
     /// It went with all keys of its database or slot. Redis announces that nowhere.
     Flushed,
 }
@@ -102,6 +126,18 @@ impl Event {
             Event::LInsert => "linsert",
             Event::LRem => "lrem",
             Event::LTrim => "ltrim",
+            Event::ZAdd => "zadd",
+            Event::ZIncr => "zincr",
+            Event::ZRem => "zrem",
+            Event::ZRemRangeByRank => "zremrangebyrank",
+            Event::ZRemRangeByScore => "zremrangebyscore",
+            Event::ZRemRangeByLex => "zremrangebylex",
+            Event::ZPopMin => "zpopmin",
+            Event::ZPopMax => "zpopmax",
+            Event::ZRangeStore => "zrangestore",
+            Event::ZUnionStore => "zunionstore",
+            Event::ZInterStore => "zinterstore",
+            Event::ZDiffStore => "zdiffstore",
             Event::Flushed => return None,
         };
         Some(name)

@@ -14,7 +14,7 @@ use super::entry::{Entry, Heap, clock_of};
 use super::store::Store;
 use super::{
     Change, DataStats, ExpiryPolicy, Hash, Key, Layout, List, Saver, Scope, Set, WalkState,
-    WalkWait, Watched, WrongType,
+    WalkWait, Watched, WrongType, Zset,
 };
 use crate::key::Locate;
 use crate::time::Now;
@@ -139,6 +139,15 @@ impl Partition {
     #[inline]
     pub fn get_hash(&mut self, db: usize, key: &Key<'_>) -> Result<Option<Hash<'_>>, WrongType> {
         self.get(db, key).map(|entry| entry.as_hash()).transpose()
+    }
+
+    /// The sorted set at a key; counts a hit or a miss, and is an access.
+    ///
+    /// # Errors
+    /// When a value of another type is there.
+    #[inline]
+    pub fn get_zset(&mut self, db: usize, key: &Key<'_>) -> Result<Option<Zset<'_>>, WrongType> {
+        self.get(db, key).map(|entry| entry.as_zset()).transpose()
     }
 
     /// The set at a key; counts a hit or a miss, and is an access.

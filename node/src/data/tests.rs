@@ -8,6 +8,7 @@ mod scan;
 mod sets;
 mod types;
 mod walk;
+mod zsets;
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +28,8 @@ enum Content {
     Hash(BTreeMap<Vec<u8>, Vec<u8>>),
     Set(BTreeSet<Vec<u8>>),
     List(Vec<Vec<u8>>),
+    /// Members with the bytes of their scores, in order.
+    Zset(Vec<(Vec<u8>, [u8; 8])>),
 }
 
 impl Content {
@@ -49,6 +52,14 @@ impl Content {
                 assert_eq!(members.len(), set.len());
                 Content::Set(members)
             }
+            Value::Zset(zset) => {
+                let mut records = Vec::new();
+                zset.for_each(|record| {
+                    records.push((text(record.member), record.score.to_le_bytes()));
+                });
+                assert_eq!(records.len(), zset.len());
+                Content::Zset(records)
+            }
         }
     }
 
@@ -62,6 +73,14 @@ impl Content {
             let members: BTreeSet<_> = elements.into_iter().collect();
             assert_eq!(members.len(), len);
             return Content::Set(members);
+        }
+        if kind == Type::Zset {
+            assert_eq!(elements.len(), 2 * len);
+            let records = elements.chunks_exact(2).map(|record| {
+                let score = record[1][..].try_into().expect("a double");
+                (record[0].clone(), score)
+            });
+            return Content::Zset(records.collect());
         }
         assert_eq!((kind, elements.len()), (Type::Hash, 2 * len));
         let count = elements.len() / 2;

@@ -96,6 +96,8 @@ pub enum Value<'a> {
     Set(super::Set<'a>),
     /// A list.
     List(super::List<'a>),
+    /// A sorted set.
+    Zset(super::Zset<'a>),
 }
 
 /// A command for one type met a value of another one.

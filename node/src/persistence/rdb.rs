@@ -28,14 +28,18 @@ const OLDEST_VALKEY: u32 = 80;
 const TYPE_STRING: u8 = 0;
 const TYPE_SET: u8 = 2;
 const TYPE_LIST: u8 = 1;
+const TYPE_ZSET: u8 = 3;
 const TYPE_LIST_ZIPLIST: u8 = 10;
 const TYPE_LIST_QUICKLIST: u8 = 14;
 const TYPE_LIST_QUICKLIST_2: u8 = 18;
 const TYPE_HASH: u8 = 4;
+const TYPE_ZSET_2: u8 = 5;
 const TYPE_HASH_ZIPMAP: u8 = 9;
 const TYPE_SET_INTSET: u8 = 11;
+const TYPE_ZSET_ZIPLIST: u8 = 12;
 const TYPE_HASH_ZIPLIST: u8 = 13;
 const TYPE_HASH_LISTPACK: u8 = 16;
+const TYPE_ZSET_LISTPACK: u8 = 17;
 const TYPE_SET_LISTPACK: u8 = 20;
 
 mod opcode {

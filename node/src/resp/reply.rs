@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::io::Write;
 
-use super::number::{format_double, push_integer};
+use super::number::{DoubleText, push_integer};
 
 /// The bytes of replies, appended one after the other; reused between calls.
 #[derive(Debug, Default)]
@@ -161,7 +161,7 @@ impl Reply {
 
     /// A double. RESP2: a bulk string.
     pub fn double(&mut self, value: f64) {
-        let text = format_double(value);
+        let text = DoubleText::new(value);
         if self.resp3 {
             self.bytes.push(b',');
             self.raw(text.as_bytes());

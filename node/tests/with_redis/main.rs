@@ -10,6 +10,7 @@ mod process;
 mod sets;
 mod sync;
 mod tools;
+mod zsets;
 
 use process::{Client, Server};
 use slotkeeper_node::resp::{ReplyValue, encode_command};

@@ -9,6 +9,7 @@
 
 mod list;
 mod records;
+mod sorted;
 
 use std::ptr::NonNull;
 
@@ -18,6 +19,7 @@ use super::Heap;
 use super::heap::Waste;
 pub use list::BigList;
 pub use records::{BigHash, BigSet};
+pub use sorted::BigZset;
 
 // SAFETY: blocks are as long as was asked for, aligned to 8, and the caller's until released.
 unsafe impl slotkeeper_tree::Heap for Heap {
@@ -45,6 +47,8 @@ pub enum Big {
     Set(BigSet),
     /// A list.
     List(BigList),
+    /// A sorted set.
+    Zset(BigZset),
 }
 
 impl Big {
@@ -54,6 +58,7 @@ impl Big {
             Big::Hash(hash) => hash,
             Big::Set(set) => set,
             Big::List(list) => list,
+            Big::Zset(zset) => zset,
         }
     }
 
@@ -63,6 +68,7 @@ impl Big {
             Big::Hash(hash) => hash,
             Big::Set(set) => set,
             Big::List(list) => list,
+            Big::Zset(zset) => zset,
         }
     }
 

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::ptr::NonNull;
 
 use self::pool::{Pool, Shape};
-pub(in crate::data) use self::waste::Waste;
+pub(in crate::data) use self::waste::{Leftover, Waste};
 
 /// The largest block of the pool of small ones, in bytes.
 const SMALL: usize = 1024;

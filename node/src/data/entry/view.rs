@@ -2,7 +2,7 @@
 
 use super::{Big, CLOCK_MODULUS, LARGE, Meta, length_width, rounded};
 use crate::data::value::Kind;
-use crate::data::{Encoding, Hash, List, Set, Type, Value, WrongType};
+use crate::data::{Encoding, Hash, List, Set, Type, Value, WrongType, Zset};
 use crate::time::Now;
 
 /// A key and its value, to read.
@@ -31,7 +31,8 @@ impl<'a> Entry<'a> {
             Type::Hash => Value::Hash(Hash::of(self)),
             Type::Set => Value::Set(Set::of(self)),
             Type::List => Value::List(List::of(self)),
-            Type::Zset | Type::Stream => unreachable!("nothing makes such a value"),
+            Type::Zset => Value::Zset(Zset::of(self)),
+            Type::Stream => unreachable!("nothing makes such a value"),
         }
     }
 
@@ -85,6 +86,18 @@ impl<'a> Entry<'a> {
     pub fn as_set(&self) -> Result<Set<'a>, WrongType> {
         match self.kind() {
             Type::Set => Ok(Set::of(self)),
+            _ => Err(WrongType),
+        }
+    }
+
+    /// The sorted set.
+    ///
+    /// # Errors
+    /// When the value is of another type.
+    #[inline]
+    pub fn as_zset(&self) -> Result<Zset<'a>, WrongType> {
+        match self.kind() {
+            Type::Zset => Ok(Zset::of(self)),
             _ => Err(WrongType),
         }
     }

@@ -11,9 +11,11 @@ use crate::data::entry::{LARGE, clock_of};
 use crate::data::fields::Fields;
 use crate::data::items::Items;
 use crate::data::members::Members;
+use crate::data::scores::Scores;
 use crate::data::store::Outcome;
 use crate::data::{
     Event, Expire, HashLimits, HashMut, Key, ListLimits, ListMut, SetLimits, SetMut, WrongType,
+    ZsetLimits, ZsetMut,
 };
 
 impl Partition {
@@ -113,6 +115,20 @@ impl Partition {
         self.store.changes.note(db, key, event, false);
     }
 
+    /// The same of a sorted set.
+    ///
+    /// # Errors
+    /// When a value of another type is there; nothing was changed then.
+    pub fn change_zset<R>(
+        &mut self,
+        db: usize,
+        key: &Key<'_>,
+        limits: ZsetLimits,
+        change: impl FnOnce(&mut ZsetMut<'_>) -> (R, Option<Event>),
+    ) -> Result<R, WrongType> {
+        self.change_collection::<Scores, R>(db, key, limits, change)
+    }
+
     /// Puts a new set in the place of a key, whatever is there, or removes the key if there is
     /// nothing in it. The closure builds it while it reads others; `event` says how it came about.
     /// Returns also whether any key changed.
@@ -124,12 +140,36 @@ impl Partition {
         event: Event,
         fill: impl FnOnce(&mut SetMut<'_>, &Reader<'_>) -> R,
     ) -> (R, bool) {
+        self.replace_collection::<Members, R>(db, key, limits, event, fill)
+    }
+
+    /// The same of a sorted set.
+    pub fn replace_zset<R>(
+        &mut self,
+        db: usize,
+        key: &Key<'_>,
+        limits: ZsetLimits,
+        event: Event,
+        fill: impl FnOnce(&mut ZsetMut<'_>, &Reader<'_>) -> R,
+    ) -> (R, bool) {
+        self.replace_collection::<Scores, R>(db, key, limits, event, fill)
+    }
+
+    fn replace_collection<C: Collection, R>(
+        &mut self,
+        db: usize,
+        key: &Key<'_>,
+        limits: C::Limits,
+        event: Event,
+        fill: impl FnOnce(&mut CollectionMut<'_, C>, &Reader<'_>) -> R,
+    ) -> (R, bool) {
         self.make_way(db, key);
         let (clock, expiry, now_ms) = (clock_of(self.now), self.expiry, self.now.unix_ms());
-        let fill =
-            |made: &mut SetMut<'_>, dbs: &[Database]| fill(made, &Reader::new(dbs, expiry, now_ms));
+        let fill = |made: &mut CollectionMut<'_, C>, dbs: &[Database]| {
+            fill(made, &Reader::new(dbs, expiry, now_ms))
+        };
         self.store
-            .replace_collection::<Members, R>(db, key, limits, clock, (event, fill))
+            .replace_collection::<C, R>(db, key, limits, clock, (event, fill))
     }
 
     /// Runs something with a set that belongs to no key, and with all keys to read.
@@ -138,10 +178,28 @@ impl Partition {
         limits: SetLimits,
         run: impl FnOnce(&mut SetMut<'_>, &Reader<'_>) -> R,
     ) -> R {
+        self.with_collection::<Members, R>(limits, run)
+    }
+
+    /// The same with a sorted set.
+    pub fn with_zset<R>(
+        &mut self,
+        limits: ZsetLimits,
+        run: impl FnOnce(&mut ZsetMut<'_>, &Reader<'_>) -> R,
+    ) -> R {
+        self.with_collection::<Scores, R>(limits, run)
+    }
+
+    fn with_collection<C: Collection, R>(
+        &mut self,
+        limits: C::Limits,
+        run: impl FnOnce(&mut CollectionMut<'_, C>, &Reader<'_>) -> R,
+    ) -> R {
         let (expiry, now_ms) = (self.expiry, self.now.unix_ms());
-        let run =
-            |made: &mut SetMut<'_>, dbs: &[Database]| run(made, &Reader::new(dbs, expiry, now_ms));
-        self.store.with_collection::<Members, R>(limits, run)
+        let run = |made: &mut CollectionMut<'_, C>, dbs: &[Database]| {
+            run(made, &Reader::new(dbs, expiry, now_ms))
+        };
+        self.store.with_collection::<C, R>(limits, run)
     }
 
     fn change_collection<C: Collection, R>(

@@ -1,5 +1,7 @@
 //! Random traffic against a plain map, with walks, flushes and expiry in the middle.
 
+mod zsets;
+
 use std::collections::VecDeque;
 
 use super::lists::operate;
@@ -84,9 +86,10 @@ impl Harness {
         match self.below(100) {
             0..=21 => self.set(db, &name),
             22..=27 => self.change_list(db, &name),
-            28..=33 => self.change_hash(db, &name),
-            34..=39 => self.change_set(db, &name),
-            40..=49 => self.read(db, &name),
+            28..=32 => self.change_hash(db, &name),
+            33..=37 => self.change_set(db, &name),
+            38..=42 => self.change_zset(db, &name),
+            43..=49 => self.read(db, &name),
             50..=56 => self.append(db, &name),
             57..=60 => self.set_range(db, &name),
             61..=69 => self.remove(db, &name),

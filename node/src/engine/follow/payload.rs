@@ -2,7 +2,7 @@
 
 use slotkeeper_tree::element::{Text, backward};
 
-use crate::config::{HashLimits, Limits, ListLimits, SetLimits};
+use crate::config::{HashLimits, Limits, ListLimits, SetLimits, ZsetLimits};
 use crate::data::{Encoding, End, Event, ListMut, Partition, Type};
 use crate::engine::Engine;
 use crate::engine::follow::DataSet;
@@ -91,6 +91,9 @@ impl Loader {
                 self.put_elements(data, limits.list, (0, 1), |list| {
                     list.push(End::Right, element);
                 });
+            }
+            RdbItem::Scored { member, score } => {
+                return self.put_scored(data, member, score, limits.zset);
             }
             RdbItem::Elements(mut packed) => {
                 self.put_elements(data, limits.list, (1, 0), |list| {
@@ -202,6 +205,26 @@ impl Loader {
         }
         if coming.expire_at.is_some() {
             data.set_expire(self.db, &key, coming.expire_at);
+        }
+    }
+
+    fn put_scored(
+        &self,
+        data: &mut Partition,
+        member: &[u8],
+        score: f64,
+        limits: ZsetLimits,
+    ) -> Result<(), String> {
+        let Some(Incomplete { key, .. }) = &self.coming else {
+            return Ok(());
+        };
+        let at = data.key(key);
+        let old = data.change_zset(self.db, &at, limits, |zset| {
+            (zset.set(member, score), Some(Event::ZAdd))
+        });
+        match old {
+            Ok(None) => Ok(()),
+            _ => Err(twice("sorted set", key, "member", member)),
         }
     }
 }

@@ -10,6 +10,7 @@ mod input;
 mod list;
 mod set;
 mod value;
+mod zset;
 
 use std::borrow::Cow;
 
@@ -26,7 +27,7 @@ const SHOWN_MAX: usize = 200;
 const FIRST_OPCODE: u8 = 242;
 
 /// One thing that the file says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum RdbItem<'a> {
     /// A remark about the file or its history.
     Aux {
@@ -61,6 +62,13 @@ pub enum RdbItem<'a> {
         key: &'a [u8],
         /// When it expires, in unix milliseconds.
         expire_at: Option<i64>,
+    },
+    /// A member of the sorted set.
+    Scored {
+        /// The member.
+        member: &'a [u8],
+        /// Its score; no NaN.
+        score: f64,
     },
     /// A field of the hash.
     Field {
@@ -332,7 +340,6 @@ fn unknown_section(code: u8) -> RdbError {
 /// The error for a value that this node cannot hold.
 fn unknown_type(code: u8, key: &[u8]) -> RdbError {
     let name = match code {
-        3 | 5 | 12 | 17 => "sorted set",
         6 | 7 => "module value",
         15 | 19 | 21 => "stream",
         22..=25 => "hash with expiring fields",

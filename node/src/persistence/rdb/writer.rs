@@ -7,7 +7,8 @@ use slotkeeper_tree::Part;
 use slotkeeper_tree::element::{Element, Text};
 
 use super::{
-    TYPE_HASH, TYPE_LIST_QUICKLIST_2, TYPE_SET, TYPE_STRING, WRITTEN_VERSION, crc64, encode, opcode,
+    TYPE_HASH, TYPE_LIST_QUICKLIST_2, TYPE_SET, TYPE_STRING, TYPE_ZSET_2, WRITTEN_VERSION, crc64,
+    encode, opcode,
 };
 use crate::data::{Entry, Saver, Type, Value};
 
@@ -190,7 +191,8 @@ fn written_type(of: Type) -> u8 {
         Type::Set => TYPE_SET,
         Type::Hash => TYPE_HASH,
         Type::List => TYPE_LIST_QUICKLIST_2,
-        Type::Zset | Type::Stream => unreachable!("nothing makes such a value"),
+        Type::Zset => TYPE_ZSET_2,
+        Type::Stream => unreachable!("nothing makes such a value"),
     }
 }
 
@@ -245,6 +247,13 @@ impl Saver for RdbWriter {
             Value::Set(set) => {
                 encode::length(out, set.len());
                 set.for_each(|member| element(out, member, packer.as_deref_mut()));
+            }
+            Value::Zset(zset) => {
+                encode::length(out, zset.len());
+                zset.for_each(|record| {
+                    element(out, record.member, packer.as_deref_mut());
+                    out.extend_from_slice(&record.score.to_le_bytes());
+                });
             }
         }
         self.serialised += (entry.key().len() + entry.value_len()) as u64;

@@ -12,12 +12,13 @@ use super::hash::{self, HashState};
 use super::input::Input;
 use super::list::{ListForm, ListState};
 use super::set::{self, SetState};
+use super::zset::{self, ZsetState};
 use super::{RdbItem, Sink, emit};
 use crate::data::Type;
 use crate::persistence::rdb::{
     RdbError, TYPE_HASH, TYPE_HASH_LISTPACK, TYPE_HASH_ZIPLIST, TYPE_HASH_ZIPMAP, TYPE_LIST,
     TYPE_LIST_QUICKLIST, TYPE_LIST_QUICKLIST_2, TYPE_LIST_ZIPLIST, TYPE_SET, TYPE_SET_INTSET,
-    TYPE_SET_LISTPACK, TYPE_STRING,
+    TYPE_SET_LISTPACK, TYPE_STRING, TYPE_ZSET, TYPE_ZSET_2, TYPE_ZSET_LISTPACK, TYPE_ZSET_ZIPLIST,
 };
 
 /// The memory of a string that was kept is given back if it is more than this, in bytes.
@@ -34,6 +35,8 @@ pub enum ValueState {
     Set(SetState),
     /// A list.
     List(ListState),
+    /// A sorted set, member by member.
+    Zset(ZsetState),
     /// A collection of that type in one string.
     Packed(u8),
 }
@@ -45,8 +48,12 @@ impl ValueState {
             TYPE_STRING => Some(ValueState::Str),
             TYPE_HASH => Some(ValueState::Hash(HashState::Count)),
             TYPE_SET => Some(ValueState::Set(SetState::Count)),
+            TYPE_ZSET => Some(ValueState::Zset(ZsetState::Count { as_text: true })),
+            TYPE_ZSET_2 => Some(ValueState::Zset(ZsetState::Count { as_text: false })),
             TYPE_HASH_LISTPACK | TYPE_HASH_ZIPLIST | TYPE_HASH_ZIPMAP | TYPE_SET_INTSET
-            | TYPE_SET_LISTPACK => Some(ValueState::Packed(code)),
+            | TYPE_SET_LISTPACK | TYPE_ZSET_LISTPACK | TYPE_ZSET_ZIPLIST => {
+                Some(ValueState::Packed(code))
+            }
             TYPE_LIST => Some(ValueState::List(ListState::Count)),
             TYPE_LIST_ZIPLIST => Some(ValueState::List(ListState::Ziplist)),
             TYPE_LIST_QUICKLIST => Some(ValueState::List(ListState::Nodes(ListForm::Ziplist))),
@@ -84,10 +91,17 @@ impl ValueState {
                 let next = take!(state.step(input, keyed, sink));
                 Ok(Some(next.map(ValueState::List)))
             }
+            ValueState::Zset(state) => {
+                let next = take!(state.step(input, keyed, sink));
+                Ok(Some(next.map(ValueState::Zset)))
+            }
             ValueState::Packed(code) => {
                 let bytes = &take!(input.string());
                 match code {
                     TYPE_SET_INTSET | TYPE_SET_LISTPACK => set::packed(code, bytes, keyed, sink)?,
+                    TYPE_ZSET_LISTPACK | TYPE_ZSET_ZIPLIST => {
+                        zset::packed(code, bytes, keyed, sink)?;
+                    }
                     _ => hash::packed(code, bytes, keyed, sink)?,
                 }
                 Ok(Some(None))

@@ -56,6 +56,11 @@ fn read(file: &[u8]) -> (Vec<String>, Vec<String>) {
                 let set = entries.last_mut().expect("begun");
                 *set += &format!(" {}", member[..member.len().min(12)].escape_ascii());
             }
+            RdbItem::Scored { member, score } => {
+                let zset = entries.last_mut().expect("begun");
+                let start = member[..member.len().min(12)].escape_ascii();
+                *zset += &format!(" {start}={score:?}");
+            }
             RdbItem::Form { .. } | RdbItem::End => {}
         }
         Ok(())
@@ -277,6 +282,45 @@ fn hset(data: &mut Partition, key: &[u8], fields: &[(String, String)]) {
         ((), Some(Event::HSet))
     });
     assert_eq!(set, Ok(()));
+}
+
+#[test]
+fn sorted_sets_small_and_big_are_written_with_all_their_members() {
+    let mut data = Partition::new(Layout::Databases(1), [1, 2]);
+    data.begin(Now::default(), true);
+    let limits = crate::config::ZsetLimits {
+        entries: 128,
+        value: 64,
+    };
+    let zadd = |data: &mut Partition, key: &[u8], member: &str, score: f64| {
+        let key = data.key(key);
+        let added = data.change_zset(0, &key, limits, |zset| {
+            (zset.set(member.as_bytes(), score), Some(Event::ZAdd))
+        });
+        assert_eq!(added, Ok(None));
+    };
+    zadd(&mut data, b"small", "b", -0.5);
+    zadd(&mut data, b"small", "12", f64::NEG_INFINITY);
+    let long = "y".repeat(100_000);
+    zadd(&mut data, b"big", &long, 0.1);
+    for number in 0..2000 {
+        zadd(&mut data, b"big", &format!("m{number}"), -f64::from(number));
+    }
+    let writer = RdbWriter::new(&history(), 1_700_000_000, 4096, 1 << 30).packing(true);
+    data.start_walk(Box::new(writer));
+    // What changes after the start is not in the file.
+    zadd(&mut data, b"big", "new", 3.0);
+    data.remove(0, &data.key(b"small"));
+    while data.walk_step(100) != WalkState::Done {}
+    let saver: Box<dyn std::any::Any> = data.stop_walk().expect("the walk");
+    let mut writer: Box<RdbWriter> = saver.downcast().expect("it is one");
+    writer.finish();
+    let (_, entries) = read(&writer.take());
+    assert_eq!(entries.len(), 2);
+    assert_eq!(entries[1], "0 small None 12=-inf b=-0.5");
+    let numbers = (0..2000).rev().map(|n| format!("m{n}={:?}", -f64::from(n)));
+    let expected: Vec<String> = numbers.chain([format!("{}=0.1", &long[..12])]).collect();
+    assert!(entries[0] == format!("0 big None {}", expected.join(" ")));
 }
 
 #[test]

@@ -1,0 +1,184 @@
+//! Big sorted sets: a tree in the order of scores, with its index of members.
+
+use slotkeeper_tree::element::Text;
+use slotkeeper_tree::{Cut, Frozen, Key, Part, Ranks, Scored, Sorted, SortedGarbage, SortedTree};
+
+use super::{Big, BigValue, COPIED_AT_ONCE, FrozenValue};
+use crate::data::entry::Heap;
+use crate::data::entry::heap::{Leftover, Waste};
+use crate::data::hash::HashKey;
+
+/// A tree of members with scores, and the hash by which members are found.
+#[derive(Debug)]
+pub struct BigZset {
+    tree: SortedTree,
+    hasher: HashKey,
+}
+
+fn new_tree() -> SortedTree {
+    #[expect(
+        unsafe_code,
+        reason = "a tree keeps blocks of the heap that is lent to it"
+    )]
+    // SAFETY: entries have one heap, which outlives them.
+    unsafe {
+        SortedTree::new()
+    }
+}
+
+impl BigZset {
+    /// An empty one.
+    pub fn new(hasher: HashKey) -> BigZset {
+        let tree = new_tree();
+        BigZset { tree, hasher }
+    }
+
+    fn key<'k>(&self, member: &'k [u8]) -> Key<'k> {
+        Key::new(member, self.hasher.hash(member))
+    }
+
+    /// The score of a member.
+    pub fn score(&self, member: &[u8]) -> Option<f64> {
+        self.tree.score(&self.key(member))
+    }
+
+    /// How many records are before a cut.
+    pub fn rank(&self, cut: Cut<'_>) -> usize {
+        self.tree.rank(cut) as usize
+    }
+
+    /// The record of a rank.
+    pub fn at(&self, rank: usize) -> Option<Scored<'_>> {
+        self.tree.at(rank as u64)
+    }
+
+    /// The records from a rank on, in either direction.
+    pub fn ranks(&self, rank: usize) -> Ranks<'_> {
+        self.tree.ranks(rank as u64)
+    }
+
+    /// Shows records in order, until `visit` returns false.
+    pub fn for_each<'a>(&'a self, visit: impl FnMut(Scored<'a>) -> bool) {
+        self.tree.for_each(visit);
+    }
+
+    /// Shows about `count` records behind a cursor. Returns where to go on, 0 at the end.
+    pub fn scan<'a>(&'a self, cursor: u64, count: usize, visit: impl FnMut(Scored<'a>)) -> u64 {
+        let hash = |bytes: &[u8]| self.hasher.hash(bytes);
+        self.tree.scan(hash, cursor, count, visit)
+    }
+
+    /// Gives a member a score. Returns the one that it had.
+    pub fn insert(&mut self, heap: &mut Heap, member: &[u8], score: f64) -> Option<f64> {
+        let (key, hasher) = (self.key(member), self.hasher);
+        self.tree
+            .insert(heap, |bytes| hasher.hash(bytes), &key, score)
+    }
+
+    /// Takes a member out. Returns its score.
+    pub fn remove(&mut self, heap: &mut Heap, member: &[u8]) -> Option<f64> {
+        let (key, hasher) = (self.key(member), self.hasher);
+        self.tree.remove(heap, |bytes| hasher.hash(bytes), &key)
+    }
+
+    /// Takes up to so many records out from a rank on, after `visit` has seen each. Returns how many
+    /// there were.
+    pub fn remove_ranks(
+        &mut self,
+        heap: &mut Heap,
+        rank: usize,
+        count: usize,
+        visit: impl FnMut(Scored<'_>),
+    ) -> usize {
+        let hasher = self.hasher;
+        let hash = |bytes: &[u8]| hasher.hash(bytes);
+        let gone = self
+            .tree
+            .remove_ranks(heap, hash, rank as u64, count as u64, visit);
+        gone as usize
+    }
+
+    /// Record by record, while a walk needs the pages.
+    fn copy_records(&self, heap: &mut Heap) -> BigZset {
+        let mut copy = BigZset::new(self.hasher);
+        self.for_each(|Scored { member, score }| {
+            copy.insert(heap, member.bytes(&mut Text::new()), score);
+            true
+        });
+        copy
+    }
+}
+
+impl From<BigZset> for Big {
+    fn from(zset: BigZset) -> Big {
+        Big::Zset(zset)
+    }
+}
+
+impl BigValue for BigZset {
+    fn len(&self) -> usize {
+        self.tree.len() as usize
+    }
+
+    fn pages(&self) -> usize {
+        self.tree.records_memory()
+    }
+
+    fn memory(&self) -> usize {
+        self.tree.memory()
+    }
+
+    fn copy(&mut self, heap: &mut Heap) -> Big {
+        let hasher = self.hasher;
+        let Some(frozen) = self.tree.freeze(heap) else {
+            return self.copy_records(heap).into();
+        };
+        let mut copying = frozen.copy_sorted();
+        while !copying.step(heap, |bytes| hasher.hash(bytes), COPIED_AT_ONCE) {}
+        let tree = copying.into_parts().0;
+        BigZset { tree, hasher }.into()
+    }
+
+    fn freeze(&mut self, heap: &mut Heap) -> Box<dyn FrozenValue> {
+        if let Some(frozen) = self.tree.freeze(heap) {
+            return Box::new(frozen);
+        }
+        // A walk that was stopped early has not let go of it yet.
+        heap.end_walks();
+        let frozen = self.tree.freeze(heap);
+        Box::new(frozen.expect("there is one walk at a time, and those before are over"))
+    }
+
+    fn is_frozen(&self) -> bool {
+        self.tree.is_frozen()
+    }
+
+    fn take_copied(&mut self) -> usize {
+        self.tree.take_copied()
+    }
+
+    fn dispose(&mut self, heap: &mut Heap) {
+        let garbage = std::mem::replace(&mut self.tree, new_tree()).into_garbage();
+        heap.free_later(Waste::Tree(Box::new(garbage)));
+    }
+}
+
+impl FrozenValue for Frozen<Sorted> {
+    fn len(&self) -> u64 {
+        Frozen::len(self)
+    }
+
+    fn step(&mut self, heap: &mut Heap, budget: usize, sink: &mut dyn FnMut(Part<'_>)) -> bool {
+        Frozen::<Sorted>::step(self, heap, budget, sink)
+    }
+
+    fn discard(&mut self, heap: &mut Heap, leaves: usize) -> bool {
+        Frozen::discard(self, heap, leaves)
+    }
+}
+
+impl Leftover for SortedGarbage {
+    fn step(&mut self, heap: &mut Heap, leaves: usize) -> bool {
+        SortedGarbage::step(self, heap, leaves)
+    }
+}

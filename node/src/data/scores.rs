@@ -1,0 +1,206 @@
+//! A sorted set: members, each once, in the order of their scores, and of their bytes where scores
+//! are equal.
+//!
+//! A small one is a list of elements (member, score, member, score ...) in that order, and is looked
+//! through from the front. A score that is a whole number is an integer; any other a string of the
+//! eight bytes of the double, little end first. What does not fit is a tree, see
+//! `entry/big/sorted.rs`.
+
+mod change;
+mod list;
+
+use slotkeeper_tree::element::{Element, Text};
+use slotkeeper_tree::{Cut, Scored};
+
+use super::collection::{Collection, CollectionMut};
+use super::entry::{Big, BigValue, BigZset, Entry};
+use super::{Encoding, Type};
+
+pub use crate::config::ZsetLimits;
+
+/// Sorted sets, as a type of collections.
+pub struct Scores;
+
+/// A sorted set that is being changed.
+pub type ZsetMut<'a> = CollectionMut<'a, Scores>;
+
+/// A sorted set, to read.
+#[derive(Clone, Copy, Debug)]
+pub struct Zset<'a> {
+    form: Form<'a>,
+    encoding: Encoding,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Form<'a> {
+    Small(&'a [u8]),
+    Big(&'a BigZset),
+}
+
+/// In which direction records are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From low scores to high ones.
+    Up,
+    /// From high scores to low ones.
+    Down,
+}
+
+impl<'a> Zset<'a> {
+    /// That of an entry whose value is one.
+    pub(super) fn of(entry: &Entry<'a>) -> Zset<'a> {
+        let big = entry.big().and_then(Scores::big);
+        Zset::new(entry.bytes(), big, entry.meta().kind.encoding())
+    }
+
+    /// That list, unless there is a tree.
+    fn new(list: &'a [u8], big: Option<&'a BigZset>, encoding: Encoding) -> Zset<'a> {
+        let form = big.map_or(Form::Small(list), Form::Big);
+        Zset { form, encoding }
+    }
+
+    /// What OBJECT ENCODING says of it.
+    #[must_use]
+    pub fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    /// How many members it has; never none.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self.form {
+            Form::Small(list) => list::records(list).count(),
+            Form::Big(big) => big.len(),
+        }
+    }
+
+    /// Whether it has none: only while it is being changed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        match self.form {
+            Form::Small(list) => list.is_empty(),
+            Form::Big(big) => big.len() == 0,
+        }
+    }
+
+    /// The score of a member.
+    #[must_use]
+    pub fn score(&self, member: &[u8]) -> Option<f64> {
+        match self.form {
+            Form::Small(list) => {
+                let member = Element::new(member);
+                let mut records = list::records(list);
+                let found = records.find(|record| record.member == member)?;
+                Some(found.score)
+            }
+            Form::Big(big) => big.score(member),
+        }
+    }
+
+    /// How many records are before a cut.
+    #[must_use]
+    pub fn rank(&self, cut: Cut<'_>) -> usize {
+        match self.form {
+            Form::Small(list) => {
+                let before = |record: &Scored<'_>| {
+                    cut.is_behind(record.score, record.member.bytes(&mut Text::new()))
+                };
+                list::records(list).take_while(before).count()
+            }
+            Form::Big(big) => big.rank(cut),
+        }
+    }
+
+    /// The record of a rank, counted from 0.
+    #[must_use]
+    pub fn nth(&self, rank: usize) -> Option<Scored<'a>> {
+        match self.form {
+            Form::Small(list) => list::records(list).nth(rank),
+            Form::Big(big) => big.at(rank),
+        }
+    }
+
+    /// Shows all records in order.
+    pub fn for_each(&self, mut visit: impl FnMut(Scored<'a>)) {
+        self.for_each_while(|record| {
+            visit(record);
+            true
+        });
+    }
+
+    /// Shows records in order, until `visit` returns false.
+    pub fn for_each_while(&self, visit: impl FnMut(Scored<'a>) -> bool) {
+        match self.form {
+            Form::Small(list) => {
+                let _ = list::records(list).all(visit);
+            }
+            Form::Big(big) => big.for_each(visit),
+        }
+    }
+
+    /// Shows up to `count` records from a rank on, in one direction.
+    pub fn show(
+        &self,
+        rank: usize,
+        count: usize,
+        direction: Direction,
+        visit: impl FnMut(Scored<'a>),
+    ) {
+        match (self.form, direction) {
+            (Form::Small(list), Direction::Up) => {
+                list::records(list).skip(rank).take(count).for_each(visit);
+            }
+            (Form::Small(list), Direction::Down) => {
+                let all: Vec<_> = list::records(list).take(rank.saturating_add(1)).collect();
+                all.into_iter().rev().take(count).for_each(visit);
+            }
+            (Form::Big(big), Direction::Up) => big.ranks(rank).take(count).for_each(visit),
+            (Form::Big(big), Direction::Down) => {
+                let mut ranks = big.ranks(rank);
+                let down = std::iter::from_fn(|| ranks.back());
+                down.take(count).for_each(visit);
+            }
+        }
+    }
+
+    /// Shows about `count` records from `cursor` on (0: from the start), a small set as a whole.
+    /// Returns where to go on, 0 at the end. A member that is there during the whole of a scan is
+    /// shown at least once; while the set is big, exactly once.
+    pub fn scan(&self, cursor: u64, count: usize, visit: impl FnMut(Scored<'a>)) -> u64 {
+        match self.form {
+            Form::Small(_) => {
+                self.for_each(visit);
+                0
+            }
+            Form::Big(big) => big.scan(cursor, count, visit),
+        }
+    }
+}
+
+impl Collection for Scores {
+    const TYPE: Type = Type::Zset;
+    const NEW: Encoding = Encoding::Listpack;
+    type Limits = ZsetLimits;
+    type Big = BigZset;
+
+    fn big(big: &Big) -> Option<&BigZset> {
+        match big {
+            Big::Zset(zset) => Some(zset),
+            _ => None,
+        }
+    }
+
+    fn big_mut(big: &mut Big) -> Option<&mut BigZset> {
+        match big {
+            Big::Zset(zset) => Some(zset),
+            _ => None,
+        }
+    }
+
+    fn flatten(big: &BigZset, list: &mut Vec<u8>) {
+        big.for_each(|record| {
+            list::push(list, record.member, record.score);
+            true
+        });
+    }
+}
