@@ -123,7 +123,8 @@ impl Snapshots {
         self.waiting.extend(waiting);
     }
 
-    /// Whether one begins now: it was asked for, or a save point is reached.
+    /// Whether one begins now: it was asked for, a save point is reached, or the last one failed a
+    /// while ago. Until one succeeds, writes are refused.
     #[must_use]
     pub fn is_due(&self, points: &[SavePoint], now: Now) -> bool {
         if self.job.is_some() {
@@ -131,8 +132,11 @@ impl Snapshots {
         }
         let elapsed = now.mono_ms().saturating_sub(self.last_saved_ms) / 1000;
         let reached = |point: &SavePoint| self.changes >= point.changes && elapsed > point.seconds;
-        let may = self.last_ok() || now.mono_ms() > self.last_try_ms + RETRY_MS;
-        self.scheduled || (may && points.iter().any(reached))
+        let wanted = match self.last_ok() {
+            true => points.iter().any(reached),
+            false => !points.is_empty() && now.mono_ms() > self.last_try_ms + RETRY_MS,
+        };
+        self.scheduled || wanted
     }
 
     /// Whether one was asked for and has not begun.
@@ -316,6 +320,16 @@ mod tests {
         assert!(snapshots.is_due(&POINTS, at(206)));
         snapshots.schedule(None);
         assert!(snapshots.is_due(&POINTS, at(201)), "unless it is asked for");
+    }
+
+    #[test]
+    fn a_failed_one_is_tried_again_whatever_the_save_points_say() {
+        let mut snapshots = Snapshots::new(at(0));
+        snapshots.begin(at(1));
+        snapshots.failed("no room", at(2));
+        assert!(!snapshots.is_due(&POINTS, at(6)));
+        assert!(snapshots.is_due(&POINTS, at(7)));
+        assert!(!snapshots.is_due(&[], at(7)), "nothing is refused");
     }
 
     #[test]

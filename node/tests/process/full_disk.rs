@@ -76,11 +76,15 @@ fn a_node_that_cannot_save_its_data_does_not_leave_on_sigterm() {
     });
     assert_eq!(client.text(&["GET", "a"]), "1");
     assert!(is_error(&client.call(&["SHUTDOWN"]), "ERR Errors trying"));
+    assert!(is_error(&client.call(&["SET", "a", "2"]), "MISCONF"));
     fs::remove_dir(&blocked).unwrap();
+    node.wait_for("taking writes again", || {
+        (client.text(&["SET", "a", "3"]) == "OK").then_some(())
+    });
     node.signal(Signal::TERM);
     assert_eq!(node.exit_code(), Some(0));
     let node = Node::start(&directory, &["--save", ""]);
-    assert_eq!(node.client().text(&["GET", "a"]), "1");
+    assert_eq!(node.client().text(&["GET", "a"]), "3");
 }
 
 #[test]
