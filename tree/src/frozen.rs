@@ -19,7 +19,9 @@ mod parts;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
+use crate::block::Block;
 use crate::codec::Codec;
+use crate::garbage::LEAF_COST;
 use crate::heap::Heap;
 use crate::inner::Inner;
 use crate::page::Page;
@@ -100,6 +102,8 @@ pub struct Frozen<C> {
     leaf: Option<Page>,
     /// The index of the current record in the leaf.
     at: usize,
+    /// Blocks of the leaf that was left last, which are not let go yet.
+    pub(crate) left_behind: Vec<Block>,
     /// How far it has come within the record: whether in its second field, and how many bytes.
     pub(crate) progress: (bool, usize),
     /// For codecs that hand out more than one record at once: where in the leaf they are, in bytes.
@@ -138,6 +142,7 @@ impl<C: Codec> Tree<C> {
             steps: path.map_or(Steps::new(), |path| path.steps),
             leaf: path.map(|path| path.leaf),
             at: 0,
+            left_behind: Vec::new(),
             progress: (false, 0),
             offset: 0,
             len: self.len,
@@ -177,7 +182,7 @@ impl<C: Codec> Frozen<C> {
     /// Whether everything was handed out.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.leaf.is_none()
+        self.leaf.is_none() && self.left_behind.is_empty()
     }
 
     /// The current record; none at the end. It stays as it is until the walk advances, whatever
@@ -190,24 +195,56 @@ impl<C: Codec> Frozen<C> {
         Some(unsafe { C::item(leaf, self.at) })
     }
 
-    /// Goes on to the next record. At most one leaf and its parents are freed.
+    /// Goes on to the next record. At most one leaf with its blocks and its parents are freed.
     pub fn advance<H: Heap>(&mut self, heap: &mut H) {
+        self.pass(heap);
+        let mut left = usize::MAX;
+        self.release_blocks(heap, &mut left);
+    }
+
+    /// Goes on to the next record. The blocks of a leaf that is left are still to be released.
+    pub(crate) fn pass<H: Heap>(&mut self, heap: &mut H) {
         self.at += 1;
         if self.leaf.is_some_and(|leaf| self.at >= leaf.n()) {
             self.leave_leaf(heap);
         }
     }
 
-    /// Passes over up to so many leaves without handing anything out. Returns whether the walk is
+    /// Passes over up to so many leaves without handing anything out. The bytes of blocks count, 4
+    /// KiB as a leaf, so a step goes beyond that by one block at most. Returns whether the walk is
     /// over.
     pub fn discard<H: Heap>(&mut self, heap: &mut H, leaves: usize) -> bool {
-        for _ in 0..leaves {
-            if self.is_over() {
-                break;
-            }
+        let mut left = leaves.saturating_mul(LEAF_COST);
+        while self.release_blocks(heap, &mut left) && left > 0 && self.leaf.is_some() {
+            left = left.saturating_sub(LEAF_COST);
             self.leave_leaf(heap);
         }
         self.is_over()
+    }
+
+    /// Lets the blocks of the leaf that was left go, until about `left` bytes of them are freed.
+    /// Returns whether all of them are.
+    pub(crate) fn release_blocks<H: Heap>(&mut self, heap: &mut H, left: &mut usize) -> bool {
+        while *left > 0
+            && let Some(block) = self.left_behind.pop()
+        {
+            if block.is_retired() {
+                *left = left.saturating_sub(block.size());
+                // SAFETY: the tree does not refer to it any more, nor does the walk.
+                unsafe { block.release(heap) };
+            } else {
+                block.set_epoch(self.epoch);
+            }
+        }
+        if !self.left_behind.is_empty() {
+            return false;
+        }
+        if self.leaf.is_none()
+            && let Some(control) = self.control.take()
+        {
+            control.end_walk(heap);
+        }
+        true
     }
 
     /// The leaf that the walk is in, and the way to it.
@@ -220,20 +257,14 @@ impl<C: Codec> Frozen<C> {
         self.leaf.map_or(0, |leaf| leaf.used().div_ceil(leaf.n()))
     }
 
-    /// Leaves the leaf, and every page above of which it was the last child.
+    /// Leaves the leaf, and every page above of which it was the last child. The blocks of the leaf
+    /// are still to be released.
     pub(crate) fn leave_leaf<H: Heap>(&mut self, heap: &mut H) {
         let Some(leaf) = self.leaf.take() else {
             return;
         };
         if leaf.has_blocks() {
-            C::blocks(leaf, |block| {
-                if block.is_retired() {
-                    // SAFETY: the tree does not refer to it any more, nor does the walk.
-                    unsafe { block.release(heap) };
-                } else {
-                    block.set_epoch(self.epoch);
-                }
-            });
+            C::blocks(leaf, |block| self.left_behind.push(block));
         }
         self.leave(heap, leaf);
         self.at = 0;
@@ -249,9 +280,6 @@ impl<C: Codec> Frozen<C> {
                 return;
             }
             self.leave(heap, page);
-        }
-        if let Some(control) = self.control.take() {
-            control.end_walk(heap);
         }
     }
 

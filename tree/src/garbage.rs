@@ -1,5 +1,7 @@
 //! Freeing a tree, in steps.
+#![expect(unsafe_code, reason = "blocks are kept by their handles")]
 
+use crate::block::Block;
 use crate::codec::Codec;
 use crate::heap::Heap;
 use crate::inner::Inner;
@@ -11,29 +13,49 @@ use crate::tree::Tree;
 /// A tree of which only the memory is left.
 #[derive(Debug)]
 #[must_use = "what is not freed in steps stays allocated"]
-pub struct Garbage<C>(Tree<C>);
+pub struct Garbage<C> {
+    tree: Tree<C>,
+    /// Blocks whose leaf is gone.
+    blocks: Vec<Block>,
+}
+
+/// What a leaf counts as in a step, in bytes of blocks.
+pub const LEAF_COST: usize = 4096;
+
+// SAFETY: as for the tree: the heads of blocks are written only with the one heap in hand.
+unsafe impl<C> Send for Garbage<C> {}
 
 impl<C: Codec> Tree<C> {
     /// The tree's memory, to be freed in steps. A walk over it goes on meanwhile, or afterwards.
     pub fn into_garbage(self) -> Garbage<C> {
-        Garbage(self)
+        Garbage {
+            tree: self,
+            blocks: Vec::new(),
+        }
     }
 }
 
 impl<C: Codec> Garbage<C> {
-    /// Frees up to so many leaves with their blocks, and the pages above. Returns whether nothing
-    /// is left; what a walk still needs is freed by the walk.
+    /// Frees up to so many leaves, and the pages above. The bytes of blocks count, 4 KiB as a leaf,
+    /// so a step goes beyond that by one block at most. Returns whether nothing is left; what a
+    /// walk still needs is freed by the walk.
     pub fn step<H: Heap>(&mut self, heap: &mut H, leaves: usize) -> bool {
-        let tree = &mut self.0;
+        let mut left = leaves.saturating_mul(LEAF_COST);
+        let tree = &mut self.tree;
         let mut space = tree.space(heap);
-        for _ in 0..leaves {
-            let Some(root) = tree.root else {
+        while left > 0 {
+            if let Some(block) = self.blocks.pop() {
+                left = left.saturating_sub(block.size());
+                space.dispose_block(block);
+            } else if let Some(root) = tree.root {
+                left = left.saturating_sub(LEAF_COST);
+                tree.pop_leaf(&mut space, root, &mut self.blocks);
+            } else {
                 break;
-            };
-            tree.pop_leaf(&mut space, root);
+            }
         }
         tree.settle(&space);
-        let is_done = tree.root.is_none();
+        let is_done = tree.root.is_none() && self.blocks.is_empty();
         if is_done && let Some(control) = tree.control.take() {
             control.end_tree(heap);
         }
@@ -43,17 +65,18 @@ impl<C: Codec> Garbage<C> {
     /// How many bytes are left to free.
     #[must_use]
     pub fn memory(&self) -> usize {
-        self.0.memory()
+        self.tree.memory()
     }
 }
 
 impl<C: Codec> Tree<C> {
-    /// Takes out and disposes of the last leaf. Inner pages keep no counts here.
-    fn pop_leaf<H: Heap>(&mut self, space: &mut Space<'_, H>, root: Page) {
+    /// Takes out and disposes of the last leaf; its blocks are left to the caller. Inner pages keep
+    /// no counts here.
+    fn pop_leaf<H: Heap>(&mut self, space: &mut Space<'_, H>, root: Page, blocks: &mut Vec<Block>) {
         let mut path = Path::last::<C::Separator>(root);
         self.own(space, &mut path, 0);
         if path.leaf.has_blocks() {
-            C::blocks(path.leaf, |block| space.dispose_block(block));
+            C::blocks(path.leaf, |block| blocks.push(block));
         }
         space.dispose::<C::Separator>(path.leaf);
         while let Some(Step { page, at }) = path.steps.pop() {

@@ -22,6 +22,8 @@ pub struct Space<'a, H> {
     /// How many leaves and blocks the tree has more than before, or fewer.
     pub leaves: i64,
     pub blocks: i64,
+    /// Copies of blocks that were made before their leaf is, the last one first.
+    pub prepared: Vec<Block>,
 }
 
 impl<'a, H: Heap> Space<'a, H> {
@@ -34,6 +36,7 @@ impl<'a, H: Heap> Space<'a, H> {
             copied: 0,
             leaves: 0,
             blocks: 0,
+            prepared: Vec::new(),
         }
     }
 
@@ -106,6 +109,15 @@ impl<'a, H: Heap> Space<'a, H> {
         self.added += block.size();
         self.blocks += 1;
         block
+    }
+
+    /// A copy of a block of another tree, whose blocks are asked for in the order of the leaf.
+    pub fn copy_block(&mut self, block: Block) -> Block {
+        match self.prepared.pop() {
+            Some(copy) => copy,
+            // SAFETY: the caller's leaf refers to it, so it is live.
+            None => self.block(unsafe { block.bytes() }),
+        }
     }
 
     /// A block to which the tree no longer refers.

@@ -64,7 +64,7 @@ pub unsafe fn stored(bytes: &[u8]) -> Stored<'_> {
 pub unsafe fn own_block<H: Heap>(space: &mut Space<'_, H>, block: Block, place: *mut u8) {
     // SAFETY: promised by the caller.
     unsafe {
-        let copy = space.block(block.bytes());
+        let copy = space.copy_block(block);
         let address = place.add(LONG_LEN - size_of::<usize>());
         address
             .cast::<NonNull<u8>>()

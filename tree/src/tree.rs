@@ -122,6 +122,12 @@ impl<C: Codec> Tree<C> {
         self.blocks = self.blocks.wrapping_add_signed(space.blocks);
     }
 
+    /// A block that came to the tree, and is in no leaf, is no longer its own.
+    pub(crate) fn forget_block(&mut self, size: usize) {
+        self.memory -= size;
+        self.blocks -= 1;
+    }
+
     /// A descent that goes one level at a time, to bring what an operation will look at into the
     /// cache, while others do the same.
     #[must_use]

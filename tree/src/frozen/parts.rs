@@ -63,7 +63,8 @@ impl<C: Fields> Frozen<C> {
         mut sink: impl FnMut(Part<'_>),
     ) -> bool {
         let mut left = budget;
-        while left > 0
+        while self.release_blocks(heap, &mut left)
+            && left > 0
             && let Some(item) = self.item()
         {
             let (is_second, sent) = self.progress;
@@ -99,7 +100,7 @@ impl<C: Fields> Frozen<C> {
                 Some(sent) => (is_second, sent),
                 None if C::COUNT == 2 && !is_second => (true, 0),
                 None => {
-                    self.advance(heap);
+                    self.pass(heap);
                     (false, 0)
                 }
             };

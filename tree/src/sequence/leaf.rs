@@ -253,7 +253,7 @@ pub fn duplicate<H: Heap>(space: &mut Space<'_, H>, leaf: Page) -> Page {
         unsafe {
             for_each(leaf, |placed| {
                 if let Some(block) = placed.stored.block {
-                    let copy = space.block(block.bytes());
+                    let copy = space.copy_block(block);
                     let address = place(new, placed.at + LONG_LEN - size_of::<usize>());
                     address
                         .cast::<NonNull<u8>>()

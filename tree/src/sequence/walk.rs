@@ -26,7 +26,8 @@ impl Frozen<Sequence> {
         mut sink: impl FnMut(Part<'_>),
     ) -> bool {
         let mut left = budget;
-        while left > 0
+        while self.release_blocks(heap, &mut left)
+            && left > 0
             && let Some((_, leaf)) = self.leaf()
         {
             // SAFETY: pages that are shared do not change, and only the walk frees them.

@@ -3,7 +3,7 @@
 use crate::copying::Copying;
 use crate::entries::Entries;
 use crate::frozen::Frozen;
-use crate::garbage::Garbage;
+use crate::garbage::{Garbage, LEAF_COST};
 use crate::heap::Heap;
 
 use super::members::{Member, Members};
@@ -30,7 +30,8 @@ impl Frozen<Sorted> {
 }
 
 impl SortedCopying {
-    /// Copies up to so many leaves with their blocks. Returns whether the copy is complete. `hasher`
+    /// Copies up to so many leaves; the bytes of blocks count, 4 KiB as a leaf. Returns whether the
+    /// copy is complete. `hasher`
     /// is the hash function of the copy.
     pub fn step<H: Heap>(
         &mut self,
@@ -38,10 +39,8 @@ impl SortedCopying {
         hasher: impl Fn(&[u8]) -> u64,
         leaves: usize,
     ) -> bool {
-        for _ in 0..leaves {
-            let Some(page) = self.copying.step_leaf(heap) else {
-                return true;
-            };
+        let mut left = leaves.saturating_mul(LEAF_COST);
+        while let Some(page) = self.copying.step_leaf(heap, &mut left) {
             let number = self.members.numbers.take(heap, page);
             for index in 0..page.n() {
                 let hash = leaf::with_bytes(page, index, &hasher);

@@ -134,3 +134,77 @@ fn a_descent_arrives_after_as_many_steps_as_the_tree_is_high() {
     assert!(height > 0 && (0..height).all(|_| descent.step()) && !descent.step());
     subject.end();
 }
+
+/// So long are the elements of a tree with few leaves and much in them.
+const LONG: usize = 50_000;
+/// The most that a step of one leaf takes or gives: an element, and what counts as a leaf.
+const STEP_MAX: usize = LONG + 3 * 4096;
+
+/// How much the use of the heap has changed.
+fn difference(heap: &Counting, before: &mut usize) -> usize {
+    let difference = heap.used.abs_diff(*before);
+    *before = heap.used;
+    difference
+}
+
+#[test]
+fn no_step_frees_or_copies_much_more_than_one_long_element() {
+    let mut subject = Subject::new(spread);
+    let (count, long) = (rounds(200, 12), vec![b'x'; LONG]);
+    for number in 0..count {
+        subject.insert(format!("field:{number}").as_bytes(), &long);
+    }
+    // A copy.
+    let frozen = subject.tree.freeze(&mut subject.heap);
+    let mut copying = frozen.expect("no other is open").copy();
+    let (mut before, mut steps) = (subject.heap.used, 0);
+    while !copying.step(&mut subject.heap, 1) {
+        assert!(difference(&subject.heap, &mut before) <= STEP_MAX);
+        steps += 1;
+    }
+    assert!(steps >= count);
+    // A walk that must free what was replaced behind its back, once with output and once without.
+    let mut garbage = copying.into_parts().0.into_garbage();
+    for wanted in [true, false] {
+        let frozen = subject.tree.freeze(&mut subject.heap);
+        let mut frozen = frozen.expect("no other is open");
+        for number in 0..count {
+            subject.insert(format!("field:{number}").as_bytes(), &long);
+        }
+        let (mut before, mut over) = (subject.heap.used, false);
+        while !over {
+            over = if wanted {
+                frozen.step(&mut subject.heap, 4096, |_| ())
+            } else {
+                frozen.discard(&mut subject.heap, 1)
+            };
+            assert!(difference(&subject.heap, &mut before) <= STEP_MAX);
+        }
+        assert!(!subject.tree.is_frozen());
+    }
+    // What is gone.
+    let mut before = subject.heap.used;
+    while !garbage.step(&mut subject.heap, 1) {
+        assert!(difference(&subject.heap, &mut before) <= STEP_MAX);
+    }
+    subject.check();
+    subject.end();
+}
+
+#[test]
+fn a_copy_that_is_given_up_within_a_leaf_leaves_no_block() {
+    let mut subject = Subject::new(spread);
+    for number in 0..20 {
+        subject.insert(format!("field:{number}").as_bytes(), &[b'x'; 5000]);
+    }
+    let frozen = subject.tree.freeze(&mut subject.heap);
+    let mut copying = frozen.expect("no other is open").copy();
+    for _ in 0..7 {
+        assert!(!copying.step(&mut subject.heap, 1));
+    }
+    let (garbage, mut frozen) = copying.give_up();
+    free(garbage, &mut subject.heap);
+    while !frozen.discard(&mut subject.heap, 1) {}
+    subject.check();
+    subject.end();
+}
