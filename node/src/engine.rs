@@ -17,6 +17,7 @@ mod dropping;
 mod follow;
 mod health;
 mod info;
+mod invariants;
 mod latency;
 mod meanwhile;
 mod memory;
@@ -127,6 +128,7 @@ pub struct Engine {
     /// When the last command ended, on the stopwatch: the next one begins then.
     stamp: u64,
     outputs: VecDeque<Output>,
+    invariants: invariants::Invariants,
 }
 
 /// What became of an action that a command asked for.
@@ -194,6 +196,7 @@ impl Engine {
             last_command: None,
             stamp: 0,
             outputs: VecDeque::new(),
+            invariants: invariants::Invariants::default(),
         };
         engine.keep_silent();
         engine.cluster_events(now);

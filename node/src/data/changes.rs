@@ -119,6 +119,18 @@ impl Changes {
         }
     }
 
+    /// Panics if a change was not drained, or a count is not that of the subscribers (`all`: of slots
+    /// too).
+    pub fn check(&self, all: bool) {
+        assert!(self.is_empty(), "changes were not drained");
+        self.watches.check();
+        if all {
+            let slots = self.slots.iter().map(|count| *count as usize);
+            let followed = self.databases.iter().copied().chain(slots);
+            assert_eq!(followed.sum::<usize>(), self.scopes);
+        }
+    }
+
     fn follows(&self, db: usize, slot: Slot) -> bool {
         let by_slot = db == 0 && self.slots.get(slot.index()).is_some_and(|count| *count > 0);
         by_slot || self.databases[db] > 0

@@ -163,6 +163,45 @@ impl Database {
         taken
     }
 
+    /// Panics if the count of a group of tables, another one in each turn, is not theirs, or the
+    /// total not that of the groups. With `by_key`, every key of the group is counted.
+    pub fn check(&self, hasher: &HashKey, turn: usize, by_key: bool) {
+        assert_eq!(self.groups.iter().sum::<usize>(), self.len);
+        let group = turn % self.groups.len();
+        let tables = self.tables.chunks(GROUP).nth(group).unwrap_or_default();
+        let mut keys = 0;
+        for (at, SlotTable { table, times }) in tables.iter().enumerate() {
+            keys += table.len();
+            let index = group * GROUP + at;
+            let timed = self.timed[index / 64] >> (index % 64) & 1 == 1;
+            assert_eq!(timed, times.is_some(), "table {index}");
+            if by_key && table.len() > 0 {
+                let (mut found, mut expiring, mut next) = (0, 0, Some(0));
+                while let Some(position) = next {
+                    next = table.visit(hasher, position, |entry| {
+                        found += 1;
+                        expiring += usize::from(entry.expire_at().is_some());
+                        true
+                    });
+                }
+                let known = times.as_ref().map_or(0, |times| times.keys.len());
+                assert_eq!((found, expiring), (table.len(), known), "table {index}");
+            }
+        }
+        assert_eq!(keys, self.groups[group], "keys of group {group}");
+    }
+
+    /// Panics if the count of keys with a time to live is not that of the tables.
+    pub fn check_times(&self) {
+        let times = self.tables.iter().filter_map(|table| table.times.as_ref());
+        let (mut count, mut sum) = (0, 0);
+        for times in times {
+            count += times.keys.len();
+            sum += times.sum;
+        }
+        assert_eq!((count, sum), (self.expires, self.expire_sum));
+    }
+
     /// All tables, in order.
     pub fn into_tables(self) -> Box<[SlotTable]> {
         self.tables

@@ -49,6 +49,16 @@ impl Watches {
         self.watched
     }
 
+    /// Panics if the count of watchers is not right.
+    pub fn check(&self) {
+        let states = self.keys.iter().flat_map(BTreeMap::values);
+        let watchers = states.inspect(|state| assert!(state.watchers > 0));
+        assert_eq!(
+            watchers.map(|state| state.watchers).sum::<usize>(),
+            self.watched
+        );
+    }
+
     /// Whether the key is watched.
     pub fn is_watched(&self, db: usize, key: &[u8]) -> bool {
         self.watched > 0 && self.keys[db].contains_key(key)

@@ -63,6 +63,19 @@ impl Parking {
         self.parked.len()
     }
 
+    /// Who waits, and for what.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (SessionId, Parked)> {
+        self.parked
+            .iter()
+            .map(|(&session, &parked)| (session, parked))
+    }
+
+    /// Panics if the count of those that wait for a walk is not right.
+    pub(super) fn check(&self) {
+        let for_walk = self.parked.values().filter(|parked| parked.is_for_walk());
+        assert_eq!(for_walk.count(), self.for_walk);
+    }
+
     pub(super) fn park(&mut self, session: SessionId, why: Parked) {
         self.remove(session);
         self.for_walk += usize::from(why.is_for_walk());

@@ -1,6 +1,7 @@
 //! All sessions: every client connection, and our master's stream, in a slab. What they take is
 //! counted as it changes.
 
+mod check;
 mod line;
 
 use std::collections::BinaryHeap;

@@ -4,6 +4,7 @@ mod clients;
 mod cluster;
 mod dropping;
 mod heartbeat;
+mod invariants;
 mod keys;
 mod memory;
 mod pauses;

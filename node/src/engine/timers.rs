@@ -74,6 +74,7 @@ impl Engine {
         self.resume_acked(now);
         let frees = self.data.reclaim_step(RECLAIM_LIMIT);
         self.evict_clients(now);
+        self.check_invariants();
         walks || drops || frees
     }
 

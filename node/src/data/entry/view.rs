@@ -5,6 +5,9 @@ use crate::data::value::Kind;
 use crate::data::{Encoding, Hash, List, Set, Type, Value, WrongType, Zset};
 use crate::time::Now;
 
+/// What an entry takes of its table, in bytes.
+const TABLE_PLACE: usize = 8;
+
 /// A key and its value, to read.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
@@ -136,7 +139,12 @@ impl<'a> Entry<'a> {
             None => (length_width(self.bytes.len()) + self.bytes.len(), 0),
         };
         let key = length_width(self.key.len()) + self.key.len();
-        8 + rounded(self.meta.head_len() + key + lengths) + outside
+        TABLE_PLACE + rounded(self.meta.head_len() + key + lengths) + outside
+    }
+
+    /// Bytes that it takes of the heap.
+    pub(in crate::data) fn block_memory(&self) -> usize {
+        self.memory() - TABLE_PLACE
     }
 
     /// How many bytes the value takes, as it is held.

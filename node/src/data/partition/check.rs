@@ -1,0 +1,49 @@
+//! Whether counts agree with what they count: for builds with debug assertions.
+
+use super::Partition;
+use crate::data::Watched;
+use crate::data::database::Database;
+
+/// Keyspaces of so many keys are counted key by key.
+const SMALL: usize = 256;
+/// Every so many turns all tables are looked at; in the others some are.
+const ALL: usize = 64;
+
+impl Partition {
+    /// Panics if a count is not that of the tables; looks at a part of them in each turn.
+    pub fn check(&self, turn: usize) {
+        self.store.changes.check(turn.is_multiple_of(ALL));
+        let dbs = self.store.dbs();
+        let keys: usize = dbs.iter().map(Database::len).sum();
+        dbs.iter()
+            .for_each(|db| db.check(self.store.hasher(), turn, keys <= SMALL));
+        if turn.is_multiple_of(ALL) {
+            dbs.iter().for_each(Database::check_times);
+            if keys <= SMALL {
+                let mut memory = 0;
+                for db in 0..dbs.len() {
+                    // Trees have an account of their own.
+                    self.for_each_key(db, &mut |entry| {
+                        if entry.big().is_none() {
+                            memory += entry.block_memory();
+                        }
+                    });
+                }
+                let used = self.store.memory();
+                assert!(memory <= used, "entries take {memory} of {used} bytes");
+            }
+        }
+    }
+
+    /// How many watches there are.
+    #[must_use]
+    pub fn watchers(&self) -> usize {
+        self.store.changes.watches.count()
+    }
+
+    /// Whether a watch is known here.
+    #[must_use]
+    pub fn is_watched(&self, watched: &Watched) -> bool {
+        (self.store.changes.watches).is_watched(watched.db, &watched.key)
+    }
+}
