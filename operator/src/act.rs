@@ -9,17 +9,16 @@ use redis::{Cmd, RedisError, Value, cmd};
 use slotkeeper_crds::RedisCluster;
 use slotkeeper_topology::{Epoch, NodeId, NodeLine, SlotSet, parse_nodes};
 
-use crate::links::{DEADLINE, Links};
+use crate::links::{DEADLINE, Links, Network, Tcp};
 use crate::model::{Address, FailoverMode, Moment, PodIndex, Step, StepOutcome, Target};
-use crate::observe::now;
 use crate::platform::{Platform, PlatformError, Survey};
 
 /// What steps are performed with.
-pub struct Actor<'a, P> {
+pub struct Actor<'a, P, N = Tcp> {
     /// The platform.
     pub platform: &'a P,
     /// The connections to the nodes.
-    pub links: &'a Links,
+    pub links: &'a Links<N>,
     /// The manifest.
     pub cluster: &'a RedisCluster,
     /// The survey of this pass: where the nodes are.
@@ -40,7 +39,7 @@ enum Expect {
     ReplicaOf(NodeId),
 }
 
-impl<P: Platform> Actor<'_, P> {
+impl<P: Platform, N: Network> Actor<'_, P, N> {
     /// Performs the step.
     pub async fn act(&self, step: &Step) -> StepOutcome {
         match self.try_act(step).await {
@@ -51,7 +50,7 @@ impl<P: Platform> Actor<'_, P> {
 
     /// Performs the step; after that moment, it is given up.
     pub async fn act_until(&self, step: &Step, until: Moment) -> StepOutcome {
-        let left_ms = until.since(now());
+        let left_ms = until.since(self.links.now());
         if left_ms == 0 {
             return no_answer();
         }
@@ -193,7 +192,7 @@ impl<P: Platform> Actor<'_, P> {
     }
 
     /// A connection to the target, on which the node has just confirmed its id and role.
-    async fn verified(&self, node: &Target, expect: Expect) -> Tried<(Verified<'_>, NodeLine)> {
+    async fn verified(&self, node: &Target, expect: Expect) -> Tried<(Verified<'_, N>, NodeLine)> {
         let pod = self.survey.pods.get(&node.pod);
         let Some(address) = pod.and_then(|pod| pod.address.as_ref()) else {
             return Err(not_sent("its address is not known"));
@@ -206,7 +205,7 @@ impl<P: Platform> Actor<'_, P> {
         node: &Target,
         address: &Address,
         expect: Expect,
-    ) -> Tried<(Verified<'_>, NodeLine)> {
+    ) -> Tried<(Verified<'_, N>, NodeLine)> {
         if self.platform.pod_uid(node.pod).await.as_ref() != Some(&node.uid) {
             return Err(not_sent("the pod has been replaced"));
         }
@@ -242,13 +241,13 @@ impl Expect {
 }
 
 /// A connection to the node that is meant.
-struct Verified<'a> {
-    links: &'a Links,
+struct Verified<'a, N: Network> {
+    links: &'a Links<N>,
     pod: PodIndex,
     connection: MultiplexedConnection,
 }
 
-impl Verified<'_> {
+impl<N: Network> Verified<'_, N> {
     /// What the node lists in its CLUSTER NODES.
     async fn nodes(&mut self) -> Tried<Vec<NodeLine>> {
         let text: String = self.send(&cluster(&["NODES"])).await.map_err(unsent)?;
@@ -274,13 +273,13 @@ impl Verified<'_> {
 
 /// A request under way. If it is given up, for whatever reason, its connection is closed: it must
 /// not arrive when nobody expects it any more.
-struct Pending<'a> {
-    links: &'a Links,
+struct Pending<'a, N: Network> {
+    links: &'a Links<N>,
     pod: PodIndex,
     answered: bool,
 }
 
-impl Drop for Pending<'_> {
+impl<N: Network> Drop for Pending<'_, N> {
     fn drop(&mut self) {
         if !self.answered {
             self.links.drop_link(self.pod);

@@ -3,6 +3,7 @@
 //! what was not delivered yet.
 
 mod bounded;
+mod network;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,14 +12,13 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, ErrorKind, RedisConnectionInfo, RedisError};
-use rustix::net::sockopt::set_tcp_user_timeout;
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
-use crate::model::{ARRIVES_WITHIN_MS, Address, PodIndex, Silence};
+use crate::model::{ARRIVES_WITHIN_MS, Address, Moment, PodIndex, Silence};
 use crate::text;
 use bounded::Bounded;
+pub use network::{Network, Tcp};
 
 /// How long one node may take to answer in one pass, connecting included.
 pub const DEADLINE: Duration = Duration::from_millis(500);
@@ -33,7 +33,8 @@ const _: () = assert!((DELIVERED_WITHIN_MS as u64) < ARRIVES_WITHIN_MS);
 
 /// The connections of one cluster.
 #[derive(Debug)]
-pub struct Links {
+pub struct Links<N = Tcp> {
+    network: N,
     wake: Arc<Notify>,
     inner: Mutex<Inner>,
 }
@@ -56,10 +57,24 @@ impl Links {
     /// No connections yet. When one breaks, `wake` is notified.
     #[must_use]
     pub fn new(wake: Arc<Notify>) -> Links {
+        Links::over(Tcp, wake)
+    }
+}
+
+impl<N: Network> Links<N> {
+    /// As [`Links::new`], over that network.
+    #[must_use]
+    pub fn over(network: N, wake: Arc<Notify>) -> Links<N> {
         Links {
+            network,
             wake,
             inner: Mutex::default(),
         }
+    }
+
+    /// The time now.
+    pub fn now(&self) -> Moment {
+        self.network.now()
     }
 
     /// Sets the password for all nodes; a different one closes every connection.
@@ -121,7 +136,11 @@ impl Links {
     }
 
     async fn connect(&self, address: &Address, password: Option<&str>) -> Result<Link, Silence> {
-        let stream = Bounded::new(dial(address).await?);
+        let stream = self.network.connect(address).await;
+        let stream = Bounded::new(stream.map_err(|error| match error.kind() {
+            std::io::ErrorKind::ConnectionRefused => Silence::Refused,
+            _ => Silence::TimedOut,
+        })?);
         let info = RedisConnectionInfo::default().set_skip_set_lib_name();
         let info = match password {
             Some(password) => info.set_password(password),
@@ -160,23 +179,6 @@ impl Drop for Link {
     }
 }
 
-/// A connection on which nothing is under way for long after it was given up.
-async fn dial(address: &Address) -> Result<TcpStream, Silence> {
-    let stream = TcpStream::connect((address.ip.as_str(), address.port)).await;
-    let stream = stream.map_err(|error| match error.kind() {
-        std::io::ErrorKind::ConnectionRefused => Silence::Refused,
-        _ => Silence::TimedOut,
-    })?;
-    // Small requests that wait for their answers gain nothing from Nagle's algorithm.
-    let _ = stream.set_nodelay(true);
-    // Closing it discards what was not delivered.
-    let bounded = stream.set_zero_linger();
-    bounded
-        .and_then(|()| Ok(set_tcp_user_timeout(&stream, DELIVERED_WITHIN_MS)?))
-        .map_err(|_| Silence::TimedOut)?;
-    Ok(stream)
-}
-
 /// What the error of a connection or a query says about the node.
 #[must_use]
 pub fn silence(error: &RedisError) -> Silence {
@@ -192,25 +194,5 @@ pub fn silence(error: &RedisError) -> Silence {
         (ErrorKind::Io, _) if error.is_connection_refusal() => Silence::Refused,
         (ErrorKind::Io, _) => Silence::TimedOut,
         _ => Silence::Malformed(error.to_string()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use rustix::net::sockopt::{socket_linger, tcp_user_timeout};
-
-    use super::*;
-
-    #[tokio::test]
-    async fn the_kernel_delivers_nothing_later_than_promised() {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = Address {
-            ip: "127.0.0.1".to_owned(),
-            port: listener.local_addr().unwrap().port(),
-            bus_port: 0,
-        };
-        let stream = dial(&address).await.unwrap();
-        assert_eq!(tcp_user_timeout(&stream).unwrap(), DELIVERED_WITHIN_MS);
-        assert_eq!(socket_linger(&stream).unwrap(), Some(Duration::ZERO));
     }
 }

@@ -4,7 +4,7 @@ use futures::future::join_all;
 use redis::aio::MultiplexedConnection;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::links::{DEADLINE, Links, silence};
+use crate::links::{DEADLINE, Links, Network, silence};
 use crate::model::{
     Address, Moment, NodeFacts, NodeView, Observation, PodIndex, PodView, Seen, Silence,
 };
@@ -21,8 +21,12 @@ pub fn now() -> Moment {
 
 /// Asks every node of the survey and combines the answers with the pods. `seen` is what earlier
 /// passes saw; it is updated with this one.
-pub async fn observe(survey: &Survey, links: &Links, seen: &mut Seen) -> Observation {
-    let now = now();
+pub async fn observe<N: Network>(
+    survey: &Survey,
+    links: &Links<N>,
+    seen: &mut Seen,
+) -> Observation {
+    let now = links.now();
     links.set_password(survey.password.as_deref());
     links.keep(|index| survey.pods.contains_key(&index));
     let asking = survey
@@ -42,7 +46,7 @@ pub async fn observe(survey: &Survey, links: &Links, seen: &mut Seen) -> Observa
     observation
 }
 
-async fn ask_pod(links: &Links, index: PodIndex, pod: &PodView) -> NodeView {
+async fn ask_pod<N: Network>(links: &Links<N>, index: PodIndex, pod: &PodView) -> NodeView {
     let Some(address) = &pod.address else {
         return NodeView::Silent(if pod.phase.may_run() {
             Silence::NoAddress
@@ -68,18 +72,25 @@ async fn ask_pod(links: &Links, index: PodIndex, pod: &PodView) -> NodeView {
 
 /// Asks a node. A broken connection is opened again once, which distinguishes a refused connection
 /// from a late answer.
-async fn ask(links: &Links, index: PodIndex, address: &Address) -> Result<NodeFacts, Silence> {
+async fn ask<N: Network>(
+    links: &Links<N>,
+    index: PodIndex,
+    address: &Address,
+) -> Result<NodeFacts, Silence> {
     let first = links.get(index, address).await?;
-    match read(first).await {
+    match read(links, first).await {
         Err(Silence::TimedOut | Silence::Refused) => {
             links.drop_link(index);
-            read(links.get(index, address).await?).await
+            read(links, links.get(index, address).await?).await
         }
         answer => answer,
     }
 }
 
-async fn read(mut connection: MultiplexedConnection) -> Result<NodeFacts, Silence> {
+async fn read<N: Network>(
+    links: &Links<N>,
+    mut connection: MultiplexedConnection,
+) -> Result<NodeFacts, Silence> {
     let mut questions = redis::pipe();
     questions.cmd("CLUSTER").arg("NODES");
     questions.cmd("CLUSTER").arg("INFO");
@@ -90,7 +101,7 @@ async fn read(mut connection: MultiplexedConnection) -> Result<NodeFacts, Silenc
     let answer = questions.query_async(&mut connection).await;
     let (nodes, cluster, info): (String, String, String) =
         answer.map_err(|error| silence(&error))?;
-    NodeFacts::parse(&nodes, &cluster, &info, now())
+    NodeFacts::parse(&nodes, &cluster, &info, links.now())
         .map_err(|error| Silence::Malformed(error.to_string()))
 }
 

@@ -7,12 +7,12 @@ use slotkeeper_crds::{RedisCluster, RedisClusterStatus};
 use tokio::sync::Notify;
 
 use crate::act::Actor;
-use crate::links::Links;
-use crate::model::{Desired, Memory, Outcome, Plan, PlannedStep, Seen, StepOutcome};
-use crate::observe::{now, observe};
+use crate::links::{Links, Network, Tcp};
+use crate::model::{Desired, Memory, Observation, Outcome, Plan, PlannedStep, Seen, StepOutcome};
+use crate::observe::observe;
 use crate::planner::plan;
 use crate::platform::{Platform, PlatformError, Survey};
-use crate::report::report;
+use crate::report::{Report, report};
 
 /// The interval of passes over a converged cluster.
 const TICK: Duration = Duration::from_secs(1);
@@ -25,9 +25,9 @@ const STEP_TICK: Duration = Duration::from_millis(50);
 const BREATH: Duration = Duration::from_millis(10);
 
 /// Keeps one cluster in the state of its manifest.
-pub struct Reconciler<P> {
+pub struct Reconciler<P, N = Tcp> {
     platform: P,
-    links: Links,
+    links: Links<N>,
     seen: Seen,
     stored: Option<Memory>,
     /// The last published status.
@@ -40,6 +40,10 @@ pub struct Reconciler<P> {
 
 /// Is notified of what happens in a pass.
 pub trait Progress {
+    /// The plan is made, and no step of it is sent yet.
+    fn planned(&mut self, _observation: &Observation, _plan: &Plan) {}
+    /// The report is made, and not published yet.
+    fn assessed(&mut self, _report: &Report) {}
     /// A step was performed.
     fn acted(&mut self, step: &PlannedStep, outcome: &StepOutcome);
     /// The status has changed, or this is the first pass.
@@ -55,6 +59,19 @@ impl<P: Platform> Reconciler<P> {
         memory: Option<Memory>,
         wake: Arc<Notify>,
     ) -> Self {
+        Reconciler::over(Tcp, platform, status, memory, wake)
+    }
+}
+
+impl<P: Platform, N: Network> Reconciler<P, N> {
+    /// As [`Reconciler::new`], over that network.
+    pub fn over(
+        network: N,
+        platform: P,
+        status: Option<RedisClusterStatus>,
+        memory: Option<Memory>,
+        wake: Arc<Notify>,
+    ) -> Self {
         let seen = match (memory, &status) {
             (Some(memory), _) => Seen::from(memory),
             (None, Some(status)) => Seen::from_status(status),
@@ -62,7 +79,7 @@ impl<P: Platform> Reconciler<P> {
         };
         Reconciler {
             platform,
-            links: Links::new(wake.clone()),
+            links: Links::over(network, wake.clone()),
             seen,
             // Written once more under this leader's term, so that no late write of an earlier
             // operator replaces it.
@@ -96,17 +113,20 @@ impl<P: Platform> Reconciler<P> {
         let survey = self.platform.survey(cluster).await?;
         let observation = observe(&survey, &self.links, &mut self.seen).await;
         let mut plan = plan(&desired, &observation);
-        self.seen.intend(&plan, now());
+        self.seen.intend(&plan, self.links.now());
         // Its error is returned later: only a vote that no later operator would know of waits for
         // the store.
         let stored = self.remember().await;
         if stored.is_err() {
             self.seen.withdraw(&plan.hold_unstored(&observation));
         }
+        progress.planned(&observation, &plan);
         let outcome = self.act(cluster, &survey, &plan, progress).await;
-        self.seen.learn(&outcome, now());
+        self.seen.learn(&outcome, self.links.now());
         let report = report(&desired, &observation, &plan, &outcome);
-        let status = report.status(self.told.as_ref(), self.platform.selector(), now());
+        progress.assessed(&report);
+        let now = self.links.now();
+        let status = report.status(self.told.as_ref(), self.platform.selector(), now);
         // One late answer does not change the status; the next pass decides.
         let was_ready = self.status.as_ref().is_some_and(is_ready);
         if !(report.is_passing && was_ready && !is_ready(&status)) {
@@ -189,7 +209,7 @@ impl<P: Platform> Reconciler<P> {
         let tick = if ready { TICK } else { BUSY_TICK };
         let due = plan
             .next_pass()
-            .map(|due| Duration::from_millis(due.since(now())));
+            .map(|due| Duration::from_millis(due.since(self.links.now())));
         due.map_or(tick, |due| tick.min(due.max(STEP_TICK)))
     }
 }
