@@ -2,3 +2,4 @@
 
 pub mod rdb;
 pub mod snapshot;
+pub mod snapshot_file;

@@ -12,6 +12,7 @@ use bytes::Bytes;
 
 use super::files::sync_directory;
 use super::system::reason;
+use crate::persistence::snapshot_file::{FileSystem, SnapshotAnswer, SnapshotFile, SnapshotOrder};
 
 /// How many bytes of the file the engine decodes at once.
 const LOAD_BYTES: usize = 64 << 10;
@@ -66,13 +67,6 @@ fn read_all(path: &Path, sender: &SyncSender<Piece>, waker: &Waker) -> io::Resul
     }
 }
 
-enum Order {
-    Begin(PathBuf),
-    Write(Bytes),
-    Commit(PathBuf),
-    Abort,
-}
-
 /// What became of an order.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Answer {
@@ -83,7 +77,7 @@ pub(super) enum Answer {
 
 /// The thread that writes snapshots.
 pub(super) struct SnapshotWriter {
-    orders: Option<Sender<Order>>,
+    orders: Option<Sender<SnapshotOrder>>,
     answers: Receiver<Answer>,
     thread: Option<JoinHandle<()>>,
 }
@@ -103,7 +97,7 @@ impl SnapshotWriter {
         })
     }
 
-    fn order(&self, order: Order) {
+    fn order(&self, order: SnapshotOrder) {
         if let Some(orders) = &self.orders {
             // The thread ends only after this sender.
             let _ = orders.send(order);
@@ -114,19 +108,19 @@ impl SnapshotWriter {
     pub(super) fn begin(&self, target: &Path) {
         let mut name = target.as_os_str().to_owned();
         name.push(format!(".tmp-{}", std::process::id()));
-        self.order(Order::Begin(PathBuf::from(name)));
+        self.order(SnapshotOrder::Begin(PathBuf::from(name)));
     }
 
     pub(super) fn write(&self, bytes: Bytes) {
-        self.order(Order::Write(bytes));
+        self.order(SnapshotOrder::Write(bytes));
     }
 
     pub(super) fn commit(&self, target: PathBuf) {
-        self.order(Order::Commit(target));
+        self.order(SnapshotOrder::Commit(target));
     }
 
     pub(super) fn abort(&self) {
-        self.order(Order::Abort);
+        self.order(SnapshotOrder::Abort);
     }
 
     pub(super) fn answer(&self) -> Option<Answer> {
@@ -145,69 +139,49 @@ impl Drop for SnapshotWriter {
     }
 }
 
-fn carry_out(orders: &Receiver<Order>, answers: &Sender<Answer>, waker: &Waker) {
-    let mut open: Option<Snapshot> = None;
+fn carry_out(orders: &Receiver<SnapshotOrder>, answers: &Sender<Answer>, waker: &Waker) {
+    let mut snapshot = SnapshotFile::new(Disk);
     while let Ok(order) = orders.recv() {
-        let result = match order {
-            Order::Begin(path) => {
-                remove(open.take());
-                Snapshot::create(path).map(|snapshot| {
-                    open = Some(snapshot);
-                    Answer::Written(0)
-                })
-            }
-            Order::Write(bytes) => match &mut open {
-                // It has failed before, which was said then.
-                None => continue,
-                Some(snapshot) => {
-                    let written = snapshot.file.write_all(&bytes);
-                    written.map(|()| Answer::Written(bytes.len()))
-                }
-            },
-            Order::Commit(target) => match open.take() {
-                None => continue,
-                Some(snapshot) => snapshot.commit(&target).map(|()| Answer::Saved),
-            },
-            Order::Abort => {
-                remove(open.take());
-                continue;
-            }
+        let Some(answer) = snapshot.carry_out(order) else {
+            continue;
         };
-        let answer = result.unwrap_or_else(|error| {
-            remove(open.take());
-            Answer::Failed(reason(&error))
+        let _ = answers.send(match answer {
+            SnapshotAnswer::Written(bytes) => Answer::Written(bytes),
+            SnapshotAnswer::Saved => Answer::Saved,
+            SnapshotAnswer::Failed(error) => Answer::Failed(reason(&error)),
         });
-        let _ = answers.send(answer);
         waker.wake_by_ref();
     }
 }
 
-struct Snapshot {
-    path: PathBuf,
-    file: File,
-}
+/// The file system of this machine.
+struct Disk;
 
-impl Snapshot {
-    fn create(path: PathBuf) -> io::Result<Snapshot> {
-        let file = File::create(&path)?;
-        Ok(Snapshot { path, file })
+impl FileSystem for Disk {
+    type File = File;
+
+    fn create(&mut self, path: &Path) -> io::Result<File> {
+        File::create(path)
     }
 
-    fn commit(self, target: &Path) -> io::Result<()> {
-        let durable = || {
-            self.file.sync_all()?;
-            fs::rename(&self.path, target)?;
-            sync_directory(target)
-        };
-        durable().inspect_err(|_| {
-            let _ = fs::remove_file(&self.path);
-        })
+    fn write_all(&mut self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
+        file.write_all(bytes)
     }
-}
 
-fn remove(snapshot: Option<Snapshot>) {
-    if let Some(snapshot) = snapshot {
-        let _ = fs::remove_file(snapshot.path);
+    fn sync(&mut self, file: &mut File) -> io::Result<()> {
+        file.sync_all()
+    }
+
+    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn sync_directory_of(&mut self, path: &Path) -> io::Result<()> {
+        sync_directory(path)
+    }
+
+    fn remove(&mut self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
     }
 }
 
