@@ -275,6 +275,8 @@ pub fn config() -> Config {
         // As the operator sets it.
         cluster_allow_replica_migration: false,
         save: Vec::new(),
+        // So that few fields make a hash a big one.
+        hash_max_listpack_entries: 16,
         ..Config::default()
     }
 }

@@ -1,8 +1,6 @@
 //! One run where masters hand over and nothing else goes wrong: replicas are told to take over, and
 //! processes are asked to end, while clients write. What was acknowledged is kept, confirmed or not.
 
-use slotkeeper_node::engine::Engine;
-
 use crate::gossip::Summary;
 use crate::net::NodeIx;
 use crate::operated_cluster::{Action, OperatedCluster, run_operated};
@@ -11,8 +9,6 @@ use crate::writer::Durability;
 /// A process that was asked to end does so within this time, in microseconds: it waits for replicas
 /// up to shutdown-timeout, and again for one that takes over.
 const LEAVING_US: u64 = 25_000_000;
-/// A replica that was restarted has the data again within this time, in microseconds.
-const SYNC_US: u64 = 30_000_000;
 /// The delay of a slow network, in microseconds.
 const SLOW_US: u64 = 60_000;
 
@@ -39,7 +35,7 @@ fn scenario(cluster: &mut OperatedCluster) -> Result<(), String> {
         cluster.sim.net.max_delay_us,
     );
     for nth in 0..3 {
-        all_synced(cluster)?;
+        cluster.sync()?;
         if cluster.sim.rng.one_in(3) {
             cluster.note("the network is slow");
             cluster.sim.net.max_delay_us = SLOW_US;
@@ -115,17 +111,4 @@ fn one_of(cluster: &mut OperatedCluster, owns: bool) -> NodeIx {
         .filter(|&ix| cluster.sim.owns_slots(ix) == owns)
         .collect();
     some[cluster.sim.rng.index(some.len())]
-}
-
-/// Every replica has all data: who has none cannot take over, and what it was to keep is gone.
-fn all_synced(cluster: &mut OperatedCluster) -> Result<(), String> {
-    let deadline = cluster.sim.now_us + SYNC_US;
-    let complete = |engine: &Option<Engine>| engine.as_ref().is_some_and(Engine::is_complete);
-    while !(cluster.sim.hosts.iter()).all(|host| complete(&host.engine)) {
-        if cluster.sim.now_us > deadline {
-            return Err("the replicas do not get the data".to_owned());
-        }
-        cluster.operate(100_000)?;
-    }
-    Ok(())
 }

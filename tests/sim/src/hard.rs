@@ -47,14 +47,14 @@ fn shard(cluster: &mut OperatedCluster) -> (NodeIx, NodeIx) {
 
 /// By mistake the manifest loses its last shard, and gets it back.
 fn narrow_manifest(cluster: &mut OperatedCluster) -> Result<(), String> {
-    if cluster.operator.desired.shards == 1 {
+    if cluster.operator.manifest.spec.shards == 1 {
         return thin_manifest(cluster);
     }
     cluster.note("the manifest loses its last shard for a while");
-    cluster.operator.desired.shards -= 1;
+    cluster.operator.manifest.spec.shards -= 1;
     let pause = cluster.up_to(2);
     let result = cluster.operate(pause);
-    cluster.operator.desired.shards += 1;
+    cluster.operator.manifest.spec.shards += 1;
     result
 }
 
@@ -65,10 +65,10 @@ fn thin_manifest(cluster: &mut OperatedCluster) -> Result<(), String> {
     let _ = cluster.sim.call(replica, &["CLUSTER", "FAILOVER"]);
     cluster.operate(3_000_000)?;
     cluster.note("the manifest wants no replicas for a while");
-    cluster.operator.desired.replicas_per_shard = 0;
+    cluster.operator.manifest.spec.replicas_per_shard = 0;
     let pause = 1_000_000 + cluster.up_to(8);
     let result = cluster.operate(pause);
-    cluster.operator.desired.replicas_per_shard = 1;
+    cluster.operator.manifest.spec.replicas_per_shard = 1;
     result
 }
 
@@ -130,7 +130,7 @@ fn all_move(cluster: &mut OperatedCluster) -> Result<(), String> {
     let pause = cluster.up_to(1);
     cluster.operate(pause)?;
     for ix in moving {
-        let disk = cluster.sim.hosts[ix].disk.clone();
+        let disk = std::mem::take(&mut cluster.sim.hosts[ix].disk);
         cluster.sim.move_host(ix);
         cluster.sim.hosts[ix].disk = disk;
         cluster.sim.start(ix);

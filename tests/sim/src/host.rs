@@ -5,114 +5,22 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use slotkeeper_node::config::Config;
 use slotkeeper_node::engine::{Boot, Engine};
-use slotkeeper_node::io::{DiskEvent, DiskOp, LinkId, SessionId};
+use slotkeeper_node::io::{DiskEvent, LinkId, SessionId};
 use slotkeeper_node::time::{Now, Stopwatch};
-use slotkeeper_topology::{Epoch, NodeLine, SlotSet};
+use slotkeeper_topology::Epoch;
 
+use crate::disk::Disk;
 use crate::net::{ConnId, End, NodeIx};
 use crate::rng::Rng;
 
 /// The port that every simulated node serves.
 pub const PORT: u16 = 6379;
 
+/// How far a clock is off at most, in microseconds.
+pub const SKEW_US: i64 = 5_000_000;
+
 /// Unix time at the start of every simulation, in microseconds.
 const EPOCH_US: i64 = 1_700_000_000_000_000;
-
-/// What survives a crash.
-#[derive(Clone, Debug, Default)]
-pub struct Disk {
-    /// nodes.conf, as last written.
-    pub nodes_conf: Option<Vec<u8>>,
-    /// The data file, as last put in place.
-    pub data: Option<Vec<u8>>,
-    snapshot: Option<Vec<u8>>,
-    /// Nothing more can be written to it: nodes.conf cannot be replaced.
-    pub full: bool,
-}
-
-/// What an operation on the disk answers, and when it is due the host is told.
-#[derive(Clone, Debug)]
-pub enum DiskAnswer {
-    /// nodes.conf is stored, or there is no room for it; the only one that is told at once.
-    NodesConf(bool),
-    /// A piece of the snapshot is written.
-    Written(usize),
-    /// The snapshot is in place.
-    Saved,
-    /// The configuration file is rewritten (there is none here: nothing to do).
-    Rewritten(SessionId),
-}
-
-impl DiskAnswer {
-    /// As the engine wants it.
-    #[must_use]
-    pub fn as_event(&self) -> DiskEvent<'static> {
-        match *self {
-            DiskAnswer::NodesConf(true) => DiskEvent::NodesConfSaved,
-            DiskAnswer::NodesConf(false) => DiskEvent::NodesConfFailed("No space left on device"),
-            DiskAnswer::Written(bytes) => DiskEvent::SnapshotWritten(bytes),
-            DiskAnswer::Saved => DiskEvent::SnapshotSaved,
-            DiskAnswer::Rewritten(session) => DiskEvent::ConfigRewritten {
-                session,
-                result: Ok(()),
-            },
-        }
-    }
-}
-
-impl Disk {
-    /// The last epoch in which nodes.conf says that the node has voted.
-    fn last_vote(&self) -> u64 {
-        let text = String::from_utf8_lossy(self.nodes_conf.as_deref().unwrap_or_default());
-        let vote = text.rsplit("lastVoteEpoch ").next();
-        vote.and_then(|word| word.trim().parse().ok()).unwrap_or(0)
-    }
-
-    /// The epoch and the slots that nodes.conf gives the node itself.
-    #[must_use]
-    pub fn claim(&self) -> Option<(Epoch, SlotSet)> {
-        let text = String::from_utf8_lossy(self.nodes_conf.as_deref()?);
-        let own = text.lines().find(|line| line.contains("myself"))?;
-        let own = NodeLine::parse(own).ok()?;
-        Some((own.config_epoch, own.slots))
-    }
-
-    /// Carries an operation out.
-    pub fn perform(&mut self, op: DiskOp) -> Option<DiskAnswer> {
-        match op {
-            DiskOp::SaveNodesConf(text) => {
-                if !self.full {
-                    self.nodes_conf = Some(text.to_vec());
-                }
-                Some(DiskAnswer::NodesConf(!self.full))
-            }
-            DiskOp::SnapshotBegin => {
-                self.snapshot = Some(Vec::new());
-                Some(DiskAnswer::Written(0))
-            }
-            DiskOp::SnapshotWrite(bytes) => {
-                self.snapshot
-                    .get_or_insert_default()
-                    .extend_from_slice(&bytes);
-                Some(DiskAnswer::Written(bytes.len()))
-            }
-            DiskOp::SnapshotCommit => {
-                self.data = self.snapshot.take();
-                Some(DiskAnswer::Saved)
-            }
-            DiskOp::SnapshotAbort => {
-                self.snapshot = None;
-                None
-            }
-            // Nobody here asks for a payload with its length in front.
-            DiskOp::PayloadBegin
-            | DiskOp::PayloadWrite(_)
-            | DiskOp::PayloadRead { .. }
-            | DiskOp::PayloadEnd => None,
-            DiskOp::RewriteConfig { session, .. } => Some(DiskAnswer::Rewritten(session)),
-        }
-    }
-}
 
 /// A client connection as the host sees it.
 pub struct SessionConn {
@@ -171,16 +79,19 @@ pub struct Host {
     pub voted_again: Option<u64>,
     /// The epoch in which it voted although its disk does not say so.
     pub unstored_vote: Option<u64>,
+    /// The last word of a process that could not start.
+    pub gave_up: Option<String>,
     /// The claim that was last held against the disk: epoch and how many slots.
     pub checked: Option<(Epoch, usize)>,
-    skew_us: i64,
+    /// How far its wall clock is off. The monotonic clock is never set.
+    pub skew_us: i64,
 }
 
 impl Host {
     /// A host that was not started yet. Its clock is up to five seconds off.
     #[must_use]
     pub fn new(ix: NodeIx, config: Config, rng: &mut Rng) -> Host {
-        let skew_us = rng.below(10_000_000).cast_signed() - 5_000_000;
+        let skew_us = rng.below(2 * SKEW_US.cast_unsigned()).cast_signed() - SKEW_US;
         Host {
             ix,
             ip: IpAddr::V4(Ipv4Addr::new(
@@ -203,6 +114,7 @@ impl Host {
             voted_in: 0,
             voted_again: None,
             unstored_vote: None,
+            gave_up: None,
             checked: None,
             skew_us,
         }
@@ -224,7 +136,8 @@ impl Host {
             ..Boot::default()
         };
         let mut engine = Engine::start(self.config.clone(), boot, Box::new(NoStopwatch), now)?;
-        if let Some(data) = &self.disk.data {
+        if let Some(data) = self.disk.data() {
+            engine.on_disk(DiskEvent::LoadBytes(&[]), now);
             for piece in data.chunks(16 * 1024) {
                 engine.on_disk(DiskEvent::LoadBytes(piece), now);
             }
@@ -250,13 +163,33 @@ impl Host {
     }
 
     /// The process is gone; its disk stays.
-    pub fn kill(&mut self) {
+    pub fn kill(&mut self, rng: &mut Rng) {
         self.engine = None;
         self.sessions.clear();
         self.links.clear();
         self.dialing.clear();
         self.conn_kinds.clear();
-        self.disk.snapshot = None;
+        self.disk.crash(rng);
+    }
+
+    /// A client has connected.
+    pub fn add_session(&mut self, id: SessionId, conn: ConnId) {
+        let conn = (conn, End::Listener);
+        let session = SessionConn {
+            conn,
+            input: Vec::new(),
+            parked: false,
+            unsent: 0,
+            reply: Vec::new(),
+        };
+        self.sessions.insert(id, session);
+        self.conn_kinds.insert(conn, ConnKind::Session(id));
+    }
+
+    /// A link has its connection, of which this host has that end.
+    pub fn add_link(&mut self, link: LinkId, conn: ConnId, end: End) {
+        self.links.insert(link, (conn, end));
+        self.conn_kinds.insert((conn, end), ConnKind::Link(link));
     }
 
     /// The time as this host's clocks have it.

@@ -21,6 +21,9 @@ impl Simulation {
         let mut owners: BTreeMap<Epoch, Vec<(usize, &SlotSet)>> = BTreeMap::new();
         self.check_stored()?;
         for host in &self.hosts {
+            if let Some(line) = &host.gave_up {
+                return Err(format!("node {} gives up: {line}", host.ix));
+            }
             if let Some(epoch) = host.voted_again {
                 return Err(format!("node {} voted twice in epoch {epoch}", host.ix));
             }

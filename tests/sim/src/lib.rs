@@ -3,6 +3,10 @@
 //! One seed is one run: the same faults, the same order of events, the same end.
 
 pub mod asleep;
+pub mod busy;
+pub mod clocks;
+mod dataset;
+mod disk;
 pub mod gossip;
 pub mod handover;
 pub mod hard;
@@ -14,6 +18,7 @@ mod operated_cluster;
 pub mod operator;
 mod ops;
 pub mod partitioned;
+pub mod restarted;
 pub mod rng;
 pub mod scenario;
 pub mod simulation;

@@ -114,6 +114,8 @@ pub struct Net {
     next_conn: u64,
     /// What the first sends does not arrive at the second.
     cuts: BTreeSet<(Party, Party)>,
+    /// What the first sends takes up to so many microseconds more to the second.
+    slow: BTreeMap<(Party, Party), u64>,
     rng: Rng,
     /// The longest delay of a segment, in microseconds.
     pub max_delay_us: u64,
@@ -127,6 +129,7 @@ impl Net {
             conns: BTreeMap::new(),
             next_conn: 1,
             cuts: BTreeSet::new(),
+            slow: BTreeMap::new(),
             rng,
             max_delay_us: 3_000,
         }
@@ -163,7 +166,10 @@ impl Net {
     /// Sends towards an end; the time at which it arrives, never before what was sent earlier.
     /// None when the connection is gone.
     pub fn send(&mut self, id: ConnId, to: End, segment: Segment, now_us: u64) -> Option<u64> {
-        let at = now_us + self.delay_us();
+        let conn = self.conns.get(&id)?;
+        let way = (conn.endpoint(to.other()).into(), conn.endpoint(to).into());
+        let more = self.slow.get(&way).map_or(0, |most| self.rng.below(*most));
+        let at = now_us + self.delay_us() + more;
         let queue = self.conns.get_mut(&id)?.queue(to);
         let at = queue.back().map_or(at, |(last, _)| at.max(*last));
         queue.push_back((at, segment));
@@ -231,6 +237,11 @@ impl Net {
         self.cuts.insert((from, to));
     }
 
+    /// From now on, what one sends takes up to so many microseconds more to the other.
+    pub fn slow_down(&mut self, from: Party, to: Party, most_us: u64) {
+        self.slow.insert((from, to), most_us);
+    }
+
     /// Separates two from each other.
     pub fn cut(&mut self, a: Party, b: Party) {
         self.silence(a, b);
@@ -249,6 +260,7 @@ impl Net {
     /// Joins everything again; the connections that may have segments waiting.
     pub fn heal(&mut self) -> Vec<ConnId> {
         self.cuts.clear();
+        self.slow.clear();
         self.conns.keys().copied().collect()
     }
 }

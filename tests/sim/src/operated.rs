@@ -56,9 +56,10 @@ fn inject_fault(cluster: &mut OperatedCluster) -> Result<(), String> {
         }
         3 => {
             cluster.note(&format!(
-                "the operator is restarted, and node {ix} killed at once"
+                "the operator is restarted within a pass, and node {ix} killed at once"
             ));
-            cluster.operator.succeed(MemoryRead::Nothing);
+            let rounds = cluster.sim.rng.below(40) as u32;
+            cluster.operator.restart = Some((rounds, MemoryRead::Nothing));
             cluster.sim.kill(ix);
             let pause = cluster.up_to(2);
             cluster.operate(pause)?;

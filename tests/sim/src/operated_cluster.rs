@@ -1,8 +1,11 @@
 //! What the runs with an operator share: the simulation, the operator in it, and the faults so far.
 
-use slotkeeper::model::Desired;
+use slotkeeper_crds::{RedisCluster, RedisClusterSpec};
+use slotkeeper_node::config::SavePoint;
+use slotkeeper_node::engine::Engine;
 
 use crate::gossip::{NODE_TIMEOUT_MS, Summary, config};
+use crate::host::SKEW_US;
 use crate::net::{ClientKind, NodeIx, Party};
 use crate::operator::Operator;
 use crate::simulation::Simulation;
@@ -12,6 +15,13 @@ use crate::writer::Durability;
 const PATIENCE_US: u64 = 240_000_000;
 /// A pass is due at least this often, in microseconds.
 const PASS_US: u64 = 500_000;
+/// A replica that was restarted has the data again within this time, in microseconds.
+const SYNC_US: u64 = 30_000_000;
+/// What a slow way takes more at most, in microseconds: a question and its answer take less than half
+/// of the node timeout.
+const SLOW_US: u64 = NODE_TIMEOUT_MS * 1000 / 5;
+/// So long after the last write every replica has it, in microseconds.
+const REST_US: u64 = 1_000_000;
 
 /// What happens to such a cluster: a whole scenario, or one fault.
 pub(crate) type Action = fn(&mut OperatedCluster) -> Result<(), String>;
@@ -27,8 +37,21 @@ pub(crate) struct OperatedCluster {
 ///
 /// # Errors
 /// What did not hold, with the operator's steps and the nodes' logs.
-pub(crate) fn run_operated(seed: u64, replicas: u32, scenario: Action) -> Result<Summary, String> {
-    let mut cluster = OperatedCluster::new(seed, replicas);
+pub(crate) fn run_operated(seed: u64, replicas: u8, scenario: Action) -> Result<Summary, String> {
+    run_configured(seed, replicas, &[], scenario)
+}
+
+/// The same with save points: the nodes keep data files.
+///
+/// # Errors
+/// What did not hold, with the operator's steps and the nodes' logs.
+pub(crate) fn run_configured(
+    seed: u64,
+    replicas: u8,
+    save: &[SavePoint],
+    scenario: Action,
+) -> Result<Summary, String> {
+    let mut cluster = OperatedCluster::new(seed, replicas, save);
     scenario(&mut cluster).map_err(|error| cluster.report(&error))?;
     Ok(Summary {
         events: cluster.sim.events,
@@ -37,17 +60,25 @@ pub(crate) fn run_operated(seed: u64, replicas: u32, scenario: Action) -> Result
 }
 
 impl OperatedCluster {
-    fn new(seed: u64, replicas: u32) -> OperatedCluster {
+    fn new(seed: u64, replicas: u8, save: &[SavePoint]) -> OperatedCluster {
         let shards = [1, 2, 3, 3][(seed % 4) as usize];
-        let mut desired = Desired::new("sim", shards, replicas);
-        let pods = desired.pods_per_shard() as usize;
-        let configs = (0..shards as usize * pods).map(|ix| named_config(ix, pods));
+        let pods = usize::from(replicas) + 1;
+        let configs = (0..usize::from(shards) * pods).map(|ix| named_config(ix, pods, save));
         let mut sim = Simulation::new(seed, configs.collect());
-        desired.node_timeout_ms = NODE_TIMEOUT_MS;
+        let timeout = (
+            "cluster-node-timeout".to_owned(),
+            NODE_TIMEOUT_MS.to_string(),
+        );
+        let spec = RedisClusterSpec {
+            shards,
+            replicas_per_shard: replicas,
+            config: [timeout].into(),
+            ..RedisClusterSpec::default()
+        };
         let rng = sim.rng.fork();
         OperatedCluster {
             sim,
-            operator: Operator::new(desired, rng),
+            operator: Operator::new(RedisCluster::new("sim", spec), rng),
             injected: Vec::new(),
         }
     }
@@ -69,7 +100,7 @@ impl OperatedCluster {
     /// The operator forms the cluster, and two clients begin to write.
     pub(crate) fn form(&mut self) -> Result<(), String> {
         self.form_with(Durability::Confirmed(
-            self.operator.desired.replicas_per_shard,
+            self.operator.desired().replicas_per_shard,
         ))
     }
 
@@ -108,10 +139,74 @@ impl OperatedCluster {
         self.sim.net.cut(operator, Party::Node(ix));
     }
 
+    /// The wall clocks of some hosts are set, forwards or backwards.
+    pub(crate) fn set_clocks(&mut self) -> Result<(), String> {
+        for _ in 0..1 + self.sim.rng.below(3) {
+            let ix = self.sim.rng.index(self.sim.hosts.len());
+            let skew_us = self
+                .sim
+                .rng
+                .below(2 * SKEW_US.cast_unsigned())
+                .cast_signed()
+                - SKEW_US;
+            self.set_clock(ix, skew_us);
+        }
+        Ok(())
+    }
+
+    /// The wall clock of a host is set; it is that far off then.
+    pub(crate) fn set_clock(&mut self, ix: NodeIx, skew_us: i64) {
+        self.note(&format!("the clock of node {ix} is {skew_us} us off"));
+        self.sim.hosts[ix].skew_us = skew_us;
+    }
+
+    /// Some ways are slow, though not so slow that a node could be taken for dead.
+    pub(crate) fn slow_links(&mut self) -> Result<(), String> {
+        for _ in 0..1 + self.sim.rng.below(6) {
+            let count = self.sim.hosts.len();
+            let (from, to) = (self.sim.rng.index(count), self.sim.rng.index(count));
+            let most_us = 1_000 + self.sim.rng.below(SLOW_US);
+            self.note(&format!(
+                "node {from} to node {to} takes up to {most_us} us more"
+            ));
+            let (from, to) = (Party::Node(from), Party::Node(to));
+            self.sim.net.slow_down(from, to, most_us);
+        }
+        Ok(())
+    }
+
     /// Runs until everything is in order again, with every promise kept.
     pub(crate) fn heal(&mut self) -> Result<(), String> {
         self.settle("healing")?;
-        self.sim.broken_promise().map_or(Ok(()), Err)
+        self.sim.broken_promise().map_or(Ok(()), Err)?;
+        self.compare()
+    }
+
+    /// Every replica has all data: one that has none cannot take over.
+    pub(crate) fn sync(&mut self) -> Result<(), String> {
+        let deadline = self.sim.now_us + SYNC_US;
+        let complete = |engine: &Option<Engine>| engine.as_ref().is_some_and(Engine::is_complete);
+        while !(self.sim.hosts.iter()).all(|host| complete(&host.engine)) {
+            if self.sim.now_us > deadline {
+                return Err("the replicas do not get the data".to_owned());
+            }
+            self.operate(100_000)?;
+        }
+        Ok(())
+    }
+
+    /// Every replica holds what its master holds. Clients pause meanwhile.
+    fn compare(&mut self) -> Result<(), String> {
+        let writers: Vec<_> = self.sim.writers.iter_mut().map(Option::take).collect();
+        let compared = self.sync().and_then(|()| {
+            self.sim.run_for(REST_US);
+            let pairs = (0..self.sim.hosts.len())
+                .filter_map(|replica| Some((self.sim.master_of(replica)?, replica)));
+            (pairs.collect::<Vec<_>>().into_iter())
+                .try_for_each(|(master, replica)| self.sim.compare(master, replica))
+        });
+        self.sim.writers = writers;
+        compared
     }
 
     /// Runs until the operator has nothing left to do and every node agrees.
@@ -119,7 +214,9 @@ impl OperatedCluster {
         let OperatedCluster { sim, operator, .. } = self;
         let deadline = sim.now_us + PATIENCE_US;
         loop {
-            let plan = operator.pass(sim)?;
+            let Some(plan) = operator.pass(sim)? else {
+                continue;
+            };
             let why = if !plan.steps.is_empty() {
                 format!("the plan still has {} steps", plan.steps.len())
             } else if let Some(wait) = plan.waiting.first() {
@@ -150,11 +247,12 @@ impl OperatedCluster {
     }
 }
 
-fn named_config(ix: NodeIx, pods: usize) -> slotkeeper_node::config::Config {
+fn named_config(ix: NodeIx, pods: usize, save: &[SavePoint]) -> slotkeeper_node::config::Config {
     let mut config = config();
     config.cluster_announce_hostname = Some(format!("sim-{}-{}.local", ix / pods, ix % pods));
     // The operator ends withholding, the clock never does.
     config.cluster_empty_master_wait = -1;
     config.shutdown_handover = true;
+    config.save = save.to_vec();
     config
 }

@@ -1,44 +1,67 @@
-//! The operator in the simulator: the same planner, over engines under virtual time. Its steps may
-//! be lost, delayed, refused or done twice. Every plan and every report is held against the cluster as
-//! it is, before anything is done.
+//! The operator in the simulator: its own `reconcile`, `observe` and `act`, over simulated pods and
+//! connections. Its commands may be lost, delayed, refused or done twice. Every plan and every report
+//! is held against the cluster as it is, before anything is done.
 
-mod asking;
 mod delivery;
 mod memory;
+mod network;
+mod platform;
+mod pods;
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
 
 use slotkeeper::model::{
-    Address, Desired, FailoverMode, Moment, ObjectState, Objects, Observation, Outcome, Plan,
-    PodIndex, PodPhase, PodUid, PodView, ProcessEnd, Proof, Seen, ShardObject, Step, StepOutcome,
-    Target,
+    Desired, Memory, Moment, ObjectState, Objects, Observation, Outcome, Plan, PlannedStep, Step,
+    StepOutcome,
 };
 use slotkeeper::planner::nevers::{self, Nevers, Truth};
-use slotkeeper::planner::plan;
-use slotkeeper::report::report;
-use slotkeeper_node::resp::ReplyValue;
-use slotkeeper_topology::{NodeId, SlotSet};
+use slotkeeper::platform::PlatformError;
+use slotkeeper::reconcile::{Progress, Reconciler};
+use slotkeeper::report::Report;
+use slotkeeper_crds::{RedisCluster, RedisClusterStatus};
+use slotkeeper_node::resp::{ReplyParser, ReplyValue, encode_command};
+use slotkeeper_topology::SlotSet;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Notify;
 
-use crate::host::PORT;
 use crate::net::{ClientKind, NodeIx};
 use crate::rng::Rng;
 use crate::simulation::Simulation;
+use delivery::{Delayed, Delivery, is_step};
 pub use memory::{MemoryRead, StoreResult};
+use network::{PipeId, SimNetwork};
+use platform::SimPlatform;
 
-use memory::Store;
+/// How often the operator and the simulation take turns, in microseconds.
+const ROUND_US: u64 = 2_000;
+/// So many rounds no pass takes.
+const ROUNDS_MOST: u32 = 100_000;
+/// In a round the operator and the drivers of its connections go on until they wait for the network.
+const POLLS: usize = 3;
+const REQUEST_MAX: usize = 1 << 20;
 
-/// How far the bus is from the data port.
-const BUS: u16 = 10_000;
-
-/// An operator, with what it remembers.
+/// An operator and its successors.
 pub struct Operator {
     /// What it is to make true.
-    pub desired: Desired,
+    pub manifest: RedisCluster,
     /// Every step that it took, for the report of a failure.
     pub history: Vec<String>,
+    /// Whether steps may go wrong by themselves.
+    pub step_faults: bool,
+    /// Whether votes often do.
+    pub vote_faults: bool,
+    /// Whether the nodes tell nothing of elections, as a Redis.
+    pub hides_elections: bool,
+    /// After so many rounds of the next pass the operator ends, and its successor reads that.
+    pub restart: Option<(u32, MemoryRead)>,
     /// What the manifest asked for at first: the hosts that there are.
     layout: Desired,
-    seen: Seen,
     objects: Objects,
     /// Pods that were taken away.
     removed: BTreeSet<NodeIx>,
@@ -48,88 +71,232 @@ pub struct Operator {
     written: SlotSet,
     nevers: Nevers,
     rng: Rng,
-    /// Whether steps may go wrong by themselves.
-    pub step_faults: bool,
-    /// Whether votes often do.
-    pub vote_faults: bool,
-    /// Whether the nodes tell nothing of elections, as a Redis.
-    pub hides_elections: bool,
-    /// What becomes of what is to be stored.
-    pub storing: StoreResult,
-    store: Store,
-    /// Steps on their way of which nothing was heard: they take effect later, at the time in
-    /// microseconds.
-    overdue: Vec<(u64, Step)>,
+    runtime: Rc<Runtime>,
+    /// How far the clock of the runtime is, in microseconds of the simulation.
+    clock_us: u64,
+    network: SimNetwork,
+    platform: SimPlatform,
+    reconciler: Option<SimReconciler>,
+    lines: BTreeMap<PipeId, Line>,
+    /// Commands on their way: those that it waits for ...
+    late: Vec<Delayed>,
+    /// ... and those of which nothing was heard.
+    overdue: Vec<Delayed>,
+}
+
+type SimReconciler = Reconciler<SimPlatform, SimNetwork>;
+
+/// A connection of the operator on the side of the simulation.
+struct Line {
+    client: usize,
+    ix: NodeIx,
+    incarnation: u64,
+    requests: ReplyParser,
+}
+
+/// A pass that goes on.
+struct Pass {
+    record: Rc<RefCell<Record>>,
+    before: Truth,
+    /// The cluster as it was when the plan was made.
+    planned: Option<Truth>,
+    /// How many steps have an outcome.
+    performed: usize,
+    /// What becomes of the present step, if it was sent.
+    delivery: Option<Delivery>,
+}
+
+/// What a pass has told.
+#[derive(Default)]
+struct Record {
+    planned: Option<(Observation, Plan)>,
+    acted: Vec<(PlannedStep, StepOutcome)>,
+    report: Option<Report>,
+}
+
+struct Recorder(Rc<RefCell<Record>>);
+
+impl Progress for Recorder {
+    fn planned(&mut self, observation: &Observation, plan: &Plan) {
+        self.0.borrow_mut().planned = Some((observation.clone(), plan.clone()));
+    }
+
+    fn assessed(&mut self, report: &Report) {
+        self.0.borrow_mut().report = Some(report.clone());
+    }
+
+    fn acted(&mut self, step: &PlannedStep, outcome: &StepOutcome) {
+        (self.0.borrow_mut().acted).push((step.clone(), outcome.clone()));
+    }
+
+    fn reported(&mut self, _: Option<&RedisClusterStatus>, _: &RedisClusterStatus) {}
+}
+
+impl Pass {
+    /// The step that is being performed.
+    fn step(&self) -> Option<Step> {
+        let record = self.record.borrow();
+        let (_, plan) = record.planned.as_ref()?;
+        plan.steps
+            .get(self.performed)
+            .map(|planned| planned.step.clone())
+    }
 }
 
 impl Operator {
     /// One that has seen nothing.
+    ///
+    /// # Panics
+    /// When the system has nothing left for a runtime.
     #[must_use]
-    pub fn new(desired: Desired, rng: Rng) -> Operator {
+    pub fn new(manifest: RedisCluster, mut rng: Rng) -> Operator {
+        let runtime = Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .expect("a runtime without sockets needs nothing of the system");
+        let platform = SimPlatform::default();
+        platform.store(|store| store.seed(rng.fork()));
         let objects = Objects {
             common: ObjectState::Missing,
             ..Default::default()
         };
         Operator {
-            layout: desired.clone(),
-            desired,
+            layout: Desired::from(&manifest),
+            manifest,
             history: Vec::new(),
-            seen: Seen::default(),
+            step_faults: false,
+            vote_faults: false,
+            hides_elections: false,
+            restart: None,
             objects,
             removed: BTreeSet::new(),
             formed: false,
             written: SlotSet::new(),
             nevers: Nevers::default(),
             rng,
-            step_faults: false,
-            vote_faults: false,
-            hides_elections: false,
-            storing: StoreResult::Works,
-            store: Store::default(),
+            runtime: Rc::new(runtime),
+            clock_us: 0,
+            network: SimNetwork::default(),
+            platform,
+            reconciler: None,
+            lines: BTreeMap::new(),
+            late: Vec::new(),
             overdue: Vec::new(),
         }
     }
 
-    /// One pass; the plan that it made and tried.
+    /// What the manifest asks for now.
+    #[must_use]
+    pub fn desired(&self) -> Desired {
+        Desired::from(&self.manifest)
+    }
+
+    fn begin(&self, status: Option<RedisClusterStatus>, memory: Option<Memory>) -> SimReconciler {
+        let (network, platform) = (self.network.clone(), self.platform.clone());
+        Reconciler::over(network, platform, status, memory, Arc::new(Notify::new()))
+    }
+
+    /// One pass; the plan that it made and tried, if the operator has not ended before.
     ///
     /// # Errors
     /// What it must never do, and was about to do or to say.
-    pub fn pass(&mut self, sim: &mut Simulation) -> Result<Plan, String> {
+    pub fn pass(&mut self, sim: &mut Simulation) -> Result<Option<Plan>, String> {
         self.deliver_overdue(sim)?;
-        let before = self.truth(sim);
-        let observation = self.observe(sim);
-        let truths = [before, self.truth(sim)];
-        let mut made = plan(&self.desired, &observation);
-        self.seen.intend(&made, moment(sim));
-        if !self.remember() {
-            self.seen.withdraw(&made.hold_unstored(&observation));
+        if self.step_faults && self.rng.one_in(32) {
+            self.restart = Some((self.rng.below(40) as u32, MemoryRead::Latest));
         }
-        self.check_plan(&truths, &observation, &made)?;
-        let mut outcome = Outcome::default();
-        for planned in &made.steps {
-            let result = self.act(sim, &planned.step)?;
+        let record = Rc::new(RefCell::new(Record::default()));
+        let mut pass = Pass {
+            record: record.clone(),
+            before: self.truth(sim),
+            planned: None,
+            performed: 0,
+            delivery: None,
+        };
+        self.platform.set_survey(self.survey(sim));
+        let mut reconciler = (self.reconciler.take()).unwrap_or_else(|| self.begin(None, None));
+        let (runtime, manifest) = (self.runtime.clone(), self.manifest.clone());
+        let ended = runtime.block_on(async {
+            let mut recorder = Recorder(record);
+            let running = pin!(reconciler.pass(&manifest, &mut recorder));
+            self.run(sim, &mut pass, running).await
+        })?;
+        if let Some(result) = ended {
+            self.reconciler = Some(reconciler);
+            self.check_end(&pass, result)?;
+            return Ok(pass.record.take().planned.map(|(_, plan)| plan));
+        }
+        drop(reconciler);
+        self.end_within(sim, &pass);
+        let at = sim.now_us as f64 / 1e6;
+        self.history
+            .push(format!("{at:>10.3} the operator ends within a pass"));
+        let (_, reads) = self.restart.take().unwrap_or((0, MemoryRead::Latest));
+        self.succeed(reads);
+        Ok(None)
+    }
+
+    /// Lets the operator and the simulation take turns until the pass is done; none when the operator
+    /// ends before.
+    async fn run(
+        &mut self,
+        sim: &mut Simulation,
+        pass: &mut Pass,
+        mut running: Pin<&mut impl Future<Output = Result<Duration, PlatformError>>>,
+    ) -> Result<Option<Result<Duration, PlatformError>>, String> {
+        for round in 0..ROUNDS_MOST {
+            tokio::time::advance(Duration::from_micros(sim.now_us - self.clock_us)).await;
+            self.clock_us = sim.now_us;
+            self.network.set_now(moment(sim));
+            self.platform.set_uids(self.uids(sim));
+            for _ in 0..POLLS {
+                let polled =
+                    std::future::poll_fn(|context| Poll::Ready(running.as_mut().poll(context)));
+                let polled = polled.await;
+                self.watch(sim, pass)?;
+                if let Poll::Ready(result) = polled {
+                    return Ok(Some(result));
+                }
+                tokio::task::yield_now().await;
+            }
+            if self.restart.is_some_and(|(after, _)| round >= after) {
+                return Ok(None);
+            }
+            self.exchange(sim, pass)?;
+            sim.run_for(ROUND_US);
+        }
+        Err("a pass does not end".to_owned())
+    }
+
+    /// Holds what the pass has told against the cluster as it is.
+    fn watch(&mut self, sim: &Simulation, pass: &mut Pass) -> Result<(), String> {
+        let record = pass.record.clone();
+        let record = record.borrow();
+        if let (None, Some((observation, plan))) = (&pass.planned, &record.planned) {
+            let after = self.truth(sim);
+            self.check_plan([&pass.before, &after], observation, plan)?;
+            pass.planned = Some(after);
+        }
+        for (planned, outcome) in &record.acted[pass.performed..] {
             let at = sim.now_us as f64 / 1e6;
             self.history.push(format!(
-                "{at:>10.3} {}: {} -> {result:?}",
+                "{at:>10.3} {}: {} -> {outcome:?}",
                 planned.rule, planned.step
             ));
-            outcome.results.push((planned.clone(), result));
+            if *outcome == StepOutcome::Done {
+                self.taken(sim, &planned.step)?;
+            }
+            (pass.performed, pass.delivery) = (pass.performed + 1, None);
         }
-        self.seen.learn(&outcome, moment(sim));
-        self.nevers.learn(&outcome);
-        let report = report(&self.desired, &observation, &made, &outcome);
-        let check = |truth| nevers::check_report(truth, &observation, &report);
-        check(&truths[0])
-            .or_else(|_| check(&truths[1]))
-            .map_err(|broken| broken.to_string())?;
-        Ok(made)
+        Ok(())
     }
 
     /// The cluster may change while the nodes answer. A plan is broken only if it was so before and
     /// after.
     fn check_plan(
         &mut self,
-        [before, after]: &[Truth; 2],
+        [before, after]: [&Truth; 2],
         observation: &Observation,
         made: &Plan,
     ) -> Result<(), String> {
@@ -145,8 +312,138 @@ impl Operator {
         }
     }
 
+    /// The pass is done.
+    fn check_end(
+        &mut self,
+        pass: &Pass,
+        result: Result<Duration, PlatformError>,
+    ) -> Result<(), String> {
+        let works = self
+            .platform
+            .store(|store| store.result == StoreResult::Works);
+        if let (Err(error), true) = (&result, works) {
+            return Err(format!("the pass fails: {error}"));
+        }
+        let record = pass.record.borrow();
+        let results = record.acted.clone();
+        self.nevers.learn(&Outcome { results });
+        let (Some((observation, _)), Some(report)) = (&record.planned, &record.report) else {
+            return Err("a pass ends without a plan and a report".to_owned());
+        };
+        let check = |truth| nevers::check_report(truth, observation, report);
+        let after = pass.planned.as_ref().unwrap_or(&pass.before);
+        check(&pass.before)
+            .or_else(|_| check(after))
+            .map_err(|broken| broken.to_string())
+    }
+
+    /// The operator ends within a pass: its connections break, and steps that it has not sent are not
+    /// sent any more.
+    fn end_within(&mut self, sim: &mut Simulation, pass: &Pass) {
+        let record = pass.record.borrow();
+        let mut results = record.acted.clone();
+        let steps = record.planned.iter().flat_map(|(_, plan)| &plan.steps);
+        for (nth, planned) in steps.enumerate().skip(pass.performed) {
+            let why = "the operator has ended".to_owned();
+            let outcome = match nth == pass.performed && pass.delivery.is_some() {
+                true => StepOutcome::Unknown(why),
+                false => StepOutcome::NotSent(why),
+            };
+            results.push((planned.clone(), outcome));
+        }
+        self.nevers.learn(&Outcome { results });
+        self.late.clear();
+        for id in self.lines.keys().copied().collect::<Vec<_>>() {
+            self.break_line(sim, id);
+        }
+    }
+
+    /// Carries what the operator sends to the nodes, and what they answer to it.
+    fn exchange(&mut self, sim: &mut Simulation, pass: &mut Pass) -> Result<(), String> {
+        for (id, address) in self.network.take_dialed() {
+            // What a cut separates, or nobody has, hangs.
+            let target = sim.host_at(&address.ip);
+            if let Some(ix) = target.filter(|ix| sim.reaches(ClientKind::Operator, *ix)) {
+                self.dial(sim, id, ix);
+            }
+        }
+        self.answer_platform(sim, pass)?;
+        self.deliver_late(sim)?;
+        for id in self.lines.keys().copied().collect::<Vec<_>>() {
+            if self.network.take_dropped(id) {
+                self.break_line(sim, id);
+                continue;
+            }
+            let written = self.network.take_output(id);
+            self.forward(sim, pass, id, &written)?;
+            let Some(line) = self.lines.get(&id) else {
+                continue;
+            };
+            let mut answered = sim.take_inbox(line.client);
+            if self.hides_elections {
+                hide_elections(&mut answered);
+            }
+            self.network.feed(id, &answered);
+            if sim.client(line.client).is_none_or(|client| client.closed) {
+                self.break_line(sim, id);
+            }
+        }
+        Ok(())
+    }
+
+    fn dial(&mut self, sim: &mut Simulation, id: PipeId, ix: NodeIx) {
+        let Some(client) = sim.connect_as(ClientKind::Operator, ix) else {
+            self.network.refuse(id);
+            return;
+        };
+        let line = Line {
+            client,
+            ix,
+            incarnation: sim.hosts[ix].incarnation,
+            requests: ReplyParser::new(REQUEST_MAX),
+        };
+        self.lines.insert(id, line);
+        self.network.open(id);
+    }
+
+    /// Sends questions on, and steps as their delivery goes.
+    fn forward(
+        &mut self,
+        sim: &mut Simulation,
+        pass: &mut Pass,
+        id: PipeId,
+        written: &[u8],
+    ) -> Result<(), String> {
+        let Some(line) = self.lines.get_mut(&id) else {
+            return Ok(());
+        };
+        line.requests.feed(written);
+        let (client, mut requests) = (line.client, Vec::new());
+        while let Ok(Some(request)) = line.requests.next() {
+            requests.push(words_of(&request));
+        }
+        for argv in requests {
+            if is_step(&argv) {
+                self.deliver(sim, pass, id, argv)?;
+            } else {
+                let mut bytes = Vec::new();
+                encode_command(&mut bytes, &argv);
+                sim.client_send(client, &bytes);
+            }
+        }
+        Ok(())
+    }
+
+    /// A connection breaks.
+    fn break_line(&mut self, sim: &mut Simulation, id: PipeId) {
+        if let Some(line) = self.lines.remove(&id) {
+            sim.disconnect(line.client);
+        }
+        self.network.end(id);
+    }
+
     fn truth(&mut self, sim: &Simulation) -> Truth {
-        let indexes: Vec<PodIndex> = self.layout.pod_indexes().collect();
+        let indexes: Vec<_> = self.layout.pod_indexes().collect();
         let truth = sim.truth(&indexes);
         self.formed |= truth.formed;
         self.written = self.written.union(&truth.written);
@@ -154,261 +451,12 @@ impl Operator {
         Truth {
             formed: self.formed,
             written: self.written.clone(),
-            node_timeout_ms: self.desired.node_timeout_ms,
+            node_timeout_ms: self.desired().node_timeout_ms,
             pods: shards
                 .map(|(shard, object)| (*shard, object.pods))
                 .collect(),
             nodes: truth.nodes,
         }
-    }
-
-    fn observe(&mut self, sim: &mut Simulation) -> Observation {
-        let now = moment(sim);
-        let indexes: Vec<PodIndex> = self.layout.pod_indexes().collect();
-        let there = |(ix, index): (NodeIx, &PodIndex)| {
-            self.desired.wants(*index) || !self.is_missing(sim, ix)
-        };
-        let there: Vec<bool> = indexes.iter().enumerate().map(there).collect();
-        let pods = (indexes.iter().enumerate())
-            .filter(|(ix, _)| there[*ix])
-            .map(|(ix, index)| (*index, self.pod(sim, ix, *index)))
-            .collect();
-        let answers = asking::ask_all(sim, self.hides_elections);
-        let nodes = (indexes.into_iter().zip(answers))
-            .zip(&there)
-            .filter_map(|(node, there)| there.then_some(node))
-            .collect();
-        let objects = self.objects.clone();
-        let mut observation = Observation {
-            now,
-            objects,
-            pods,
-            nodes,
-            seen: Seen::default(),
-        };
-        self.seen.update(&observation);
-        observation.seen = self.seen.clone();
-        observation
-    }
-
-    /// Whether the pod was not made yet, or was taken away.
-    fn is_missing(&self, sim: &Simulation, ix: NodeIx) -> bool {
-        sim.hosts[ix].incarnation == 0 || self.removed.contains(&ix)
-    }
-
-    fn pod(&self, sim: &Simulation, ix: NodeIx, index: PodIndex) -> PodView {
-        let host = &sim.hosts[ix];
-        let uid = PodUid(host.incarnation.to_string());
-        let phase = match (sim.is_up(ix), self.is_missing(sim, ix)) {
-            (true, _) => PodPhase::Running,
-            (false, true) => PodPhase::Missing,
-            (false, false) => PodPhase::Terminated,
-        };
-        let ended = (phase == PodPhase::Terminated).then(|| ProcessEnd {
-            uid: uid.clone(),
-            at: Moment(host.ended_us / 1000),
-            proof: Proof::Terminated,
-        });
-        PodView {
-            name: format!("sim-{index}"),
-            uid,
-            hostname: host
-                .config
-                .cluster_announce_hostname
-                .clone()
-                .unwrap_or_default(),
-            phase,
-            address: Some(address(sim, ix)),
-            host: Some(format!("host-{ix}")),
-            ended,
-            volume_mounted: true,
-            restart_for: Vec::new(),
-        }
-    }
-
-    fn perform(&mut self, sim: &mut Simulation, step: &Step) -> Result<StepOutcome, String> {
-        if let Step::ResetSoft { node } = step {
-            let keys = sim.call_as(ClientKind::Operator, self.ix(node), &["DBSIZE"]);
-            if keys != Some(ReplyValue::Integer(0)) {
-                return Ok(StepOutcome::NotSent(format!("DBSIZE says {keys:?}")));
-            }
-        }
-        let checked = Nevers::check_effect(&self.truth(sim), step);
-        checked.map_err(|broken| broken.to_string())?;
-        let outcome = self.do_step(sim, step);
-        if outcome == StepOutcome::Done {
-            let (truth, at) = (self.truth(sim), moment(sim));
-            let taken = self.nevers.taken(&truth, step, at);
-            taken.map_err(|broken| broken.to_string())?;
-        }
-        Ok(outcome)
-    }
-
-    fn do_step(&mut self, sim: &mut Simulation, step: &Step) -> StepOutcome {
-        match step {
-            Step::EnsureCommon => {
-                self.objects.common = ObjectState::Current;
-                StepOutcome::Done
-            }
-            Step::EnsureShard { shard, pods } => {
-                let object = ShardObject {
-                    pods: *pods,
-                    state: ObjectState::Current,
-                };
-                self.objects.shards.insert(*shard, object);
-                self.keep_pods(sim, *shard, *pods);
-                StepOutcome::Done
-            }
-            Step::RemoveShard { shard } => {
-                StepOutcome::Refused(format!("shard {shard}: nothing is removed here"))
-            }
-            Step::AddSlots { node, slots } => {
-                let ranges = slots.ranges();
-                let mut argv = vec!["CLUSTER".to_owned(), "ADDSLOTSRANGE".to_owned()];
-                argv.extend(
-                    ranges
-                        .iter()
-                        .flat_map(|r| [r.start().to_string(), r.end().to_string()]),
-                );
-                self.tell(sim, node, &argv)
-            }
-            Step::SetConfigEpoch { node, epoch } => self.tell(
-                sim,
-                node,
-                &words(&["CLUSTER", "SET-CONFIG-EPOCH", &epoch.to_string()]),
-            ),
-            Step::Meet {
-                node,
-                peer,
-                address,
-            } => self.meet(sim, node, peer, address),
-            Step::Forget { id, nodes } => self.forget_at_all(sim, *id, nodes),
-            Step::ResetSoft { node } => self.tell(sim, node, &words(&["CLUSTER", "RESET", "SOFT"])),
-            Step::BumpEpoch { node, above } => self.bump(sim, node, above.0),
-            Step::Replicate { node, master } => self.tell(
-                sim,
-                node,
-                &words(&["CLUSTER", "REPLICATE", master.as_str()]),
-            ),
-            Step::Failover {
-                node,
-                mode,
-                master,
-                epoch,
-            } => {
-                let how = match mode {
-                    FailoverMode::Plain => "",
-                    FailoverMode::Force => "FORCE",
-                    FailoverMode::Takeover => "TAKEOVER",
-                };
-                let epoch = epoch.map(|epoch| epoch.to_string());
-                let argv = match (how, &epoch) {
-                    ("", _) => words(&["CLUSTER", "FAILOVER"]),
-                    (_, None) => words(&["CLUSTER", "FAILOVER", how]),
-                    (_, Some(epoch)) => {
-                        words(&["SLOTKEEPER", "FAILOVER", how, master.as_str(), epoch])
-                    }
-                };
-                self.tell(sim, node, &argv)
-            }
-            Step::EndWithholding { node, run_id } => {
-                self.tell(sim, node, &words(&["SLOTKEEPER", "SERVE", run_id]))
-            }
-        }
-    }
-
-    /// What the platform does with a shard's object: pods come, and those beyond go with their disks.
-    fn keep_pods(&mut self, sim: &mut Simulation, shard: u32, pods: u32) {
-        for ix in 0..sim.hosts.len() {
-            let index = self.index(ix);
-            let missing = self.is_missing(sim, ix);
-            if index.shard == shard && index.ordinal < pods && missing {
-                self.removed.remove(&ix);
-                sim.start(ix);
-            } else if index.shard == shard && index.ordinal >= pods && !missing {
-                self.removed.insert(ix);
-                sim.kill(ix);
-                sim.move_host(ix);
-            }
-        }
-    }
-
-    fn meet(
-        &self,
-        sim: &mut Simulation,
-        node: &Target,
-        peer: &Target,
-        address: &Address,
-    ) -> StepOutcome {
-        let found = sim.host_at(&address.ip);
-        if found.and_then(|ix| my_id(sim, ix)) != Some(peer.id) {
-            return StepOutcome::NotSent(format!("{address} is not {}", peer.id));
-        }
-        let port = address.port.to_string();
-        self.tell(sim, node, &words(&["CLUSTER", "MEET", &address.ip, &port]))
-    }
-
-    fn forget_at_all(&self, sim: &mut Simulation, id: NodeId, nodes: &[Target]) -> StepOutcome {
-        let argv = words(&["CLUSTER", "FORGET", id.as_str()]);
-        let mut worst = StepOutcome::Done;
-        for node in nodes {
-            match self.tell(sim, node, &argv) {
-                StepOutcome::Refused(why) if why.contains("Unknown node") => {}
-                StepOutcome::Done => {}
-                other => worst = other,
-            }
-        }
-        worst
-    }
-
-    fn bump(&self, sim: &mut Simulation, node: &Target, above: u64) -> StepOutcome {
-        for _ in 0..64 {
-            let told = self.tell(sim, node, &words(&["CLUSTER", "BUMPEPOCH"]));
-            let ix = self.ix(node);
-            let cluster = sim.hosts[ix]
-                .engine
-                .as_ref()
-                .and_then(|engine| engine.cluster());
-            let epoch = cluster.map(|cluster| cluster.my_config_epoch().0);
-            if told != StepOutcome::Done || epoch.is_some_and(|epoch| epoch > above) {
-                return told;
-            }
-        }
-        StepOutcome::Refused(format!("its epoch stays at {above} or below"))
-    }
-
-    /// Sends a command to the node that is meant, if it is still that one.
-    fn tell(&self, sim: &mut Simulation, node: &Target, argv: &[String]) -> StepOutcome {
-        let ix = self.ix(node);
-        if !sim.reaches(ClientKind::Operator, ix) {
-            return StepOutcome::NotSent("it cannot be reached".to_owned());
-        }
-        if sim.hosts[ix].incarnation.to_string() != node.uid.0 {
-            return StepOutcome::NotSent("the pod has been replaced".to_owned());
-        }
-        match my_id(sim, ix) {
-            Some(id) if id == node.id => {}
-            other => return StepOutcome::NotSent(format!("MYID says {other:?}")),
-        }
-        let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
-        match sim.call_as(ClientKind::Operator, ix, &argv) {
-            None => StepOutcome::Unknown("no reply".to_owned()),
-            Some(ReplyValue::Error(text)) => {
-                StepOutcome::Refused(String::from_utf8_lossy(&text).into_owned())
-            }
-            Some(_) => StepOutcome::Done,
-        }
-    }
-
-    fn index(&self, ix: NodeIx) -> PodIndex {
-        let pods = self.layout.pods_per_shard() as usize;
-        // Simulated clusters have a handful of nodes.
-        PodIndex::new((ix / pods) as u32, (ix % pods) as u32)
-    }
-
-    fn ix(&self, node: &Target) -> NodeIx {
-        let PodIndex { shard, ordinal } = node.pod;
-        (shard * self.layout.pods_per_shard() + ordinal) as usize
     }
 }
 
@@ -417,19 +465,22 @@ fn moment(sim: &Simulation) -> Moment {
     Moment(1_700_000_000_000 + sim.now_us / 1000)
 }
 
-fn address(sim: &Simulation, ix: NodeIx) -> Address {
-    Address {
-        ip: sim.hosts[ix].ip.to_string(),
-        port: PORT,
-        bus_port: PORT + BUS,
+/// The words of a command, which has the form of a reply.
+fn words_of(request: &ReplyValue) -> Vec<String> {
+    let ReplyValue::Array(words) = request else {
+        return Vec::new();
+    };
+    let text = |word: &ReplyValue| String::from_utf8_lossy(word.text().unwrap_or_default()).into();
+    words.iter().map(text).collect()
+}
+
+/// CLUSTER INFO as a Redis gives it: the field is another one, which nobody reads.
+fn hide_elections(answered: &mut [u8]) {
+    const FIELD: &[u8] = b"slotkeeper_election";
+    let places: Vec<usize> = (answered.windows(FIELD.len()).enumerate())
+        .filter_map(|(at, window)| (window == FIELD).then_some(at))
+        .collect();
+    for at in places {
+        answered[at] = b'x';
     }
-}
-
-fn words(words: &[&str]) -> Vec<String> {
-    words.iter().map(|&word| word.to_owned()).collect()
-}
-
-fn my_id(sim: &mut Simulation, ix: NodeIx) -> Option<NodeId> {
-    let reply = sim.call_as(ClientKind::Operator, ix, &["CLUSTER", "MYID"])?;
-    NodeId::from_bytes(reply.text()?).ok()
 }

@@ -8,6 +8,8 @@ use crate::simulation::Simulation;
 
 /// How long a command may take before the caller gives up, in microseconds.
 const PATIENCE_US: u64 = 2_000_000;
+/// The same for many commands at once.
+const MANY_PATIENCE_US: u64 = 20_000_000;
 const REPLY_MAX: usize = 64 * 1024 * 1024;
 
 impl Simulation {
@@ -36,6 +38,38 @@ impl Simulation {
         }
         self.disconnect(client);
         reply
+    }
+
+    /// Sends commands over one connection, all at once, and waits for the replies.
+    ///
+    /// # Errors
+    /// When not all of them come.
+    pub(crate) fn ask(
+        &mut self,
+        node: NodeIx,
+        requests: &[Vec<String>],
+    ) -> Result<Vec<ReplyValue>, String> {
+        let client = self.connect(node).ok_or(format!("node {node} is down"))?;
+        let mut bytes = Vec::new();
+        requests
+            .iter()
+            .for_each(|request| encode_command(&mut bytes, request));
+        self.client_send(client, &bytes);
+        let mut parser = ReplyParser::new(REPLY_MAX);
+        let mut replies = Vec::new();
+        let deadline = self.now_us + MANY_PATIENCE_US;
+        while replies.len() < requests.len() && self.now_us < deadline {
+            self.run_for(1_000);
+            parser.feed(&self.take_inbox(client));
+            while let Ok(Some(reply)) = parser.next() {
+                replies.push(reply);
+            }
+        }
+        self.disconnect(client);
+        match replies.len() == requests.len() {
+            true => Ok(replies),
+            false => Err(format!("node {node} does not answer every question")),
+        }
     }
 
     /// As [`Simulation::call`], for a command that must succeed.
@@ -147,4 +181,9 @@ impl Simulation {
         lines.sort();
         lines.iter().map(|line| format!("{line}\n")).collect()
     }
+}
+
+/// The words of a command.
+pub(crate) fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|&word| word.to_owned()).collect()
 }

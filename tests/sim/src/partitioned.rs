@@ -18,13 +18,15 @@ pub fn run(seed: u64) -> Result<Summary, String> {
     run_operated(seed, replicas, scenario)
 }
 
-const CUTS: [Action; 6] = [
+const CUTS: [Action; 8] = [
     sides,
     one_way_side,
     one_way_pairs,
     hidden_from_writers,
     hidden_from_operator,
     one_way_callers,
+    OperatedCluster::slow_links,
+    OperatedCluster::set_clocks,
 ];
 
 fn scenario(cluster: &mut OperatedCluster) -> Result<(), String> {

@@ -1,7 +1,9 @@
 //! What can be played, by name.
 
 use crate::gossip::{self, Summary};
-use crate::{asleep, handover, hard, operated, partitioned, succession, synced};
+use crate::{
+    asleep, busy, clocks, handover, hard, operated, partitioned, restarted, succession, synced,
+};
 
 /// A kind of run; the seed does the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,14 +12,20 @@ pub enum Scenario {
     Gossip,
     /// Nodes whose processes stop for a while and go on, and clients that stay connected to them.
     Asleep,
+    /// Nodes with commands that take long.
+    Busy,
     /// With the operator, and clients that write.
     Operated,
     /// The same, with worse than one failure at a time.
     Hard,
     /// With the operator, while masters hand over and nothing fails.
     Handover,
+    /// With the operator, while wall clocks are set and links are slow.
+    Clocks,
     /// With the operator, while not everybody reaches everybody.
     Partitioned,
+    /// With the operator and data files, from which nodes start again.
+    Restarted,
     /// With operators that take each other's place while votes are under way.
     Succession,
     /// Full syncs of keys that change meanwhile.
@@ -26,13 +34,16 @@ pub enum Scenario {
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Scenario; 8] = [
+    pub const ALL: [Scenario; 11] = [
         Scenario::Gossip,
         Scenario::Asleep,
+        Scenario::Busy,
         Scenario::Operated,
         Scenario::Hard,
         Scenario::Handover,
+        Scenario::Clocks,
         Scenario::Partitioned,
+        Scenario::Restarted,
         Scenario::Succession,
         Scenario::Synced,
     ];
@@ -43,12 +54,41 @@ impl Scenario {
         match self {
             Scenario::Gossip => "gossip",
             Scenario::Asleep => "asleep",
+            Scenario::Busy => "busy",
             Scenario::Operated => "operated",
             Scenario::Hard => "hard",
             Scenario::Handover => "handover",
+            Scenario::Clocks => "clocks",
             Scenario::Partitioned => "partitioned",
+            Scenario::Restarted => "restarted",
             Scenario::Succession => "succession",
             Scenario::Synced => "synced",
+        }
+    }
+
+    /// The seeds that always run: the first ones, fewer of what takes longer, and those that have found
+    /// something.
+    pub fn seeds(self) -> impl Iterator<Item = u64> {
+        let found: &[u64] = match self {
+            Scenario::Succession => &[1_795_892_256_004_000],
+            _ => &[],
+        };
+        (1..=self.first_seeds()).chain(found.iter().copied())
+    }
+
+    fn first_seeds(self) -> u64 {
+        match self {
+            Scenario::Gossip => 200,
+            Scenario::Asleep => 40,
+            Scenario::Busy => 40,
+            Scenario::Operated => 150,
+            Scenario::Hard => 50,
+            Scenario::Handover => 30,
+            Scenario::Clocks => 12,
+            Scenario::Partitioned => 30,
+            Scenario::Restarted => 35,
+            Scenario::Succession => 40,
+            Scenario::Synced => 10,
         }
     }
 
@@ -68,10 +108,13 @@ impl Scenario {
         match self {
             Scenario::Gossip => gossip::run(seed),
             Scenario::Asleep => asleep::run(seed),
+            Scenario::Busy => busy::run(seed),
             Scenario::Operated => operated::run(seed),
             Scenario::Hard => hard::run(seed),
             Scenario::Handover => handover::run(seed),
+            Scenario::Clocks => clocks::run(seed),
             Scenario::Partitioned => partitioned::run(seed),
+            Scenario::Restarted => restarted::run(seed),
             Scenario::Succession => succession::run(seed),
             Scenario::Synced => synced::run(seed),
         }

@@ -1,6 +1,7 @@
 //! A simulation: hosts, clients and the network under virtual time. Nothing in it waits, and every
 //! run of a seed is the same run.
 
+mod busy;
 mod clients;
 mod hosting;
 mod sleeping;
@@ -13,7 +14,8 @@ use slotkeeper_node::config::Config;
 use slotkeeper_node::io::{LinkEvent, LinkId};
 use slotkeeper_topology::{Slot, key_slot};
 
-use crate::host::{ConnKind, Disk, DiskAnswer, Host};
+use crate::disk::Disk;
+use crate::host::{ConnKind, Host};
 use crate::net::{ConnId, End, Endpoint, Net, NodeIx, Segment};
 use crate::rng::Rng;
 use crate::writer::Writer;
@@ -32,9 +34,16 @@ enum Event {
     },
     Timer(NodeIx, u64),
     Turn(NodeIx, u64),
-    Disk(NodeIx, u64, DiskAnswer),
+    Disk(NodeIx, u64),
     Writer(usize),
+    /// A client connects to a node that is busy.
+    Connect(NodeIx, ConnId, SocketAddr),
+    /// What was scheduled to go wrong.
+    Fault(ScheduledFault, Vec<NodeIx>),
 }
+
+/// Something that goes wrong with some nodes.
+pub type ScheduledFault = fn(&mut Simulation, &[NodeIx]);
 
 /// The hosts and their clients, the network, and what is to happen.
 pub struct Simulation {
@@ -56,6 +65,8 @@ pub struct Simulation {
     pending: BTreeMap<usize, Event>,
     /// Hosts whose process is stopped, with what waits for it.
     asleep: BTreeMap<NodeIx, Vec<Event>>,
+    /// The host whose node carries out a command that takes long; it counts as asleep, too.
+    busy: Option<NodeIx>,
     next_event: u64,
     moves: usize,
 }
@@ -82,6 +93,7 @@ impl Simulation {
             queue: BinaryHeap::new(),
             pending: BTreeMap::new(),
             asleep: BTreeMap::new(),
+            busy: None,
             next_event: 0,
             moves: 0,
         }
@@ -105,7 +117,8 @@ impl Simulation {
             self.send(conn, end.other(), Segment::Close);
         }
         self.asleep.remove(&ix);
-        self.hosts[ix].kill();
+        self.busy = self.busy.filter(|busy| *busy != ix);
+        self.hosts[ix].kill(&mut self.rng);
         self.hosts[ix].ended_us = self.now_us;
     }
 
@@ -129,7 +142,7 @@ impl Simulation {
     /// Whether its process runs.
     #[must_use]
     pub fn is_up(&self, ix: NodeIx) -> bool {
-        self.hosts[ix].engine.is_some()
+        self.hosts[ix].engine.is_some() || self.busy == Some(ix)
     }
 
     /// Separates some hosts from the rest.
@@ -234,7 +247,13 @@ impl Simulation {
         {
             self.step();
         }
-        self.now_us = end;
+        // A node that was busy may have taken longer.
+        self.now_us = self.now_us.max(end);
+    }
+
+    /// Lets something go wrong with some nodes after so many microseconds.
+    pub fn schedule_fault(&mut self, after_us: u64, fault: ScheduledFault, nodes: Vec<NodeIx>) {
+        self.schedule(self.now_us + after_us, Event::Fault(fault, nodes));
     }
 
     /// A writer's next look at its connection.
@@ -309,12 +328,17 @@ impl Simulation {
                 }
                 self.schedule_writer(nth);
             }
-            Event::Disk(ix, incarnation, answer) => {
+            Event::Connect(ix, conn, remote) => {
+                self.accept_session(ix, conn, remote);
+            }
+            Event::Fault(fault, nodes) => fault(self, &nodes),
+            Event::Disk(ix, incarnation) => {
                 let now = self.hosts[ix].now(self.now_us);
-                if self.hosts[ix].incarnation == incarnation
-                    && let Some(engine) = &mut self.hosts[ix].engine
+                let host = &mut self.hosts[ix];
+                if host.incarnation == incarnation
+                    && let Some(engine) = &mut host.engine
                 {
-                    engine.on_disk(answer.as_event(), now);
+                    host.disk.carry_out(|event| engine.on_disk(event, now));
                     self.after(ix);
                 }
             }

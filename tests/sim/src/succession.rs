@@ -41,11 +41,9 @@ fn inject_fault(cluster: &mut OperatedCluster) -> Result<(), String> {
         .collect();
     let first = cluster.sim.rng.index(masters.len());
     masters.rotate_left(first);
-    cluster.operator.storing = storing(cluster);
-    cluster.note(&format!(
-        "what is to be stored: {:?}",
-        cluster.operator.storing
-    ));
+    let storing = storing(cluster);
+    cluster.operator.set_storing(storing);
+    cluster.note(&format!("what is to be stored: {:?}", storing));
     let heirs = heirs(cluster, masters[0]);
     fail(cluster, masters[0]);
     cluster.sim.run_for(300_000);
@@ -67,7 +65,7 @@ fn inject_fault(cluster: &mut OperatedCluster) -> Result<(), String> {
     cluster.operate(pause)?;
     cluster.note("all is well again");
     cluster.sim.heal();
-    cluster.operator.storing = StoreResult::Works;
+    cluster.operator.set_storing(StoreResult::Works);
     (0..cluster.sim.hosts.len()).for_each(|ix| {
         if !cluster.sim.is_up(ix) {
             cluster.sim.start(ix);
@@ -89,7 +87,7 @@ fn fail(cluster: &mut OperatedCluster, ix: NodeIx) {
 
 /// The other nodes of a master's shard.
 fn heirs(cluster: &OperatedCluster, master: NodeIx) -> Vec<NodeIx> {
-    let pods = cluster.operator.desired.pods_per_shard() as usize;
+    let pods = cluster.operator.desired().pods_per_shard() as usize;
     let first = master / pods * pods;
     (first..first + pods).filter(|ix| *ix != master).collect()
 }

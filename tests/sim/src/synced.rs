@@ -3,16 +3,20 @@
 //! after a moment the replica goes on where it was.
 
 use slotkeeper_node::engine::Engine;
-use slotkeeper_node::resp::{ReplyParser, ReplyValue, encode_command};
+use slotkeeper_node::resp::encode_command;
 
 use crate::gossip::{Summary, config};
 use crate::net::{Endpoint, NodeIx};
+use crate::ops::words;
 use crate::simulation::Simulation;
 
 /// The data set: enough that a sync takes many turns.
 const LARGE: u64 = 300;
 const LARGE_BYTES: usize = 8 * 1024;
 const COUNTERS: u64 = 300;
+/// Big hashes, each a tree of many pages: a sync sends them in many pieces.
+const HASHES: u64 = 3;
+const FIELDS: u64 = 3000;
 /// How long a sync may take, in microseconds.
 const PATIENCE_US: u64 = 20_000_000;
 
@@ -35,7 +39,7 @@ pub fn run(seed: u64) -> Result<Summary, String> {
 }
 
 fn play(sim: &mut Simulation) -> Result<Summary, String> {
-    fill(sim);
+    fill(sim)?;
     let mut changes = 0;
     for _ in 0..2 {
         sim.kill(REPLICA);
@@ -58,13 +62,21 @@ fn play(sim: &mut Simulation) -> Result<Summary, String> {
     })
 }
 
-fn fill(sim: &mut Simulation) {
+fn fill(sim: &mut Simulation) -> Result<(), String> {
     let large = "x".repeat(LARGE_BYTES);
     let mut requests: Vec<Vec<String>> = (0..LARGE)
         .map(|n| words(&["SET", &format!("large:{n}"), &large]))
         .collect();
     requests.extend((0..COUNTERS).map(|n| words(&["SET", &counter(n), "0"])));
-    ask(sim, MASTER, &requests);
+    for hash in 0..HASHES {
+        for first in (0..FIELDS).step_by(100) {
+            let mut request = words(&["HSET", &hash_name(hash)]);
+            let fields = first..first + 100;
+            request.extend(fields.flat_map(|n| [field(n), format!("the value of field {n}")]));
+            requests.push(request);
+        }
+    }
+    sim.ask(MASTER, &requests).map(drop)
 }
 
 /// Changes counters until the replica says that its data set is complete, and a while longer; how
@@ -168,75 +180,34 @@ fn is_synced(sim: &Simulation) -> bool {
     engine.is_some_and(Engine::is_complete)
 }
 
-/// What is not the same when it is done twice, and what makes and removes keys.
+/// What is not the same when it is done twice, and what makes and removes keys and fields.
 fn change(sim: &mut Simulation) -> Vec<String> {
     let name = counter(sim.rng.below(COUNTERS));
-    match sim.rng.below(8) {
+    let (hash, nth) = (hash_name(sim.rng.below(HASHES)), sim.rng.below(FIELDS));
+    match sim.rng.below(14) {
         0 => words(&["DEL", &name]),
         1 => words(&["SET", &name, "1000"]),
         2 | 3 => words(&["APPEND", &name, "1"]),
+        4 | 5 => words(&["HDEL", &hash, &field(nth)]),
+        6 | 7 => words(&["HSET", &hash, &field(nth), "another value"]),
+        8 | 9 => words(&["HINCRBY", &hash, &format!("count:{}", nth % 100), "1"]),
+        10 => words(&["HSET", &hash, &format!("new:{nth}"), "a new field"]),
         _ => words(&["INCR", &name]),
     }
 }
 
 fn compare(sim: &mut Simulation) -> Result<(), String> {
-    let names: Vec<String> = (0..COUNTERS)
-        .map(counter)
-        .chain((0..LARGE).map(|n| format!("large:{n}")))
-        .collect();
-    let mut requests = vec![words(&["READONLY"])];
-    requests.extend(names.iter().map(|name| words(&["GET", name])));
-    let (master, replica) = (ask(sim, MASTER, &requests), ask(sim, REPLICA, &requests));
-    if master.len() != requests.len() || replica.len() != requests.len() {
-        return Err("not every question has an answer".to_owned());
-    }
-    let differs = (names.iter().zip(master.iter().zip(&replica).skip(1)))
-        .find(|(_, (theirs, ours))| theirs != ours);
-    match differs {
-        Some((name, (theirs, ours))) => Err(format!(
-            "{name} is {} at the master and {} at the replica",
-            shown(theirs),
-            shown(ours)
-        )),
-        None => Ok(()),
-    }
-}
-
-fn shown(value: &ReplyValue) -> String {
-    match value.text() {
-        Some(text) => String::from_utf8_lossy(&text[..text.len().min(40)]).into_owned(),
-        None => format!("{value:?}"),
-    }
-}
-
-/// Asks over one connection, all at once, and waits for the answers.
-fn ask(sim: &mut Simulation, node: NodeIx, requests: &[Vec<String>]) -> Vec<ReplyValue> {
-    let Some(client) = sim.connect(node) else {
-        return Vec::new();
-    };
-    let mut bytes = Vec::new();
-    requests
-        .iter()
-        .for_each(|request| encode_command(&mut bytes, request));
-    sim.client_send(client, &bytes);
-    let mut parser = ReplyParser::new(64 * 1024 * 1024);
-    let mut replies = Vec::new();
-    let deadline = sim.now_us + PATIENCE_US;
-    while replies.len() < requests.len() && sim.now_us < deadline {
-        sim.run_for(1_000);
-        parser.feed(&sim.take_inbox(client));
-        while let Ok(Some(reply)) = parser.next() {
-            replies.push(reply);
-        }
-    }
-    sim.disconnect(client);
-    replies
+    sim.compare(MASTER, REPLICA)
 }
 
 fn counter(nth: u64) -> String {
     format!("counter:{nth}")
 }
 
-fn words(words: &[&str]) -> Vec<String> {
-    words.iter().map(|&word| word.to_owned()).collect()
+fn hash_name(nth: u64) -> String {
+    format!("hash:{nth}")
+}
+
+fn field(nth: u64) -> String {
+    format!("field:{nth}")
 }

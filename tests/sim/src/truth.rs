@@ -56,7 +56,7 @@ fn running(engine: &Engine, index: PodIndex, written: &SlotSet) -> Option<TrueNo
     })
 }
 
-/// What nodes.conf says of the node itself. Simulated nodes save no data.
+/// What nodes.conf says of the node itself, and what its data file holds.
 fn stopped(host: &Host, index: PodIndex) -> Option<TrueNode> {
     let text = String::from_utf8_lossy(host.disk.nodes_conf.as_ref()?);
     let lines: String = (text.lines())
@@ -72,7 +72,7 @@ fn stopped(host: &Host, index: PodIndex) -> Option<TrueNode> {
         master: me.master,
         slots: me.slots,
         epoch: me.config_epoch.0,
-        keys: SlotSet::new(),
+        keys: host.disk.saved.clone(),
         complete: false,
         synced_with: None,
         withholding: false,

@@ -8,6 +8,7 @@ use slotkeeper_node::resp::{ReplyParser, ReplyValue, encode_command};
 use slotkeeper_topology::{SlotSet, key_slot};
 
 use crate::net::{ClientKind, NodeIx};
+use crate::ops::words;
 use crate::simulation::Simulation;
 use promises::{Found, LIFE_MS, Promises};
 
@@ -16,7 +17,11 @@ const PATIENCE_US: u64 = 1_000_000;
 /// How long WAIT waits for replicas, in milliseconds.
 const WAIT_MS: &str = "300";
 /// How many keys a client writes.
-const KEYS: u64 = 7;
+const KEYS: u64 = 9;
+/// How many fields its hash has: more than a listpack may hold here.
+const FIELDS: u64 = 24;
+/// The field that counts.
+const COUNTER: &str = "count";
 /// How long a key that expires is only read, in microseconds: it can be seen to live and to be gone.
 const REST_US: u64 = 30_000_000;
 
@@ -30,8 +35,8 @@ pub enum Durability {
 }
 
 /// One client. It writes ever higher numbers under a few keys of its own, one at a time, and asks
-/// with WAIT whether replicas have the write. Some keys are deleted in turn, one expires, and two are
-/// written by one transaction. Before each write it reads what it was promised to find there: what
+/// with WAIT whether replicas have the write. Some keys are deleted in turn, one expires, two are
+/// written by one transaction, one is a hash, and one counts in a field of a hash. Before each write it reads what it was promised to find there: what
 /// was lost meanwhile shall not go unseen because it is written anew.
 #[derive(Debug)]
 pub struct Writer {
@@ -60,10 +65,19 @@ struct UnderWay {
     sent_us: u64,
     /// The place of the answer that acknowledges the write; none where there is only a read.
     acknowledges: Option<usize>,
+    /// The answer says what was written.
+    counts: bool,
     answers: usize,
     done: bool,
     /// A promise that is still to come is older than what has failed.
     worthless: bool,
+}
+
+impl UnderWay {
+    /// Whether that answer says what was written.
+    fn counts_in(&self, nth: usize) -> bool {
+        self.counts && Some(nth) == self.acknowledges
+    }
 }
 
 /// How a key is written.
@@ -75,6 +89,12 @@ enum Kind {
     Expire,
     /// The key and a second one in its slot.
     Multi,
+    /// All fields of a hash.
+    Fields,
+    /// In turn with that: all of them are removed.
+    NoFields,
+    /// One more.
+    Count,
     /// It rests.
     Look,
 }
@@ -149,6 +169,21 @@ impl Writer {
                 self.rests_until_us = now + REST_US;
                 requests.push(words(&["SET", &name, &text, "PX", &life]));
             }
+            Kind::Fields => {
+                let mut request = words(&["HSET", &name]);
+                request.extend((0..FIELDS).flat_map(|field| [field_name(field), text.clone()]));
+                requests.push(request);
+            }
+            Kind::NoFields => {
+                promises.removes(number);
+                let mut request = words(&["HDEL", &name]);
+                request.extend((0..FIELDS).map(field_name));
+                requests.push(request);
+            }
+            Kind::Count => {
+                promises.counts();
+                requests.push(words(&["HINCRBY", &name, COUNTER, "1"]));
+            }
             Kind::Multi => {
                 requests.push(words(&["MULTI"]));
                 let names = [name, second_name(self.name, key)];
@@ -168,6 +203,7 @@ impl Writer {
             number,
             sent_us: now,
             acknowledges,
+            counts: kind == Kind::Count,
             answers: 0,
             done: false,
             worthless: false,
@@ -180,6 +216,9 @@ impl Writer {
             5 if now_us < self.rests_until_us => Kind::Look,
             5 => Kind::Expire,
             6 => Kind::Multi,
+            7 if number / KEYS % 2 == 1 => Kind::NoFields,
+            7 => Kind::Fields,
+            8 => Kind::Count,
             _ => Kind::Set,
         }
     }
@@ -194,11 +233,14 @@ impl Writer {
         }
         let nth = under_way.answers;
         under_way.answers += 1;
+        if let (true, ReplyValue::Integer(count)) = (under_way.counts_in(nth), reply) {
+            under_way.number = count.unsigned_abs();
+        }
         let UnderWay { key, number, .. } = *under_way;
         let promises = self.promises.entry(key).or_default();
         let mut safe = false;
         if nth == 0 {
-            let broken = promises.broken(Found::of(reply), under_way.sent_us, sim.now_us);
+            let broken = promises.broken(found(key, reply), under_way.sent_us, sim.now_us);
             let named = broken.map(|why| format!("{} {why}", key_name(self.name, key)));
             self.broken = self.broken.take().or(named);
         } else if Some(nth) == under_way.acknowledges {
@@ -251,12 +293,22 @@ fn second_name(name: usize, key: u64) -> String {
 fn read(name: usize, key: u64) -> Vec<String> {
     match key {
         6 => words(&["MGET", &key_name(name, key), &second_name(name, key)]),
+        7 => words(&["HGETALL", &key_name(name, key)]),
+        8 => words(&["HGET", &key_name(name, key), COUNTER]),
         _ => words(&["GET", &key_name(name, key)]),
     }
 }
 
-fn words(words: &[&str]) -> Vec<String> {
-    words.iter().map(|&word| word.to_owned()).collect()
+/// What its reader has found.
+fn found(key: u64, reply: &ReplyValue) -> Found {
+    match key {
+        7 => Found::of_hash(reply, FIELDS),
+        _ => Found::of(reply),
+    }
+}
+
+fn field_name(field: u64) -> String {
+    format!("field:{field}")
 }
 
 /// The address in `MOVED slot ip:port`.
@@ -300,7 +352,9 @@ impl Simulation {
                 let asked_us = self.now_us;
                 let name = key_name(writer.name, *key);
                 let reply = self.ask_owner(&name, &read(writer.name, *key));
-                let found = reply.as_ref().map_or(Found::Nothing, Found::of);
+                let found = reply
+                    .as_ref()
+                    .map_or(Found::Nothing, |reply| found(*key, reply));
                 let broken = promises.broken(found, asked_us, self.now_us)?;
                 Some(format!("{name} {broken}"))
             });

@@ -1,12 +1,11 @@
-//! The seeds that always run, beside each other: 200 without the operator and 150 with it, about a
-//! minute each, and fewer of what takes less. A failing one is replayed by the command line that it
-//! prints.
+//! The seeds that always run, scenarios beside each other. A failing one is replayed by the command
+//! line that it prints.
 
 use slotkeeper_sim::scenario::Scenario;
 
-fn run_all(scenario: Scenario, seeds: u64) {
+fn run_all(scenario: Scenario) {
     let (mut events, mut faults) = (0, 0);
-    for seed in 1..=seeds {
+    for seed in scenario.seeds() {
         match scenario.run(seed) {
             Ok(summary) => {
                 events += summary.events;
@@ -21,40 +20,55 @@ fn run_all(scenario: Scenario, seeds: u64) {
 
 #[test]
 fn nodes_alone_come_back_to_one_view() {
-    run_all(Scenario::Gossip, 200);
+    run_all(Scenario::Gossip);
 }
 
 #[test]
 fn what_is_acknowledged_after_a_sleep_is_kept() {
-    run_all(Scenario::Asleep, 40);
+    run_all(Scenario::Asleep);
+}
+
+#[test]
+fn a_busy_node_is_neither_dead_nor_asleep() {
+    run_all(Scenario::Busy);
 }
 
 #[test]
 fn the_operator_forms_and_heals_and_keeps_promises() {
-    run_all(Scenario::Operated, 150);
+    run_all(Scenario::Operated);
 }
 
 #[test]
 fn replicas_hold_what_their_masters_hold() {
-    run_all(Scenario::Synced, 10);
+    run_all(Scenario::Synced);
 }
 
 #[test]
 fn the_operator_breaks_no_never_where_worse_strikes() {
-    run_all(Scenario::Hard, 50);
+    run_all(Scenario::Hard);
 }
 
 #[test]
 fn no_second_vote_whoever_takes_the_operators_place() {
-    run_all(Scenario::Succession, 40);
+    run_all(Scenario::Succession);
+}
+
+#[test]
+fn nodes_start_again_from_whole_files() {
+    run_all(Scenario::Restarted);
+}
+
+#[test]
+fn clocks_that_are_set_let_keys_expire_and_do_nothing_else() {
+    run_all(Scenario::Clocks);
 }
 
 #[test]
 fn promises_are_kept_where_not_everybody_reaches_everybody() {
-    run_all(Scenario::Partitioned, 30);
+    run_all(Scenario::Partitioned);
 }
 
 #[test]
 fn a_hand_over_loses_no_acknowledged_write() {
-    run_all(Scenario::Handover, 30);
+    run_all(Scenario::Handover);
 }

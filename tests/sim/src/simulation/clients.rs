@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::Simulation;
+use super::{Event, Simulation};
 use crate::net::{ClientKind, ConnId, End, Endpoint, NodeIx, Party, Segment};
 
 /// A client's end of a connection: what arrived, and whether it is still open.
@@ -27,13 +27,18 @@ impl Simulation {
     /// Connects a client to a node; none when its process is down. Where a cut separates them, the
     /// connection hangs: nothing is ever heard on it.
     pub fn connect_as(&mut self, kind: ClientKind, node: NodeIx) -> Option<usize> {
-        self.hosts[node].engine.as_ref()?;
+        if !self.is_up(node) {
+            return None;
+        }
         let client = self.next_client;
         self.next_client += 1;
         let endpoint = Endpoint::Client(kind, client);
         let conn = self.net.connect(endpoint, Endpoint::Node(node));
         let remote = SocketAddr::from(([10, 9, 9, 9], 1024));
-        if self.reaches(kind, node) && !self.accept_session(node, conn, remote) {
+        if self.reaches(kind, node) && self.busy == Some(node) {
+            let waiting = self.asleep.entry(node).or_default();
+            waiting.push(Event::Connect(node, conn, remote));
+        } else if self.reaches(kind, node) && !self.accept_session(node, conn, remote) {
             return None;
         }
         let state = ClientConn {

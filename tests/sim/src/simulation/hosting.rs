@@ -3,16 +3,22 @@
 
 use std::net::SocketAddr;
 
+use slotkeeper_node::config::Gate;
 use slotkeeper_node::engine::{Engine, NoHeartbeat};
 use slotkeeper_node::io::{
-    LinkEvent, LinkId, LinkOp, Output, Peer, SessionId, SessionState, Unsent,
+    DiskEvent, DiskOp, Level, LinkEvent, LinkId, LinkOp, Output, Peer, SessionId, SessionState,
+    Unsent,
 };
 use slotkeeper_node::resp::Reply;
+use slotkeeper_topology::SlotSet;
 
 use super::{Event, Simulation};
-use crate::host::{ConnKind, DiskAnswer, PORT, SessionConn};
+use crate::disk::Done;
+use crate::host::{ConnKind, PORT};
 use crate::net::{ConnId, End, Endpoint, NodeIx, Party, Segment};
 
+/// A connection request that was lost is sent again after so many microseconds.
+const DIAL_AGAIN_US: u64 = 1_000_000;
 /// How long the disk takes, in microseconds.
 const DISK_US: u64 = 500;
 
@@ -27,10 +33,13 @@ impl Simulation {
         };
         let now = self.hosts[ix].now(self.now_us);
         let host = &mut self.hosts[ix];
-        let (Some(line), Some(engine)) = (host.sessions.get_mut(&id), &mut host.engine) else {
+        let Some(line) = host.sessions.get_mut(&id) else {
             return;
         };
         line.unsent = line.unsent.saturating_sub(bytes);
+        let Some(engine) = &mut host.engine else {
+            return;
+        };
         engine.on_sent(id, Unsent::of(line.unsent), now);
         let incarnation = host.incarnation;
         self.schedule(self.now_us, Event::Turn(ix, incarnation));
@@ -78,25 +87,26 @@ impl Simulation {
 
     /// Executes what a session has received, as far as it may.
     fn execute(&mut self, ix: NodeIx, id: SessionId) {
-        let now = self.hosts[ix].now(self.now_us);
         let mut reply = Reply::new();
         let mut close = false;
-        let host = &mut self.hosts[ix];
-        let (Some(line), Some(engine)) = (host.sessions.get_mut(&id), &mut host.engine) else {
-            return;
-        };
         // Without input, too: what WAIT was parked for is answered now.
-        while !line.parked && !close {
-            let progress = engine.on_bytes(id, &line.input, now, &mut reply, &mut NoHeartbeat);
-            line.input.drain(..progress.consumed);
-            match progress.state {
+        while let Some(session) = self.hosts[ix].sessions.get_mut(&id)
+            && !session.parked
+            && !close
+        {
+            let Some(state) = self.execute_input(ix, id, &mut reply) else {
+                return;
+            };
+            match state {
                 SessionState::NeedInput => break,
                 SessionState::MoreToDo => {}
-                SessionState::Parked => line.parked = true,
+                SessionState::Parked => self.park(ix, id),
                 SessionState::Close => close = true,
             }
         }
-        line.reply.extend_from_slice(reply.bytes());
+        if let Some(session) = self.hosts[ix].sessions.get_mut(&id) {
+            session.reply.extend_from_slice(reply.bytes());
+        }
         self.outputs(ix);
         self.push(ix, id, &[]);
         if close {
@@ -104,7 +114,41 @@ impl Simulation {
         }
     }
 
-    fn push(&mut self, ix: NodeIx, id: SessionId, bytes: &[u8]) {
+    fn park(&mut self, ix: NodeIx, id: SessionId) {
+        if let Some(session) = self.hosts[ix].sessions.get_mut(&id) {
+            session.parked = true;
+        }
+    }
+
+    /// Gives the node what a session has received; none when the process has ended. Where commands
+    /// may take long, the node is out of its host meanwhile.
+    fn execute_input(
+        &mut self,
+        ix: NodeIx,
+        id: SessionId,
+        reply: &mut Reply,
+    ) -> Option<SessionState> {
+        let now = self.hosts[ix].now(self.now_us);
+        let host = &mut self.hosts[ix];
+        let session = host.sessions.get_mut(&id)?;
+        if host.config.enable_debug_command != Gate::Yes || self.busy.is_some() {
+            let engine = host.engine.as_mut()?;
+            let progress = engine.on_bytes(id, &session.input, now, reply, &mut NoHeartbeat);
+            session.input.drain(..progress.consumed);
+            return Some(progress.state);
+        }
+        let mut engine = host.engine.take()?;
+        let mut input = std::mem::take(&mut session.input);
+        let progress = self.execute_long(ix, &mut engine, id, &input, reply)?;
+        self.end_long(ix, engine, now);
+        input.drain(..progress.consumed);
+        if let Some(session) = self.hosts[ix].sessions.get_mut(&id) {
+            session.input = input;
+        }
+        Some(progress.state)
+    }
+
+    pub(super) fn push(&mut self, ix: NodeIx, id: SessionId, bytes: &[u8]) {
         let Some(line) = self.hosts[ix].sessions.get_mut(&id) else {
             return;
         };
@@ -158,7 +202,6 @@ impl Simulation {
     }
 
     fn carry_out(&mut self, ix: NodeIx, output: Output) {
-        let incarnation = self.hosts[ix].incarnation;
         match output {
             Output::Push(session, bytes) => self.push(ix, session, &bytes),
             Output::Resume(session) => {
@@ -169,21 +212,10 @@ impl Simulation {
             }
             Output::Close { session, .. } => self.close_session(ix, session),
             Output::Link(link, op) => self.link_op(ix, link, op),
-            Output::Disk(op) => {
-                let answer = self.hosts[ix].disk.perform(op);
-                if let Some(answer @ DiskAnswer::NodesConf(_)) = answer {
-                    let now = self.hosts[ix].now(self.now_us);
-                    if let Some(engine) = &mut self.hosts[ix].engine {
-                        engine.on_disk(answer.as_event(), now);
-                    }
-                } else if let Some(answer) = answer {
-                    self.schedule(self.now_us + DISK_US, Event::Disk(ix, incarnation, answer));
-                }
-            }
+            Output::Disk(op) => self.disk_op(ix, op),
             Output::Log(_, level, text) => {
                 self.hosts[ix].note_vote(&text);
-                let line = format!("{:>10.3} {ix} {level:?} {text}", self.now_us as f64 / 1e6);
-                self.hosts[ix].log.push(line);
+                self.log(ix, level, &text);
             }
             Output::Reconfigure(_) => {}
             Output::Acquire { session, .. } => {
@@ -192,11 +224,58 @@ impl Simulation {
                     engine.on_acquired(session, Ok(()), now);
                 }
             }
-            Output::Exit(_) => self.kill(ix),
+            Output::Exit(code) => {
+                if code != 0 {
+                    self.hosts[ix].gave_up = self.hosts[ix].log.last().cloned();
+                }
+                self.kill(ix);
+            }
         }
     }
 
-    fn link_op(&mut self, ix: NodeIx, link: LinkId, op: LinkOp) {
+    fn disk_op(&mut self, ix: NodeIx, op: DiskOp) {
+        if matches!(op, DiskOp::SnapshotCommit) {
+            self.hosts[ix].disk.saving = self.held_slots(ix);
+        }
+        let event = match self.hosts[ix].disk.perform(op) {
+            Done::NodesConf(true) => DiskEvent::NodesConfSaved,
+            Done::NodesConf(false) => DiskEvent::NodesConfFailed("No space left on device"),
+            Done::Rewritten(session) => DiskEvent::ConfigRewritten {
+                session,
+                result: Ok(()),
+            },
+            Done::Ordered => {
+                let incarnation = self.hosts[ix].incarnation;
+                return self.schedule(self.now_us + DISK_US, Event::Disk(ix, incarnation));
+            }
+            Done::Nothing => return,
+        };
+        let now = self.hosts[ix].now(self.now_us);
+        if let Some(engine) = &mut self.hosts[ix].engine {
+            engine.on_disk(event, now);
+        }
+    }
+
+    /// The slots of which a node holds keys of clients.
+    fn held_slots(&self, ix: NodeIx) -> SlotSet {
+        let engine = self.hosts[ix].engine.as_ref();
+        let is_held = |slot| engine.is_some_and(|engine| engine.keys_in_slot(slot) > 0);
+        let mut held = SlotSet::new();
+        self.written_slots()
+            .iter()
+            .filter(|slot| is_held(*slot))
+            .for_each(|slot| {
+                held.insert(slot);
+            });
+        held
+    }
+
+    pub(super) fn log(&mut self, ix: NodeIx, level: Level, text: &str) {
+        let line = format!("{:>10.3} {ix} {level:?} {text}", self.now_us as f64 / 1e6);
+        self.hosts[ix].log.push(line);
+    }
+
+    pub(super) fn link_op(&mut self, ix: NodeIx, link: LinkId, op: LinkOp) {
         let incarnation = self.hosts[ix].incarnation;
         match op {
             LinkOp::Open { to, .. } => {
@@ -227,30 +306,44 @@ impl Simulation {
         }
     }
 
-    /// A connection request reaches its target, is refused, or hangs in a cut.
+    /// A connection request of a node arrives.
     pub(super) fn accept_link(&mut self, dialer: NodeIx, link: LinkId, to: SocketAddr) {
+        if let Some(local) = self.dial(dialer, link, to) {
+            self.on_link(dialer, link, LinkEvent::Opened { local });
+        }
+    }
+
+    /// A connection request reaches its target, or is refused; the address of the node that asked for
+    /// it, if it is open. In a cut it is lost, and sent again as TCP does.
+    pub(super) fn dial(
+        &mut self,
+        dialer: NodeIx,
+        link: LinkId,
+        to: SocketAddr,
+    ) -> Option<SocketAddr> {
         if !self.hosts[dialer].dialing.remove(&link) {
-            return;
+            return None;
         }
         let incarnation = self.hosts[dialer].incarnation;
         let target = self.hosts.iter().position(|host| host.ip == to.ip());
         let reaches = |ix: &NodeIx| (self.net).reaches(Party::Node(dialer), Party::Node(*ix));
         let Some(target) = target.filter(reaches) else {
-            return;
+            self.hosts[dialer].dialing.insert(link);
+            let again = Event::Accept {
+                dialer,
+                incarnation,
+                link,
+                to,
+            };
+            self.schedule(self.now_us + DIAL_AGAIN_US, again);
+            return None;
         };
         if !self.is_up(target) {
             let at = self.now_us + self.net.delay_us();
             self.schedule(at, Event::Refused(dialer, incarnation, link));
-            return;
+            return None;
         }
-        let conn = self
-            .net
-            .connect(Endpoint::Node(dialer), Endpoint::Node(target));
-        let local = SocketAddr::new(self.hosts[dialer].ip, 40_000);
-        self.hosts[dialer].links.insert(link, (conn, End::Dialer));
-        self.hosts[dialer]
-            .conn_kinds
-            .insert((conn, End::Dialer), ConnKind::Link(link));
+        let (conn, local) = self.connect_nodes(dialer, link, target);
         if to.port() == PORT {
             self.accept_session(target, conn, local);
         } else {
@@ -260,16 +353,24 @@ impl Simulation {
             };
             let now = self.hosts[target].now(self.now_us);
             let host = &mut self.hosts[target];
-            let engine = host
-                .engine
-                .as_mut()
-                .expect("the target is up, as checked above");
-            let accepted = engine.accept_bus(peer, now);
-            host.links.insert(accepted, (conn, End::Listener));
-            host.conn_kinds
-                .insert((conn, End::Listener), ConnKind::Link(accepted));
+            if let Some(engine) = &mut host.engine {
+                let accepted = engine.accept_bus(peer, now);
+                host.add_link(accepted, conn, End::Listener);
+            }
         }
-        self.on_link(dialer, link, LinkEvent::Opened { local });
+        Some(local)
+    }
+
+    /// Opens the connection behind a link; the address of the node that asked for it.
+    pub(super) fn connect_nodes(
+        &mut self,
+        dialer: NodeIx,
+        link: LinkId,
+        target: NodeIx,
+    ) -> (ConnId, SocketAddr) {
+        let conn = (self.net).connect(Endpoint::Node(dialer), Endpoint::Node(target));
+        self.hosts[dialer].add_link(link, conn, End::Dialer);
+        (conn, SocketAddr::new(self.hosts[dialer].ip, 40_000))
     }
 
     pub(super) fn accept_session(&mut self, ix: NodeIx, conn: ConnId, remote: SocketAddr) -> bool {
@@ -284,16 +385,7 @@ impl Simulation {
         };
         match engine.open(peer, now) {
             Ok(id) => {
-                let conn = (conn, End::Listener);
-                let line = SessionConn {
-                    conn,
-                    input: Vec::new(),
-                    parked: false,
-                    unsent: 0,
-                    reply: Vec::new(),
-                };
-                host.sessions.insert(id, line);
-                host.conn_kinds.insert(conn, ConnKind::Session(id));
+                host.add_session(id, conn);
                 true
             }
             Err(refusal) => {

@@ -49,12 +49,16 @@ impl Simulation {
                 Some(Endpoint::Node(ix)) => Some(ix),
                 _ => None,
             },
-            Event::Accept { dialer: ix, .. }
+            Event::Accept { dialer, to, .. } => {
+                let target = self.busy.filter(|busy| self.hosts[*busy].ip == to.ip());
+                target.or(Some(*dialer))
+            }
+            Event::Connect(ix, ..)
             | Event::Refused(ix, ..)
             | Event::Timer(ix, _)
             | Event::Turn(ix, _)
             | Event::Disk(ix, ..) => Some(*ix),
-            Event::Writer(_) => None,
+            Event::Writer(_) | Event::Fault(..) => None,
         };
         match concerned.and_then(|ix| self.asleep.get_mut(&ix)) {
             Some(missed) => {

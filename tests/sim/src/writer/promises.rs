@@ -24,6 +24,19 @@ pub(super) enum Found {
 }
 
 impl Found {
+    /// What HGETALL has answered, of a hash whose fields are written at once.
+    pub(super) fn of_hash(reply: &ReplyValue, fields: u64) -> Found {
+        let ReplyValue::Array(pairs) = reply else {
+            return Found::Other;
+        };
+        let values: Vec<ReplyValue> = pairs.iter().skip(1).step_by(2).cloned().collect();
+        match values.len() as u64 {
+            0 => Found::Nothing,
+            count if count == fields => Found::of(&ReplyValue::Array(values)),
+            _ => Found::Half,
+        }
+    }
+
     /// What GET, or MGET of keys that are written at once, has answered.
     pub(super) fn of(reply: &ReplyValue) -> Found {
         match reply {
@@ -54,6 +67,8 @@ pub(super) struct Promises {
     removals: BTreeSet<u64>,
     /// Those that let it expire.
     expiring: BTreeMap<u64, Life>,
+    /// How often one more was asked for, where the key counts.
+    counted: Option<u64>,
 }
 
 /// When a value was written that expires, in microseconds.
@@ -77,6 +92,11 @@ impl Promises {
             acknowledged_us: None,
         };
         self.expiring.insert(number, life);
+    }
+
+    /// One more is asked for.
+    pub(super) fn counts(&mut self) {
+        *self.counted.get_or_insert_default() += 1;
     }
 
     /// A write has an answer.
@@ -108,7 +128,11 @@ impl Promises {
     pub(super) fn broken(&self, found: Found, asked_us: u64, answered_us: u64) -> Option<String> {
         let promised = self.kept.unwrap_or(0);
         match found {
-            Found::Half => Some("holds half of a transaction".to_owned()),
+            Found::Half => Some("holds half of what was written at once".to_owned()),
+            Found::Number(number) if self.counted.is_some_and(|most| number > most) => {
+                let most = self.counted.unwrap_or(0);
+                Some(format!("counts {number}, and was asked to {most} times"))
+            }
             Found::Number(number) if number >= promised => {
                 let life = self.expiring.get(&number)?;
                 let gone_us = life.acknowledged_us? + LIFE_US + CLOCKS_US + WAY_US;
@@ -174,6 +198,31 @@ mod tests {
         assert_eq!(promises.broken(Found::Nothing, 0, early + 1), None);
         assert_eq!(promises.broken(Found::Number(5), late, late), None);
         assert!(promises.broken(Found::Number(5), late + 1, late).is_some());
+    }
+
+    #[test]
+    fn a_hash_with_a_field_too_few_is_half_of_it() {
+        let text = |text: &[u8]| ReplyValue::Bulk(text.to_vec());
+        let hash = |values: &[&[u8]]| {
+            let pairs = values
+                .iter()
+                .flat_map(|value| [text(b"field"), text(value)]);
+            Found::of_hash(&ReplyValue::Array(pairs.collect()), 2)
+        };
+        assert_eq!(hash(&[b"3", b"3"]), Found::Number(3));
+        assert_eq!(hash(&[b"3", b"2"]), Found::Half);
+        assert_eq!(hash(&[b"3"]), Found::Half);
+        assert_eq!(hash(&[]), Found::Nothing);
+    }
+
+    #[test]
+    fn a_counter_that_counts_twice_breaks_its_promise() {
+        let mut promises = Promises::default();
+        promises.counts();
+        promises.keep(1);
+        assert_eq!(promises.broken(Found::Number(1), 0, 0), None);
+        assert!(promises.broken(Found::Number(2), 0, 0).is_some());
+        assert!(promises.broken(Found::Number(0), 0, 0).is_some());
     }
 
     #[test]
