@@ -80,15 +80,15 @@ impl Scenario {
         match self {
             Scenario::Gossip => 200,
             Scenario::Asleep => 40,
-            Scenario::Busy => 40,
-            Scenario::Operated => 150,
-            Scenario::Hard => 50,
+            Scenario::Busy => 16,
+            Scenario::Operated => 130,
+            Scenario::Hard => 44,
             Scenario::Handover => 30,
-            Scenario::Clocks => 12,
+            Scenario::Clocks => 8,
             Scenario::Partitioned => 30,
-            Scenario::Restarted => 35,
-            Scenario::Succession => 40,
-            Scenario::Synced => 10,
+            Scenario::Restarted => 20,
+            Scenario::Succession => 36,
+            Scenario::Synced => 8,
         }
     }
 
