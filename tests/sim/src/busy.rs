@@ -107,7 +107,7 @@ fn inject(sim: &mut Simulation, what: Meanwhile, busy: NodeIx, long_us: u64) -> 
     match what {
         Meanwhile::Nothing => None,
         Meanwhile::CutOff => {
-            sim.schedule_fault(at, |sim, nodes| sim.partition(nodes), vec![busy]);
+            sim.schedule_fault(at, Simulation::partition, vec![busy]);
             let heals = at + sim.rng.below(long_us);
             sim.schedule_fault(heals, |sim, _| sim.heal(), Vec::new());
             None

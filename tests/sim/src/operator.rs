@@ -224,7 +224,7 @@ impl Operator {
         })?;
         if let Some(result) = ended {
             self.reconciler = Some(reconciler);
-            self.check_end(&pass, result)?;
+            self.check_end(&pass, &result)?;
             return Ok(pass.record.take().planned.map(|(_, plan)| plan));
         }
         drop(reconciler);
@@ -316,12 +316,12 @@ impl Operator {
     fn check_end(
         &mut self,
         pass: &Pass,
-        result: Result<Duration, PlatformError>,
+        result: &Result<Duration, PlatformError>,
     ) -> Result<(), String> {
         let works = self
             .platform
             .store(|store| store.result == StoreResult::Works);
-        if let (Err(error), true) = (&result, works) {
+        if let (Err(error), true) = (result, works) {
             return Err(format!("the pass fails: {error}"));
         }
         let record = pass.record.borrow();

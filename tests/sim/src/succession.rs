@@ -43,7 +43,7 @@ fn inject_fault(cluster: &mut OperatedCluster) -> Result<(), String> {
     masters.rotate_left(first);
     let storing = storing(cluster);
     cluster.operator.set_storing(storing);
-    cluster.note(&format!("what is to be stored: {:?}", storing));
+    cluster.note(&format!("what is to be stored: {storing:?}"));
     let heirs = heirs(cluster, masters[0]);
     fail(cluster, masters[0]);
     cluster.sim.run_for(300_000);
