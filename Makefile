@@ -46,9 +46,11 @@ bench: build
 faults:
 	scripts/faults all
 
-## Run the simulator with new seeds; a finding prints the command that replays it.
+## Run the simulator with new seeds, then with every planted fault. A finding prints the command that
+## replays it.
 soak:
 	$(CARGO) run --profile soak --locked -p slotkeeper-sim --bin soak -- --minutes $(MINUTES)
+	scripts/faults all
 
 fmt:
 	$(CARGO) fmt --all

@@ -329,6 +329,7 @@ impl Engine {
         self.replication
             .stream
             .adopt(incoming.id(), None, incoming.offset());
+        self.invariants.forget_history();
         self.replication.following.data_set = DataSet::Complete;
         self.replication.snapshots.count(incoming.keys());
         let keys = incoming.keys();

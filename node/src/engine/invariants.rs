@@ -14,6 +14,13 @@ pub(super) struct Invariants {
     history: Option<(ReplId, u64)>,
 }
 
+impl Invariants {
+    /// A full sync sets the offset to what the master says.
+    pub(super) fn forget_history(&mut self) {
+        self.history = None;
+    }
+}
+
 impl Engine {
     /// Panics if what this node remembers contradicts itself. Costs nothing without debug assertions.
     pub(super) fn check_invariants(&mut self) {
@@ -65,7 +72,7 @@ impl Engine {
         assert_eq!(self.data.watchers(), count, "each watch has its session");
     }
 
-    /// The offset of a history never goes back.
+    /// The offset of a history never goes back, but by a full sync.
     fn check_offset(&mut self) {
         let stream = &self.replication.stream;
         let now = (stream.id(), stream.offset());
