@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::ReplId;
-use super::stream::Stream;
 use crate::config::OutputLimit;
 use crate::io::{SessionId, Unsent};
 
@@ -68,27 +66,6 @@ pub enum ReplicaState {
     AwaitsAck,
     /// It follows the stream.
     Online,
-}
-
-/// Whether a replica continues or starts from scratch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Decision {
-    /// It continues: this part of the stream first.
-    Continue(Bytes),
-    /// It needs the whole data set.
-    Full,
-}
-
-/// Decides what PSYNC gets.
-#[must_use]
-pub fn decide(stream: &Stream, id: &[u8], from: i64) -> Decision {
-    let part = ReplId::parse(id)
-        .zip(u64::try_from(from).ok())
-        .and_then(|(id, from)| stream.since(id, from));
-    match part {
-        Some(part) => Decision::Continue(part),
-        None => Decision::Full,
-    }
 }
 
 /// All replicas of this node, and sessions that have sent REPLCONF.
@@ -386,6 +363,8 @@ impl Replicas {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::replication::ReplId;
+    use crate::replication::stream::{Decision, Stream, decide};
 
     fn with(states: &[ReplicaState]) -> Replicas {
         let mut replicas = Replicas::default();

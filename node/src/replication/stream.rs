@@ -40,6 +40,27 @@ pub struct Kept {
     pub len: usize,
 }
 
+/// Whether a replica continues or starts from scratch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// It continues: this part of the stream first.
+    Continue(Bytes),
+    /// It needs the whole data set.
+    Full,
+}
+
+/// Decides what PSYNC gets.
+#[must_use]
+pub fn decide(stream: &Stream, id: &[u8], from: i64) -> Decision {
+    let part = ReplId::parse(id)
+        .zip(u64::try_from(from).ok())
+        .and_then(|(id, from)| stream.since(id, from));
+    match part {
+        Some(part) => Decision::Continue(part),
+        None => Decision::Full,
+    }
+}
+
 impl Stream {
     /// A new history.
     #[must_use]
