@@ -1,7 +1,7 @@
 //! Runs Redis Clusters: planner, rules, and the platforms that they act on.
 //!
-//! `observe -> plan -> act -> report`: [`model`] has the types that all four share; [`planner`] and
-//! `report` are pure.
+//! `observe -> plan -> act -> report`: [`model`] has the types that all four share; [`planner`], `report`
+//! and [`nevers`] are pure.
 
 pub mod act;
 pub mod cli;
@@ -9,6 +9,7 @@ mod interrupts;
 pub mod links;
 pub mod local;
 pub mod model;
+pub mod nevers;
 pub mod observe;
 pub mod planner;
 pub mod platform;
@@ -19,3 +20,4 @@ pub mod report;
 pub mod run;
 mod terminal;
 pub mod text;
+pub mod wall_clock;

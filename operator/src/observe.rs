@@ -2,22 +2,10 @@
 
 use futures::future::join_all;
 use redis::aio::MultiplexedConnection;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::links::{DEADLINE, Links, Network, silence};
-use crate::model::{
-    Address, Moment, NodeFacts, NodeView, Observation, PodIndex, PodView, Seen, Silence,
-};
+use crate::model::{Address, NodeFacts, NodeView, Observation, PodIndex, PodView, Seen, Silence};
 use crate::platform::Survey;
-
-/// The time now.
-#[must_use]
-pub fn now() -> Moment {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    Moment(since.map_or(0, |since| {
-        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-    }))
-}
 
 /// Asks every node of the survey and combines the answers with the pods. `seen` is what earlier
 /// passes saw; it is updated with this one.

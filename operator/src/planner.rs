@@ -6,7 +6,6 @@
 
 mod draft;
 mod forming;
-pub mod nevers;
 mod rules;
 mod view;
 

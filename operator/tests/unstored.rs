@@ -10,9 +10,9 @@ use slotkeeper::model::{
     FailoverMode, ObjectState, Objects, PlannedStep, PodIndex, PodPhase, PodUid, PodView,
     ProcessEnd, Proof, ShardObject, Step, StepOutcome,
 };
-use slotkeeper::observe::now;
 use slotkeeper::platform::Survey;
 use slotkeeper::reconcile::{Progress, Reconciler, is_ready};
+use slotkeeper::wall_clock::now;
 use slotkeeper_crds::{RedisCluster, RedisClusterSpec, RedisClusterStatus};
 use tokio::sync::Notify;
 

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 
 use super::DELIVERED_WITHIN_MS;
 use crate::model::{Address, Moment};
-use crate::observe::now;
+use crate::wall_clock::now;
 
 /// How nodes are reached, and what time it is. The operator runs over [`Tcp`]; the simulator has a
 /// network and a clock of its own.

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use super::table;
 use crate::links::Links;
 use crate::model::{Desired, Outcome, PodIndex, PodPhase, PodView, Seen};
-use crate::observe::{now, observe};
+use crate::observe::observe;
 use crate::planner::plan;
 use crate::platform::Survey;
 use crate::platform::local::{
@@ -17,6 +17,7 @@ use crate::platform::local::{
 };
 use crate::report::report;
 use crate::terminal::print;
+use crate::wall_clock::now;
 
 /// Observes the cluster of a directory once and prints its state.
 pub async fn run(dir: &Path) -> Result<(), String> {

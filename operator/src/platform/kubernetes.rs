@@ -5,6 +5,8 @@
 
 mod api;
 mod cache;
+#[cfg(test)]
+pub(crate) mod fake_server;
 mod fenced;
 mod memory;
 pub mod names;
@@ -41,7 +43,7 @@ use validator::ConfigValidator;
 use super::configure::{Configurator, Running};
 use super::{Platform, PlatformError, Survey};
 use crate::model::{Desired, Memory, ObjectState, Objects, PodIndex, PodUid, PodView, ShardObject};
-use crate::observe::now;
+use crate::wall_clock::now;
 
 /// Whether this operator is the leader.
 pub type Leads = Arc<dyn Fn() -> bool + Send + Sync>;

@@ -1,9 +1,6 @@
 //! The client of the API server. It counts writes, so the metrics show that a converged cluster
 //! causes none.
 
-#[cfg(test)]
-pub(crate) mod fake;
-
 use hyper::{Method, Request};
 use kube::client::{Body, ClientBuilder};
 use kube::{Client, Config};

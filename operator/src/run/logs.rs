@@ -83,7 +83,7 @@ mod tests {
     use kube::Api;
 
     use super::*;
-    use crate::run::client::fake;
+    use crate::platform::kubernetes::fake_server;
     use crate::text;
 
     #[derive(Clone, Default)]
@@ -175,7 +175,7 @@ mod tests {
             runtime.block_on(async {
                 // A Secret whose data is not a map.
                 let answer = serde_json::json!({"metadata": {"name": "pw"}, "data": "s3cret"});
-                let client = fake::client(move |_, _, _| Ok(answer.clone()));
+                let client = fake_server::client(move |_, _, _| Ok(answer.clone()));
                 let secrets = Api::<Secret>::default_namespaced(client);
                 secrets.get("pw").await.unwrap_err()
             })

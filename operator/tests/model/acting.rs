@@ -1,7 +1,7 @@
 //! Performs steps on the model, verified first like real ones.
 
 use slotkeeper::model::{FailoverMode, Step, StepOutcome, Target};
-use slotkeeper::planner::nevers::Nevers;
+use slotkeeper::nevers::Nevers;
 use slotkeeper_topology::{NodeId, SlotSet};
 
 use crate::cluster::ModelCluster;

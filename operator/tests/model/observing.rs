@@ -7,7 +7,7 @@ use slotkeeper::model::{
     PodIndex, PodPhase, PodUid, PodView, ProcessEnd, Proof, Replication, Role, ShardObject,
     Silence, Snapshots, Upstream,
 };
-use slotkeeper::planner::nevers::{TrueNode, Truth};
+use slotkeeper::nevers::{TrueNode, Truth};
 use slotkeeper_topology::{Epoch, NodeAddress, NodeFlags, NodeId, NodeLine, SlotSet, even_split};
 
 use crate::cluster::{Member, ModelCluster};

@@ -1,7 +1,7 @@
 //! One run: a cluster forms, faults happen between the steps, then they end and it heals.
 
 use slotkeeper::model::{Desired, Memory, Outcome, Plan, PodIndex, Seen, StepOutcome};
-use slotkeeper::planner::nevers::{self, Nevers};
+use slotkeeper::nevers::{self, Nevers};
 use slotkeeper::report::ClusterPhase;
 use slotkeeper::{planner, report};
 

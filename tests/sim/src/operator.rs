@@ -20,7 +20,7 @@ use slotkeeper::model::{
     Desired, Memory, Moment, ObjectState, Objects, Observation, Outcome, Plan, PlannedStep, Step,
     StepOutcome,
 };
-use slotkeeper::planner::nevers::{self, Nevers, Truth};
+use slotkeeper::nevers::{self, Nevers, Truth};
 use slotkeeper::platform::PlatformError;
 use slotkeeper::reconcile::{Progress, Reconciler};
 use slotkeeper::report::Report;

@@ -1,7 +1,7 @@
 //! The cluster as it is, whatever anybody believes: what the operator's steps are held against.
 
 use slotkeeper::model::PodIndex;
-use slotkeeper::planner::nevers::{TrueNode, Truth};
+use slotkeeper::nevers::{TrueNode, Truth};
 use slotkeeper_node::engine::Engine;
 use slotkeeper_topology::{SlotSet, parse_nodes};
 

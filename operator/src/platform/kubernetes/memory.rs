@@ -138,7 +138,7 @@ mod tests {
 
     use super::super::fenced::FencedWriter;
     use super::*;
-    use crate::run::client::fake;
+    use crate::platform::kubernetes::fake_server;
 
     const NAMES: Names<'_> = Names {
         name: "demo",
@@ -158,7 +158,7 @@ mod tests {
                 transitions,
             };
             Leader {
-                client: fake::client(move |method, _, body| server.answer(method, body)),
+                client: fake_server::client(move |method, _, body| server.answer(method, body)),
                 fenced: FencedWriter::default(),
                 term,
             }

@@ -14,8 +14,8 @@ use super::layout::Layout;
 use super::process::{Process, ProcessId, find};
 use super::state::State;
 use crate::model::{PodIndex, PodPhase, PodUid, ProcessEnd, Proof};
-use crate::observe::now;
 use crate::text;
+use crate::wall_clock::now;
 
 /// How long a node may take to stop: its `shutdown-timeout`, the hand-over, and a margin.
 pub const GRACE: Duration = Duration::from_secs(30);

@@ -158,7 +158,7 @@ mod tests {
 
     use super::super::invalid_manifest;
     use super::*;
-    use crate::run::client::fake;
+    use crate::platform::kubernetes::fake_server;
 
     /// The requests to an API server, and the errors that it will still answer with.
     #[derive(Clone, Default)]
@@ -170,7 +170,7 @@ mod tests {
     impl Server {
         fn publisher(&self) -> Publisher {
             let server = self.clone();
-            Publisher::new(fake::client(move |method, _, body: Value| {
+            Publisher::new(fake_server::client(move |method, _, body: Value| {
                 let count = body["series"]["count"].as_u64().unwrap_or(1);
                 let note = body["note"].as_str().unwrap_or_default();
                 let asked = format!("{method} {note} x{count}");

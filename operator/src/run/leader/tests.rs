@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::elector::{Answer, Elector, Next, Request};
 use super::{Candidate, TIMING};
-use crate::run::client::fake;
+use crate::platform::kubernetes::fake_server;
 use crate::run::metrics::Metrics;
 
 /// The Lease on an API server.
@@ -394,7 +394,7 @@ struct Api {
 impl Api {
     fn candidate(&self, identity: &str) -> Candidate {
         let api = self.clone();
-        let client = fake::client(move |method, path, body| api.answer(method, path, body));
+        let client = fake_server::client(move |method, path, body| api.answer(method, path, body));
         Candidate::new(client, "default", "slotkeeper", identity, Metrics::new())
     }
 

@@ -2,7 +2,7 @@
 //! twice, and their replies may be lost. Questions always arrive.
 
 use slotkeeper::model::{ARRIVES_WITHIN_MS, Step};
-use slotkeeper::planner::nevers::Nevers;
+use slotkeeper::nevers::Nevers;
 use slotkeeper::platform::PlatformError;
 use slotkeeper_node::resp::{ReplyValue, encode_command};
 
