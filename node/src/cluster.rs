@@ -357,6 +357,12 @@ impl Cluster {
         self.slots.route(slot)
     }
 
+    /// Another number than before if the route of any slot has changed.
+    #[must_use]
+    pub fn route_changes(&self) -> u64 {
+        self.slots.changes()
+    }
+
     /// The address that MOVED and ASK name: ip (empty while unknown) and client port.
     #[must_use]
     pub fn redirect_address(&self, node: NodeRef) -> (String, u16) {

@@ -18,6 +18,7 @@ mod scores;
 mod store;
 mod table;
 mod value;
+mod waits;
 mod walk;
 mod watch;
 
@@ -33,6 +34,7 @@ pub use members::{Set, SetLimits, SetMut};
 pub use partition::{Partition, Reader};
 pub use scores::{Direction, Zset, ZsetLimits, ZsetMut};
 pub use value::{Encoding, Type, Value, WrongType};
+pub use waits::Waiter;
 pub use walk::{Saver, WalkState, WalkWait};
 pub use watch::Watched;
 

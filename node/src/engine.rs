@@ -8,6 +8,7 @@ mod admit;
 mod ahead;
 mod apply;
 mod auth;
+mod blocking;
 mod bus;
 mod commit;
 mod configure;
@@ -107,6 +108,7 @@ pub struct Engine {
     replication: sync::Replication,
     sessions: sessions::Sessions,
     parking: parking::Parking,
+    blocking: blocking::Blocking,
     /// CONFIG SETs that wait for the machine.
     wanted: std::collections::BTreeMap<SessionId, configure::Wanted>,
     pause: parking::Pause,
@@ -180,6 +182,7 @@ impl Engine {
             replication,
             sessions: sessions::Sessions::new(),
             parking: parking::Parking::default(),
+            blocking: blocking::Blocking::default(),
             wanted: Default::default(),
             pause: parking::Pause::default(),
             commit: commit::Commit::default(),
@@ -235,6 +238,7 @@ impl Engine {
             return;
         }
         self.unwatch_all(session);
+        self.end_block(session);
         self.parking.forget(session);
         self.replica_closed(session, now);
         self.sessions.close(session);

@@ -1,6 +1,8 @@
 //! What a command asks of the engine when it is about more than keys. The command has parsed and
 //! checked its arguments; the engine, or the room that it hands the request to, acts and replies.
 
+use std::ops::Range;
+
 use slotkeeper_topology::{Epoch, Slot};
 
 /// A request to the engine. The code that carries it out writes the reply.
@@ -68,6 +70,49 @@ pub enum Action {
     },
     /// DEBUG and its arguments.
     Debug(Vec<Vec<u8>>),
+    /// Nothing was found: wait for keys.
+    Block(Block),
+}
+
+/// What a command that found nothing waits for. It is run again when one of the keys has changed:
+/// what it replies and changes then is what counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// Which arguments are the keys that it waits for.
+    pub keys: Range<usize>,
+    /// What has to be there.
+    pub awaited: Awaited,
+    /// Until when, in monotonic milliseconds; none for ever.
+    pub deadline: Option<u64>,
+    /// The reply where nothing waits: within an EXEC.
+    pub otherwise: Nothing,
+    /// What is run again, with the keys at the same places; none: the request as it was written.
+    pub request: Option<Vec<Vec<u8>>>,
+    /// What was changed nevertheless: commands for replicas.
+    pub changed: Vec<Vec<Vec<u8>>>,
+}
+
+/// What a client waits for at a key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Awaited {
+    /// An element of a list.
+    List,
+    /// A member of a sorted set.
+    SortedSet,
+    /// An entry of a stream, which stays there for others.
+    Stream,
+    /// An entry of a stream that no consumer of that group has got; or the end of the stream, since
+    /// the group goes with it.
+    Group(Vec<u8>),
+}
+
+/// The reply when there is nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nothing {
+    /// The missing array.
+    Array,
+    /// The missing element.
+    Single,
 }
 
 /// CLUSTER subcommands.
@@ -213,6 +258,13 @@ pub enum ClientRequest {
     },
     /// UNPAUSE.
     Unpause,
+    /// UNBLOCK.
+    Unblock {
+        /// The client's number.
+        id: u64,
+        /// With an error, not as at its deadline.
+        error: bool,
+    },
 }
 
 /// The kinds of CLIENT LIST TYPE.

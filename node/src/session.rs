@@ -1,9 +1,11 @@
 //! What the node remembers of one client connection: all of it, in one place.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 
-use crate::data::Watched;
+use crate::data::{Waiter, Watched};
 use crate::io::{Peer, SessionId, Unsent};
+use crate::request::{Awaited, Block};
 use crate::resp::{Args, Decoder, KeptRequests};
 
 /// A client connection's state.
@@ -49,6 +51,8 @@ pub struct Session {
     pub decoder: Decoder,
     /// It waits for something, and executes nothing meanwhile.
     pub parked: bool,
+    /// If it waits for keys: for which, and what it does then.
+    pub blocked: Option<Box<Blocked>>,
     /// It is about to be closed, and executes nothing more.
     pub killed: bool,
     /// When it was opened, in monotonic milliseconds.
@@ -99,6 +103,64 @@ pub struct Transaction {
     /// A command was refused at queueing: EXEC aborts.
     pub failed: bool,
 }
+
+/// What a session waits for that waits for keys.
+#[derive(Debug)]
+pub struct Blocked {
+    /// Its place in the order of waiting.
+    pub waiter: Waiter,
+    /// What it waits for at each key.
+    pub awaited: Awaited,
+    /// The request that is run when one of them has changed.
+    pub request: KeptRequests,
+    /// Which of its arguments are the keys.
+    pub keys: Range<usize>,
+    /// CLIENT REPLY SKIP was said before.
+    pub silent: bool,
+    /// It waits at a master.
+    pub at_master: bool,
+    /// The memory that all of this takes, its places in the keyspace's queues included, in bytes.
+    pub memory: usize,
+}
+
+impl Blocked {
+    /// What is to be remembered of one that waits.
+    #[must_use]
+    pub fn new(waiter: Waiter, block: &Block, request: KeptRequests) -> Blocked {
+        let mut blocked = Blocked {
+            waiter,
+            awaited: block.awaited.clone(),
+            request,
+            keys: block.keys.clone(),
+            silent: false,
+            at_master: false,
+            memory: 0,
+        };
+        let names: usize = blocked.keys().map(<[u8]>::len).sum();
+        let places = names + blocked.keys.len() * PLACE;
+        blocked.memory = size_of::<Blocked>() + blocked.request.memory() + places;
+        blocked
+    }
+
+    /// The request.
+    ///
+    /// # Panics
+    /// If there is none: it is kept before anyone waits.
+    #[must_use]
+    pub fn args(&self) -> Args<'_> {
+        let mut requests = self.request.iter();
+        requests.next().expect("it was kept before the wait began")
+    }
+
+    /// The keys.
+    pub fn keys(&self) -> impl Iterator<Item = &[u8]> {
+        let args = self.args();
+        self.keys.clone().map(move |index| args.get(index))
+    }
+}
+
+/// What a place in a queue takes, and the queue if nobody else stands there, in bytes.
+const PLACE: usize = 200;
 
 /// The keys that a session watches, and the memory that they take.
 #[derive(Debug, Default)]
@@ -184,6 +246,7 @@ impl Session {
             last_write_offset: 0,
             decoder: Decoder::new(),
             parked: false,
+            blocked: None,
             killed: false,
             created_ms: 0,
             active_ms: 0,

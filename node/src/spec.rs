@@ -127,6 +127,7 @@ impl Spec {
                 Category::Admin | Category::Dangerous => has(Flag::Admin),
                 Category::Fast => has(Flag::Fast),
                 Category::Slow => !has(Flag::Fast),
+                Category::Blocking => has(Flag::Blocking),
                 _ => false,
             };
             implied || self.categories.contains(category)
@@ -147,6 +148,8 @@ pub enum Flag {
     Admin,
     /// Not in scripts.
     NoScript,
+    /// May wait for a key.
+    Blocking,
     /// Allowed while the data set is loaded.
     Loading,
     /// Not even while an old data set is served during the load of a new one.
@@ -175,6 +178,7 @@ impl Flag {
         Flag::DenyOom,
         Flag::Admin,
         Flag::NoScript,
+        Flag::Blocking,
         Flag::Loading,
         Flag::Stale,
         Flag::SkipSlowLog,
@@ -195,6 +199,7 @@ impl Flag {
             Flag::DenyOom => "denyoom",
             Flag::Admin => "admin",
             Flag::NoScript => "noscript",
+            Flag::Blocking => "blocking",
             Flag::Loading => "loading",
             Flag::NoAsyncLoading => "no_async_loading",
             Flag::Stale => "stale",
@@ -269,6 +274,8 @@ pub enum Category {
     Fast,
     /// `@slow`
     Slow,
+    /// `@blocking`
+    Blocking,
     /// `@dangerous`
     Dangerous,
     /// `@connection`
@@ -291,6 +298,7 @@ impl Category {
         Category::Admin,
         Category::Fast,
         Category::Slow,
+        Category::Blocking,
         Category::Dangerous,
         Category::Connection,
         Category::Transaction,
@@ -311,6 +319,7 @@ impl Category {
             Category::Admin => "@admin",
             Category::Fast => "@fast",
             Category::Slow => "@slow",
+            Category::Blocking => "@blocking",
             Category::Dangerous => "@dangerous",
             Category::Connection => "@connection",
             Category::Transaction => "@transaction",

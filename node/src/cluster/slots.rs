@@ -15,6 +15,8 @@ pub(super) struct Slots {
     route: Box<[Route]>,
     migrating: BTreeMap<Slot, NodeRef>,
     importing: BTreeMap<Slot, NodeRef>,
+    /// How often a route has changed.
+    changes: u64,
 }
 
 impl Slots {
@@ -24,12 +26,18 @@ impl Slots {
             route: vec![Route::Unassigned; usize::from(SLOT_COUNT)].into(),
             migrating: BTreeMap::new(),
             importing: BTreeMap::new(),
+            changes: 0,
         }
     }
 
     #[inline]
     pub fn route(&self, slot: Slot) -> Route {
         self.route[slot.index()]
+    }
+
+    /// Another number than before if any route has changed.
+    pub fn changes(&self) -> u64 {
+        self.changes
     }
 
     pub fn owner(&self, slot: Slot) -> Option<NodeRef> {
@@ -115,6 +123,7 @@ impl Slots {
     }
 
     fn refresh(&mut self, me: NodeRef, slot: Slot) {
+        self.changes += 1;
         self.route[slot.index()] = match self.owner(slot) {
             None => Route::Unassigned,
             Some(owner) if owner == me => match self.migrating_to(slot) {

@@ -1,13 +1,14 @@
 //! The change log: what changed since it was last drained, and who is interested.
 //!
 //! The store appends changes that have a subscriber: of a key, a slot or a database. Other
-//! changes are not written down. Commit drains the log after each command, and those who watch a
-//! key get a new version of it then.
+//! changes are not written down. Commit drains the log after each command: those who watch a key
+//! get a new version of it then, and those who wait for one are to look at it.
 
 use slotkeeper_topology::{SLOT_COUNT, Slot};
 
 use super::Key;
 use super::event::Event;
+use super::waits::Waits;
 use super::watch::Watches;
 
 /// What can be subscribed to.
@@ -66,6 +67,7 @@ struct Record {
 #[derive(Debug)]
 pub(super) struct Changes {
     pub watches: Watches,
+    pub waits: Waits,
     /// How many subscribers each database and each slot has; `slots` is empty while no slot has any.
     databases: Vec<usize>,
     slots: Box<[u32]>,
@@ -82,6 +84,7 @@ impl Changes {
     pub fn new(databases: usize) -> Changes {
         Changes {
             watches: Watches::new(databases),
+            waits: Waits::new(databases),
             databases: vec![0; databases],
             slots: Box::default(),
             scopes: 0,
@@ -93,7 +96,7 @@ impl Changes {
     /// Whether there is any subscriber.
     #[inline]
     pub fn wanted(&self) -> bool {
-        self.scopes | self.watches.count() != 0
+        self.scopes | self.watches.count() | self.waits.count() != 0
     }
 
     /// One more is interested in all of a scope.
@@ -124,6 +127,7 @@ impl Changes {
     pub fn check(&self, all: bool) {
         assert!(self.is_empty(), "changes were not drained");
         self.watches.check();
+        self.waits.check();
         if all {
             let slots = self.slots.iter().map(|count| *count as usize);
             let followed = self.databases.iter().copied().chain(slots);
@@ -146,7 +150,10 @@ impl Changes {
 
     #[inline(never)]
     fn note_wanted(&mut self, db: usize, key: &Key<'_>, event: Event, had_expired: bool) {
-        if self.follows(db, key.slot) || self.watches.is_watched(db, key.bytes) {
+        if self.follows(db, key.slot)
+            || self.watches.is_watched(db, key.bytes)
+            || self.waits.is_awaited(db, key.bytes)
+        {
             self.names.extend_from_slice(key.bytes);
             self.log.push(Record {
                 db,
@@ -189,6 +196,12 @@ impl Changes {
         self.log.is_empty()
     }
 
+    /// Whether there is nothing to drain, and nobody to serve.
+    #[inline]
+    pub fn is_quiet(&self) -> bool {
+        self.log.is_empty() & !self.waits.has_ready()
+    }
+
     /// What the log holds, the oldest first.
     pub fn iter(&self) -> impl Iterator<Item = Change<'_>> {
         let mut start = 0;
@@ -208,7 +221,8 @@ impl Changes {
         })
     }
 
-    /// Empties the log: watched keys get new versions, in the order of the changes.
+    /// Empties the log: watched keys get new versions, and those that are waited for are ready, in
+    /// the order of the changes.
     #[inline(never)]
     pub fn drain(&mut self) {
         let mut start = 0;
@@ -216,6 +230,7 @@ impl Changes {
             if let Named::One(end) = record.named {
                 let name = &self.names[std::mem::replace(&mut start, end)..end];
                 self.watches.change(record.db, name, record.had_expired);
+                self.waits.change(record.db, name);
             }
         }
         self.names.clear();
@@ -227,6 +242,8 @@ impl Changes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::waits::Waiter;
+    use crate::request::Awaited;
 
     fn key(bytes: &[u8], slot: u16) -> Key<'_> {
         Key {
@@ -299,5 +316,20 @@ mod tests {
         assert!(!changes.watches.has_changed(0, b"k", version, false));
         changes.drain();
         assert!(changes.watches.has_changed(0, b"k", version, false));
+    }
+
+    #[test]
+    fn a_key_that_is_waited_for_is_ready_when_the_log_is_drained() {
+        let mut changes = Changes::new(1);
+        let waiter = Waiter::first_of_tests();
+        changes.waits.add(0, b"k", &Awaited::List, waiter);
+        changes.note(0, &key(b"other", 0), Event::RPush, false);
+        assert!(changes.is_empty());
+        changes.note(0, &key(b"k", 0), Event::RPush, false);
+        assert!(!changes.waits.has_ready());
+        changes.drain();
+        assert_eq!(changes.waits.take_ready(), Some((0, b"k".to_vec())));
+        changes.waits.remove(0, b"k", &Awaited::List, waiter);
+        assert!(!changes.wanted());
     }
 }

@@ -7,6 +7,7 @@ mod check;
 mod expiry;
 mod list;
 mod reader;
+mod waiting;
 mod write;
 
 use slotkeeper_topology::Slot;
@@ -97,6 +98,13 @@ impl Partition {
     pub fn begin(&mut self, now: Now, touch: bool) {
         self.now = now;
         self.touch = touch;
+    }
+
+    /// How keys are accessed at present: what [`Self::begin`] and [`Self::set_expiry_policy`] have
+    /// set.
+    #[must_use]
+    pub fn access(&self) -> (Now, bool, ExpiryPolicy) {
+        (self.now, self.touch, self.expiry)
     }
 
     /// How many databases there are.
@@ -290,12 +298,15 @@ impl Partition {
     }
 
     /// Empties the change log. Those who watch a key see its changes from then on. To be called
-    /// after every command, and whatever else changes keys.
+    /// after every command, and whatever else changes keys. Whether a key has changed that is waited
+    /// for: see [`Self::next_ready`].
     #[inline]
-    pub fn drain_changes(&mut self) {
-        if !self.store.changes.is_empty() {
-            self.store.changes.drain();
+    pub fn drain_changes(&mut self) -> bool {
+        if self.store.changes.is_quiet() {
+            return false;
         }
+        self.store.changes.drain();
+        self.has_ready()
     }
 
     /// Counters for INFO.

@@ -73,6 +73,7 @@ impl Engine {
             Action::Latency(request) => self.latency.request(&request, reply),
             Action::EndWithholding { run_id } => self.end_withholding(&run_id, now, reply),
             Action::Debug(args) => return self.debug(&args, call, reply),
+            Action::Block(block) => return self.block(&block, id, args, reply),
         }
         Acted::Replied
     }
@@ -153,6 +154,9 @@ impl Engine {
                 self.resume_paused();
                 reply.ok();
             }
+            ClientRequest::Unblock { id, error } => {
+                reply.integer(i64::from(self.unblock(id, error)));
+            }
         }
         Acted::Replied
     }
@@ -187,6 +191,7 @@ impl Engine {
     /// Ends a connection at once: it executes nothing any more.
     pub(super) fn kill_session(&mut self, session: SessionId) {
         if self.sessions.kill(session) {
+            self.end_block(session);
             self.parking.forget(session);
             self.out(Output::Close {
                 session,
@@ -230,7 +235,7 @@ impl Engine {
     /// before, only to wait again: the turns would follow one another without end.
     pub(super) fn resume_walked(&mut self, now: Now) {
         let holds_stream = self.replication.following.held.is_some();
-        if self.parking.is_empty() && !holds_stream {
+        if self.parking.is_calm() && !holds_stream {
             return;
         }
         let (value, room) = (self.data.walk_value(), self.walk_has_room());

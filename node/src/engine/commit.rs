@@ -2,7 +2,8 @@
 //!
 //! What expired during a command goes first, as DEL, then what the command changed. The commands
 //! of an EXEC stand between MULTI and EXEC; so do several that one command was rewritten as. After
-//! the stream the keyspace's change log is drained: those who are interested in a key learn of it.
+//! the stream the keyspace's change log is drained: those who are interested in a key learn of it,
+//! and those who wait for one are served, which is a commit for each.
 
 use crate::engine::Engine;
 use crate::resp::{Args, encode_command};
@@ -29,10 +30,14 @@ pub(super) enum Change<'a> {
 impl Engine {
     /// Commits a change of a database, after what expired meanwhile.
     pub(super) fn commit(&mut self, db: usize, change: Change<'_>) {
-        self.commit_expired();
-        self.data.drain_changes();
+        self.write_expired();
         self.stats.changes += 1;
         self.count_changes(1);
+        self.write_change(db, change);
+        self.drain_changes();
+    }
+
+    fn write_change(&mut self, db: usize, change: Change<'_>) {
         if self.is_replica {
             return;
         }
@@ -49,14 +54,18 @@ impl Engine {
 
     /// Commits the removal of keys that have expired. Costs nothing when there are none.
     pub(super) fn commit_expired(&mut self) {
-        let expired = self.data.take_expired();
-        if expired.is_empty() {
-            return;
+        if self.write_expired() {
+            self.drain_changes();
         }
+    }
+
+    /// Writes the removal of keys that have expired. Whether there are any.
+    fn write_expired(&mut self) -> bool {
+        let expired = self.data.take_expired();
         for (db, key) in &expired {
             self.commit_removal(*db, key);
         }
-        self.data.drain_changes();
+        !expired.is_empty()
     }
 
     /// Commits the removal of a key that no client asked for.

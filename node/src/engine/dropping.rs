@@ -15,7 +15,7 @@ impl Engine {
     /// of ours hear of one after the other, over as many turns as that takes.
     pub(super) fn drop_slots(&mut self, slots: &SlotSet) {
         let dropped = self.data.drop_slots(slots);
-        self.data.drain_changes();
+        self.drain_changes();
         if dropped == 0 {
             return;
         }

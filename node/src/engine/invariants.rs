@@ -1,6 +1,8 @@
 //! What must be true at the end of every turn. Builds with debug assertions check it, so every test
 //! and every simulated run does. Large keyspaces are looked at a part in each turn.
 
+use std::collections::BTreeSet;
+
 use super::Engine;
 use super::parking::Parked;
 use crate::data::WalkWait;
@@ -31,6 +33,7 @@ impl Engine {
         self.sessions.check();
         self.check_parked();
         self.check_interest();
+        self.check_blocked();
         self.check_offset();
         self.data.check(self.invariants.turn);
     }
@@ -53,6 +56,7 @@ impl Engine {
                 Parked::Walk(WalkWait::Debt) => !self.data.walk_is_paid(),
                 Parked::Walk(WalkWait::Value(number)) => self.data.walk_value() == Some(number),
                 Parked::Walk(WalkWait::Slot(slot)) => self.data.is_dropping_slot(slot),
+                Parked::Keys { .. } => session.is_some_and(|session| session.blocked.is_some()),
                 // Confirmations and replies come from outside.
                 Parked::Acks { .. } | Parked::Reply => true,
             };
@@ -70,6 +74,26 @@ impl Engine {
             }
         }
         assert_eq!(self.data.watchers(), count, "each watch has its session");
+    }
+
+    /// Every place in a queue is that of a session that waits, and no element is left where somebody
+    /// waits for one.
+    fn check_blocked(&self) {
+        let mut places = 0;
+        for (id, blocked) in self.blocked_sessions() {
+            let keys: BTreeSet<_> = blocked.keys().collect();
+            places += keys.len();
+            let db = self.sessions.at(id).db;
+            for key in keys {
+                let next =
+                    (self.data).next_waiter(db, key, &blocked.awaited, blocked.waiter.place - 1);
+                assert_eq!(next, Some(blocked.waiter), "session {id} has its place");
+            }
+        }
+        assert_eq!(self.data.places(), places, "each place has its session");
+        if !self.serves_later() {
+            self.data.check_waits();
+        }
     }
 
     /// The offset of a history never goes back, but by a full sync.

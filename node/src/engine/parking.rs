@@ -3,7 +3,7 @@
 //! A parked session executes nothing. It ends by an event, a deadline, CLIENT KILL or its close;
 //! then [`Output::Resume`](crate::io::Output::Resume) names it once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::data::WalkWait;
 use crate::io::SessionId;
@@ -26,6 +26,11 @@ pub(super) enum Parked {
     },
     /// A reply that someone else brings.
     Reply,
+    /// A key; what it runs then is kept in the session.
+    Keys {
+        /// Until when, in monotonic milliseconds; none for ever.
+        deadline: Option<u64>,
+    },
 }
 
 impl Parked {
@@ -36,22 +41,43 @@ impl Parked {
             Parked::Walk(WalkWait::Room | WalkWait::Value(_) | WalkWait::Debt)
         )
     }
+
+    fn is_for_acks(self) -> bool {
+        matches!(self, Parked::Acks { .. })
+    }
+
+    fn is_for_keys(self) -> bool {
+        matches!(self, Parked::Keys { .. })
+    }
+
+    fn deadline(self) -> Option<u64> {
+        match self {
+            Parked::Acks { deadline, .. } | Parked::Keys { deadline } => deadline,
+            Parked::Pause | Parked::Walk(_) | Parked::Reply => None,
+        }
+    }
 }
 
-/// All parked sessions.
+/// All parked sessions. Those that wait for keys may be very many, and cost the others nothing: what
+/// is done in every turn looks only at the rest.
 #[derive(Debug, Default)]
 pub(super) struct Parking {
     parked: BTreeMap<SessionId, Parked>,
-    /// How many of them wait for the walk.
+    /// Those that wait for something else than keys.
+    rest: BTreeSet<SessionId>,
+    /// How many wait for the walk ...
     for_walk: usize,
+    /// ... and for confirmations.
+    for_acks: usize,
+    deadlines: BTreeSet<(u64, SessionId)>,
     /// Replies for sessions that were named for resumption and have not come yet.
     replies: BTreeMap<SessionId, Vec<u8>>,
 }
 
 impl Parking {
-    /// Whether no session waits.
-    pub(super) fn is_empty(&self) -> bool {
-        self.parked.is_empty()
+    /// Whether no session waits for anything but keys.
+    pub(super) fn is_calm(&self) -> bool {
+        self.rest.is_empty()
     }
 
     /// Whether a session may have one to take: the way of every request pays only for this.
@@ -70,23 +96,70 @@ impl Parking {
             .map(|(&session, &parked)| (session, parked))
     }
 
-    /// Panics if the count of those that wait for a walk is not right.
+    /// Panics if a count is not right.
     pub(super) fn check(&self) {
-        let for_walk = self.parked.values().filter(|parked| parked.is_for_walk());
-        assert_eq!(for_walk.count(), self.for_walk);
+        let count = |of: fn(Parked) -> bool| self.parked.values().filter(|it| of(**it)).count();
+        assert_eq!(count(Parked::is_for_walk), self.for_walk);
+        assert_eq!(count(Parked::is_for_acks), self.for_acks);
+        assert_eq!(count(|it| !it.is_for_keys()), self.rest.len());
+        assert_eq!(count(|it| it.deadline().is_some()), self.deadlines.len());
     }
 
     pub(super) fn park(&mut self, session: SessionId, why: Parked) {
         self.remove(session);
         self.for_walk += usize::from(why.is_for_walk());
+        self.for_acks += usize::from(why.is_for_acks());
+        if !why.is_for_keys() {
+            self.rest.insert(session);
+        }
+        if let Some(deadline) = why.deadline() {
+            self.deadlines.insert((deadline, session));
+        }
         self.parked.insert(session, why);
     }
 
     /// Whether it waited.
     fn remove(&mut self, session: SessionId) -> bool {
-        let parked = self.parked.remove(&session);
-        self.for_walk -= usize::from(parked.is_some_and(Parked::is_for_walk));
-        parked.is_some()
+        let Some(parked) = self.parked.remove(&session) else {
+            return false;
+        };
+        self.for_walk -= usize::from(parked.is_for_walk());
+        self.for_acks -= usize::from(parked.is_for_acks());
+        if !parked.is_for_keys() {
+            self.rest.remove(&session);
+        }
+        if let Some(deadline) = parked.deadline() {
+            self.deadlines.remove(&(deadline, session));
+        }
+        true
+    }
+
+    /// Those that wait for something else than keys.
+    fn rest(&self) -> impl Iterator<Item = (SessionId, Parked)> {
+        self.rest.iter().map(|id| (*id, self.parked[id]))
+    }
+
+    /// What the session of that number waits for, if it does.
+    pub(super) fn of_number(&self, number: u64) -> Option<(SessionId, Parked)> {
+        let mut from = self.parked.range(SessionId::new(number, 0)..);
+        let (id, parked) = from.next()?;
+        (id.number() == number).then_some((*id, *parked))
+    }
+
+    /// The next of those that wait for keys, after a session, in the order of their numbers.
+    pub(super) fn next_for_keys(&self, after: SessionId) -> Option<SessionId> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let mut later = self.parked.range((Excluded(after), Unbounded));
+        later
+            .find(|(_, parked)| parked.is_for_keys())
+            .map(|(id, _)| *id)
+    }
+
+    /// A session that waits for keys and whose deadline has come.
+    pub(super) fn overdue(&self, mono_ms: u64) -> Option<SessionId> {
+        let due = self.deadlines.iter().take_while(|(at, _)| *at <= mono_ms);
+        let mut due = due.map(|(_, session)| *session);
+        due.find(|session| self.parked[session].is_for_keys())
     }
 
     /// Whether a full sync or a snapshot holds any session.
@@ -116,10 +189,8 @@ impl Parking {
 
     /// Ends the wait of all sessions that wait for that; names them.
     pub(super) fn release(&mut self, is_over: impl Fn(Parked) -> bool) -> Vec<SessionId> {
-        let released: Vec<SessionId> = (self.parked.iter())
-            .filter(|&(_, &parked)| is_over(parked))
-            .map(|(&session, _)| session)
-            .collect();
+        let over = self.rest().filter(|(_, parked)| is_over(*parked));
+        let released: Vec<SessionId> = over.map(|(session, _)| session).collect();
         for session in &released {
             self.remove(*session);
         }
@@ -133,7 +204,7 @@ impl Parking {
         mono_ms: u64,
         acked: impl Fn(u64) -> usize,
     ) -> Vec<(SessionId, usize)> {
-        let due = |(&session, parked): (&SessionId, &Parked)| match *parked {
+        let due = |(session, parked): (SessionId, Parked)| match parked {
             Parked::Acks {
                 offset,
                 replicas,
@@ -145,21 +216,22 @@ impl Parking {
             }
             _ => None,
         };
-        self.parked.iter().filter_map(due).collect()
+        self.rest().filter_map(due).collect()
+    }
+
+    /// How many of them have a deadline.
+    pub(super) fn deadlines(&self) -> usize {
+        self.deadlines.len()
     }
 
     /// The earliest deadline, in monotonic milliseconds.
     pub(super) fn next_deadline(&self) -> Option<u64> {
-        let deadline = |parked: &Parked| match parked {
-            Parked::Acks { deadline, .. } => *deadline,
-            _ => None,
-        };
-        self.parked.values().filter_map(deadline).min()
+        self.deadlines.first().map(|(deadline, _)| *deadline)
     }
 
     /// Whether anyone waits for confirmations.
     pub(super) fn waits_for_acks(&self) -> bool {
-        (self.parked.values()).any(|parked| matches!(parked, Parked::Acks { .. }))
+        self.for_acks > 0
     }
 }
 
@@ -283,7 +355,34 @@ mod tests {
         assert_eq!(parking.release(|parked| parked == Parked::Pause), [A]);
         assert_eq!(parking.len(), 1);
         parking.forget(B);
-        assert!(parking.is_empty());
+        assert_eq!(parking.len(), 0);
+    }
+
+    #[test]
+    fn who_waits_for_keys_is_found_by_deadline_and_number_and_by_nothing_else() {
+        let mut parking = Parking::default();
+        let keys = |deadline| Parked::Keys { deadline };
+        parking.park(A, keys(Some(500)));
+        parking.park(B, keys(None));
+        assert!(parking.is_calm(), "events do not look at them");
+        assert!(parking.release(|_| true).is_empty());
+        assert_eq!(parking.next_deadline(), Some(500));
+        assert_eq!(
+            (parking.overdue(499), parking.overdue(500)),
+            (None, Some(A))
+        );
+        assert_eq!(parking.of_number(2), Some((B, keys(None))));
+        assert_eq!((parking.of_number(0), parking.of_number(3)), (None, None));
+        let start = SessionId::new(0, u32::MAX);
+        assert_eq!(parking.next_for_keys(start), Some(A));
+        assert_eq!(parking.next_for_keys(A), Some(B));
+        assert_eq!(parking.next_for_keys(B), None);
+        parking.forget(A);
+        assert_eq!(
+            (parking.next_deadline(), parking.overdue(500)),
+            (None, None)
+        );
+        parking.check();
     }
 
     #[test]

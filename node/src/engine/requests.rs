@@ -109,7 +109,7 @@ impl Engine {
     }
 
     /// Fixes the time, and what becomes of expired keys, for what follows.
-    fn begin(&mut self, id: SessionId, now: Now) {
+    pub(super) fn begin(&mut self, id: SessionId, now: Now) {
         let expiry = if self.is_replica || self.pause.any() {
             ExpiryPolicy::Hide
         } else {
@@ -330,7 +330,7 @@ impl Engine {
             Ok(Effect::None) => {
                 self.commit_expired();
                 // As in Redis, some commands touch a key and leave it as it was (LTRIM).
-                self.data.drain_changes();
+                self.drain_changes();
             }
             Ok(Effect::AsWritten) => self.wrote(id, Change::Request(*args)),
             Ok(Effect::Rewritten(commands)) => self.wrote(id, Change::Commands(&commands)),
@@ -375,6 +375,18 @@ impl Engine {
                 self.note_unexpected_error(role, command, text);
             }
         }
+        self.note_if_slow(id, command, args, micros, now);
+    }
+
+    #[inline]
+    pub(super) fn note_if_slow(
+        &mut self,
+        id: SessionId,
+        command: &'static Command,
+        args: &Args<'_>,
+        micros: u64,
+        now: Now,
+    ) {
         let slow = self.config.slowlog_log_slower_than;
         if slow >= 0 && micros >= slow as u64 {
             self.note_slow(id, command, args, micros, now);

@@ -179,7 +179,7 @@ fn verdict(
 }
 
 #[cold]
-fn redirect(cluster: &Cluster, code: &str, slot: Slot, to: NodeRef) -> Refused {
+pub(super) fn redirect(cluster: &Cluster, code: &str, slot: Slot, to: NodeRef) -> Refused {
     let (host, port) = cluster.redirect_address(to);
     Refused(format!("{code} {slot} {host}:{port}").into())
 }

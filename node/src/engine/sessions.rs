@@ -11,7 +11,7 @@ use crate::config::OutputLimit;
 use crate::io::{LinkId, Peer, SessionId, Unsent};
 use crate::replication::upstream::Upstream;
 use crate::request::{ClientKind, KillFilter};
-use crate::session::{Session, SessionRole};
+use crate::session::{Blocked, Session, SessionRole};
 use crate::time::Now;
 
 /// How many characters of a client's line the log gets.
@@ -242,6 +242,14 @@ impl Sessions {
             session.command = command;
         }
         self.memory.recount(session) && session.query() > limit
+    }
+
+    /// Takes up what a session waits for, or no longer does.
+    pub(super) fn set_blocked(&mut self, id: SessionId, blocked: Option<Box<Blocked>>) {
+        if let Some(session) = get_mut(&mut self.slots, id) {
+            session.blocked = blocked;
+            self.memory.recount(session);
+        }
     }
 
     /// Marks a session as about to be closed; false when there is no such session.

@@ -42,6 +42,7 @@ impl Engine {
             self.resume_paused();
         }
         self.resume_acked(now);
+        self.end_overdue(now);
         if now.mono_ms() >= self.timers.expire {
             self.expire_keys(now);
         }
@@ -69,13 +70,15 @@ impl Engine {
         let walks = self.step_walk(now);
         let drops = self.step_drop();
         self.resume_walked(now);
+        self.serve_held(now);
+        let reviews = self.step_review();
         self.note_holding(now);
         self.feed_replicas(now);
         self.resume_acked(now);
         let frees = self.data.reclaim_step(RECLAIM_LIMIT);
         self.evict_clients(now);
         self.check_invariants();
-        walks || drops || frees
+        walks || drops || reviews || frees
     }
 
     /// Whether `on_sent` may have let something go on that `on_turn` does: a walk, or what replicas

@@ -82,6 +82,9 @@ impl Engine {
         }
         self.commit_expired();
         self.end_exec();
+        if self.data.has_ready() {
+            self.serve_ready();
+        }
         let session = self.sessions.at_mut(id);
         if session.last_write_offset != written {
             session.last_write_offset = self.replication.offset();

@@ -1,8 +1,9 @@
 //! Whether counts agree with what they count: for builds with debug assertions.
 
 use super::Partition;
-use crate::data::Watched;
 use crate::data::database::Database;
+use crate::data::{Type, Watched};
+use crate::request::Awaited;
 
 /// Keyspaces of so many keys are counted key by key.
 const SMALL: usize = 256;
@@ -32,6 +33,26 @@ impl Partition {
                 let used = self.store.memory();
                 assert!(memory <= used, "entries take {memory} of {used} bytes");
             }
+        }
+    }
+
+    /// Panics if an element is there for somebody who waits for one.
+    pub fn check_waits(&self) {
+        let now = self.now.unix_ms();
+        for (db, name, awaited) in self.store.changes.waits.iter() {
+            let wanted = match awaited {
+                Awaited::List => Type::List,
+                Awaited::SortedSet => Type::Zset,
+                // Not every entry is one for everybody.
+                Awaited::Stream | Awaited::Group(_) => continue,
+            };
+            let found = self.store.get(db, &self.store.key(name));
+            let found = found.filter(|entry| entry.expire_at().is_none_or(|at| at > now));
+            let name = String::from_utf8_lossy(name);
+            assert!(
+                found.is_none_or(|entry| entry.kind() != wanted),
+                "{name} is there, and somebody waits for it"
+            );
         }
     }
 

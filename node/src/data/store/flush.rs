@@ -1,5 +1,7 @@
 //! Many keys at once out of sight: flushes, and slots that were given away. They are freed in steps.
 
+use std::collections::BTreeSet;
+
 use slotkeeper_topology::{Slot, SlotSet};
 
 use super::Store;
@@ -90,9 +92,12 @@ impl Store {
         }
     }
 
-    /// A flush changes those watched keys that are there.
+    /// A flush changes those keys that are there and that somebody watches, or whose end somebody
+    /// waits for.
     fn note_watched(&mut self, db: usize, goes: impl Fn(Slot) -> bool, now_ms: i64) {
-        for name in self.changes.watches.names(db) {
+        let mut names: BTreeSet<_> = self.changes.watches.names(db).into_iter().collect();
+        names.extend(self.changes.waits.group_names(db));
+        for name in names {
             let key = self.key(&name);
             if goes(key.slot)
                 && let Some(entry) = self.get(db, &key)

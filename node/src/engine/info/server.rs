@@ -47,7 +47,10 @@ impl Engine {
         fields.field("maxclients", self.config.maxclients);
         fields.field("blocked_clients", self.parking.len());
         fields.field("tracking_clients", 0);
-        fields.field("clients_in_timeout_table", 0);
+        fields.field("clients_in_timeout_table", self.parking.deadlines());
+        let (keys, on_nokey) = self.data.awaited_keys();
+        fields.field("total_blocking_keys", keys);
+        fields.field("total_blocking_keys_on_nokey", on_nokey);
     }
 
     pub(super) fn info_stats(&self, fields: &mut Fields) {

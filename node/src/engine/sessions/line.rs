@@ -46,7 +46,8 @@ impl Session {
             SessionRole::Normal | SessionRole::Master => self.unsent.memory(),
         };
         let names = self.name.capacity() + self.lib_name.capacity() + self.lib_ver.capacity();
-        CONNECTION + self.query() + output + names
+        let blocked = self.blocked.as_ref().map_or(0, |blocked| blocked.memory);
+        CONNECTION + self.query() + output + names + blocked
     }
 
     /// What waits for it and is counted elsewhere.

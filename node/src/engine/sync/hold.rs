@@ -34,7 +34,8 @@ impl Engine {
             return;
         }
         let holds_stream = self.replication.following.held.is_some();
-        let holds = syncs && (self.parking.waits_for_walk() || holds_stream);
+        let holds =
+            syncs && (self.parking.waits_for_walk() || self.holds_waiters() || holds_stream);
         let (holding, now_ms) = (&mut self.replication.holding, now.mono_ms());
         if let Some(since) = holding.since {
             let passed = now_ms.saturating_sub(since);
