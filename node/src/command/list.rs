@@ -1,5 +1,6 @@
 //! Commands on lists.
 
+mod blpop;
 mod lindex;
 mod linsert;
 mod llen;
@@ -13,13 +14,21 @@ mod lrem;
 mod lset;
 mod ltrim;
 
+use std::ops::Range;
+
 use super::parse::{SYNTAX, is};
-use super::{Definition, Exec, Refused, show};
+use super::{Definition, Effect, Exec, Refused, show};
 use crate::data::{End, Event, List, ListLimits, ListMut};
+use crate::request::{Action, Awaited, Block, Nothing};
 use crate::resp::Reply;
 
 /// The commands of this group.
 pub(super) const COMMANDS: &[&Definition] = &[
+    &lmove::BLMOVE,
+    &lmpop::BLMPOP,
+    &blpop::BLPOP,
+    &blpop::BRPOP,
+    &lmove::BRPOPLPUSH,
     &lindex::LINDEX,
     &linsert::LINSERT,
     &llen::LLEN,
@@ -86,6 +95,26 @@ fn event(end: End, pushed: bool) -> Event {
         (End::Left, false) => Event::LPop,
         (End::Right, false) => Event::RPop,
     }
+}
+
+/// The command that takes elements from an end.
+fn pop_command(end: End) -> &'static [u8] {
+    match end {
+        End::Left => b"LPOP",
+        End::Right => b"RPOP",
+    }
+}
+
+/// Waits for a list at one of the keys.
+fn wait(keys: Range<usize>, deadline: Option<u64>, otherwise: Nothing) -> Effect {
+    Effect::ask(Action::Block(Block {
+        keys,
+        awaited: Awaited::List,
+        deadline,
+        otherwise,
+        request: None,
+        changed: Vec::new(),
+    }))
 }
 
 /// Shows so many elements from an end on, as an array.

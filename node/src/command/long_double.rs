@@ -64,6 +64,28 @@ impl LongDouble {
         self.exponent + 64 <= EXPONENT_MAX
     }
 
+    /// A thousand times it, up to the next whole number; none if that is above the highest of 64 bits.
+    /// What is below the lowest is the lowest.
+    pub(super) fn thousandfold_up(self) -> Option<i64> {
+        let product = round(u128::from(self.mantissa) * 1000, self.exponent, false);
+        let (mantissa, negative) = (product.mantissa, self.negative);
+        let (whole, has_rest) = match u32::try_from(-product.exponent) {
+            _ if mantissa == 0 => (0, false),
+            Ok(places @ 0..=63) => {
+                let whole = mantissa >> places;
+                (whole, whole << places != mantissa)
+            }
+            Ok(_) => (0, true),
+            // At least 2^64.
+            Err(_) if negative => return Some(i64::MIN),
+            Err(_) => return None,
+        };
+        if negative {
+            return Some(0i64.checked_sub_unsigned(whole).unwrap_or(i64::MIN));
+        }
+        i64::try_from(whole + u64::from(has_rest)).ok()
+    }
+
     /// The sum; none if the terms are infinite.
     pub(super) fn add(self, other: LongDouble) -> Option<LongDouble> {
         if !self.is_finite() || !other.is_finite() {
@@ -335,5 +357,31 @@ mod tests {
         assert!(LongDouble::parse(b"1e-4960").is_none());
         // 64 bits cannot hold it; redis-server prints the same.
         assert_eq!(&sum("1e100", "0")[..22], "9999999999999999999669");
+    }
+
+    #[test]
+    fn a_thousandfold_is_rounded_up() {
+        for (text, wanted) in [
+            ("0", Some(0)),
+            ("-0", Some(0)),
+            ("0.001", Some(1)),
+            ("0.0001", Some(1)),
+            ("1e-4000", Some(1)),
+            ("0.1", Some(100)),
+            ("1.5", Some(1500)),
+            ("1.0001", Some(1001)),
+            ("-0.5", Some(-500)),
+            ("-0.0001", Some(0)),
+            ("-1.0001", Some(-1000)),
+            ("9223372036854775.807", Some(i64::MAX)),
+            ("9223372036854775.808", None),
+            ("1e300", None),
+            ("inf", None),
+            ("-inf", Some(i64::MIN)),
+            ("-1e300", Some(i64::MIN)),
+        ] {
+            let seconds = LongDouble::parse(text.as_bytes()).unwrap();
+            assert_eq!(seconds.thousandfold_up(), wanted, "{text}");
+        }
     }
 }

@@ -1,8 +1,10 @@
 //! Arguments as numbers, and the refusals that many commands share.
 
 use super::Refused;
+use super::long_double::LongDouble;
 use crate::resp::Args;
 use crate::resp::number::parse_integer;
+use crate::time::Now;
 
 pub(super) const SYNTAX: Refused = Refused::new("ERR syntax error");
 pub(super) const NOT_AN_INTEGER: Refused =
@@ -90,6 +92,27 @@ pub(super) fn timeout_millis(text: &[u8]) -> Result<u64, Refused> {
         .ok_or(const { Refused::new("ERR timeout is not an integer or out of range") })?;
     u64::try_from(millis).map_err(|_| Refused::new("ERR timeout is negative"))
 }
+
+/// Until when a command may wait, in monotonic milliseconds, by a timeout in seconds; none for ever.
+pub(super) fn deadline_after_seconds(text: &[u8], now: Now) -> Result<Option<u64>, Refused> {
+    let seconds = LongDouble::parse(text)
+        .ok_or(const { Refused::new("ERR timeout is not a float or out of range") })?;
+    let millis = seconds.thousandfold_up().ok_or(TIMEOUT_TOO_LONG)?;
+    let millis = u64::try_from(millis).map_err(|_| Refused::new("ERR timeout is negative"))?;
+    deadline(millis, now)
+}
+
+/// Until when a command may wait, in monotonic milliseconds, by a timeout in milliseconds; none (of 0)
+/// for ever.
+pub(super) fn deadline(millis: u64, now: Now) -> Result<Option<u64>, Refused> {
+    let left = i64::MAX - now.unix_ms().clamp(0, i64::MAX);
+    if millis > left.cast_unsigned() {
+        return Err(TIMEOUT_TOO_LONG);
+    }
+    Ok((millis > 0).then(|| now.mono_ms().saturating_add(millis)))
+}
+
+const TIMEOUT_TOO_LONG: Refused = Refused::new("ERR timeout is out of range");
 
 /// The refusal of a time to live that no clock can hold.
 #[cold]

@@ -1,6 +1,7 @@
 //! Commands on sorted sets.
 
 mod algebra;
+mod bzpop;
 mod range;
 mod sources;
 mod zadd;
@@ -19,15 +20,21 @@ mod zscore;
 mod zunion;
 mod zunionstore;
 
+use std::ops::Range;
+
 use slotkeeper_tree::Scored;
 use slotkeeper_tree::element::Text;
 
-use super::{Definition, Exec};
+use super::{Definition, Effect, Exec};
 use crate::data::ZsetLimits;
+use crate::request::{Action, Awaited, Block, Nothing};
 use crate::resp::Reply;
 
 /// The commands of this group.
 pub(super) const COMMANDS: &[&Definition] = &[
+    &zmpop::BZMPOP,
+    &bzpop::BZPOPMAX,
+    &bzpop::BZPOPMIN,
     &zadd::ZADD,
     &zcard::ZCARD,
     &zcount::ZCOUNT,
@@ -65,6 +72,18 @@ pub(super) const COMMANDS: &[&Definition] = &[
 /// What the configuration says of encodings.
 fn limits(exec: &Exec<'_>) -> ZsetLimits {
     exec.node.config.zset_limits()
+}
+
+/// Waits for a sorted set at one of the keys.
+fn wait(keys: Range<usize>, deadline: Option<u64>) -> Effect {
+    Effect::ask(Action::Block(Block {
+        keys,
+        awaited: Awaited::SortedSet,
+        deadline,
+        otherwise: Nothing::Array,
+        request: None,
+        changed: Vec::new(),
+    }))
 }
 
 /// How records are shown.

@@ -6,7 +6,7 @@ use super::{Effect, Exec, NodeView, Refused, resolve};
 use crate::config::Config;
 use crate::data::{Event, HashLimits, Keys, Layout, Partition, Scope};
 use crate::io::{Peer, SessionId};
-use crate::request::Action;
+use crate::request::{Action, Block};
 use crate::resp::{Args, Reply};
 use crate::session::Session;
 use crate::time::Now;
@@ -139,6 +139,14 @@ impl Bench {
         self.data.drain_changes();
         scopes.iter().for_each(|scope| self.data.unfollow(*scope));
         told.join(";")
+    }
+
+    /// What the command waits for.
+    pub(super) fn block(&mut self, line: &str) -> Block {
+        match self.ask(line) {
+            Action::Block(block) => block,
+            other => panic!("{line} asks for {other:?}"),
+        }
     }
 
     /// What the command asks of the engine.

@@ -1,5 +1,6 @@
 //! Whole engines, driven by text: what a client writes and what it reads.
 
+mod blocking;
 mod clients;
 mod cluster;
 mod dropping;
@@ -9,6 +10,7 @@ mod keys;
 mod memory;
 mod pauses;
 mod protocol;
+mod queues;
 mod sleep;
 mod snapshots;
 mod stream;

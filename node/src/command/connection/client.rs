@@ -4,6 +4,7 @@ mod kill;
 mod list;
 mod own;
 mod pause;
+mod unblock;
 
 use crate::command::parse::lossy;
 use crate::command::{Definition, Refused, docs};
@@ -30,6 +31,7 @@ pub(super) static CLIENT: Definition = Definition {
         &kill::KILL,
         &pause::PAUSE,
         &pause::UNPAUSE,
+        &unblock::UNBLOCK,
         &HELP,
     ],
     ..Definition::CONTAINER

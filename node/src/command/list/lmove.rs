@@ -1,12 +1,14 @@
-//! LMOVE, and RPOPLPUSH as it was called with fixed ends.
+//! LMOVE, and RPOPLPUSH as it was called with fixed ends; BLMOVE and BRPOPLPUSH wait for an element.
 
 use slotkeeper_tree::element::{Element, Text};
 
-use super::{end, event, limits, take_from};
+use super::{end, event, limits, take_from, wait};
+use crate::command::parse::deadline_after_seconds;
 use crate::command::{Definition, Effect, Exec, Refused};
 use crate::data::{End, ListMut};
+use crate::request::Nothing;
 use crate::resp::{Args, Reply};
-use crate::spec::Flag::{DenyOom, Write};
+use crate::spec::Flag::{Blocking, DenyOom, NoScript, Write};
 use crate::spec::KeyFlag::{Access, Delete, Insert, RW};
 use crate::spec::{Argument, Deprecated, Flags, Group, KeySpec, Spec};
 
@@ -31,7 +33,34 @@ pub(super) static LMOVE: Definition = Definition {
     },
     ..Definition::run(|exec, args, reply| {
         let ends = (end(args.get(3))?, end(args.get(4))?);
-        shift(exec, args, reply, ends)
+        shift_now(exec, args, reply, ends)
+    })
+};
+
+pub(super) static BLMOVE: Definition = Definition {
+    spec: Spec {
+        name: "blmove",
+        arity: 6,
+        since: "6.2.0",
+        summary: "Moves an element from an end of a list to an end of a list; waits for one to move",
+        arguments: &[
+            Argument::key("source"),
+            Argument::key_of("destination", 1),
+            Argument::one_of("wherefrom", ENDS),
+            Argument::one_of("whereto", ENDS),
+            Argument::double("timeout"),
+        ],
+        ..waiting()
+    },
+    ..Definition::run(|exec, args, reply| {
+        let ends = (end(args.get(3))?, end(args.get(4))?);
+        let deadline = deadline_after_seconds(args.get(5), exec.now)?;
+        if !shift(exec, args, reply, ends)? {
+            return Ok(wait(1..2, deadline, Nothing::Single));
+        }
+        let (source, destination) = (args.get(1), args.get(2));
+        let argv = [b"LMOVE", source, destination, args.get(3), args.get(4)];
+        Ok(Effect::rewritten(&argv))
     })
 };
 
@@ -48,7 +77,34 @@ pub(super) static RPOPLPUSH: Definition = Definition {
         arguments: &[Argument::key("source"), Argument::key_of("destination", 1)],
         ..family()
     },
-    ..Definition::run(|exec, args, reply| shift(exec, args, reply, (End::Right, End::Left)))
+    ..Definition::run(|exec, args, reply| shift_now(exec, args, reply, (End::Right, End::Left)))
+};
+
+pub(super) static BRPOPLPUSH: Definition = Definition {
+    spec: Spec {
+        name: "brpoplpush",
+        arity: 4,
+        since: "2.2.0",
+        summary: "Moves the last element of a list before the first of another; waits for one to move",
+        history: &[("6.0.0", "`timeout` may have a fraction.")],
+        deprecated: Some(Deprecated {
+            since: "6.2.0",
+            replaced_by: "`BLMOVE` with the `RIGHT` and `LEFT` arguments",
+        }),
+        arguments: &[
+            Argument::key("source"),
+            Argument::key_of("destination", 1),
+            Argument::double("timeout"),
+        ],
+        ..waiting()
+    },
+    ..Definition::run(|exec, args, reply| {
+        let deadline = deadline_after_seconds(args.get(3), exec.now)?;
+        if !shift(exec, args, reply, (End::Right, End::Left))? {
+            return Ok(wait(1..2, deadline, Nothing::Single));
+        }
+        Ok(Effect::rewritten(&[b"RPOPLPUSH", args.get(1), args.get(2)]))
+    })
 };
 
 const fn family() -> Spec {
@@ -64,12 +120,33 @@ const fn family() -> Spec {
     }
 }
 
+const fn waiting() -> Spec {
+    Spec {
+        flags: Flags::of(&[Write, DenyOom, NoScript, Blocking]),
+        ..family()
+    }
+}
+
+fn shift_now(
+    exec: &mut Exec<'_>,
+    args: &Args<'_>,
+    reply: &mut Reply,
+    ends: (End, End),
+) -> Result<Effect, Refused> {
+    if shift(exec, args, reply, ends)? {
+        return Ok(Effect::AsWritten);
+    }
+    reply.null();
+    Ok(Effect::None)
+}
+
+/// Moves an element, and shows it; false if there is none.
 fn shift(
     exec: &mut Exec<'_>,
     args: &Args<'_>,
     reply: &mut Reply,
     (from, to): (End, End),
-) -> Result<Effect, Refused> {
+) -> Result<bool, Refused> {
     let (db, limits) = (exec.session.db, limits(exec));
     let (source, destination) = (args.key(exec.data, 1), args.key(exec.data, 2));
     let moved = match exec.data.get_to_change(db, &source) {
@@ -77,8 +154,7 @@ fn shift(
         Some(entry) => entry.as_list()?.at_end(from).map(Moved::new),
     };
     let Some(moved) = moved else {
-        reply.null();
-        return Ok(Effect::None);
+        return Ok(false);
     };
     if source.bytes == destination.bytes {
         exec.data.change_list(db, &source, limits, |list| {
@@ -98,7 +174,7 @@ fn shift(
         })?;
     }
     reply.bulk(&moved.bytes);
-    Ok(Effect::AsWritten)
+    Ok(true)
 }
 
 /// An element on its way.
@@ -126,6 +202,7 @@ impl Moved {
 #[cfg(test)]
 mod tests {
     use crate::command::testing::Bench;
+    use crate::request::{Awaited, Nothing};
 
     #[test]
     fn moves_between_lists_and_within_one() {
@@ -148,6 +225,39 @@ mod tests {
         bench.reply("rpush one x");
         assert_eq!(bench.reply("rpoplpush one one"), "$1|x");
         assert_eq!(bench.reply("lrange one 0 -1"), "*1|$1|x");
+    }
+
+    #[test]
+    fn waits_for_the_source_alone() {
+        let mut bench = Bench::new();
+        for line in ["blmove a b left right 0.25", "brpoplpush a b 0.25"] {
+            let block = bench.block(line);
+            assert_eq!((block.keys, block.awaited), (1..2, Awaited::List), "{line}");
+            assert_eq!(block.deadline, Some(bench.now.mono_ms() + 250));
+            assert_eq!(block.otherwise, Nothing::Single);
+        }
+        bench.reply("rpush a 1 2 3 4");
+        bench.replies(&[
+            ("blmove a b left right 0", "$1|1"),
+            ("brpoplpush a b 0", "$1|4"),
+            ("lrange b 0 -1", "*2|$1|4|$1|1"),
+            ("blmove a b left middle x", "-ERR syntax error"),
+            ("brpoplpush a b -1", "-ERR timeout is negative"),
+        ]);
+        let line = "blmove a b LEFT right 0";
+        assert_eq!(bench.effect(line), "LMOVE a b LEFT right");
+        assert_eq!(bench.effect("brpoplpush a b 0"), "RPOPLPUSH a b");
+        bench.reply("set s x");
+        assert!(
+            bench
+                .reply("blmove s b left left 0")
+                .starts_with("-WRONGTYPE")
+        );
+        assert!(
+            bench
+                .reply("blmove b s left left 0")
+                .starts_with("-WRONGTYPE")
+        );
     }
 
     #[test]

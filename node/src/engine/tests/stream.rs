@@ -4,7 +4,7 @@ use super::{Client, Node};
 use crate::io::{Level, Output};
 
 /// What the commands add to the replication stream: each a line, its words apart by blanks.
-fn streamed(node: &mut Node, client: &mut Client, lines: &str) -> Vec<String> {
+pub(super) fn streamed(node: &mut Node, client: &mut Client, lines: &str) -> Vec<String> {
     node.engine.replication.stream.keep(1 << 20);
     let from = node.engine.replication.stream.offset() + 1;
     node.ask(client, lines);
