@@ -83,6 +83,15 @@ impl Effect {
         Effect::Ask(Box::new(action))
     }
 
+    /// The request changed data, as it was written; or it did not.
+    #[must_use]
+    pub fn if_changed(changed: bool) -> Effect {
+        match changed {
+            true => Effect::AsWritten,
+            false => Effect::None,
+        }
+    }
+
     /// Replicas run this one command instead.
     #[must_use]
     pub fn rewritten(argv: &[&[u8]]) -> Effect {

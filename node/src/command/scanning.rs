@@ -1,7 +1,7 @@
 //! What SCAN and its like share: cursor, options and reply.
 
-use super::Refused;
 use super::parse::{SYNTAX, integer};
+use super::{Effect, Refused};
 use crate::glob;
 use crate::resp::{Args, Reply};
 
@@ -59,6 +59,12 @@ impl<'a> ScanOptions<'a> {
         self.pattern
             .is_none_or(|pattern| glob::matches(pattern, name, false))
     }
+}
+
+/// Answers a scan of a key that is not there.
+pub(super) fn nothing(reply: &mut Reply) -> Effect {
+    answer(reply, |_| (0, 0));
+    Effect::None
 }
 
 /// Answers with what `show` writes: so many elements, after the cursor to go on with.

@@ -55,11 +55,7 @@ fn copy(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effec
     let done = exec.data.get(from_db, &from).is_some()
         && exec.data.copy(from_db, &from, to_db, &to, replace);
     reply.integer(i64::from(done));
-    Ok(if done {
-        Effect::AsWritten
-    } else {
-        Effect::None
-    })
+    Ok(Effect::if_changed(done))
 }
 
 fn database(exec: &Exec<'_>, index: i64) -> Result<usize, Refused> {

@@ -47,11 +47,7 @@ fn del(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect
         removed += i64::from(exec.data.remove(db, &key));
     }
     reply.integer(removed);
-    Ok(if removed == 0 {
-        Effect::None
-    } else {
-        Effect::AsWritten
-    })
+    Ok(Effect::if_changed(removed > 0))
 }
 
 #[cfg(test)]

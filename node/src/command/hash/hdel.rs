@@ -31,11 +31,7 @@ fn hdel(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effec
         (removed, (removed > 0).then_some(Event::HDel))
     })?;
     reply.integer(removed as i64);
-    Ok(if removed == 0 {
-        Effect::None
-    } else {
-        Effect::AsWritten
-    })
+    Ok(Effect::if_changed(removed > 0))
 }
 
 #[cfg(test)]

@@ -35,8 +35,7 @@ fn hscan(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effe
     let cursor = scanning::cursor(args.get(2))?;
     let key = args.key(exec.data, 1);
     let Some(hash) = exec.data.get_hash(exec.session.db, &key)? else {
-        scanning::answer(reply, |_| (0, 0));
-        return Ok(Effect::None);
+        return Ok(scanning::nothing(reply));
     };
     let options = ScanOptions::parse(args, 3, false)?;
     scanning::answer(reply, |reply| {

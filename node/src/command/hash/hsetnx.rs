@@ -36,7 +36,7 @@ fn hsetnx(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Eff
         (missing, missing.then_some(Event::HSet))
     })?;
     reply.integer(i64::from(set));
-    Ok(if set { Effect::AsWritten } else { Effect::None })
+    Ok(Effect::if_changed(set))
 }
 
 #[cfg(test)]

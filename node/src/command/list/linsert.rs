@@ -61,11 +61,7 @@ fn linsert(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Ef
         (list.view().len() as i64, Some(Event::LInsert))
     })?;
     reply.integer(len);
-    Ok(if len > 0 {
-        Effect::AsWritten
-    } else {
-        Effect::None
-    })
+    Ok(Effect::if_changed(len > 0))
 }
 
 #[cfg(test)]

@@ -71,11 +71,7 @@ fn pop(
         take_from(list, end, taken);
         (taken, Some(event(end, false)))
     })?;
-    Ok(if taken == 0 {
-        Effect::None
-    } else {
-        Effect::AsWritten
-    })
+    Ok(Effect::if_changed(taken > 0))
 }
 
 /// How many are wanted; none for one that is not in an array.

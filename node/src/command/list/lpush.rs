@@ -80,11 +80,7 @@ fn push(
         (list.view().len(), Some(event(end, true)))
     })?;
     reply.integer(len as i64);
-    Ok(if len == 0 {
-        Effect::None
-    } else {
-        Effect::AsWritten
-    })
+    Ok(Effect::if_changed(len > 0))
 }
 
 #[cfg(test)]

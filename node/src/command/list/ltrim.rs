@@ -42,11 +42,7 @@ fn ltrim(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effe
         (len - count, Some(Event::LTrim))
     })?;
     reply.ok();
-    Ok(if removed == 0 {
-        Effect::None
-    } else {
-        Effect::AsWritten
-    })
+    Ok(Effect::if_changed(removed > 0))
 }
 
 #[cfg(test)]

@@ -7,6 +7,9 @@ use super::limits;
 use crate::command::{Effect, Exec, Refused};
 use crate::data::{Encoding, Event, Key, Reader, Set, SetLimits, SetMut};
 use crate::resp::{Args, Reply};
+use crate::spec::Flag::{DenyOom, ReadOnly, Write};
+use crate::spec::KeyFlag::{Access, OW, RO, Update};
+use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
 
 /// With more sets than this, a union collects what it has shown, instead of looking for each member
 /// in all sets before.
@@ -64,7 +67,7 @@ fn for_each(sets: &[Option<Set<'_>>], mut visit: impl FnMut(usize, &[u8])) {
 }
 
 /// Shows what any set has, once.
-pub(super) fn unite(exec: &mut Exec<'_>, keys: &[Key<'_>], mut visit: impl FnMut(&[u8])) {
+pub(super) fn unite(exec: &mut Exec<'_>, keys: &[Key<'_>], visit: &mut dyn FnMut(&[u8])) {
     let db = exec.session.db;
     if keys.len() <= LOOKED_UP {
         let sets = sets(&exec.data.reader(), db, keys);
@@ -85,7 +88,7 @@ pub(super) fn unite(exec: &mut Exec<'_>, keys: &[Key<'_>], mut visit: impl FnMut
 }
 
 /// Shows what the first set has and the others have not.
-pub(super) fn subtract(exec: &mut Exec<'_>, keys: &[Key<'_>], mut visit: impl FnMut(&[u8])) {
+pub(super) fn subtract(exec: &mut Exec<'_>, keys: &[Key<'_>], visit: &mut dyn FnMut(&[u8])) {
     let db = exec.session.db;
     let opened = sets(&exec.data.reader(), db, keys);
     let Some((Some(first), others)) = opened.split_first() else {
@@ -107,6 +110,59 @@ pub(super) fn subtract(exec: &mut Exec<'_>, keys: &[Key<'_>], mut visit: impl Fn
     });
 }
 
+/// What is known of SINTER, SUNION and SDIFF.
+pub(super) const fn showing() -> Spec {
+    Spec {
+        arity: -2,
+        flags: Flags::of(&[ReadOnly]),
+        keys: const { &[KeySpec::rest(1, &[RO, Access])] },
+        tips: &["nondeterministic_output_order"],
+        arguments: const { &[Argument::key("key").multiple()] },
+        ..Spec::new(Group::Set)
+    }
+}
+
+/// What is known of their STORE forms.
+pub(super) const fn storing() -> Spec {
+    Spec {
+        arity: -3,
+        flags: Flags::of(&[Write, DenyOom]),
+        keys: const {
+            &[
+                KeySpec::one(1, &[OW, Update]),
+                KeySpec::rest(2, &[RO, Access]),
+            ]
+        },
+        arguments: const {
+            &[
+                Argument::key("destination"),
+                Argument::key_of("key", 1).multiple(),
+            ]
+        },
+        ..Spec::new(Group::Set)
+    }
+}
+
+/// What a command finds: it gets the keys, and calls the last argument for each member.
+type Find = fn(&mut Exec<'_>, &[Key<'_>], &mut dyn FnMut(&[u8]));
+
+/// The form of all three that returns members.
+pub(super) fn show(
+    exec: &mut Exec<'_>,
+    args: &Args<'_>,
+    reply: &mut Reply,
+    find: Find,
+) -> Result<Effect, Refused> {
+    let keys = keys(exec, args, 1..args.len())?;
+    let (start, mut count) = (reply.len(), 0);
+    find(exec, &keys, &mut |member| {
+        reply.bulk(member);
+        count += 1;
+    });
+    reply.put_before(start, |reply| reply.set(count));
+    Ok(Effect::None)
+}
+
 /// The STORE form of all three: puts in the place of the first key what `fill` makes of the sets of
 /// the others, and answers how many members that has.
 pub(super) fn store(
@@ -125,11 +181,7 @@ pub(super) fn store(
             made.view().len()
         });
     reply.integer(len as i64);
-    Ok(if changed {
-        Effect::AsWritten
-    } else {
-        Effect::None
-    })
+    Ok(Effect::if_changed(changed))
 }
 
 /// What any set has.

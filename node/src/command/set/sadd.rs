@@ -31,11 +31,7 @@ fn sadd(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effec
         (added, (added > 0).then_some(Event::SAdd))
     })?;
     reply.integer(added as i64);
-    Ok(if added == 0 {
-        Effect::None
-    } else {
-        Effect::AsWritten
-    })
+    Ok(Effect::if_changed(added > 0))
 }
 
 #[cfg(test)]

@@ -1,44 +1,26 @@
 //! SDIFF and SDIFFSTORE.
 
 use super::algebra::{self, put_difference, subtract};
-use crate::command::{Definition, Effect, Exec, Refused};
+use crate::command::Definition;
 use crate::data::Event;
-use crate::resp::{Args, Reply};
-use crate::spec::Flag::{DenyOom, ReadOnly, Write};
-use crate::spec::KeyFlag::{Access, OW, RO, Update};
-use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
+use crate::spec::Spec;
 
 pub(super) static SDIFF: Definition = Definition {
     spec: Spec {
         name: "sdiff",
-        arity: -2,
-        flags: Flags::of(&[ReadOnly]),
-        keys: &[KeySpec::rest(1, &[RO, Access])],
-        tips: &["nondeterministic_output_order"],
         complexity: COMPLEXITY,
         summary: "Returns what only the first set has",
-        arguments: &[Argument::key("key").multiple()],
-        ..Spec::new(Group::Set)
+        ..algebra::showing()
     },
-    ..Definition::run(sdiff)
+    ..Definition::run(|exec, args, reply| algebra::show(exec, args, reply, subtract))
 };
 
 pub(super) static SDIFFSTORE: Definition = Definition {
     spec: Spec {
         name: "sdiffstore",
-        arity: -3,
-        flags: Flags::of(&[Write, DenyOom]),
-        keys: &[
-            KeySpec::one(1, &[OW, Update]),
-            KeySpec::rest(2, &[RO, Access]),
-        ],
         complexity: COMPLEXITY,
         summary: "Stores what only the first set has; returns how many members that are",
-        arguments: &[
-            Argument::key("destination"),
-            Argument::key_of("key", 1).multiple(),
-        ],
-        ..Spec::new(Group::Set)
+        ..algebra::storing()
     },
     ..Definition::run(|exec, args, reply| {
         algebra::store(exec, args, reply, Event::SDiffStore, put_difference)
@@ -46,17 +28,6 @@ pub(super) static SDIFFSTORE: Definition = Definition {
 };
 
 const COMPLEXITY: &str = "O(N) with N the number of members of all sets together";
-
-fn sdiff(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
-    let keys = algebra::keys(exec, args, 1..args.len())?;
-    let (start, mut count) = (reply.len(), 0);
-    subtract(exec, &keys, |member| {
-        reply.bulk(member);
-        count += 1;
-    });
-    reply.put_before(start, |reply| reply.set(count));
-    Ok(Effect::None)
-}
 
 #[cfg(test)]
 mod tests {

@@ -1,44 +1,39 @@
 //! SINTER and SINTERSTORE: the members of the smallest set are looked for in the others.
 
 use super::algebra::{self, by_size, intersect, put_intersection, sets};
-use crate::command::{Definition, Effect, Exec, Refused};
+use crate::command::Definition;
 use crate::data::Event;
-use crate::resp::{Args, Reply};
-use crate::spec::Flag::{DenyOom, ReadOnly, Write};
 use crate::spec::KeyFlag::{Access, RO, RW, Update};
-use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
+use crate::spec::{KeySpec, Spec};
 
 pub(super) static SINTER: Definition = Definition {
     spec: Spec {
         name: "sinter",
-        arity: -2,
-        flags: Flags::of(&[ReadOnly]),
-        keys: &[KeySpec::rest(1, &[RO, Access])],
-        tips: &["nondeterministic_output_order"],
         complexity: COMPLEXITY,
         summary: "Returns what all sets have",
-        arguments: &[Argument::key("key").multiple()],
-        ..Spec::new(Group::Set)
+        ..algebra::showing()
     },
-    ..Definition::run(sinter)
+    ..Definition::run(|exec, args, reply| {
+        algebra::show(exec, args, reply, |exec, keys, visit| {
+            let sets = by_size(&sets(&exec.data.reader(), exec.session.db, keys));
+            intersect(&sets.unwrap_or_default(), |member| {
+                visit(member);
+                true
+            });
+        })
+    })
 };
 
 pub(super) static SINTERSTORE: Definition = Definition {
     spec: Spec {
         name: "sinterstore",
-        arity: -3,
-        flags: Flags::of(&[Write, DenyOom]),
         keys: &[
             KeySpec::one(1, &[RW, Update]),
             KeySpec::rest(2, &[RO, Access]),
         ],
         complexity: COMPLEXITY,
         summary: "Stores what all sets have; returns how many members that are",
-        arguments: &[
-            Argument::key("destination"),
-            Argument::key_of("key", 1).multiple(),
-        ],
-        ..Spec::new(Group::Set)
+        ..algebra::storing()
     },
     ..Definition::run(|exec, args, reply| {
         algebra::store(exec, args, reply, Event::SInterStore, put_intersection)
@@ -47,19 +42,6 @@ pub(super) static SINTERSTORE: Definition = Definition {
 
 pub(super) const COMPLEXITY: &str =
     "O(N*M) with N the number of members of the smallest set and M the number of sets";
-
-fn sinter(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
-    let keys = algebra::keys(exec, args, 1..args.len())?;
-    let sets = by_size(&sets(&exec.data.reader(), exec.session.db, &keys));
-    let (start, mut count) = (reply.len(), 0);
-    intersect(&sets.unwrap_or_default(), |member| {
-        reply.bulk(member);
-        count += 1;
-        true
-    });
-    reply.put_before(start, |reply| reply.set(count));
-    Ok(Effect::None)
-}
 
 #[cfg(test)]
 mod tests {

@@ -34,8 +34,7 @@ fn sscan(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effe
     let cursor = scanning::cursor(args.get(2))?;
     let key = args.key(exec.data, 1);
     let Some(set) = exec.data.get_set(exec.session.db, &key)? else {
-        scanning::answer(reply, |_| (0, 0));
-        return Ok(Effect::None);
+        return Ok(scanning::nothing(reply));
     };
     let options = ScanOptions::parse(args, 3, false)?;
     scanning::answer(reply, |reply| {

@@ -1,44 +1,26 @@
 //! SUNION and SUNIONSTORE.
 
 use super::algebra::{self, put_union, unite};
-use crate::command::{Definition, Effect, Exec, Refused};
+use crate::command::Definition;
 use crate::data::Event;
-use crate::resp::{Args, Reply};
-use crate::spec::Flag::{DenyOom, ReadOnly, Write};
-use crate::spec::KeyFlag::{Access, OW, RO, Update};
-use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
+use crate::spec::Spec;
 
 pub(super) static SUNION: Definition = Definition {
     spec: Spec {
         name: "sunion",
-        arity: -2,
-        flags: Flags::of(&[ReadOnly]),
-        keys: &[KeySpec::rest(1, &[RO, Access])],
-        tips: &["nondeterministic_output_order"],
         complexity: COMPLEXITY,
         summary: "Returns what any of the sets has",
-        arguments: &[Argument::key("key").multiple()],
-        ..Spec::new(Group::Set)
+        ..algebra::showing()
     },
-    ..Definition::run(sunion)
+    ..Definition::run(|exec, args, reply| algebra::show(exec, args, reply, unite))
 };
 
 pub(super) static SUNIONSTORE: Definition = Definition {
     spec: Spec {
         name: "sunionstore",
-        arity: -3,
-        flags: Flags::of(&[Write, DenyOom]),
-        keys: &[
-            KeySpec::one(1, &[OW, Update]),
-            KeySpec::rest(2, &[RO, Access]),
-        ],
         complexity: COMPLEXITY,
         summary: "Stores what any of the sets has; returns how many members that are",
-        arguments: &[
-            Argument::key("destination"),
-            Argument::key_of("key", 1).multiple(),
-        ],
-        ..Spec::new(Group::Set)
+        ..algebra::storing()
     },
     ..Definition::run(|exec, args, reply| {
         algebra::store(exec, args, reply, Event::SUnionStore, put_union)
@@ -46,17 +28,6 @@ pub(super) static SUNIONSTORE: Definition = Definition {
 };
 
 const COMPLEXITY: &str = "O(N) with N the number of members of all sets together";
-
-fn sunion(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
-    let keys = algebra::keys(exec, args, 1..args.len())?;
-    let (start, mut count) = (reply.len(), 0);
-    unite(exec, &keys, |member| {
-        reply.bulk(member);
-        count += 1;
-    });
-    reply.put_before(start, |reply| reply.set(count));
-    Ok(Effect::None)
-}
 
 #[cfg(test)]
 mod tests {

@@ -61,11 +61,7 @@ fn zrangestore(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Resul
             made.view().len()
         });
     reply.integer(stored as i64);
-    Ok(if changed {
-        Effect::AsWritten
-    } else {
-        Effect::None
-    })
+    Ok(Effect::if_changed(changed))
 }
 
 #[cfg(test)]

@@ -83,11 +83,7 @@ fn remove(
         (removed, (removed > 0).then_some(event))
     })?;
     reply.integer(removed as i64);
-    Ok(if removed == 0 {
-        Effect::None
-    } else {
-        Effect::AsWritten
-    })
+    Ok(Effect::if_changed(removed > 0))
 }
 
 #[cfg(test)]

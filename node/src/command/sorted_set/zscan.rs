@@ -36,8 +36,7 @@ fn zscan(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effe
     let cursor = scanning::cursor(args.get(2))?;
     let key = args.key(exec.data, 1);
     let Some(zset) = exec.data.get_zset(exec.session.db, &key)? else {
-        scanning::answer(reply, |_| (0, 0));
-        return Ok(Effect::None);
+        return Ok(scanning::nothing(reply));
     };
     let options = ScanOptions::parse(args, 3, false)?;
     // Redis prints the scores of a skiplist with all their digits here, and only here.

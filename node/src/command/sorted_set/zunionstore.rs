@@ -95,11 +95,7 @@ fn store(
             made.view().len()
         });
     reply.integer(stored as i64);
-    Ok(if changed {
-        Effect::AsWritten
-    } else {
-        Effect::None
-    })
+    Ok(Effect::if_changed(changed))
 }
 
 #[cfg(test)]
