@@ -6,12 +6,14 @@
 //! The engine takes a request through [`resolve`] (unknown names, arity), checks what the
 //! [`Spec`]'s flags ask for, routes by [`Command::keys`], and calls [`Command::run`].
 
+mod bitmap;
 mod cluster;
 mod connection;
 pub mod docs;
 mod draw;
 mod generic;
 mod hash;
+mod hyperloglog;
 mod list;
 mod long_double;
 mod parse;

@@ -123,6 +123,8 @@ pub struct Config {
     pub hash_max_listpack_entries: usize,
     /// Nor is one with a field or value of more bytes.
     pub hash_max_listpack_value: usize,
+    /// A HyperLogLog of more bytes is dense.
+    pub hll_sparse_max_bytes: usize,
     /// A sorted set of more members is no `listpack`.
     pub zset_max_listpack_entries: usize,
     /// Nor is one with a member of more bytes.
@@ -352,6 +354,7 @@ impl Default for Config {
             slowlog_max_len: 128,
             hash_max_listpack_entries: 512,
             hash_max_listpack_value: 64,
+            hll_sparse_max_bytes: 3000,
             zset_max_listpack_entries: 128,
             zset_max_listpack_value: 64,
             set_max_intset_entries: 512,

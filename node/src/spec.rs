@@ -268,6 +268,12 @@ pub enum Category {
     List,
     /// `@string`
     String,
+    /// `@bitmap`
+    Bitmap,
+    /// `@hyperloglog`
+    HyperLogLog,
+    /// `@geo`
+    Geo,
     /// `@admin`
     Admin,
     /// `@fast`
@@ -295,6 +301,9 @@ impl Category {
         Category::List,
         Category::Hash,
         Category::String,
+        Category::Bitmap,
+        Category::HyperLogLog,
+        Category::Geo,
         Category::Admin,
         Category::Fast,
         Category::Slow,
@@ -316,6 +325,9 @@ impl Category {
             Category::Hash => "@hash",
             Category::List => "@list",
             Category::String => "@string",
+            Category::Bitmap => "@bitmap",
+            Category::HyperLogLog => "@hyperloglog",
+            Category::Geo => "@geo",
             Category::Admin => "@admin",
             Category::Fast => "@fast",
             Category::Slow => "@slow",
@@ -334,6 +346,10 @@ pub enum Group {
     Generic,
     /// Strings.
     String,
+    /// Strings as arrays of bits.
+    Bitmap,
+    /// HyperLogLogs, which are strings.
+    HyperLogLog,
     /// Hashes.
     Hash,
     /// Sets.
@@ -342,6 +358,8 @@ pub enum Group {
     List,
     /// Sorted sets.
     SortedSet,
+    /// Places on the earth, which are members of sorted sets.
+    Geo,
     /// The connection.
     Connection,
     /// Transactions.
@@ -357,10 +375,13 @@ impl Group {
     pub const ALL: &[Group] = &[
         Group::Generic,
         Group::String,
+        Group::Bitmap,
+        Group::HyperLogLog,
         Group::Hash,
         Group::Set,
         Group::List,
         Group::SortedSet,
+        Group::Geo,
         Group::Transactions,
         Group::Connection,
         Group::Server,
@@ -373,10 +394,13 @@ impl Group {
         match self {
             Group::Generic => "generic",
             Group::String => "string",
+            Group::Bitmap => "bitmap",
+            Group::HyperLogLog => "hyperloglog",
             Group::Hash => "hash",
             Group::Set => "set",
             Group::List => "list",
             Group::SortedSet => "sorted-set",
+            Group::Geo => "geo",
             Group::Connection => "connection",
             Group::Transactions => "transactions",
             Group::Server => "server",
@@ -389,10 +413,13 @@ impl Group {
         match self {
             Group::Generic => &[Category::Keyspace],
             Group::String => &[Category::String],
+            Group::Bitmap => &[Category::Bitmap],
+            Group::HyperLogLog => &[Category::HyperLogLog],
             Group::Hash => &[Category::Hash],
             Group::Set => &[Category::Set],
             Group::List => &[Category::List],
             Group::SortedSet => &[Category::SortedSet],
+            Group::Geo => &[Category::Geo],
             Group::Connection => &[Category::Connection],
             Group::Transactions => &[Category::Transaction],
             Group::Server | Group::Cluster => &[],

@@ -1,8 +1,8 @@
 //! All commands, and the way from a name to one.
 
 use super::{
-    Definition, Refused, Run, cluster, connection, generic, hash, list, server, set, sorted_set,
-    string, transactions,
+    Definition, Refused, Run, bitmap, cluster, connection, generic, hash, hyperloglog, list,
+    server, set, sorted_set, string, transactions,
 };
 use crate::resp::Args;
 use crate::spec::{Flag, Flags, Indexes, InvalidKeys, KeyFlag, KeySpec, Spec};
@@ -11,6 +11,8 @@ use crate::spec::{Flag, Flags, Indexes, InvalidKeys, KeyFlag, KeySpec, Spec};
 const GROUPS: &[&[&Definition]] = &[
     generic::COMMANDS,
     string::COMMANDS,
+    bitmap::COMMANDS,
+    hyperloglog::COMMANDS,
     hash::COMMANDS,
     set::COMMANDS,
     list::COMMANDS,

@@ -145,7 +145,6 @@ pub(super) static FIXED: &[Fixed] = &[
     ),
     of("dynamic-hz", &["yes"], PACE),
     of("enable-module-command", &["no"], MODULES),
-    of("hll-sparse-max-bytes", &["3000"], TYPES),
     of("hz", &["10"], PACE),
     of(
         "ignore-warnings",

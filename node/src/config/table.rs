@@ -222,6 +222,11 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     of("health-bind", AtStart, words!(health_bind)),
     of("health-port", AtStart, number!(health_port: u16, 0, 65535)),
     of(
+        "hll-sparse-max-bytes",
+        Always,
+        memory!(hll_sparse_max_bytes: usize, 0),
+    ),
+    of(
         "latency-monitor-threshold",
         Always,
         number!(latency_monitor_threshold: u64, 0, i64::MAX),

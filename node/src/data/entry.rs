@@ -28,7 +28,7 @@ use std::ptr::NonNull;
 
 use super::value::Kind;
 pub(super) use big::{Big, BigHash, BigList, BigSet, BigValue, BigZset, FrozenValue};
-pub(super) use change::EntryMut;
+pub(super) use change::{EntryMut, fill_up};
 pub(super) use heap::{Heap, Waste, rounded};
 pub use view::Entry;
 pub(super) use view::clock_of;

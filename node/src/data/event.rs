@@ -9,6 +9,10 @@ pub enum Event {
     Append,
     /// Part of a string was overwritten.
     SetRange,
+    /// Bits of a string were set.
+    SetBit,
+    /// Elements were added to a HyperLogLog, or others merged into it.
+    PfAdd,
     /// A number was added to, or taken from.
     IncrBy,
     /// The same with a fraction.
@@ -27,6 +31,12 @@ pub enum Event {
     RenameTo,
     /// Another key was copied to it.
     CopyTo,
+    /// It went to another database.
+    MoveFrom,
+    /// It came from another database.
+    MoveTo,
+    /// It became a list of sorted elements.
+    SortStore,
     /// Fields of a hash were set.
     HSet,
     /// Fields of a hash were removed.
@@ -87,6 +97,13 @@ pub enum Event {
     ZInterStore,
     /// It became the difference of sorted sets.
     ZDiffStore,
+    /// It became those members of a sorted set that GEOSEARCHSTORE found.
+    GeoSearchStore,
+    /// It became those that GEORADIUS or GEORADIUSBYMEMBER found.
+    GeoRadiusStore,
+    /// Its value is held in another way, or something derived from it was renewed. Redis announces
+    /// that nowhere.
+    Touched,
     /// It went with all keys of its database or slot. Redis announces that nowhere.
     Flushed,
 }
@@ -99,6 +116,8 @@ impl Event {
             Event::Set => "set",
             Event::Append => "append",
             Event::SetRange => "setrange",
+            Event::SetBit => "setbit",
+            Event::PfAdd => "pfadd",
             Event::IncrBy => "incrby",
             Event::IncrByFloat => "incrbyfloat",
             Event::Del => "del",
@@ -108,6 +127,9 @@ impl Event {
             Event::RenameFrom => "rename_from",
             Event::RenameTo => "rename_to",
             Event::CopyTo => "copy_to",
+            Event::MoveFrom => "move_from",
+            Event::MoveTo => "move_to",
+            Event::SortStore => "sortstore",
             Event::HSet => "hset",
             Event::HDel => "hdel",
             Event::HIncrBy => "hincrby",
@@ -138,7 +160,9 @@ impl Event {
             Event::ZUnionStore => "zunionstore",
             Event::ZInterStore => "zinterstore",
             Event::ZDiffStore => "zdiffstore",
-            Event::Flushed => return None,
+            Event::GeoSearchStore => "geosearchstore",
+            Event::GeoRadiusStore => "georadiusstore",
+            Event::Touched | Event::Flushed => return None,
         };
         Some(name)
     }

@@ -138,6 +138,14 @@ impl<'a> Zset<'a> {
         }
     }
 
+    /// Shows records from a rank on, until `visit` returns false.
+    pub fn show_while(&self, rank: usize, visit: impl FnMut(Scored<'a>) -> bool) {
+        let _ = match self.form {
+            Form::Small(list) => list::records(list).skip(rank).all(visit),
+            Form::Big(big) => big.ranks(rank).all(visit),
+        };
+    }
+
     /// Shows up to `count` records from a rank on, in one direction.
     pub fn show(
         &self,

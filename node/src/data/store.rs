@@ -225,18 +225,23 @@ impl Store {
         Some(entry)
     }
 
-    /// Gives a key another name. Returns whether there was such a key.
-    pub fn rename(&mut self, db: usize, from: &Key<'_>, to: &Key<'_>) -> bool {
-        if from.bytes == to.bytes {
+    /// Gives a key another name, another database, or both. Returns whether there was such a key.
+    pub fn rename(
+        &mut self,
+        (from_db, from): (usize, &Key<'_>),
+        (db, to): (usize, &Key<'_>),
+        events: (Event, Event),
+    ) -> bool {
+        if from_db == db && from.bytes == to.bytes {
             return self.get(db, from).is_some();
         }
-        self.before_change(db, from);
-        let Some(entry) = self.take(db, from) else {
+        self.before_change(from_db, from);
+        let Some(entry) = self.take(from_db, from) else {
             return false;
         };
         self.discard_key(db, to);
-        self.changes.note(db, from, Event::RenameFrom, false);
-        self.changes.note(db, to, Event::RenameTo, false);
+        self.changes.note(from_db, from, events.0, false);
+        self.changes.note(db, to, events.1, false);
         let meta = Meta {
             generation: self.generation,
             ..entry.view().meta()

@@ -70,6 +70,8 @@ pub enum WalkWait {
     /// That the keys which its slot had before are all named, see
     /// [`Partition::drop_slots`](super::Partition::drop_slots).
     Slot(Slot),
+    /// The end of the walk, since databases are to change places.
+    End,
 }
 
 /// What a step of a walk came to.

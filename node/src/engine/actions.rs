@@ -244,6 +244,7 @@ impl Engine {
             WalkWait::Room => room,
             WalkWait::Debt => self.data.walk_is_paid(),
             WalkWait::Slot(slot) => !self.data.is_dropping_slot(slot),
+            WalkWait::End => !self.data.walking(),
         };
         let released =
             (self.parking).release(|parked| matches!(parked, Parked::Walk(wait) if is_over(wait)));

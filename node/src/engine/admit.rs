@@ -36,6 +36,7 @@ pub(super) struct CommandIds {
     reset: usize,
     psync: usize,
     sync: usize,
+    swapdb: usize,
 }
 
 impl CommandIds {
@@ -53,6 +54,7 @@ impl CommandIds {
             reset: id("reset"),
             psync: id("psync"),
             sync: id("sync"),
+            swapdb: id("swapdb"),
         }
     }
 
@@ -234,6 +236,9 @@ impl Engine {
     ) -> Option<WalkWait> {
         let session = self.sessions.at(id);
         let wait = |command: &Command, args: &Args<'_>| {
+            if command.id == self.command_ids.swapdb {
+                return self.data.walking().then_some(WalkWait::End);
+            }
             (command.keys(args)).find_map(|index| {
                 self.data
                     .walk_wait(session.db, &self.data.key(args.get(index)))

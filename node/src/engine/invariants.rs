@@ -55,6 +55,7 @@ impl Engine {
                 Parked::Walk(WalkWait::Room) => self.is_walking(),
                 Parked::Walk(WalkWait::Debt) => !self.data.walk_is_paid(),
                 Parked::Walk(WalkWait::Value(number)) => self.data.walk_value() == Some(number),
+                Parked::Walk(WalkWait::End) => self.data.walking(),
                 Parked::Walk(WalkWait::Slot(slot)) => self.data.is_dropping_slot(slot),
                 Parked::Keys { .. } => session.is_some_and(|session| session.blocked.is_some()),
                 // Confirmations and replies come from outside.

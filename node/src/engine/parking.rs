@@ -38,7 +38,7 @@ impl Parked {
     fn is_for_walk(self) -> bool {
         matches!(
             self,
-            Parked::Walk(WalkWait::Room | WalkWait::Value(_) | WalkWait::Debt)
+            Parked::Walk(WalkWait::Room | WalkWait::Value(_) | WalkWait::Debt | WalkWait::End)
         )
     }
 

@@ -14,6 +14,8 @@ pub struct KeySpec {
     pub flags: &'static [KeyFlag],
     /// The same for a certain request, where its options make a difference (`variable_flags`).
     pub by_request: Option<fn(&Args<'_>) -> &'static [KeyFlag]>,
+    /// Which arguments they are, where the rest of the spec does not say it rightly.
+    pub found_by: Option<fn(&Args<'_>) -> Indexes>,
     /// A remark for COMMAND INFO; mostly empty.
     pub notes: &'static str,
 }
@@ -31,6 +33,8 @@ pub enum BeginSearch {
         /// Where to look first.
         from: i8,
     },
+    /// No rule says it.
+    Unknown,
 }
 
 /// Which arguments are keys, from the beginning of the search on.
@@ -56,6 +60,8 @@ pub enum FindKeys {
         /// From one to the next.
         step: u8,
     },
+    /// No rule says it.
+    Unknown,
 }
 
 /// What happens to a key, in the words of COMMAND INFO.
@@ -128,6 +134,16 @@ impl Indexes {
         end: 0,
         step: 1,
     };
+
+    /// One argument.
+    #[must_use]
+    pub fn one(index: usize) -> Indexes {
+        Indexes {
+            first: index,
+            end: index + 1,
+            step: 1,
+        }
+    }
 }
 
 impl IntoIterator for Indexes {
@@ -171,6 +187,7 @@ impl KeySpec {
             find,
             flags,
             by_request: None,
+            found_by: None,
             notes: "",
         }
     }
@@ -180,6 +197,15 @@ impl KeySpec {
     pub const fn by_request(self, flags: fn(&Args<'_>) -> &'static [KeyFlag]) -> KeySpec {
         KeySpec {
             by_request: Some(flags),
+            ..self
+        }
+    }
+
+    /// Keys that no rule finds, or that a function finds better.
+    #[must_use]
+    pub const fn found_by(self, find: fn(&Args<'_>) -> Indexes) -> KeySpec {
+        KeySpec {
+            found_by: Some(find),
             ..self
         }
     }
@@ -217,6 +243,9 @@ impl KeySpec {
     /// # Errors
     /// The request says what cannot be.
     pub fn find(&self, request: &Args<'_>) -> Result<Indexes, InvalidKeys> {
+        if let Some(find) = self.found_by {
+            return Ok(find(request));
+        }
         let Some(first) = self.begin.find(request) else {
             return Ok(Indexes::NONE);
         };
@@ -239,6 +268,7 @@ impl BeginSearch {
     fn find(self, request: &Args<'_>) -> Option<usize> {
         match self {
             BeginSearch::Index(index) => Some(usize::from(index)),
+            BeginSearch::Unknown => None,
             BeginSearch::Keyword { word, from } if from > 0 => {
                 // The last argument is no keyword: nothing follows it.
                 let mut places = usize::from(from.unsigned_abs())..request.len() - 1;
@@ -257,6 +287,7 @@ impl FindKeys {
     fn find(self, request: &Args<'_>, begin: usize) -> Result<Indexes, InvalidKeys> {
         let arguments = request.len();
         match self {
+            FindKeys::Unknown => Ok(Indexes::NONE),
             FindKeys::Range { last, step, limit } => {
                 let from_end = usize::from(last.unsigned_abs());
                 let end = if last >= 0 {

@@ -3,6 +3,7 @@
 use super::check_length;
 use crate::command::parse::{OFFSET_OUT_OF_RANGE, integer};
 use crate::command::{Definition, Effect, Exec, Refused};
+use crate::data::Event;
 use crate::resp::{Args, Reply};
 use crate::spec::Flag::{DenyOom, Write};
 use crate::spec::KeyFlag::{RW, Update};
@@ -37,7 +38,8 @@ fn setrange(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<E
         return Ok(Effect::None);
     }
     check_length(exec, offset.saturating_add(value.len()))?;
-    let length = exec.data.set_range(db, &key, offset, value);
+    let event = Some(Event::SetRange);
+    let length = exec.data.set_range(db, &key, offset, value, event);
     reply.integer(length as i64);
     Ok(Effect::AsWritten)
 }

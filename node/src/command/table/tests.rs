@@ -51,7 +51,7 @@ fn names_are_unique_lower_case_and_under_their_container() {
     for name in &names {
         assert!(
             name.bytes()
-                .all(|b| b.is_ascii_lowercase() || matches!(b, b'-' | b'|')),
+                .all(|b| b.is_ascii_lowercase() || matches!(b, b'-' | b'_' | b'|')),
             "{name}"
         );
     }
@@ -81,9 +81,14 @@ fn keys_are_within_the_arity() {
         for (index, key) in spec.keys.iter().enumerate() {
             let least = spec.arity.unsigned_abs();
             if let Some((first, last, step)) = key.fixed() {
-                assert!(first >= 1 && first < least, "{}", spec.name);
+                // Keys that may be left out are the last arguments.
+                let end = if last < 0 { least } else { least - 1 };
+                assert!((1..=end).contains(&first), "{}", spec.name);
                 assert!(step >= 1, "{}", spec.name);
                 assert!(last < 0 || first + (last as u8) < least, "{}", spec.name);
+            }
+            if key.begin == BeginSearch::Unknown && key.found_by.is_none() {
+                continue;
             }
             let named = |argument: &Argument| argument.kind == ArgumentKind::Key(index as u8);
             assert!(

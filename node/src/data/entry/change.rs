@@ -173,10 +173,7 @@ impl<'a> EntryMut<'a> {
         let end = offset + bytes.len();
         if parts.flags & IS_LARGE != 0 {
             return Some(self.change_large(heap, |value| {
-                if value.len() < end {
-                    reserve(value, end - value.len());
-                    value.resize(end, 0);
-                }
+                fill_up(value, end);
                 value[offset..end].copy_from_slice(bytes);
             }));
         }
@@ -198,6 +195,21 @@ impl<'a> EntryMut<'a> {
         change(value);
         heap.account(before, value.capacity());
         value.len()
+    }
+}
+
+/// Fills a string up with zero bytes to a length, if it is shorter. Where that is most of it, the
+/// bytes are those of fresh memory, which is zeroed when it is used first: even half a gigabyte
+/// takes no time now.
+pub(in crate::data) fn fill_up(value: &mut Vec<u8>, len: usize) {
+    let more = len.saturating_sub(value.len());
+    if more > value.len() && more > LARGE && len > value.capacity() {
+        let mut fresh = vec![0; len];
+        fresh[..value.len()].copy_from_slice(value);
+        *value = fresh;
+    } else if more > 0 {
+        reserve(value, more);
+        value.resize(len, 0);
     }
 }
 

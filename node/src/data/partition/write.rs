@@ -35,7 +35,11 @@ impl Partition {
             Cow::Owned(value) if value.len() > LARGE => {
                 self.make_way(db, key);
                 let clock = clock_of(self.now);
-                self.store.set_large(db, key, value, expire_at, clock);
+                self.store
+                    .set_raw(db, key, value, expire_at, Event::Set, clock);
+                if expire_at.is_some() {
+                    self.note(db, key, Event::Expire);
+                }
             }
             value => {
                 let expire = expire_at.map_or(Expire::Never, Expire::At);
@@ -53,6 +57,16 @@ impl Partition {
         self.store.set(db, key, value, Expire::Keep, event, clock);
     }
 
+    /// Sets a key to a string that was computed, which OBJECT ENCODING calls `raw` whatever it
+    /// holds. Its time to live stays if `keep` says so. `event` says how it came about.
+    pub fn set_raw(&mut self, db: usize, key: &Key<'_>, value: Vec<u8>, keep: bool, event: Event) {
+        self.make_way(db, key);
+        let entry = self.store.get(db, key).filter(|_| keep);
+        let expire_at = entry.and_then(|entry| entry.expire_at());
+        let clock = clock_of(self.now);
+        self.store.set_raw(db, key, value, expire_at, event, clock);
+    }
+
     /// Appends to a string, created when missing. Returns its new length.
     pub fn append(&mut self, db: usize, key: &Key<'_>, tail: &[u8]) -> usize {
         self.make_way(db, key);
@@ -60,11 +74,19 @@ impl Partition {
     }
 
     /// Overwrites part of a string from `offset` on, filled up with zero bytes, created when
-    /// missing. Returns its new length.
-    pub fn set_range(&mut self, db: usize, key: &Key<'_>, offset: usize, bytes: &[u8]) -> usize {
+    /// missing. `event` says what that means; none for a change of several steps, of which
+    /// [`Self::note`] tells in the end. Returns its new length.
+    pub fn set_range(
+        &mut self,
+        db: usize,
+        key: &Key<'_>,
+        offset: usize,
+        bytes: &[u8],
+        event: Option<Event>,
+    ) -> usize {
         self.make_way(db, key);
-        self.store
-            .set_range(db, key, offset, bytes, clock_of(self.now))
+        let clock = clock_of(self.now);
+        self.store.set_range(db, key, offset, bytes, event, clock)
     }
 
     /// Changes a hash, which is made when missing, and removed when nothing is left of it. The
@@ -155,6 +177,18 @@ impl Partition {
         self.replace_collection::<Scores, R>(db, key, limits, event, fill)
     }
 
+    /// The same of a list.
+    pub fn replace_list<R>(
+        &mut self,
+        db: usize,
+        key: &Key<'_>,
+        limits: ListLimits,
+        event: Event,
+        fill: impl FnOnce(&mut ListMut<'_>, &Reader<'_>) -> R,
+    ) -> (R, bool) {
+        self.replace_collection::<Items, R>(db, key, limits, event, fill)
+    }
+
     fn replace_collection<C: Collection, R>(
         &mut self,
         db: usize,
@@ -243,7 +277,17 @@ impl Partition {
             return false;
         }
         self.make_way(db, to);
-        self.store.rename(db, from, to)
+        let events = (Event::RenameFrom, Event::RenameTo);
+        self.store.rename((db, from), (db, to), events)
+    }
+
+    /// Gives a key to another database. Returns whether there was such a key here and none there.
+    pub fn move_key(&mut self, from_db: usize, key: &Key<'_>, to_db: usize) -> bool {
+        if !self.make_way(from_db, key) || self.make_way(to_db, key) {
+            return false;
+        }
+        let events = (Event::MoveFrom, Event::MoveTo);
+        self.store.rename((from_db, key), (to_db, key), events)
     }
 
     /// Copies a key. Returns whether it was done: not without a source, and not over another key
@@ -294,6 +338,15 @@ impl Partition {
     #[must_use]
     pub fn is_dropping_slot(&self, slot: Slot) -> bool {
         self.store.dropping().has(slot)
+    }
+
+    /// Lets two databases change places. Not during a walk: see [`WalkWait::End`].
+    ///
+    /// [`WalkWait::End`]: crate::data::WalkWait::End
+    pub fn swap(&mut self, one: usize, other: usize) {
+        self.store.swap(one, other, self.now.unix_ms());
+        self.look_again(one);
+        self.look_again(other);
     }
 
     /// Removes all keys of a database, or of all. Returns how many.

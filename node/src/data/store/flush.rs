@@ -8,6 +8,7 @@ use super::Store;
 use crate::data::Event;
 use crate::data::database::{Garbage, SlotTable};
 use crate::data::dropping::Dropping;
+use crate::data::walk::Cursor;
 
 /// How many entries a flush frees at once; the rest is freed in steps.
 const FREED_AT_ONCE: usize = 1000;
@@ -26,6 +27,33 @@ impl Store {
         let count = old.len();
         self.discard(db, 0, old.into_tables());
         count
+    }
+
+    /// Lets two databases change places; not during a walk.
+    pub fn swap(&mut self, one: usize, other: usize, now_ms: i64) {
+        assert!(self.walk.is_none(), "who swaps databases waits for its end");
+        for db in [one, other] {
+            self.note_swapped(db, [one, other], now_ms);
+            self.changes.note_database(db);
+        }
+        self.dbs.swap(one, other);
+        if self.settled.is_some() {
+            self.settled = Some(Cursor::default());
+        }
+    }
+
+    /// A swap changes those watched keys of a database that are there before it, or after it.
+    fn note_swapped(&mut self, db: usize, swapped: [usize; 2], now_ms: i64) {
+        for name in self.changes.watches.names(db) {
+            let key = self.key(&name);
+            let found = swapped.map(|db| self.get(db, &key).map(|entry| entry.expire_at()));
+            let is_live = |at: &Option<i64>| at.is_none_or(|at| at > now_ms);
+            let mut found = found.iter().flatten().peekable();
+            if found.peek().is_some() {
+                let expired = !found.any(is_live);
+                self.changes.note(db, &key, Event::Flushed, expired);
+            }
+        }
     }
 
     /// Takes the keys of these slots out of sight. Returns how many. They are to be named by

@@ -1,7 +1,7 @@
 //! Changes of strings.
 
 use super::{Outcome, Store};
-use crate::data::entry::{EntryBox, LARGE, Meta};
+use crate::data::entry::{EntryBox, Heap, LARGE, Meta, fill_up};
 use crate::data::{Event, Expire, Key};
 
 impl Store {
@@ -37,25 +37,25 @@ impl Store {
         self.dbs[db].retime(key, old, meta.expire_at);
     }
 
-    /// Sets a key to a string that is large, in place of what is there.
-    pub fn set_large(
+    /// Sets a key to a string that is owned, and `raw` whatever it holds. One that is large is not
+    /// copied.
+    pub fn set_raw(
         &mut self,
         db: usize,
         key: &Key<'_>,
         value: Vec<u8>,
         expire_at: Option<i64>,
+        event: Event,
         clock: u32,
     ) {
         self.discard_key(db, key);
-        self.changes.note(db, key, Event::Set, false);
-        if expire_at.is_some() {
-            self.changes.note(db, key, Event::Expire, false);
-        }
+        self.changes.note(db, key, event, false);
         let meta = Meta {
             expire_at,
+            raw: true,
             ..self.new_meta(clock)
         };
-        let made = EntryBox::with_vec(&mut self.heap, key.bytes, value, meta);
+        let made = string_box(&mut self.heap, key, value, meta);
         self.dbs[db].insert(&mut self.heap, &self.hasher, key, made);
     }
 
@@ -78,35 +78,42 @@ impl Store {
         })
     }
 
-    /// Writes into a string, filled up with zero bytes. Returns its new length.
+    /// Writes into a string, filled up with zero bytes. `event` says what that means; none: others
+    /// need not know yet. Returns its new length.
     pub fn set_range(
         &mut self,
         db: usize,
         key: &Key<'_>,
         offset: usize,
         bytes: &[u8],
+        event: Option<Event>,
         clock: u32,
     ) -> usize {
+        let outcome = event.map_or(Outcome::Same, Outcome::Changed);
         if self.get(db, key).is_none() {
             self.insert(db, key, [b"", b""], self.new_meta(clock));
         }
         let written = self.change(db, key, clock, |entry, heap, meta| {
             if let Some(len) = entry.write_at(heap, offset, bytes) {
-                return (len, Outcome::Changed(Event::SetRange));
+                return (len, outcome);
             }
             let mut value = entry.view().bytes().to_vec();
             let len = value.len().max(offset + bytes.len());
-            value.resize(len, 0);
+            fill_up(&mut value, len);
             value[offset..offset + bytes.len()].copy_from_slice(bytes);
             let meta = Meta { raw: true, ..meta };
-            let made = if len > LARGE {
-                EntryBox::with_vec(heap, key.bytes, value, meta)
-            } else {
-                EntryBox::new(heap, key.bytes, [&value, b""], meta)
-            };
+            let made = string_box(heap, key, value, meta);
             entry.replace(made).release(heap);
-            (len, Outcome::Changed(Event::SetRange))
+            (len, outcome)
         });
         written.expect("it was made if it was not there")
     }
+}
+
+/// An entry with a string that is owned.
+fn string_box(heap: &mut Heap, key: &Key<'_>, value: Vec<u8>, meta: Meta) -> EntryBox {
+    if value.len() > LARGE {
+        return EntryBox::with_vec(heap, key.bytes, value, meta);
+    }
+    EntryBox::new(heap, key.bytes, [&value, b""], meta)
 }

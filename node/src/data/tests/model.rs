@@ -156,12 +156,13 @@ impl Harness {
 
     fn set_range(&mut self, db: usize, name: &[u8]) {
         let (offset, bytes) = (self.below(70_000), self.value());
+        let event = Some(Event::SetRange);
         if self.is_collection(db, name) {
             return;
         }
         let length = self
             .data
-            .set_range(db, &self.data.key(name), offset, &bytes);
+            .set_range(db, &self.data.key(name), offset, &bytes, event);
         self.learn_expired();
         let (value, _) = self.model.entry((db, name.to_vec())).or_default();
         let Content::Str(value) = value else {

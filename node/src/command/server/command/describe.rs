@@ -57,6 +57,7 @@ fn key_spec(keys: &KeySpec, reply: &mut Reply) {
             text(reply, "keyword", word);
             number(reply, "startfrom", i64::from(from));
         }
+        BeginSearch::Unknown => kind(reply, "unknown", 0),
     }
     reply.bulk(b"find_keys");
     reply.map(2);
@@ -77,6 +78,7 @@ fn key_spec(keys: &KeySpec, reply: &mut Reply) {
             number(reply, "firstkey", i64::from(first));
             number(reply, "keystep", i64::from(step));
         }
+        FindKeys::Unknown => kind(reply, "unknown", 0),
     }
 }
 
