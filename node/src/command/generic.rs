@@ -5,10 +5,12 @@ mod del;
 mod exists;
 mod expire;
 mod keys;
+mod move_key;
 mod object;
 mod persist;
 mod rename;
 mod scan;
+mod sort;
 mod ttl;
 mod wait;
 
@@ -29,11 +31,14 @@ pub(super) const COMMANDS: &[&Definition] = &[
     &expire::PEXPIREAT,
     &keys::KEYS,
     &keys::RANDOMKEY,
+    &move_key::MOVE,
     &object::OBJECT,
     &persist::PERSIST,
     &rename::RENAME,
     &rename::RENAMENX,
     &scan::SCAN,
+    &sort::SORT,
+    &sort::SORT_RO,
     &ttl::TTL,
     &ttl::PTTL,
     &ttl::EXPIRETIME,

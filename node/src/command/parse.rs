@@ -74,16 +74,19 @@ fn hexadecimal(text: &[u8]) -> Option<f64> {
 /// of doubles.
 pub(super) fn double(text: &[u8]) -> Result<f64, Refused> {
     let begins = text.first().is_some_and(|byte| !byte.is_ascii_whitespace());
-    let value = c_double(text).filter(|_| begins).ok_or(NOT_A_FLOAT)?;
+    let value = c_double_in_range(text).filter(|_| begins);
+    value.ok_or(NOT_A_FLOAT)
+}
+
+/// As [`c_double`], but nothing that is out of the range of doubles.
+pub(super) fn c_double_in_range(text: &[u8]) -> Option<f64> {
+    let value = c_double(text)?;
     let has = |text: &[u8], digit: fn(u8) -> bool| text.iter().any(|byte| digit(*byte));
     let mantissa = text.split(|byte| matches!(byte, b'e' | b'E')).next();
     let too_large = value.is_infinite() && !has(text, |byte| matches!(byte, b'n' | b'N'));
     let too_small =
         value == 0.0 && mantissa.is_some_and(|it| has(it, |byte| matches!(byte, b'1'..=b'9')));
-    if too_large || too_small {
-        return Err(NOT_A_FLOAT);
-    }
-    Ok(value)
+    (!too_large && !too_small).then_some(value)
 }
 
 /// A timeout in milliseconds.

@@ -12,6 +12,7 @@ mod save;
 mod shutdown;
 mod slotkeeper;
 mod slowlog;
+mod swapdb;
 
 use super::Definition;
 
@@ -37,4 +38,5 @@ pub(super) const COMMANDS: &[&Definition] = &[
     &shutdown::SHUTDOWN,
     &slotkeeper::SLOTKEEPER,
     &slowlog::SLOWLOG,
+    &swapdb::SWAPDB,
 ];

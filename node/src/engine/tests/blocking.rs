@@ -417,3 +417,34 @@ fn those_who_wait_at_a_master_are_dismissed_when_it_becomes_a_replica() {
         assert!(node.engine.sessions.at(id).killed);
     }
 }
+
+#[test]
+fn what_other_commands_put_at_a_key_serves_those_who_wait() {
+    let mut node = Node::standalone();
+    let mut writer = node.client();
+    let lines = "SADD s 2 1\nGEOADD g 1 1 x\nSELECT 1\nRPUSH moved a\nRPUSH swapped b";
+    node.ask(&mut writer, lines);
+    for (wait, line, got) in [
+        ("BLPOP d 0", "SELECT 0\nSORT s STORE d", "*2|$1|d|$1|1"),
+        (
+            "BZPOPMIN e 0",
+            "GEOADD e 0 0 y",
+            "*3|$1|e|$1|y|$16|3377699720527872",
+        ),
+        (
+            "BZPOPMIN f 0",
+            "GEOSEARCHSTORE f g FROMMEMBER x BYRADIUS 1 m STOREDIST",
+            "*3|$1|f|$1|x|$1|0",
+        ),
+        (
+            "BLPOP moved 0",
+            "SELECT 1\nMOVE moved 0",
+            "*2|$5|moved|$1|a",
+        ),
+        ("BLPOP swapped 0", "SWAPDB 0 1", "*2|$7|swapped|$1|b"),
+    ] {
+        let mut waiting = node.waiting(wait);
+        node.ask(&mut writer, line);
+        assert_eq!(node.got(&mut waiting), got, "{line}");
+    }
+}

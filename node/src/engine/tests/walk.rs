@@ -189,6 +189,29 @@ fn a_writer_of_the_value_that_is_being_sent_waits_for_its_end() {
     assert_eq!(reply, format!(":{}\r\n", LARGE + 1));
 }
 
+/// A walk saves keys under the number of the database where it finds them.
+#[test]
+fn databases_change_places_when_the_walk_is_over() {
+    let (mut node, _replica, mut way) = start();
+    let mut client = node.client();
+    assert_eq!(node.ask(&mut client, "SET late 1\nSWAPDB 0 1"), "+OK\r\n");
+    assert_eq!(client.state, SessionState::Parked);
+    let mut resumed = Vec::new();
+    for _ in 0..1000 {
+        assert!(resumed.is_empty() || !node.engine.is_walking());
+        resumed = way.turn(&mut node, 1 << 20);
+        if !resumed.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(resumed, [client.session]);
+    assert_eq!(node.send(&mut client, b""), "+OK\r\n");
+    assert_eq!(
+        node.ask(&mut client, "DBSIZE\nSELECT 1\nGET late"),
+        ":0\r\n+OK\r\n$1\r\n1\r\n"
+    );
+}
+
 #[test]
 fn a_replica_that_takes_nothing_is_dropped_and_its_writers_go_on() {
     let (mut node, _replica, mut way) = start();
