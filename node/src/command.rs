@@ -12,6 +12,7 @@ mod connection;
 pub mod docs;
 mod draw;
 mod generic;
+mod geo;
 mod hash;
 mod hyperloglog;
 mod list;

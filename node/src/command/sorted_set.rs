@@ -4,7 +4,7 @@ mod algebra;
 mod bzpop;
 mod range;
 mod sources;
-mod zadd;
+pub(super) mod zadd;
 mod zcard;
 mod zcount;
 mod zmpop;

@@ -1,7 +1,7 @@
 //! All commands, and the way from a name to one.
 
 use super::{
-    Definition, Refused, Run, bitmap, cluster, connection, generic, hash, hyperloglog, list,
+    Definition, Refused, Run, bitmap, cluster, connection, generic, geo, hash, hyperloglog, list,
     server, set, sorted_set, string, transactions,
 };
 use crate::resp::Args;
@@ -17,6 +17,7 @@ const GROUPS: &[&[&Definition]] = &[
     set::COMMANDS,
     list::COMMANDS,
     sorted_set::COMMANDS,
+    geo::COMMANDS,
     transactions::COMMANDS,
     connection::COMMANDS,
     server::COMMANDS,

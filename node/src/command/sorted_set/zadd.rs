@@ -3,7 +3,7 @@
 use super::limits;
 use crate::command::parse::{SYNTAX, double};
 use crate::command::{Definition, Effect, Exec, Refused};
-use crate::data::{Event, ZsetMut};
+use crate::data::{Event, Key, ZsetMut};
 use crate::resp::{Args, Reply};
 use crate::spec::Flag::{DenyOom, Fast, Write};
 use crate::spec::KeyFlag::{Access, RW, Update};
@@ -79,13 +79,17 @@ pub(super) static ZINCRBY: Definition = Definition {
 
 const NO_NUMBER: Refused = Refused::new("ERR resulting score is not a number (NaN)");
 
+/// What is done with members that are there, and with others.
 #[derive(Clone, Copy, Default)]
-struct Options {
-    nx: bool,
-    xx: bool,
+pub(in crate::command) struct Options {
+    /// Only those that are not there.
+    pub nx: bool,
+    /// Only those that are there.
+    pub xx: bool,
     gt: bool,
     lt: bool,
-    ch: bool,
+    /// Changed ones are counted, too.
+    pub ch: bool,
     incr: bool,
 }
 
@@ -170,17 +174,47 @@ fn change(
     for at in (first..args.len()).step_by(2) {
         double(args.get(at))?;
     }
-    let (db, key, limits) = (exec.session.db, args.key(exec.data, 1), limits(exec));
+    let key = args.key(exec.data, 1);
+    let pairs = (first..args.len()).step_by(2);
+    let pairs = pairs.map(|at| Ok((double(args.get(at))?, args.get(at + 1))));
+    apply(exec, &key, pairs, options, reply)
+}
+
+/// Gives members scores.
+pub(in crate::command) fn add(
+    exec: &mut Exec<'_>,
+    key: &Key<'_>,
+    scored: &[(f64, &[u8])],
+    options: Options,
+    reply: &mut Reply,
+) -> Result<Effect, Refused> {
+    apply(
+        exec,
+        key,
+        scored.iter().map(|pair| Ok(*pair)),
+        options,
+        reply,
+    )
+}
+
+fn apply<'a>(
+    exec: &mut Exec<'_>,
+    key: &Key<'_>,
+    pairs: impl ExactSizeIterator<Item = Result<(f64, &'a [u8]), Refused>>,
+    options: Options,
+    reply: &mut Reply,
+) -> Result<Effect, Refused> {
+    let (db, limits) = (exec.session.db, limits(exec));
     let event = if options.incr {
         Event::ZIncr
     } else {
         Event::ZAdd
     };
-    let outcome = exec.data.change_zset(db, &key, limits, |zset| {
+    let outcome = exec.data.change_zset(db, key, limits, |zset| {
         if !(options.xx && zset.is_empty()) {
-            zset.announce((args.len() - first) / 2);
+            zset.announce(pairs.len());
         }
-        let outcome = set_all(zset, args, first, options);
+        let outcome = set_all(zset, pairs, options);
         let changed = |it: &Outcome| it.added + it.updated > 0;
         let event = outcome.as_ref().is_ok_and(changed).then_some(event);
         (outcome, event)
@@ -193,22 +227,17 @@ fn change(
             reply.integer((outcome.added + updated) as i64);
         }
     }
-    Ok(if outcome.added + outcome.updated > 0 {
-        Effect::AsWritten
-    } else {
-        Effect::None
-    })
+    Ok(Effect::if_changed(outcome.added + outcome.updated > 0))
 }
 
-fn set_all(
+fn set_all<'a>(
     zset: &mut ZsetMut<'_>,
-    args: &Args<'_>,
-    first: usize,
+    pairs: impl Iterator<Item = Result<(f64, &'a [u8]), Refused>>,
     options: Options,
 ) -> Result<Outcome, Refused> {
     let mut outcome = Outcome::default();
-    for at in (first..args.len()).step_by(2) {
-        let (given, member) = (double(args.get(at))?, args.get(at + 1));
+    for pair in pairs {
+        let (given, member) = pair?;
         let old = zset.view().score(member);
         outcome.score = options.apply(old, given)?;
         match (old, outcome.score) {
