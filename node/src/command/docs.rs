@@ -78,7 +78,7 @@ pub fn render_docs() -> String {
         "# Commands\n\n\
          Generated from the command table; do not edit. A test fails when it is stale;\n\
          `UPDATE=1 cargo test -p slotkeeper-node --lib docs` updates it.\n\n\
-         \"Since\" is the first version of Redis with the command.\n",
+         \"Since\" is the first version of Redis, or of Valkey, with the command.\n",
     );
     for group in Group::ALL {
         let _ = write!(text, "\n## {}\n\n", title(group.name()));
@@ -134,8 +134,8 @@ mod tests {
         assert_eq!(of("mset"), "key value [key value ...]");
         assert_eq!(
             of("set"),
-            "key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | \
-             PXAT unix-time-milliseconds | KEEPTTL]"
+            "key value [NX | XX | IFEQ comparison-value] [GET] [EX seconds | PX milliseconds | \
+             EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]"
         );
         assert_eq!(of("exec"), "");
     }

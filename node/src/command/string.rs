@@ -1,6 +1,7 @@
 //! Commands on strings.
 
 mod append;
+mod delifeq;
 mod expiration;
 mod get;
 mod getdel;
@@ -11,6 +12,7 @@ mod incrbyfloat;
 mod lcs;
 mod mget;
 mod mset;
+mod msetex;
 mod set;
 mod setex;
 mod setrange;
@@ -23,6 +25,7 @@ use crate::session::SessionRole;
 pub(super) const COMMANDS: &[&Definition] = &[
     &append::APPEND,
     &append::STRLEN,
+    &delifeq::DELIFEQ,
     &get::GET,
     &getdel::GETDEL,
     &getex::GETEX,
@@ -37,6 +40,7 @@ pub(super) const COMMANDS: &[&Definition] = &[
     &mget::MGET,
     &mset::MSET,
     &mset::MSETNX,
+    &msetex::MSETEX,
     &set::SET,
     &set::GETSET,
     &set::SETNX,

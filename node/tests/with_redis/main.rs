@@ -8,6 +8,7 @@ mod migration;
 mod ports;
 mod process;
 mod sets;
+mod strings;
 mod sync;
 mod tools;
 mod zsets;

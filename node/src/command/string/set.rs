@@ -1,9 +1,10 @@
-//! SET with all its options, SETNX and GETSET. Replicas get the moment of expiry itself.
+//! SET with all its options, SETNX and GETSET. Replicas get the moment of expiry itself, and no
+//! comparison.
 
 use super::expiration::Given;
 use crate::command::parse::SYNTAX;
 use crate::command::{Definition, Effect, Exec, Refused};
-use crate::data::{Expire, Key};
+use crate::data::{Entry, Expire, Key};
 use crate::resp::number::Decimal;
 use crate::resp::{Args, Reply};
 use crate::spec::Flag::{DenyOom, Fast, Write};
@@ -16,7 +17,7 @@ pub(super) static SET: Definition = Definition {
         arity: -3,
         flags: Flags::of(&[Write, DenyOom]),
         keys: &[KeySpec::one(1, &[RW, Access, Update, VariableFlags])
-            .note("It reads only with the `GET` option")
+            .note("It reads only with the `GET` and `IFEQ` options")
             .by_request(key_flags)],
         summary: "Sets a key to a string",
         history: &[
@@ -24,13 +25,20 @@ pub(super) static SET: Definition = Definition {
             ("6.0.0", "With `KEEPTTL`."),
             ("6.2.0", "With `GET`, `EXAT` and `PXAT`."),
             ("7.0.0", "`NX` together with `GET`."),
+            ("8.1.0", "With `IFEQ`, as in Valkey."),
         ],
         arguments: &[
             Argument::key("key"),
             Argument::string("value"),
             Argument::one_of(
                 "condition",
-                &[Argument::word("nx", "NX"), Argument::word("xx", "XX")],
+                &[
+                    Argument::word("nx", "NX"),
+                    Argument::word("xx", "XX"),
+                    Argument::string("comparison-value")
+                        .token("IFEQ")
+                        .since("8.1.0"),
+                ],
             )
             .optional()
             .since("2.6.12"),
@@ -58,9 +66,9 @@ pub(super) static SET: Definition = Definition {
     ..Definition::run(set)
 };
 
-/// With GET the old value is read.
+/// With GET and IFEQ the old value is read.
 fn key_flags(args: &Args<'_>) -> &'static [KeyFlag] {
-    match (3..args.len()).any(|at| args.is(at, "get")) {
+    match (3..args.len()).any(|at| args.is(at, "get") || args.is(at, "ifeq")) {
         true => &[RW, Access, Update],
         false => &[OW, Update],
     }
@@ -104,6 +112,8 @@ pub(super) static GETSET: Definition = Definition {
 struct Options<'a> {
     nx: bool,
     xx: bool,
+    /// Only if the old value is this one.
+    equal: Option<&'a [u8]>,
     get: bool,
     keep: bool,
     expire: Option<Given<'a>>,
@@ -115,10 +125,14 @@ impl<'a> Options<'a> {
         let mut at = 3;
         while at < args.len() {
             let timed = options.keep || options.expire.is_some();
-            if args.is(at, "nx") && !options.xx {
+            let compared = options.equal.is_some();
+            if args.is(at, "nx") && !options.xx && !compared {
                 options.nx = true;
-            } else if args.is(at, "xx") && !options.nx {
+            } else if args.is(at, "xx") && !options.nx && !compared {
                 options.xx = true;
+            } else if let (true, Some(wanted)) = (options.may_compare(args, at), args.opt(at + 1)) {
+                options.equal = Some(wanted);
+                at += 1;
             } else if args.is(at, "get") {
                 options.get = true;
             } else if args.is(at, "keepttl") && options.expire.is_none() {
@@ -132,6 +146,19 @@ impl<'a> Options<'a> {
             at += 1;
         }
         Ok(options)
+    }
+
+    fn may_compare(&self, args: &Args<'_>, at: usize) -> bool {
+        args.is(at, "ifeq") && !self.nx && !self.xx && self.equal.is_none()
+    }
+
+    /// Whether a value is set, where this was.
+    fn is_met(&self, old: Option<Entry<'_>>) -> Result<bool, Refused> {
+        match (self.equal, old) {
+            (Some(wanted), Some(old)) => Ok(old.as_str()? == wanted),
+            (Some(_), None) => Ok(false),
+            (None, old) => Ok(!(self.nx && old.is_some() || self.xx && old.is_none())),
+        }
     }
 }
 
@@ -157,17 +184,17 @@ fn set_with_options(
         .map(|given| given.at(exec, "set"))
         .transpose()?;
     let db = exec.session.db;
-    let found = if options.get {
-        let old = exec.data.get_str(db, &key)?;
+    let is_met = if options.get {
+        let old = exec.data.get(db, &key);
         match old {
-            Some(string) => reply.bulk(string),
+            Some(entry) => reply.bulk(entry.as_str()?),
             None => reply.null(),
         }
-        old.is_some()
+        options.is_met(old)?
     } else {
-        (options.nx || options.xx) && exec.data.peek(db, &key).is_some()
+        options.is_met(exec.data.peek(db, &key))?
     };
-    if options.nx && found || options.xx && !found {
+    if !is_met {
         if !options.get {
             reply.null();
         }
@@ -188,11 +215,9 @@ fn set_with_options(
             let at = Decimal::new(at);
             Effect::rewritten(&[b"SET", key.bytes, value, b"PXAT", at.as_bytes()])
         }
-        None if options.get && options.keep => {
-            Effect::rewritten(&[b"SET", key.bytes, value, b"KEEPTTL"])
-        }
-        None if options.get => Effect::rewritten(&[b"SET", key.bytes, value]),
-        None => Effect::AsWritten,
+        None if !options.get && options.equal.is_none() => Effect::AsWritten,
+        None if options.keep => Effect::rewritten(&[b"SET", key.bytes, value, b"KEEPTTL"]),
+        None => Effect::rewritten(&[b"SET", key.bytes, value]),
     })
 }
 
@@ -264,10 +289,40 @@ mod tests {
         assert_eq!(bench.reply("mget a b"), "*2|$1|2|$1|2");
     }
 
+    /// As Valkey 8.1 has it.
+    #[test]
+    fn compares_with_the_old_value() {
+        let mut bench = Bench::new();
+        bench.replies(&[
+            ("set a 2 ifeq 1", "$-1"),
+            ("set a 2 ifeq 1 get", "$-1"),
+            ("exists a", ":0"),
+            ("set a 1", "+OK"),
+            ("set a 2 ifeq 2", "$-1"),
+            ("set a 2 IFEQ 1", "+OK"),
+            ("set a 3 get ifeq 1", "$1|2"),
+            ("set a 3 ifeq 2 get", "$1|2"),
+            ("get a", "$1|3"),
+        ]);
+        assert_eq!(bench.effect("set a 3 ifeq 2"), "");
+        assert_eq!(bench.effect("set a 4 ifeq 3"), "SET a 4");
+        assert_eq!(bench.effect("set a 5 ifeq 4 keepttl"), "SET a 5 KEEPTTL");
+        let at = START_MS + 10;
+        let wanted = format!("SET a 6 PXAT {at}");
+        assert_eq!(bench.effect("set a 6 px 10 ifeq 5"), wanted);
+        bench.plant_hash("h");
+        let wrong = "-WRONGTYPE Operation against a key holding the wrong kind of value";
+        bench.replies(&[("set h 1 ifeq x", wrong), ("set h 1 get ifeq x", wrong)]);
+    }
+
     #[test]
     fn refuses_as_redis_does() {
         let mut bench = Bench::new();
         for line in [
+            "set a 1 nx ifeq 1",
+            "set a 1 ifeq 1 xx",
+            "set a 1 ifeq",
+            "set a 1 ifeq 1 ifeq 1",
             "set a 1 nx xx",
             "set a 1 ex",
             "set a 1 ex 1 px 1",
