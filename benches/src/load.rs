@@ -70,6 +70,14 @@ pub fn fill(port: u16, fill: &Fill) -> Result<(), String> {
     exchange(&mut stream, &requests, count)
 }
 
+/// Makes the one value of a fill anew.
+pub fn refill(server: &Server, values: &Fill) -> Result<(), String> {
+    if let ([_, key, ..], 1) = (values.request.head, values.keys) {
+        server.ask(&format!("DEL {key}\r\n"))?;
+    }
+    fill(server.port(), values)
+}
+
 /// Sends requests and reads so many replies, each of which must be one line and no error.
 fn exchange(stream: &mut TcpStream, requests: &str, count: usize) -> Result<(), String> {
     (stream.write_all(requests.as_bytes())).map_err(|e| e.to_string())?;

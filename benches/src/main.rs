@@ -9,6 +9,7 @@
 mod bounds;
 mod collections;
 mod hashes;
+mod lists;
 mod load;
 mod memory;
 mod node;
@@ -18,7 +19,9 @@ mod rows;
 mod saturate;
 mod saved;
 mod server;
+mod sets;
 mod strings;
+mod zsets;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -37,7 +40,7 @@ struct Options {
     /// The server to compare with.
     #[arg(long, default_value = "redis-server")]
     reference: PathBuf,
-    /// Rounds of each load; the median counts. Many short ones rather than a few long: the speed of
+    /// Rounds of each load of strings, and half as many of others; the median counts. Many short ones rather than a few long: the speed of
     /// a machine that others share changes from one second to the next.
     #[arg(long, default_value_t = 15)]
     rounds: usize,
@@ -47,9 +50,12 @@ struct Options {
     /// Requests per round at pipeline 1, and a multiple of them for larger pipelines.
     #[arg(long, default_value_t = 150_000)]
     requests: u64,
-    /// How far the keyspace, and a big value, grow while pauses are measured.
+    /// How far the keyspace grows while pauses are measured.
     #[arg(long, default_value_t = 5_000_000)]
     growth: u32,
+    /// How many elements a big value has while pauses are measured.
+    #[arg(long, default_value_t = 2_000_000)]
+    elements: u32,
     /// The first of two free ports.
     #[arg(long, default_value_t = 16900)]
     port: u16,
@@ -108,7 +114,7 @@ fn run(options: &Options) -> Result<Verdicts, String> {
             pause::keyspace(options.growth, &mut verdicts)?;
         }
         for collection in collections() {
-            pause::value(collection, options.growth, &mut verdicts)?;
+            pause::value(collection, options.elements, &mut verdicts)?;
             saved::measure(options, collection, &mut verdicts)?;
         }
     }

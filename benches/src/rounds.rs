@@ -4,7 +4,7 @@ use crate::load::Measured;
 use crate::server::Server;
 
 /// What each round showed of our server and of the other one.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Rounds {
     pairs: Vec<(Measured, Measured)>,
 }
@@ -17,17 +17,16 @@ impl Rounds {
         theirs: &Server,
         measure: impl Fn(&Server) -> Result<Measured, String>,
     ) -> Result<Rounds, String> {
-        let mut pairs = Vec::new();
+        let mut taken = Rounds::default();
         for round in 0..rounds.max(1) {
-            pairs.push(if round % 2 == 0 {
-                let first = measure(ours)?;
-                (first, measure(theirs)?)
-            } else {
-                let first = measure(theirs)?;
-                (measure(ours)?, first)
-            });
+            taken.push(pair(round, ours, theirs, &measure)?);
         }
-        Ok(Rounds { pairs })
+        Ok(taken)
+    }
+
+    /// Adds what a round showed.
+    pub fn push(&mut self, pair: (Measured, Measured)) {
+        self.pairs.push(pair);
     }
 
     /// Our CPU time per operation in proportion to theirs.
@@ -93,6 +92,22 @@ impl Rounds {
     fn ratios(&self, of: impl Fn(&Measured) -> f64) -> Vec<f64> {
         let ratio = |(ours, theirs): &(Measured, Measured)| of(ours) / of(theirs);
         self.pairs.iter().map(ratio).collect()
+    }
+}
+
+/// Measures both servers, in turns ours first.
+pub fn pair(
+    round: usize,
+    ours: &Server,
+    theirs: &Server,
+    measure: impl Fn(&Server) -> Result<Measured, String>,
+) -> Result<(Measured, Measured), String> {
+    if round.is_multiple_of(2) {
+        let first = measure(ours)?;
+        Ok((first, measure(theirs)?))
+    } else {
+        let first = measure(theirs)?;
+        Ok((measure(ours)?, first))
     }
 }
 

@@ -6,6 +6,21 @@ use std::fmt::Write as _;
 pub const NUMBER: &str = "__rand_int__";
 /// In a word of an element, in a fill: the number of the element in two digits.
 pub const SHORT: &str = "##";
+/// The same: a number of eight digits without zeros in front.
+pub const INTEGER: &str = "__integer__";
+/// The same: the number itself.
+pub const INDEX: &str = "__index__";
+/// The same: twelve digits, of numbers below a million in another order.
+pub const SCATTERED: &str = "__scattered__";
+
+/// The highest ratio of our time to that of redis-server, of what reads or writes elements by name.
+pub const PLAIN: f64 = 0.45;
+/// Of what Redis has to search for, or keeps in order.
+pub const RANKED: f64 = 0.4;
+/// Of the ends of a list, which are near in Redis, too.
+pub const ENDS: f64 = 0.9;
+/// Of anything.
+pub const NEVER_ABOVE: f64 = 1.0;
 
 /// A request: its first words, and those that come for each element.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +29,16 @@ pub struct Template {
     pub head: &'static [&'static str],
     /// What comes for each element. A [`NUMBER`] in it counts elements.
     pub element: &'static [&'static str],
+}
+
+/// A request of these words alone.
+pub const fn words(head: &'static [&'static str]) -> Template {
+    each(head, &[])
+}
+
+/// A request of these words, and of others for each element.
+pub const fn each(head: &'static [&'static str], element: &'static [&'static str]) -> Template {
+    Template { head, element }
 }
 
 impl Template {
@@ -41,10 +66,19 @@ impl Template {
 
 fn write_word(word: &str, number: u32, to: &mut String) {
     let before = to.len();
-    let filled = match (word.split_once(NUMBER), word.split_once(SHORT)) {
-        (Some((head, tail)), _) => write!(to, "{head}{number:012}{tail}"),
-        (None, Some((head, tail))) => write!(to, "{head}{number:02}{tail}"),
-        (None, None) => write!(to, "{word}"),
+    let filled = if let Some((head, tail)) = word.split_once(NUMBER) {
+        write!(to, "{head}{number:012}{tail}")
+    } else if let Some((head, tail)) = word.split_once(SHORT) {
+        write!(to, "{head}{number:02}{tail}")
+    } else if let Some((head, tail)) = word.split_once(INTEGER) {
+        write!(to, "{head}{}{tail}", 10_000_000 + number)
+    } else if let Some((head, tail)) = word.split_once(INDEX) {
+        write!(to, "{head}{number}{tail}")
+    } else if let Some((head, tail)) = word.split_once(SCATTERED) {
+        let scattered = u64::from(number) * 387_420_489 % 1_000_000;
+        write!(to, "{head}{scattered:012}{tail}")
+    } else {
+        write!(to, "{word}")
     };
     filled.expect("a String takes everything");
     let len = to.len() - before;
@@ -81,8 +115,10 @@ pub struct Memory {
 pub enum Cost {
     /// CPU time for each of so many elements of a command.
     PerElement(u32),
-    /// CPU time of a command beyond that of PING, at a pipeline of 16.
-    AbovePing,
+    /// CPU time of a command beyond that of PING, at that pipeline.
+    AbovePing(u32),
+    /// CPU time of a command that is sent alone.
+    Alone,
 }
 
 /// Commands for random elements, under load.
@@ -98,8 +134,51 @@ pub struct Load {
     pub cost: Cost,
     /// The highest ratio of our time to that of redis-server.
     pub bound: f64,
-    /// What it takes away, to be filled in again after each run.
+    /// The value that it shrinks or grows, which is made anew after each run.
     pub spoils: Option<Fill>,
+    /// How many times fewer requests than usual, of what takes long.
+    pub fewer: u64,
+}
+
+impl Load {
+    /// A command for 50 elements.
+    pub const fn of_50(name: &'static str, request: Template, range: u32, bound: f64) -> Load {
+        Load {
+            name,
+            request,
+            range,
+            cost: Cost::PerElement(50),
+            bound,
+            spoils: None,
+            fewer: 1,
+        }
+    }
+
+    /// A command for one element, at a pipeline of 16.
+    pub const fn of_one(name: &'static str, request: Template, range: u32, bound: f64) -> Load {
+        Load {
+            cost: Cost::AbovePing(16),
+            ..Load::of_50(name, request, range, bound)
+        }
+    }
+
+    /// The same command counted in another way, where only redis-server itself is the bound.
+    pub const fn at(self, name: &'static str, cost: Cost) -> Load {
+        Load {
+            name,
+            cost,
+            bound: NEVER_ABOVE,
+            ..self
+        }
+    }
+
+    /// The same, of which that value is made anew.
+    pub const fn spoiling(self, fill: Fill) -> Load {
+        Load {
+            spoils: Some(fill),
+            ..self
+        }
+    }
 }
 
 /// A single value of many elements, of which the longest engine call is measured.
@@ -109,6 +188,8 @@ pub struct Big {
     pub key: &'static str,
     /// Adds elements, or changes those that are there.
     pub add: Template,
+    /// Changes one of them, or adds one.
+    pub change: Template,
     /// Removes elements.
     pub remove: Template,
 }
@@ -140,4 +221,9 @@ pub struct Collection {
 }
 
 /// Every type but strings, which have a comparison of their own.
-pub const COLLECTIONS: [Collection; 1] = [crate::hashes::HASHES];
+pub const COLLECTIONS: [Collection; 4] = [
+    crate::hashes::HASHES,
+    crate::sets::SETS,
+    crate::zsets::ZSETS,
+    crate::lists::LISTS,
+];

@@ -115,7 +115,7 @@ fn write_on(node: &mut Node, big: &Big, elements: u32) -> Result<(), String> {
             random ^= random >> 7;
             random ^= random << 17;
             let number = (random >> 32) as u32 % elements;
-            request(node, &big.add, number..number + 1)?;
+            request(node, &big.change, number..number + 1)?;
         }
     }
     Ok(())
