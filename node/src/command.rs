@@ -62,6 +62,9 @@ pub struct NodeView<'a> {
     pub config: &'a Config,
     /// Whether the node replicates from a master.
     pub is_replica: bool,
+    /// Whether anybody repeats what commands change. If not, how an effect is written matters to
+    /// nobody.
+    pub has_stream: bool,
     /// A random number for this command (RANDOMKEY, SCAN order); drawn from the seeded generator.
     pub random: u64,
 }
@@ -157,6 +160,10 @@ impl Definition {
 }
 
 /// An element of a collection as a bulk string.
+#[inline]
 fn show(reply: &mut Reply, element: Element<'_>) {
-    reply.bulk(element.bytes(&mut Text::new()));
+    match element {
+        Element::Str(bytes) => reply.bulk(bytes),
+        number @ Element::Int(_) => reply.bulk(number.bytes(&mut Text::new())),
+    }
 }

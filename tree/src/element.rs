@@ -96,10 +96,26 @@ impl<'a> Element<'a> {
         }
     }
 
-    /// How many bytes the element at the start of `encoded` takes.
+    /// How many bytes the element at the start of `encoded` takes, as far as its first bytes tell:
+    /// the rest of it may be missing.
     #[must_use]
+    #[inline]
     pub fn skip(encoded: &[u8]) -> Option<usize> {
-        Element::decode(encoded).map(|(_, len)| len)
+        let (&first, rest) = encoded.split_first()?;
+        match first {
+            0..=0x7F => Some(1),
+            0x80..=0xBF => Some(1 + usize::from(first & 0x3F)),
+            0xC0..=0xDF => Some(2),
+            0xE0..=0xEF => Some(2 + (usize::from(first & 0x0F) << 8 | usize::from(*rest.first()?))),
+            0xF0 => usize::try_from(u32::from_le_bytes(*rest.first_chunk()?))
+                .ok()?
+                .checked_add(5),
+            0xF1 => Some(3),
+            0xF2 => Some(4),
+            0xF3 => Some(5),
+            0xF4 => Some(9),
+            0xF5.. => None,
+        }
     }
 }
 
@@ -146,7 +162,9 @@ impl<'a> Encoded<'a> {
     #[must_use]
     #[inline]
     pub fn is_at(&self, encoded: &[u8]) -> bool {
-        (encoded.strip_prefix(self.header())).is_some_and(|rest| rest.starts_with(self.body))
+        // Most differ in the first byte.
+        encoded.first() == Some(&self.header[0])
+            && (encoded.strip_prefix(self.header())).is_some_and(|rest| rest.starts_with(self.body))
     }
 
     /// Appends it.

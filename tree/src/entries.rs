@@ -290,6 +290,12 @@ impl<E: Entry> Tree<Entries<E>> {
     }
 }
 
+/// The first entry of a leaf that has that key, or stands behind it; none if it may be on another
+/// leaf.
+pub fn first_from<E: Entry>(leaf: Page, key: E::Key) -> Option<E> {
+    entries::<E>(leaf).get(first::<E>(leaf, key)).copied()
+}
+
 /// The index of the first entry of a leaf that has that key, or would be put before.
 fn first<E: Entry>(leaf: Page, key: E::Key) -> usize {
     entries::<E>(leaf).partition_point(|entry| entry.key() < key)

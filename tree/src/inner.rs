@@ -115,6 +115,28 @@ impl<S: Copy> Inner<S> {
         unsafe { std::slice::from_raw_parts(self.first_count(), self.n()) }
     }
 
+    /// Brings so many children into the cache, the which need not be there.
+    #[inline]
+    pub fn prefetch_children(self, first: usize, len: usize) {
+        let size = size_of::<Child<S>>();
+        self.0.prefetch_part(HEAD + first * size, len * size);
+    }
+
+    /// Brings the count of a child into the cache.
+    #[inline]
+    pub fn prefetch_count(self, at: usize) {
+        let counts = HEAD + self.0.capacity() * size_of::<Child<S>>();
+        self.0
+            .prefetch_part(counts + at * size_of::<u64>(), size_of::<u64>());
+    }
+
+    /// Brings all counts into the cache.
+    #[inline]
+    pub fn prefetch_counts(self) {
+        let counts = HEAD + self.0.capacity() * size_of::<Child<S>>();
+        self.0.prefetch_part(counts, self.n() * size_of::<u64>());
+    }
+
     pub fn child(self, at: usize) -> Page {
         self.children()[at].page
     }

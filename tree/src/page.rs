@@ -16,6 +16,9 @@ pub const LEAF_STEP: usize = 64;
 /// The size of a page's head, in bytes.
 pub const HEAD: usize = size_of::<Head>();
 
+/// What the cache takes in at once, in bytes.
+const LINE: usize = 64;
+
 /// The page was replaced, or removed, while a walk may still come to it: the walk frees it.
 const RETIRED: u8 = 1;
 /// The leaf may refer to blocks.
@@ -168,14 +171,25 @@ impl Page {
     /// Brings the first `bytes` of it into the cache.
     #[inline]
     pub fn prefetch(self, bytes: usize) {
-        for offset in (0..bytes).step_by(64) {
-            prefetch(self.start().wrapping_add(offset));
+        for offset in (0..bytes).step_by(LINE) {
+            prefetch_line(self.start().wrapping_add(offset));
         }
+    }
+
+    /// The same of so many bytes from an offset on.
+    #[inline]
+    pub fn prefetch_part(self, offset: usize, bytes: usize) {
+        let start = self.start().wrapping_add(offset);
+        for ahead in (0..bytes).step_by(LINE) {
+            prefetch_line(start.wrapping_add(ahead));
+        }
+        prefetch_line(start.wrapping_add(bytes - 1));
     }
 }
 
+/// Brings the line of that address into the cache.
 #[inline]
-fn prefetch(address: *const u8) {
+pub fn prefetch_line(address: *const u8) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     // SAFETY: a prefetch changes nothing and faults on no address.
     unsafe {

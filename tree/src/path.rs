@@ -130,6 +130,17 @@ impl Path {
     /// To the leaf that the target is in.
     #[inline]
     pub fn to<C: Codec>(root: Page, target: C::Target<'_>) -> Path {
+        Path::find::<C>(root, target, prefetch)
+    }
+
+    /// The same where all pages are in the cache already.
+    #[inline]
+    pub fn to_near<C: Codec>(root: Page, target: C::Target<'_>) -> Path {
+        Path::find::<C>(root, target, |_, _| {})
+    }
+
+    #[inline]
+    fn find<C: Codec>(root: Page, target: C::Target<'_>, prefetch: impl Fn(Page, usize)) -> Path {
         let mut steps = Steps::new();
         let mut page = root;
         while !page.is_leaf() {
@@ -196,24 +207,45 @@ impl Path {
     }
 }
 
+/// How many counts are added up at a time.
+const COUNTS: usize = 8;
+
 /// Which child has the record of that rank, and how many records are before that child. Counted from
-/// the nearer end.
-fn child_of_rank(counts: &[u64], total: u64, rank: u64) -> (usize, u64) {
+/// the nearer end, and in groups first.
+pub fn child_of_rank(counts: &[u64], total: u64, rank: u64) -> (usize, u64) {
     debug_assert_eq!(counts.iter().sum::<u64>(), total);
     if rank < total / 2 {
         let (mut at, mut before) = (0, 0);
+        for group in counts.as_chunks::<COUNTS>().0 {
+            let sum: u64 = group.iter().sum();
+            if rank - before < sum {
+                break;
+            }
+            before += sum;
+            at += COUNTS;
+        }
         while rank - before >= counts[at] {
             before += counts[at];
             at += 1;
         }
         return (at, before);
     }
-    let (mut at, mut before) = (counts.len() - 1, total - counts[counts.len() - 1]);
-    while rank < before {
+    let (mut at, mut before) = (counts.len(), total);
+    for group in counts.as_rchunks::<COUNTS>().1.iter().rev() {
+        let sum: u64 = group.iter().sum();
+        if rank >= before - sum {
+            break;
+        }
+        before -= sum;
+        at -= COUNTS;
+    }
+    loop {
         at -= 1;
         before -= counts[at];
+        if rank >= before {
+            return (at, before);
+        }
     }
-    (at, before)
 }
 
 /// Brings a page of that level into the cache before it is looked at.

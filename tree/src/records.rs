@@ -6,6 +6,7 @@
 //! for a function. Separators have its top 40 bits, and one bit for what does not fit in a page:
 //! with it set, records on both sides have that very hash.
 
+mod ahead;
 mod leaf;
 mod ops;
 mod scan;
@@ -19,6 +20,8 @@ use crate::heap::Heap;
 use crate::page::Page;
 use crate::space::Space;
 use crate::tree::Tree;
+
+pub use ahead::AHEAD;
 
 /// A tree of keys with values.
 pub type HashTree = Tree<Records<true>>;
@@ -44,6 +47,8 @@ pub struct Key<'a> {
     pub(crate) bytes: &'a [u8],
     pub(crate) encoded: Encoded<'a>,
     pub(crate) hash: u64,
+    /// What leads to its record is in the cache already.
+    pub(crate) is_near: bool,
 }
 
 impl<'a> Key<'a> {
@@ -56,7 +61,15 @@ impl<'a> Key<'a> {
             bytes,
             encoded: Encoded::new(bytes),
             hash,
+            is_near: false,
         }
+    }
+
+    /// Its bytes.
+    #[must_use]
+    #[inline]
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
     }
 
     /// Where it belongs.
@@ -108,6 +121,19 @@ impl Separator {
     }
 }
 
+/// The child that the target is in, looked for from one that is near.
+#[inline]
+fn walk_to_child(children: &[Child<Separator>], near: usize, target: Separator) -> usize {
+    let mut at = near;
+    while at > 0 && children[at].separator > target {
+        at -= 1;
+    }
+    while (children.get(at + 1)).is_some_and(|next| next.separator <= target) {
+        at += 1;
+    }
+    at
+}
+
 impl<const VALUED: bool> Codec for Records<VALUED> {
     type Separator = Separator;
     type Target<'a> = Separator;
@@ -130,14 +156,8 @@ impl<const VALUED: bool> Codec for Records<VALUED> {
             return children.len() - 1;
         }
         let steps = children.len() as u64 - 2;
-        let mut at = 1 + ((target.0 - low) * steps / (high - low)) as usize;
-        while children[at].separator > target {
-            at -= 1;
-        }
-        while children[at + 1].separator <= target {
-            at += 1;
-        }
-        at
+        let at = 1 + ((target.0 - low) * steps / (high - low)) as usize;
+        walk_to_child(children, at, target)
     }
 
     #[expect(unsafe_code, reason = "as in the trait")]

@@ -6,6 +6,7 @@
 //! split or a join brings to another leaf. It follows from the records, is never frozen, and a walk
 //! knows nothing of it.
 
+mod ahead;
 mod leaf;
 mod life;
 mod members;

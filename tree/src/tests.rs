@@ -1,5 +1,6 @@
 //! Tests of the whole: a model under random traffic, and one test for each promise.
 
+mod ahead;
 mod copying;
 mod frozen;
 mod limits;

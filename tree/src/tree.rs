@@ -8,8 +8,9 @@ use crate::codec::Codec;
 use crate::frozen::Control;
 use crate::heap::Heap;
 use crate::inner::Inner;
-use crate::page::Page;
-use crate::path::{Path, prefetch};
+use crate::page::{HEAD, LEAF_MAX, Page};
+use crate::path::{Path, child_of_rank, prefetch};
+use crate::records::AHEAD;
 use crate::space::Space;
 
 /// A counted B+tree of packed pages. It owns its pages, but not the heap, so it cannot free them
@@ -128,20 +129,6 @@ impl<C: Codec> Tree<C> {
         self.blocks -= 1;
     }
 
-    /// A descent that goes one level at a time, to bring what an operation will look at into the
-    /// cache, while others do the same.
-    #[must_use]
-    pub(crate) fn descent<'a>(&'a self, target: C::Target<'a>) -> Descent<'a, C> {
-        if let Some(root) = self.root {
-            prefetch(root, usize::from(root.level()));
-        }
-        Descent {
-            page: self.root,
-            target,
-            tree: PhantomData,
-        }
-    }
-
     /// Calls with each record, in the order of leaves, until `visit` returns false.
     #[expect(unsafe_code, reason = "records are borrowed from pages")]
     pub fn for_each<'a>(&'a self, mut visit: impl FnMut(C::Item<'a>) -> bool) {
@@ -169,27 +156,114 @@ impl<C: Codec> Tree<C> {
         // SAFETY: the leaf has such a record, and nothing changes while the tree is borrowed.
         Some(unsafe { C::item(path.leaf, index) })
     }
+
+    /// Calls with the records of these ranks, which there are, in the order given. It goes down for
+    /// several at a time, so that the misses of the cache overlap.
+    #[expect(unsafe_code, reason = "records are borrowed from pages")]
+    pub fn at_each<'a>(
+        &'a self,
+        mut ranks: impl Iterator<Item = u64>,
+        mut visit: impl FnMut(C::Item<'a>),
+    ) {
+        let Some(root) = self.root else {
+            return;
+        };
+        loop {
+            let mut group: [Option<RankDescent>; AHEAD] = std::array::from_fn(|_| {
+                let rank = ranks.next()?;
+                assert!(rank < self.len, "there is no record of that rank");
+                Some(RankDescent {
+                    page: root,
+                    total: self.len,
+                    rank,
+                    is_near: false,
+                })
+            });
+            if group[0].is_none() {
+                return;
+            }
+            let step = |more, descent: &mut RankDescent| descent.step::<C::Separator>() | more;
+            while group.iter_mut().flatten().fold(false, step) {}
+            for RankDescent { page, rank, .. } in group.into_iter().flatten() {
+                // SAFETY: the leaf has such a record, and nothing changes while the tree is
+                // borrowed.
+                visit(unsafe { C::item(page, rank as usize) });
+            }
+        }
+    }
 }
 
-/// A descent under way, see [`Tree`]'s `prefetch`.
+/// A descent that goes one level at a time, to bring what an operation will look at into the cache,
+/// while others do the same.
 #[derive(Debug)]
-pub struct Descent<'a, C: Codec> {
-    page: Option<Page>,
+pub(crate) struct Descent<'a, C: Codec> {
+    page: Page,
     target: C::Target<'a>,
-    tree: PhantomData<&'a Tree<C>>,
 }
 
-impl<C: Codec> Descent<'_, C> {
+impl<'a, C: Codec> Descent<'a, C> {
+    /// From that root.
+    pub fn new(root: Page, target: C::Target<'a>) -> Descent<'a, C> {
+        Descent { page: root, target }
+    }
+
+    /// Where it has arrived.
+    pub fn page(&self) -> Page {
+        self.page
+    }
+
     /// Goes one level down and brings the page there into the cache. Returns false when it had
     /// arrived at a leaf before.
-    pub fn step(&mut self) -> bool {
-        let Some(page) = self.page.filter(|page| !page.is_leaf()) else {
+    fn step(&mut self) -> bool {
+        if self.page.is_leaf() {
             return false;
-        };
-        let inner = Inner::new(page);
+        }
+        let inner = Inner::new(self.page);
         let child = inner.child(C::child(inner.children(), self.target));
-        prefetch(child, usize::from(page.level()) - 1);
-        self.page = Some(child);
+        prefetch(child, usize::from(self.page.level()) - 1);
+        self.page = child;
+        true
+    }
+}
+
+/// Lets descents go down side by side, each to its leaf.
+pub(crate) fn go_down<C: Codec>(descents: &mut [Option<Descent<'_, C>>]) {
+    let step = |more, descent: &mut Descent<'_, C>| descent.step() | more;
+    while descents.iter_mut().flatten().fold(false, step) {}
+}
+
+/// A way down to a rank, which goes in small steps beside others.
+#[derive(Clone, Copy)]
+struct RankDescent {
+    page: Page,
+    total: u64,
+    rank: u64,
+    /// Whether the counts are on their way, and not only the head.
+    is_near: bool,
+}
+
+impl RankDescent {
+    fn step<S: Copy>(&mut self) -> bool {
+        if self.page.is_leaf() {
+            return false;
+        }
+        let inner = Inner::<S>::new(self.page);
+        if !self.is_near {
+            inner.prefetch_counts();
+            self.is_near = true;
+            return true;
+        }
+        let (at, before) = child_of_rank(inner.counts(), self.total, self.rank);
+        self.rank -= before;
+        self.total = inner.counts()[at];
+        self.page = inner.child(at);
+        self.is_near = false;
+        // Of an inner page the counts will be looked at: where they are, its head says.
+        self.page.prefetch(if inner.page().level() == 1 {
+            LEAF_MAX
+        } else {
+            HEAD
+        });
         true
     }
 }

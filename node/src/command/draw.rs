@@ -25,6 +25,9 @@ pub(super) trait Ranked {
     /// That of a rank, counted from 0.
     fn nth(&self, rank: usize) -> Option<Self::Item>;
 
+    /// Shows those of ranks, which there are, in the order given.
+    fn nth_each(&self, ranks: impl Iterator<Item = usize>, visit: impl FnMut(Self::Item));
+
     /// Shows them in the order of ranks, until `visit` returns false.
     fn for_each_while(&self, visit: impl FnMut(Self::Item) -> bool);
 }
@@ -38,6 +41,10 @@ impl<'a> Ranked for Hash<'a> {
 
     fn nth(&self, rank: usize) -> Option<Self::Item> {
         Hash::nth(self, rank)
+    }
+
+    fn nth_each(&self, ranks: impl Iterator<Item = usize>, visit: impl FnMut(Self::Item)) {
+        Hash::nth_each(self, ranks, visit);
     }
 
     fn for_each_while(&self, mut visit: impl FnMut(Self::Item) -> bool) {
@@ -56,6 +63,10 @@ impl<'a> Ranked for Set<'a> {
         Set::nth(self, rank)
     }
 
+    fn nth_each(&self, ranks: impl Iterator<Item = usize>, visit: impl FnMut(Self::Item)) {
+        Set::nth_each(self, ranks, visit);
+    }
+
     fn for_each_while(&self, visit: impl FnMut(Element<'a>) -> bool) {
         Set::for_each_while(self, visit);
     }
@@ -70,6 +81,10 @@ impl<'a> Ranked for Zset<'a> {
 
     fn nth(&self, rank: usize) -> Option<Scored<'a>> {
         Zset::nth(self, rank)
+    }
+
+    fn nth_each(&self, ranks: impl Iterator<Item = usize>, visit: impl FnMut(Self::Item)) {
+        Zset::nth_each(self, ranks, visit);
     }
 
     fn for_each_while(&self, visit: impl FnMut(Scored<'a>) -> bool) {
@@ -140,9 +155,7 @@ pub(super) fn different<C: Ranked>(
         });
         return;
     }
-    for rank in ranks(len, count, random) {
-        show((collection.nth(rank)).expect("the rank is below the length"));
-    }
+    collection.nth_each(ranks(len, count, random).into_iter(), show);
 }
 
 /// So many different ranks below `len` (R. W. Floyd's algorithm).

@@ -23,7 +23,6 @@ mod zunionstore;
 use std::ops::Range;
 
 use slotkeeper_tree::Scored;
-use slotkeeper_tree::element::Text;
 
 use super::{Definition, Effect, Exec};
 use crate::data::ZsetLimits;
@@ -120,7 +119,7 @@ impl Shape {
         if self == Shape::Nested {
             reply.array(2);
         }
-        reply.bulk(record.member.bytes(&mut Text::new()));
+        super::show(reply, record.member);
         if self != Shape::Members {
             reply.double(record.score);
         }

@@ -68,6 +68,7 @@ impl Bench {
         let node = NodeView {
             config: &self.config,
             is_replica: self.is_replica,
+            has_stream: true,
             random: 7,
         };
         let mut exec = Exec {

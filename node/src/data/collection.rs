@@ -4,11 +4,11 @@
 //! Elements of a list are encoded as in Redis's listpack, numbers compact, without the backward
 //! lengths.
 
-use slotkeeper_tree::element::Element;
+use slotkeeper_tree::element::{Element, Encoded};
 
 use super::Encoding;
 use super::Type;
-use super::entry::{Big, BigValue, Heap};
+use super::entry::{Big, BigRecords, BigValue, Heap};
 use super::hash::HashKey;
 
 /// The longest list, in bytes; what is longer becomes a tree.
@@ -157,6 +157,30 @@ impl<'a, C: Collection> CollectionMut<'a, C> {
     }
 }
 
+impl<C: Collection<Big = BigRecords<VALUED>>, const VALUED: bool> CollectionMut<'_, C> {
+    /// Removes fields or members, those of a list by `remove`. Returns how many of them were there.
+    pub(super) fn remove_records<'k>(
+        &mut self,
+        names: impl Iterator<Item = &'k [u8]>,
+        remove: impl Fn(&mut Self, &[u8]) -> bool,
+    ) -> usize {
+        let Some((big, heap)) = self.big_mut() else {
+            return names.filter(|name| remove(self, name)).count();
+        };
+        let (mut removed, mut names) = (0, names.map(|name| (name, ())));
+        loop {
+            let mut is_over = true;
+            for (key, ()) in big.group(&mut names) {
+                is_over = false;
+                removed += usize::from(big.remove_key(heap, &key));
+            }
+            if is_over {
+                return removed;
+            }
+        }
+    }
+}
+
 impl Changed {
     /// Frees what it has become, if that was not put anywhere.
     pub fn discard(&mut self, heap: &mut Heap) {
@@ -183,4 +207,36 @@ pub(super) fn elements(list: &[u8]) -> impl Iterator<Item = Element<'_>> {
         rest = &rest[len..];
         Some(element)
     })
+}
+
+/// How many elements a list has.
+pub(super) fn count(list: &[u8]) -> usize {
+    let (mut at, mut count) = (0, 0);
+    while at < list.len() {
+        at += skip(&list[at..]);
+        count += 1;
+    }
+    count
+}
+
+/// Where an element begins in a list of records of `fields` elements each, if it is the first one of
+/// its record.
+#[inline]
+pub(super) fn position(list: &[u8], wanted: &Encoded<'_>, fields: usize) -> Option<usize> {
+    let mut at = 0;
+    while at < list.len() {
+        if wanted.is_at(&list[at..]) {
+            return Some(at);
+        }
+        for _ in 0..fields {
+            at += skip(&list[at..]);
+        }
+    }
+    None
+}
+
+/// How many bytes the element at the start of a list takes.
+#[inline]
+pub(super) fn skip(list: &[u8]) -> usize {
+    Element::skip(list).expect("lists are made of whole elements")
 }

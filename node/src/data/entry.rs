@@ -27,7 +27,7 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use super::value::Kind;
-pub(super) use big::{Big, BigHash, BigList, BigSet, BigValue, BigZset, FrozenValue};
+pub(super) use big::{Big, BigHash, BigList, BigRecords, BigSet, BigValue, BigZset, FrozenValue};
 pub(super) use change::{EntryMut, fill_up};
 pub(super) use heap::{Heap, Waste, rounded};
 pub use view::Entry;

@@ -8,7 +8,7 @@ mod change;
 use slotkeeper_tree::Record;
 use slotkeeper_tree::element::{Element, Encoded};
 
-use super::collection::{Collection, CollectionMut, decode};
+use super::collection::{Collection, CollectionMut, count, decode, position, skip};
 use super::entry::{Big, BigHash, BigValue, Entry};
 use super::{Encoding, Type};
 
@@ -45,7 +45,7 @@ impl<'a> Hash<'a> {
     #[must_use]
     pub fn len(&self) -> usize {
         match self.0 {
-            Form::Small(list) => pairs(list).count(),
+            Form::Small(list) => count(list) / 2,
             Form::Big(big) => big.len(),
         }
     }
@@ -63,8 +63,35 @@ impl<'a> Hash<'a> {
     #[must_use]
     pub fn get(&self, field: &[u8]) -> Option<Element<'a>> {
         match self.0 {
-            Form::Small(list) => find(list, field).map(|found| decode(&list[found.value..]).0),
+            Form::Small(list) => {
+                let found = find(list, &Encoded::new(field))?;
+                Some(decode(&list[found.value..]).0)
+            }
             Form::Big(big) => big.get(field).map(|record| record.value),
+        }
+    }
+
+    /// Shows the values of fields in their order.
+    pub fn get_each<'k>(
+        &self,
+        fields: impl Iterator<Item = &'k [u8]>,
+        mut visit: impl FnMut(Option<Element<'a>>),
+    ) {
+        match self.0 {
+            Form::Small(_) => fields.for_each(|field| visit(self.get(field))),
+            Form::Big(big) => big.get_each(fields, |record| visit(record.map(|it| it.value))),
+        }
+    }
+
+    /// Shows the fields of ranks, which there are, in the order given.
+    pub fn nth_each(
+        &self,
+        ranks: impl Iterator<Item = usize>,
+        mut visit: impl FnMut((Element<'a>, Element<'a>)),
+    ) {
+        match self.0 {
+            Form::Small(_) => ranks.filter_map(|rank| self.nth(rank)).for_each(visit),
+            Form::Big(big) => big.at_each(ranks, |Record { key, value }| visit((key, value))),
         }
     }
 
@@ -162,21 +189,12 @@ struct Position {
     end: usize,
 }
 
-fn find(list: &[u8], field: &[u8]) -> Option<Position> {
-    let wanted = Element::new(field);
-    let mut at = 0;
-    while at < list.len() {
-        let (found, len) = decode(&list[at..]);
-        let value = at + len;
-        let end = value + decode(&list[value..]).1;
-        if found == wanted {
-            return Some(Position {
-                field: at,
-                value,
-                end,
-            });
-        }
-        at = end;
-    }
-    None
+fn find(list: &[u8], field: &Encoded<'_>) -> Option<Position> {
+    let at = position(list, field, 2)?;
+    let value = at + field.len();
+    Some(Position {
+        field: at,
+        value,
+        end: value + skip(&list[value..]),
+    })
 }

@@ -8,7 +8,7 @@ mod change;
 use slotkeeper_tree::Record;
 use slotkeeper_tree::element::{Element, Encoded};
 
-use super::collection::{Collection, CollectionMut, decode, elements};
+use super::collection::{Collection, CollectionMut, count, elements, position};
 use super::entry::{Big, BigSet, BigValue, Entry};
 use super::{Encoding, Type};
 
@@ -56,7 +56,7 @@ impl<'a> Set<'a> {
     #[must_use]
     pub fn len(&self) -> usize {
         match self.form {
-            Form::Small(list) => elements(list).count(),
+            Form::Small(list) => count(list),
             Form::Big(big) => big.len(),
         }
     }
@@ -74,8 +74,28 @@ impl<'a> Set<'a> {
     #[must_use]
     pub fn contains(&self, member: &[u8]) -> bool {
         match self.form {
-            Form::Small(list) => find(list, Element::new(member)).is_some(),
+            Form::Small(list) => position(list, &Encoded::new(member), 1).is_some(),
             Form::Big(big) => big.get(member).is_some(),
+        }
+    }
+
+    /// Shows of each, in their order, whether it is a member.
+    pub fn contains_each<'k>(
+        &self,
+        members: impl Iterator<Item = &'k [u8]>,
+        mut visit: impl FnMut(bool),
+    ) {
+        match self.form {
+            Form::Small(_) => members.for_each(|member| visit(self.contains(member))),
+            Form::Big(big) => big.get_each(members, |record| visit(record.is_some())),
+        }
+    }
+
+    /// Shows the members of ranks, which there are, in the order given.
+    pub fn nth_each(&self, ranks: impl Iterator<Item = usize>, mut visit: impl FnMut(Element<'a>)) {
+        match self.form {
+            Form::Small(_) => ranks.filter_map(|rank| self.nth(rank)).for_each(visit),
+            Form::Big(big) => big.at_each(ranks, |record| visit(record.key)),
         }
     }
 
@@ -144,17 +164,4 @@ impl Collection for Members {
             true
         });
     }
-}
-
-/// Where a member stands in a list: its start and its end.
-fn find(list: &[u8], member: Element<'_>) -> Option<(usize, usize)> {
-    let mut at = 0;
-    while at < list.len() {
-        let (found, len) = decode(&list[at..]);
-        if found == member {
-            return Some((at, at + len));
-        }
-        at += len;
-    }
-    None
 }

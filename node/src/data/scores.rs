@@ -9,10 +9,10 @@
 mod change;
 mod list;
 
-use slotkeeper_tree::element::{Element, Text};
+use slotkeeper_tree::element::Text;
 use slotkeeper_tree::{Cut, Scored};
 
-use super::collection::{Collection, CollectionMut};
+use super::collection::{Collection, CollectionMut, count};
 use super::entry::{Big, BigValue, BigZset, Entry};
 use super::{Encoding, Type};
 
@@ -69,7 +69,7 @@ impl<'a> Zset<'a> {
     #[must_use]
     pub fn len(&self) -> usize {
         match self.form {
-            Form::Small(list) => list::records(list).count(),
+            Form::Small(list) => count(list) / 2,
             Form::Big(big) => big.len(),
         }
     }
@@ -87,13 +87,28 @@ impl<'a> Zset<'a> {
     #[must_use]
     pub fn score(&self, member: &[u8]) -> Option<f64> {
         match self.form {
-            Form::Small(list) => {
-                let member = Element::new(member);
-                let mut records = list::records(list);
-                let found = records.find(|record| record.member == member)?;
-                Some(found.score)
-            }
+            Form::Small(list) => list::score_of(list, member),
             Form::Big(big) => big.score(member),
+        }
+    }
+
+    /// Shows the scores of members in their order.
+    pub fn score_each<'k>(
+        &self,
+        members: impl Iterator<Item = &'k [u8]>,
+        mut visit: impl FnMut(Option<f64>),
+    ) {
+        match self.form {
+            Form::Small(_) => members.for_each(|member| visit(self.score(member))),
+            Form::Big(big) => big.score_each(members, visit),
+        }
+    }
+
+    /// Shows the records of ranks, which there are, in the order given.
+    pub fn nth_each(&self, ranks: impl Iterator<Item = usize>, visit: impl FnMut(Scored<'a>)) {
+        match self.form {
+            Form::Small(_) => ranks.filter_map(|rank| self.nth(rank)).for_each(visit),
+            Form::Big(big) => big.at_each(ranks, visit),
         }
     }
 
@@ -115,7 +130,7 @@ impl<'a> Zset<'a> {
     #[must_use]
     pub fn nth(&self, rank: usize) -> Option<Scored<'a>> {
         match self.form {
-            Form::Small(list) => list::records(list).nth(rank),
+            Form::Small(list) => list::records(&list[list::len_of(list, rank)..]).next(),
             Form::Big(big) => big.at(rank),
         }
     }
@@ -156,7 +171,8 @@ impl<'a> Zset<'a> {
     ) {
         match (self.form, direction) {
             (Form::Small(list), Direction::Up) => {
-                list::records(list).skip(rank).take(count).for_each(visit);
+                let rest = &list[list::len_of(list, rank)..];
+                list::records(rest).take(count).for_each(visit);
             }
             (Form::Small(list), Direction::Down) => {
                 let all: Vec<_> = list::records(list).take(rank.saturating_add(1)).collect();

@@ -387,6 +387,7 @@ impl Meanwhile<'_> {
         let view = NodeView {
             config: self.config,
             is_replica: self.is_replica,
+            has_stream: true,
             random: 0,
         };
         let mut exec = Exec {

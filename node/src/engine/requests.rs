@@ -317,6 +317,7 @@ impl Engine {
         let view = NodeView {
             config: &self.config,
             is_replica: self.is_replica,
+            has_stream: self.replication.stream_active(),
             random: self.random.bits(),
         };
         let mut exec = Exec {

@@ -378,6 +378,9 @@ impl Array {
 fn length(digits: &[u8], limits: &Limits) -> Result<usize, ProtocolError> {
     let len = match digits {
         [digit @ b'0'..=b'9'] => i64::from(digit - b'0'),
+        [ten @ b'1'..=b'9', one @ b'0'..=b'9'] => {
+            i64::from(ten - b'0') * 10 + i64::from(one - b'0')
+        }
         digits => parse_integer(digits).ok_or(ProtocolError::InvalidLength)?,
     };
     if len < 0 || len as u64 > limits.bulk_max as u64 {

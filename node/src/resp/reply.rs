@@ -65,6 +65,7 @@ impl Reply {
     }
 
     /// Bytes that are a reply already, or a part of one.
+    #[inline]
     pub fn raw(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
@@ -94,14 +95,25 @@ impl Reply {
     }
 
     /// An integer.
+    #[inline]
     pub fn integer(&mut self, value: i64) {
-        self.header(b':', value);
+        match value {
+            0..10 => self.raw(&[b':', b'0' + value as u8, b'\r', b'\n']),
+            _ => self.header(b':', value),
+        }
     }
 
     /// A bulk string.
+    #[inline]
     pub fn bulk(&mut self, bytes: &[u8]) {
         self.bytes.reserve(bytes.len() + 24);
-        self.header(b'$', bytes.len() as i64);
+        // Most are short: their headers have a fixed size.
+        let digit = |number: usize| b'0' + (number % 10) as u8;
+        match bytes.len() {
+            len @ 0..10 => self.raw(&[b'$', digit(len), b'\r', b'\n']),
+            len @ 10..100 => self.raw(&[b'$', digit(len / 10), digit(len), b'\r', b'\n']),
+            len => self.header(b'$', len as i64),
+        }
         self.raw(bytes);
         self.raw(b"\r\n");
     }

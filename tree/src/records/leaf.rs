@@ -21,18 +21,19 @@ use crate::draft::INLINE_MAX;
 use crate::element::{Element, Encoded};
 use crate::heap::Heap;
 use crate::page::{HEAD, LEAF_STEP, Page, leaf_capacity};
+pub use crate::slots::SLOT;
+use crate::slots::{self, away};
 use crate::space::Space;
 use crate::stored::{LONG, Stored, own_block, stored};
 
 use super::{Key, Record};
 
-/// The bytes of a slot.
-pub const SLOT: usize = 2;
-const AWAY_BITS: u32 = 10;
-
 fn tag(hash: u64) -> u16 {
     hash as u16 & 0x3F
 }
+
+/// How much of a record is brought into the cache before it is looked at.
+const RECORD_AHEAD: usize = 64;
 
 /// The bytes of records in a page.
 fn content(leaf: Page) -> usize {
@@ -49,11 +50,6 @@ fn slot_place(leaf: Page, index: usize) -> *mut u16 {
     debug_assert!(index <= leaf.n());
     // SAFETY: the place of a slot, or the next one, is within the page or at its end.
     unsafe { leaf.start().add(HEAD).cast::<u16>().add(index) }
-}
-
-/// How far before the end of the page the record of a slot begins.
-fn away(slot: u16) -> usize {
-    usize::from(slot & ((1 << AWAY_BITS) - 1))
 }
 
 /// Where the byte is that is so far before the end of the page.
@@ -110,10 +106,23 @@ pub unsafe fn record<'a, const VALUED: bool>(leaf: Page, index: usize) -> Record
 /// The index of the record with that key.
 #[inline]
 pub fn find(leaf: Page, key: &Key<'_>) -> Option<usize> {
-    let tag = tag(key.hash);
-    slots(leaf).iter().enumerate().find_map(|(index, &slot)| {
-        (slot >> AWAY_BITS == tag && is_key(leaf, slot, key)).then_some(index)
-    })
+    slots::find(slots(leaf), tag(key.hash), |slot| is_key(leaf, slot, key))
+}
+
+/// Brings the record that may have that hash into the cache; the slots are there.
+#[inline]
+pub fn prefetch_record(leaf: Page, hash: u64) {
+    if let Some(index) = slots::find(slots(leaf), tag(hash), |_| true) {
+        let at = leaf.capacity() - away(slots(leaf)[index]);
+        leaf.prefetch_part(at, RECORD_AHEAD);
+    }
+}
+
+/// Brings the place where the next record will be written into the cache.
+#[inline]
+pub fn prefetch_end(leaf: Page) {
+    let at = leaf.capacity() - content(leaf);
+    leaf.prefetch_part(at.saturating_sub(RECORD_AHEAD), RECORD_AHEAD);
 }
 
 #[inline]
@@ -149,7 +158,7 @@ pub unsafe fn rewrite(leaf: Page, index: usize, key_len: usize, value: &Encoded<
 
 /// The tag of a record, to be given to [`append_raw`] again.
 pub fn tag_of(leaf: Page, index: usize) -> u16 {
-    slots(leaf)[index] >> AWAY_BITS
+    slots::tag(slots(leaf)[index])
 }
 
 /// Appends a record of so many bytes; there is room.
@@ -162,7 +171,7 @@ pub unsafe fn append_raw(leaf: Page, tag: u16, bytes: *const u8, len: usize) {
     // SAFETY: there is room for slot and record, and the record is not in this leaf.
     unsafe {
         before_end(leaf, start).copy_from_nonoverlapping(bytes, len);
-        slot_place(leaf, n).write(tag << AWAY_BITS | start as u16);
+        slot_place(leaf, n).write(slots::slot(tag, start));
     }
     leaf.set_n(n + 1);
     leaf.set_used(leaf.used() + len + SLOT);
@@ -191,15 +200,9 @@ pub fn cut(leaf: Page, index: usize, len: usize) -> usize {
     }
     leaf.set_n(n - 1);
     leaf.set_used(leaf.used() - len - SLOT);
-    for at in 0..n - 1 {
-        let place = slot_place(leaf, at);
-        // SAFETY: there are so many slots.
-        unsafe {
-            if away(place.read()) > gone {
-                place.write(place.read() - len as u16);
-            }
-        }
-    }
+    // SAFETY: there are so many slots, and the leaf is ours to write.
+    let slots = unsafe { std::slice::from_raw_parts_mut(slot_place(leaf, 0), n - 1) };
+    slots::close_gap(slots, gone, len);
     newer
 }
 

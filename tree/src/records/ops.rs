@@ -9,7 +9,7 @@ use crate::inner::Inner;
 use crate::page::{HEAD, LEAF_MAX, leaf_capacity};
 use crate::path::{Path, prefetch};
 use crate::space::Space;
-use crate::tree::{Descent, Tree};
+use crate::tree::Tree;
 
 use super::leaf::{self, SLOT};
 use super::split::split;
@@ -49,12 +49,6 @@ impl<const VALUED: bool> Tree<Records<VALUED>> {
     #[must_use]
     pub fn contains(&self, key: &Key<'_>) -> bool {
         self.get(key).is_some()
-    }
-
-    /// A descent to that key, one level at a time, see [`Descent::step`].
-    #[must_use]
-    pub fn prefetch(&self, key: &Key<'_>) -> Descent<'_, Records<VALUED>> {
-        self.descent(key.position().separator())
     }
 
     /// Puts a record in, or gives the one of that key another value. Returns whether it is new. In
@@ -117,8 +111,12 @@ impl<const VALUED: bool> Tree<Records<VALUED>> {
     /// The leaf in which the key is, and its index there; or where it would be put. None in an
     /// empty tree.
     fn locate(&self, key: &Key<'_>) -> Option<(Path, Option<usize>)> {
-        let position = key.position();
-        let mut path = Path::to::<Records<VALUED>>(self.root?, position.separator());
+        let (root, position) = (self.root?, key.position());
+        let mut path = if key.is_near {
+            Path::to_near::<Records<VALUED>>(root, position.separator())
+        } else {
+            Path::to::<Records<VALUED>>(root, position.separator())
+        };
         loop {
             let index = leaf::find(path.leaf, key);
             let goes_on = || path.steps.upper::<Records<VALUED>>() == Some(position.tied());

@@ -19,6 +19,7 @@ use crate::element::{Element, Text};
 use crate::heap::Heap;
 use crate::page::{HEAD, LEAF_STEP, Page, leaf_capacity};
 use crate::records::Key;
+use crate::slots::{self, SLOT, away};
 use crate::space::Space;
 use crate::stored::{LONG, Stored, own_block, stored};
 
@@ -26,11 +27,8 @@ use super::order::Cut;
 use super::{Scored, Separator};
 
 const SCORE: usize = 8;
-const SLOT: usize = 2;
 /// What a record takes beside its member.
 pub const BESIDE: usize = SCORE + SLOT;
-
-const AWAY_BITS: u32 = 10;
 
 /// The bits of a hash that a slot has. They are among those that the index has.
 pub fn tag(hash: u64) -> u16 {
@@ -63,10 +61,6 @@ pub fn scores<'a>(leaf: Page) -> &'a [f64] {
 fn slots<'a>(leaf: Page) -> &'a [u16] {
     // SAFETY: so many were written.
     unsafe { std::slice::from_raw_parts(first_slot(leaf, leaf.n()), leaf.n()) }
-}
-
-fn away(slot: u16) -> usize {
-    usize::from(slot & ((1 << AWAY_BITS) - 1))
 }
 
 fn before_end(leaf: Page, away: usize) -> *mut u8 {
@@ -107,7 +101,7 @@ pub unsafe fn record<'a>(leaf: Page, index: usize) -> Scored<'a> {
 
 /// Whether the slot of a record has the tag of that part of a hash.
 pub fn has_tag(leaf: Page, index: usize, part: u32) -> bool {
-    slots(leaf)[index] >> AWAY_BITS == tag(u64::from(part) << 32)
+    slots::tag(slots(leaf)[index]) == tag(u64::from(part) << 32)
 }
 
 /// Whether a record of the leaf is before a cut.
@@ -143,11 +137,7 @@ pub fn position(leaf: Page, cut: &Cut<'_>) -> usize {
 /// The index of the record of that member.
 #[inline]
 pub fn find(leaf: Page, key: &Key<'_>) -> Option<usize> {
-    let tag = tag(key.hash);
-    slots(leaf).iter().position(|&slot| {
-        if slot >> AWAY_BITS != tag {
-            return false;
-        }
+    slots::find(slots(leaf), tag(key.hash), |slot| {
         // SAFETY: the bytes are not kept.
         let bytes = unsafe { from_member(leaf, slot) };
         if key.bytes.len() <= INLINE_MAX {
@@ -182,7 +172,7 @@ pub fn raw(leaf: Page, index: usize) -> Raw {
     let slot = slots(leaf)[index];
     Raw {
         score: scores(leaf)[index],
-        tag: slot >> AWAY_BITS,
+        tag: slots::tag(slot),
         at: before_end(leaf, away(slot)),
         len,
     }
@@ -201,7 +191,7 @@ pub unsafe fn filled<H: Heap>(space: &mut Space<'_, H>, records: &[Raw]) -> Page
         // SAFETY: all of them fit; the bytes are live and not in this leaf.
         unsafe {
             first_score(leaf).add(index).write(record.score);
-            let slot = record.tag << AWAY_BITS | content as u16;
+            let slot = slots::slot(record.tag, content);
             first_slot(leaf, records.len()).add(index).write(slot);
             before_end(leaf, content).copy_from_nonoverlapping(record.at, record.len);
         }
@@ -225,7 +215,7 @@ pub unsafe fn insert(leaf: Page, index: usize, record: &Raw) -> usize {
         let (old, new) = (first_slot(leaf, n), first_slot(leaf, n + 1));
         old.add(index).copy_to(new.add(index + 1), n - index);
         old.copy_to(new, index);
-        new.add(index).write(record.tag << AWAY_BITS | away as u16);
+        new.add(index).write(slots::slot(record.tag, away));
         let score = first_score(leaf).add(index);
         score.copy_to(score.add(1), n - index);
         score.write(record.score);
@@ -254,15 +244,9 @@ pub fn cut(leaf: Page, index: usize, len: usize) -> usize {
     }
     leaf.set_n(n - 1);
     leaf.set_used(leaf.used() - len - BESIDE);
-    for at in 0..n - 1 {
-        // SAFETY: there are so many slots.
-        unsafe {
-            let place = first_slot(leaf, n - 1).add(at);
-            if away(place.read()) > gone {
-                place.write(place.read() - len as u16);
-            }
-        }
-    }
+    // SAFETY: there are so many slots, and the leaf is ours to write.
+    let slots = unsafe { std::slice::from_raw_parts_mut(first_slot(leaf, n - 1), n - 1) };
+    slots::close_gap(slots, gone, len);
     newer + n * SLOT + (n - index) * SCORE
 }
 

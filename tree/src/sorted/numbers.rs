@@ -5,7 +5,7 @@
 use std::ptr::{NonNull, without_provenance_mut};
 
 use crate::heap::Heap;
-use crate::page::Page;
+use crate::page::{Page, prefetch_line};
 
 /// How many numbers a chunk has.
 const CHUNK: usize = 32;
@@ -54,6 +54,11 @@ impl Numbers {
             debug_assert!(slot.addr() & 1 == 0);
             Page::of_block(NonNull::new_unchecked(slot))
         }
+    }
+
+    /// Brings what [`Numbers::page`] will look at into the cache.
+    pub fn prefetch(&self, number: u32) {
+        prefetch_line(self.slot(number).cast());
     }
 
     /// Notes where the page of its number is now.

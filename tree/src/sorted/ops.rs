@@ -16,7 +16,8 @@ use super::order::Target;
 use super::{Cut, Scored, Separator, Sorted, SortedTree, split};
 
 impl SortedTree {
-    /// Gives a member a score, which is no NaN. Returns the one that it had.
+    /// Gives a member a score, which is no NaN. Returns the one that it had; one that equals the new
+    /// one stays, be it a negative zero.
     pub fn insert<H: Heap>(
         &mut self,
         heap: &mut H,
@@ -32,7 +33,7 @@ impl SortedTree {
             return None;
         };
         let old = leaf::scores(leaf)[index];
-        if old.to_bits() != score.to_bits() {
+        if old != score {
             change.rescore(key, old, score);
         }
         change.settle();
@@ -272,7 +273,7 @@ impl<H: Heap, F: Fn(&[u8]) -> u64> Change<'_, H, F> {
         if is_last && path.steps.upper::<Sorted>().is_some() {
             return false;
         }
-        if is_first && path.steps.depth() > 0 && path.before::<Separator>() > 0 {
+        if is_first && !path.steps.edges().0 {
             return false;
         }
         (is_first || leaf::is_before(path.leaf, index - 1, &cut))

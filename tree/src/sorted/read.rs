@@ -34,6 +34,13 @@ impl SortedTree {
         self.records.at(rank)
     }
 
+    /// See [`Tree::at_each`].
+    ///
+    /// [`Tree::at_each`]: crate::Tree::at_each
+    pub fn at_each<'a>(&'a self, ranks: impl Iterator<Item = u64>, visit: impl FnMut(Scored<'a>)) {
+        self.records.at_each(ranks, visit);
+    }
+
     /// The records from a rank on: `next` goes up, `back` goes down from there, the record of
     /// that rank being the first of both.
     #[must_use]

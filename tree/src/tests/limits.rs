@@ -123,18 +123,6 @@ fn ranks_reach_each_record_once() {
     subject.end();
 }
 
-#[test]
-fn a_descent_arrives_after_as_many_steps_as_the_tree_is_high() {
-    let mut subject = Subject::new(spread);
-    let key = b"field:1";
-    assert!(!subject.tree.prefetch(&subject.key(key)).step());
-    subject.fill(0..rounds(20_000, 80));
-    let (height, found) = (subject.tree.height(), subject.key(key));
-    let mut descent = subject.tree.prefetch(&found);
-    assert!(height > 0 && (0..height).all(|_| descent.step()) && !descent.step());
-    subject.end();
-}
-
 /// So long are the elements of a tree with few leaves and much in them.
 const LONG: usize = 50_000;
 /// The most that a step of one leaf takes or gives: an element, and what counts as a leaf.

@@ -70,8 +70,13 @@ impl Subject {
     fn insert(&mut self, member: &[u8], score: f64) {
         let key = self.key(member);
         let old = self.tree.insert(&mut self.heap, self.hash, &key, score);
-        let known = self.scores.insert(member.to_vec(), score);
+        let known = self.scores.get(member).copied();
         assert_eq!(old.map(f64::to_bits), known.map(f64::to_bits));
+        if known == Some(score) {
+            // A zero of either sign is the same score.
+            return;
+        }
+        self.scores.insert(member.to_vec(), score);
         if let Some(known) = known {
             self.order.remove(&(Score(known), member.to_vec()));
         }

@@ -27,7 +27,7 @@ pub(super) static HDEL: Definition = Definition {
 fn hdel(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
     let (db, key, limits) = (exec.session.db, args.key(exec.data, 1), limits(exec));
     let removed = exec.data.change_hash(db, &key, limits, |hash| {
-        let removed = args.from(2).filter(|field| hash.remove(field)).count();
+        let removed = hash.remove_each(args.from(2));
         (removed, (removed > 0).then_some(Event::HDel))
     })?;
     reply.integer(removed as i64);

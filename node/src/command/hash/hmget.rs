@@ -26,11 +26,13 @@ fn hmget(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effe
     let key = args.key(exec.data, 1);
     let hash = exec.data.get_hash(exec.session.db, &key)?;
     reply.array(args.len() - 2);
-    for field in args.from(2) {
-        match hash.and_then(|hash| hash.get(field)) {
-            Some(value) => show(reply, value),
-            None => reply.null(),
-        }
+    let give = |value| match value {
+        Some(value) => show(reply, value),
+        None => reply.null(),
+    };
+    match hash {
+        Some(hash) => hash.get_each(args.from(2), give),
+        None => args.from(2).map(|_| None).for_each(give),
     }
     Ok(Effect::None)
 }

@@ -69,8 +69,8 @@ fn set(exec: &mut Exec<'_>, args: &Args<'_>, name: &str) -> Result<i64, Refused>
     let (db, key, limits) = (exec.session.db, args.key(exec.data, 1), limits(exec));
     let new = exec.data.change_hash(db, &key, limits, |hash| {
         let fields = (2..args.len()).step_by(2);
-        let new = fields.filter(|&at| hash.set(args.get(at), args.get(at + 1)));
-        (new.count() as i64, Some(Event::HSet))
+        let new = hash.set_each(fields.map(|at| (args.get(at), args.get(at + 1))));
+        (new as i64, Some(Event::HSet))
     })?;
     Ok(new)
 }

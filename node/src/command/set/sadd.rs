@@ -27,7 +27,7 @@ fn sadd(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effec
     let (db, key, limits) = (exec.session.db, args.key(exec.data, 1), limits(exec));
     let added = exec.data.change_set(db, &key, limits, |set| {
         set.announce(args.get(2), args.len() - 2);
-        let added = args.from(2).filter(|member| set.add(member)).count();
+        let added = set.add_each(args.from(2));
         (added, (added > 0).then_some(Event::SAdd))
     })?;
     reply.integer(added as i64);

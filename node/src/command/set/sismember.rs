@@ -46,9 +46,10 @@ fn smismember(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result
     let key = args.key(exec.data, 1);
     let set = exec.data.get_set(exec.session.db, &key)?;
     reply.array(args.len() - 2);
-    for member in args.from(2) {
-        let is_member = set.is_some_and(|set| set.contains(member));
-        reply.integer(i64::from(is_member));
+    let give = |is_member| reply.integer(i64::from(is_member));
+    match set {
+        Some(set) => set.contains_each(args.from(2), give),
+        None => args.from(2).map(|_| false).for_each(give),
     }
     Ok(Effect::None)
 }

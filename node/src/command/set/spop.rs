@@ -1,6 +1,7 @@
 //! SPOP: every member as likely as any other. Replicas are told which ones it were.
 
-use slotkeeper_tree::element::Text;
+use slotkeeper_tree::AHEAD;
+use slotkeeper_tree::element::{Element, Text};
 
 use super::{limits, show};
 use crate::command::parse::SYNTAX;
@@ -37,8 +38,8 @@ const TOLD_AT_ONCE: usize = 1024;
 
 /// What became of a set.
 enum Popped {
-    /// These members are gone, perhaps all.
-    Members(Vec<Vec<u8>>),
+    /// So many members are gone, perhaps all. These, if there is a stream to write.
+    Members(usize, Vec<Vec<u8>>),
     /// All of them are gone, and nobody has to be told which.
     All,
 }
@@ -49,6 +50,7 @@ fn spop(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effec
     }
     let count = args.opt(2).map(count).transpose()?;
     let mut random = Random::new(exec.node.random);
+    let has_stream = exec.node.has_stream;
     let (db, key, limits) = (exec.session.db, args.key(exec.data, 1), limits(exec));
     let popped = exec.data.change_set(db, &key, limits, |set| {
         let len = set.view().len();
@@ -65,11 +67,17 @@ fn spop(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effec
             }
             _ => {
                 let wanted = count.unwrap_or(1).min(len);
-                let members = take(set, wanted, &mut random, reply);
+                let mut members = Vec::new();
+                take(set, wanted, &mut random, |member| {
+                    show(reply, member);
+                    if has_stream {
+                        members.push(member.bytes(&mut Text::new()).to_vec());
+                    }
+                });
                 if count.is_some() {
                     repack(set, wanted);
                 }
-                Popped::Members(members)
+                Popped::Members(wanted, members)
             }
         };
         let has_changed = set.view().len() < len;
@@ -77,7 +85,10 @@ fn spop(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effec
     })?;
     Ok(match popped {
         Popped::All => Effect::rewritten(&[b"DEL", key.bytes]),
-        Popped::Members(members) => removal(key.bytes, &members),
+        Popped::Members(0, _) => Effect::None,
+        // Nobody repeats it.
+        Popped::Members(_, members) if members.is_empty() => Effect::AsWritten,
+        Popped::Members(_, members) => removal(key.bytes, &members),
     })
 }
 
@@ -86,22 +97,27 @@ fn count(text: &[u8]) -> Result<usize, Refused> {
     count.ok_or(const { Refused::new("ERR value is out of range, must be positive") })
 }
 
-/// Removes and shows so many members, of which there are as many.
+/// Removes so many members, of which there are as many, after `visit` has seen each.
 fn take(
     set: &mut SetMut<'_>,
     count: usize,
     random: &mut Random,
-    reply: &mut Reply,
-) -> Vec<Vec<u8>> {
-    let mut members = Vec::new();
-    for len in (1..=set.view().len()).rev().take(count) {
-        let rank = random.below(len as u64) as usize;
-        let member = set.take(rank, |member| member.bytes(&mut Text::new()).to_vec());
-        let member = member.expect("the rank is below the length");
-        reply.bulk(&member);
-        members.push(member);
+    mut visit: impl FnMut(Element<'_>),
+) {
+    let (mut len, end) = (set.view().len(), set.view().len() - count);
+    while len > end {
+        // Those that go before another one shift it by a few places at most.
+        let mut ranks = [0; AHEAD];
+        let ranks = &mut ranks[..AHEAD.min(len - end)];
+        for rank in ranks.iter_mut() {
+            *rank = random.below(len as u64) as usize;
+            len -= 1;
+        }
+        set.look_ahead(ranks);
+        for rank in ranks {
+            (set.take(*rank, &mut visit)).expect("the rank is below the length");
+        }
     }
-    members
 }
 
 /// When few stay and many go, Redis puts those that stay in a new set, which has the encoding of
@@ -115,9 +131,6 @@ fn repack(set: &mut SetMut<'_>, gone: usize) {
 
 /// What replicas do: remove these members.
 fn removal(key: &[u8], members: &[Vec<u8>]) -> Effect {
-    if members.is_empty() {
-        return Effect::None;
-    }
     let command = |members: &[Vec<u8>]| {
         let mut argv = vec![b"SREM".to_vec(), key.to_vec()];
         argv.extend_from_slice(members);
@@ -229,7 +242,10 @@ mod tests {
             let (key, limits) = (bench.data.key(b"s"), bench.config.set_limits());
             for seed in 0..seeds {
                 let popped = bench.data.change_set(0, &key, limits, |set| {
-                    let members = take(set, 2, &mut Random::new(seed), &mut Reply::new());
+                    let mut members = Vec::new();
+                    take(set, 2, &mut Random::new(seed), |member| {
+                        members.push(member.bytes(&mut Text::new()).to_vec());
+                    });
                     members.iter().for_each(|member| assert!(set.add(member)));
                     (members, Some(Event::SPop))
                 });

@@ -26,7 +26,7 @@ pub(super) static SREM: Definition = Definition {
 fn srem(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
     let (db, key, limits) = (exec.session.db, args.key(exec.data, 1), limits(exec));
     let removed = exec.data.change_set(db, &key, limits, |set| {
-        let removed = args.from(2).filter(|member| set.remove(member)).count();
+        let removed = set.remove_each(args.from(2));
         (removed, (removed > 0).then_some(Event::SRem))
     })?;
     reply.integer(removed as i64);

@@ -133,6 +133,11 @@ impl Options {
         Ok((options, at))
     }
 
+    /// Whether the score that a member had has a part in the one that it gets.
+    fn depends_on_old(self) -> bool {
+        self.nx || self.xx || self.gt || self.lt || self.incr
+    }
+
     /// The score that a member gets; none if it stays as it is.
     fn apply(self, old: Option<f64>, given: f64) -> Result<Option<f64>, Refused> {
         let Some(old) = old else {
@@ -171,13 +176,11 @@ fn change(
     options: Options,
     reply: &mut Reply,
 ) -> Result<Effect, Refused> {
-    for at in (first..args.len()).step_by(2) {
-        double(args.get(at))?;
-    }
+    let at = (first..args.len()).step_by(2);
+    let scored = at.map(|at| Ok((double(args.get(at))?, args.get(at + 1))));
+    let scored: Vec<_> = scored.collect::<Result<_, Refused>>()?;
     let key = args.key(exec.data, 1);
-    let pairs = (first..args.len()).step_by(2);
-    let pairs = pairs.map(|at| Ok((double(args.get(at))?, args.get(at + 1))));
-    apply(exec, &key, pairs, options, reply)
+    add(exec, &key, &scored, options, reply)
 }
 
 /// Gives members scores.
@@ -185,22 +188,6 @@ pub(in crate::command) fn add(
     exec: &mut Exec<'_>,
     key: &Key<'_>,
     scored: &[(f64, &[u8])],
-    options: Options,
-    reply: &mut Reply,
-) -> Result<Effect, Refused> {
-    apply(
-        exec,
-        key,
-        scored.iter().map(|pair| Ok(*pair)),
-        options,
-        reply,
-    )
-}
-
-fn apply<'a>(
-    exec: &mut Exec<'_>,
-    key: &Key<'_>,
-    pairs: impl ExactSizeIterator<Item = Result<(f64, &'a [u8]), Refused>>,
     options: Options,
     reply: &mut Reply,
 ) -> Result<Effect, Refused> {
@@ -212,9 +199,10 @@ fn apply<'a>(
     };
     let outcome = exec.data.change_zset(db, key, limits, |zset| {
         if !(options.xx && zset.is_empty()) {
-            zset.announce(pairs.len());
+            zset.announce(scored.len());
         }
-        let outcome = set_all(zset, pairs, options);
+        let items = scored.iter().map(|(score, member)| (*member, *score));
+        let outcome = set_all(zset, items, options);
         let changed = |it: &Outcome| it.added + it.updated > 0;
         let event = outcome.as_ref().is_ok_and(changed).then_some(event);
         (outcome, event)
@@ -230,14 +218,17 @@ fn apply<'a>(
     Ok(Effect::if_changed(outcome.added + outcome.updated > 0))
 }
 
-fn set_all<'a>(
+fn set_all<'k>(
     zset: &mut ZsetMut<'_>,
-    pairs: impl Iterator<Item = Result<(f64, &'a [u8]), Refused>>,
+    items: impl Iterator<Item = (&'k [u8], f64)>,
     options: Options,
 ) -> Result<Outcome, Refused> {
     let mut outcome = Outcome::default();
-    for pair in pairs {
-        let (given, member) = pair?;
+    if !options.depends_on_old() {
+        (outcome.added, outcome.updated) = zset.set_each(items);
+        return Ok(outcome);
+    }
+    for (member, given) in items {
         let old = zset.view().score(member);
         outcome.score = options.apply(old, given)?;
         match (old, outcome.score) {
@@ -300,7 +291,12 @@ mod tests {
         assert_eq!(bench.events("zincrby z 2 a"), "zincr z");
         assert_eq!(bench.events("zadd z -0 a"), "zadd z");
         assert_eq!(bench.effect("zadd z 0 a"), "");
-        assert_eq!(bench.reply("zscore z a"), "$2|-0");
+        assert_eq!(bench.reply("zscore z a"), "$1|0", "as a listpack has it");
+        bench.config.zset_max_listpack_entries = 0;
+        bench.reply("zadd y -0 a");
+        assert_eq!(bench.reply("zscore y a"), "$2|-0");
+        assert_eq!(bench.effect("zadd y 0 a"), "");
+        assert_eq!(bench.reply("zscore y a"), "$2|-0", "the same score stays");
     }
 
     #[test]

@@ -27,10 +27,7 @@ pub(super) static ZREM: Definition = Definition {
 fn zrem(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
     let (db, key, limits) = (exec.session.db, args.key(exec.data, 1), limits(exec));
     let removed = exec.data.change_zset(db, &key, limits, |zset| {
-        let members = args.from(2);
-        let removed = members
-            .filter(|member| zset.remove(member).is_some())
-            .count();
+        let removed = zset.remove_each(args.from(2));
         (removed, (removed > 0).then_some(Event::ZRem))
     })?;
     reply.integer(removed as i64);

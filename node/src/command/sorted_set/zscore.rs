@@ -47,11 +47,14 @@ fn show_scores(
     if many {
         reply.array(args.len() - 2);
     }
-    for member in args.from(2) {
-        match zset.and_then(|zset| zset.score(member)) {
-            Some(score) => reply.double(score),
-            None => reply.null(),
-        }
+    let mut give = |score| match score {
+        Some(score) => reply.double(score),
+        None => reply.null(),
+    };
+    match zset {
+        Some(zset) if many => zset.score_each(args.from(2), give),
+        Some(zset) => give(zset.score(args.get(2))),
+        None => args.from(2).map(|_| None).for_each(give),
     }
     Ok(Effect::None)
 }

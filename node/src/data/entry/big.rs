@@ -13,12 +13,12 @@ mod sorted;
 
 use std::ptr::NonNull;
 
-use slotkeeper_tree::{Codec, Frozen, Part, Tree};
+use slotkeeper_tree::{AHEAD, Codec, Frozen, Key, Part, Tree};
 
 use super::Heap;
 use super::heap::Waste;
 pub use list::BigList;
-pub use records::{BigHash, BigSet};
+pub use records::{BigHash, BigRecords, BigSet};
 pub use sorted::BigZset;
 
 // SAFETY: blocks are as long as was asked for, aligned to 8, and the caller's until released.
@@ -107,6 +107,9 @@ pub trait BigValue {
     /// Hands what it has to the heap, to be freed in steps, and is empty then.
     fn dispose(&mut self, heap: &mut Heap);
 }
+
+/// Elements that are looked ahead for side by side, with what comes with each.
+pub type Group<'k, T> = std::iter::Flatten<std::array::IntoIter<Option<(Key<'k>, T)>, AHEAD>>;
 
 /// A big value as it was at one moment. It is to be driven to its end, see
 /// [`slotkeeper_tree::Frozen`].

@@ -1,7 +1,7 @@
 //! Changing a hash.
 
 use slotkeeper_tree::INLINE_MAX;
-use slotkeeper_tree::element::{Element, Encoded, Text};
+use slotkeeper_tree::element::{Encoded, Text};
 
 use super::{Hash, HashMut, find, pairs};
 use crate::data::Encoding;
@@ -36,12 +36,43 @@ impl HashMut<'_> {
         new
     }
 
+    /// Gives fields values, in their order. Returns how many of the fields are new.
+    pub fn set_each<'k>(&mut self, mut pairs: impl Iterator<Item = (&'k [u8], &'k [u8])>) -> usize {
+        let (mut new, longest) = (0, self.limits.value);
+        loop {
+            let Some((big, heap)) = self.big_mut() else {
+                let Some((field, value)) = pairs.next() else {
+                    return new;
+                };
+                new += usize::from(self.set(field, value));
+                continue;
+            };
+            let (mut is_over, mut is_long, before) = (true, false, new);
+            for (field, value) in big.group(&mut pairs) {
+                is_over = false;
+                is_long |= field.bytes().len() > longest || value.len() > longest;
+                new += usize::from(big.insert_key(heap, &field, value));
+            }
+            if is_over {
+                return new;
+            }
+            if is_long || new > before && self.view().len() > self.limits.entries {
+                self.encoding = Encoding::HashTable;
+            }
+        }
+    }
+
+    /// Removes fields. Returns how many of them were there.
+    pub fn remove_each<'k>(&mut self, fields: impl Iterator<Item = &'k [u8]>) -> usize {
+        self.remove_records(fields, HashMut::remove)
+    }
+
     /// Removes a field. Returns whether it was there.
     pub fn remove(&mut self, field: &[u8]) -> bool {
         if let Some((big, heap)) = self.big_mut() {
             return big.remove(heap, field);
         }
-        let found = find(&self.list, field);
+        let found = find(&self.list, &Encoded::new(field));
         if let Some(found) = &found {
             self.list.drain(found.field..found.end);
         }
@@ -61,14 +92,17 @@ impl HashMut<'_> {
 }
 
 fn set_in_list(list: &mut Vec<u8>, field: &[u8], value: &[u8]) -> bool {
-    let value = Encoded::new(value);
-    let found = find(list, field);
+    let (field, value) = (Encoded::new(field), Encoded::new(value));
+    let found = find(list, &field);
     if let Some(found) = &found {
+        if value.is_at(&list[found.value..]) {
+            return false;
+        }
         list.drain(found.value..found.end);
         value.write_to(list);
         list[found.value..].rotate_right(value.len());
     } else {
-        Encoded::from(Element::new(field)).write_to(list);
+        field.write_to(list);
         value.write_to(list);
     }
     found.is_none()

@@ -3,9 +3,9 @@
 use slotkeeper_tree::INLINE_MAX;
 use slotkeeper_tree::element::{Element, Encoded, Text};
 
-use super::{Set, SetMut, find};
+use super::{Set, SetMut};
 use crate::data::Encoding;
-use crate::data::collection::{LIST_MAX, decode, elements};
+use crate::data::collection::{LIST_MAX, decode, elements, position, skip};
 use crate::data::entry::{BigSet, BigValue};
 
 /// The longest decimal text of an integer.
@@ -103,14 +103,44 @@ impl SetMut<'_> {
         new
     }
 
+    /// Adds members. Returns how many of them are new.
+    pub fn add_each<'k>(&mut self, members: impl Iterator<Item = &'k [u8]>) -> usize {
+        let (mut new, mut members) = (0, members.map(|member| (member, ())));
+        loop {
+            // Another encoding depends on each member.
+            let is_settled = self.encoding == Encoding::HashTable;
+            let Some((big, heap)) = self.big_mut().filter(|_| is_settled) else {
+                let Some((member, ())) = members.next() else {
+                    return new;
+                };
+                new += usize::from(self.add(member));
+                continue;
+            };
+            let mut is_over = true;
+            for (member, ()) in big.group(&mut members) {
+                is_over = false;
+                new += usize::from(big.insert_key(heap, &member, b""));
+            }
+            if is_over {
+                return new;
+            }
+        }
+    }
+
+    /// Removes members. Returns how many of them were there.
+    pub fn remove_each<'k>(&mut self, members: impl Iterator<Item = &'k [u8]>) -> usize {
+        self.remove_records(members, SetMut::remove)
+    }
+
     /// Removes a member. Returns whether it was there.
     pub fn remove(&mut self, member: &[u8]) -> bool {
         if let Some((big, heap)) = self.big_mut() {
             return big.remove(heap, member);
         }
-        let place = find(&self.list, Element::new(member));
-        if let Some((start, end)) = place {
-            self.list.drain(start..end);
+        let member = Encoded::new(member);
+        let place = position(&self.list, &member, 1);
+        if let Some(start) = place {
+            self.list.drain(start..start + member.len());
         }
         place.is_some()
     }
@@ -123,16 +153,24 @@ impl SetMut<'_> {
         }
     }
 
+    /// Brings what removals of members of about these ranks, which there are, will look at into the
+    /// cache.
+    pub fn look_ahead(&self, ranks: &[usize]) {
+        if let Some(big) = self.big() {
+            big.look_ahead_ranks(ranks);
+        }
+    }
+
     /// Removes the member of a rank, counted from 0, after `visit` has seen it. None if there are
     /// not so many.
     pub fn take<R>(&mut self, rank: usize, visit: impl FnOnce(Element<'_>) -> R) -> Option<R> {
         if let Some((big, heap)) = self.big_mut() {
             return big.remove_at(heap, rank, |record| visit(record.key));
         }
-        let before: usize = elements(&self.list)
-            .take(rank)
-            .map(|element| Encoded::from(element).len())
-            .sum();
+        let mut before = 0;
+        for _ in 0..rank {
+            before += skip(self.list.get(before..).filter(|rest| !rest.is_empty())?);
+        }
         let rest = self.list.get(before..).filter(|rest| !rest.is_empty())?;
         let (element, len) = decode(rest);
         let seen = visit(element);
@@ -182,6 +220,14 @@ impl SetMut<'_> {
 /// Adds a member to a list, at the end, or before the first larger one if integers are `sorted`.
 /// Returns whether it is new.
 fn add_to_list(list: &mut Vec<u8>, member: Element<'_>, sorted: bool) -> bool {
+    if !sorted {
+        let encoded = Encoded::from(member);
+        let is_new = position(list, &encoded, 1).is_none();
+        if is_new {
+            encoded.write_to(list);
+        }
+        return is_new;
+    }
     let (mut at, mut place) = (0, None);
     while at < list.len() {
         let (found, len) = decode(&list[at..]);
@@ -189,7 +235,7 @@ fn add_to_list(list: &mut Vec<u8>, member: Element<'_>, sorted: bool) -> bool {
             return false;
         }
         if let (Element::Int(found), Element::Int(member)) = (found, member)
-            && (sorted && found > member)
+            && found > member
         {
             place.get_or_insert(at);
         }

@@ -22,28 +22,88 @@ impl ZsetMut<'_> {
         }
     }
 
-    /// Gives a member a score, which is no NaN. Returns the one that it had.
+    /// Gives a member a score, which is no NaN. Returns the one that it had; one that equals the new
+    /// one stays.
     pub fn set(&mut self, member: &[u8], score: f64) -> Option<f64> {
         if self.is_small() && member.len() > INLINE_MAX {
             self.grow();
         }
-        let old = if let Some((big, heap)) = self.big_mut() {
-            big.insert(heap, member, score)
-        } else {
-            let old = list::remove(&mut self.list, member);
-            list::insert(&mut self.list, member, score);
-            old
+        self.expect(member);
+        // As in Redis: a listpack has no negative zero.
+        let is_zero = self.encoding == Encoding::Listpack && score == 0.0;
+        let score = if is_zero { 0.0 } else { score };
+        let old = match self.big_mut() {
+            Some((big, heap)) => big.insert(heap, member, score),
+            None => list::set(&mut self.list, member, score),
         };
         if self.list.len() > LIST_MAX {
             self.grow();
         }
-        if old.is_none() && self.encoding == Encoding::Listpack {
-            let limits = self.limits;
-            if member.len() > limits.value || self.view().len() > limits.entries {
-                self.encoding = Encoding::Skiplist;
+        old
+    }
+
+    /// Sees what the encoding will be when that member is there.
+    fn expect(&mut self, member: &[u8]) {
+        if self.encoding != Encoding::Listpack {
+            return;
+        }
+        let (limits, view) = (self.limits, self.view());
+        let is_full = member.len() > limits.value || view.len() >= limits.entries;
+        if is_full && view.score(member).is_none() {
+            self.encoding = Encoding::Skiplist;
+        }
+    }
+
+    /// Gives members scores, which are no NaN, in their order. Returns how many of them are new, and
+    /// how many had another score.
+    pub fn set_each<'k>(
+        &mut self,
+        mut items: impl Iterator<Item = (&'k [u8], f64)>,
+    ) -> (usize, usize) {
+        let (mut added, mut updated) = (0, 0);
+        let mut note = |old: Option<f64>, score| match old {
+            None => added += 1,
+            Some(old) => updated += usize::from(old != score),
+        };
+        loop {
+            // Another encoding, and with it a zero, depends on each member.
+            let is_settled = self.encoding == Encoding::Skiplist;
+            let Some((big, heap)) = self.big_mut().filter(|_| is_settled) else {
+                let Some((member, score)) = items.next() else {
+                    return (added, updated);
+                };
+                note(self.set(member, score), score);
+                continue;
+            };
+            let mut is_over = true;
+            for (member, score) in big.group(&mut items, Some(|score| score)) {
+                is_over = false;
+                note(big.insert_key(heap, &member, score), score);
+            }
+            if is_over {
+                return (added, updated);
             }
         }
-        old
+    }
+
+    /// Removes members. Returns how many of them were there.
+    pub fn remove_each<'k>(&mut self, members: impl Iterator<Item = &'k [u8]>) -> usize {
+        let Some((big, heap)) = self.big_mut() else {
+            return members
+                .filter(|member| self.remove(member).is_some())
+                .count();
+        };
+        let (mut removed, mut members) = (0, members.map(|member| (member, ())));
+        loop {
+            let mut is_over = true;
+            for (member, ()) in big.group(&mut members, None) {
+                is_over = false;
+                removed += usize::from(big.remove_key(heap, &member).is_some());
+            }
+            if is_over {
+                return removed;
+            }
+        }
     }
 
     /// Removes a member. Returns its score.
@@ -65,8 +125,8 @@ impl ZsetMut<'_> {
         if let Some((big, heap)) = self.big_mut() {
             return big.remove_ranks(heap, rank, count, visit);
         }
-        let start = list::skip(&self.list, rank);
-        let len = list::skip(&self.list[start..], count);
+        let start = list::len_of(&self.list, rank);
+        let len = list::len_of(&self.list[start..], count);
         let gone = &self.list[start..start + len];
         list::records(gone).for_each(&mut visit);
         let removed = list::records(gone).count();

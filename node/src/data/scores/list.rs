@@ -3,7 +3,7 @@
 use slotkeeper_tree::Scored;
 use slotkeeper_tree::element::{Element, Encoded, Text};
 
-use crate::data::collection::decode;
+use crate::data::collection::{decode, position, skip};
 
 /// Whole numbers below that are integers, since a double has all of them.
 const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
@@ -56,23 +56,43 @@ pub fn records(list: &[u8]) -> impl Iterator<Item = Scored<'_>> {
     })
 }
 
+/// The score of a member.
+pub fn score_of(list: &[u8], member: &[u8]) -> Option<f64> {
+    let member = Encoded::new(member);
+    let at = position(list, &member, 2)?;
+    Some(score(decode(&list[at + member.len()..]).0))
+}
+
 /// Takes a member out. Returns its score.
 pub fn remove(list: &mut Vec<u8>, member: &[u8]) -> Option<f64> {
-    let (wanted, mut at) = (Element::new(member), 0);
-    while at < list.len() {
-        let (record, len) = first(&list[at..]);
-        if record.member == wanted {
-            let score = record.score;
-            list.drain(at..at + len);
-            return Some(score);
+    let at = position(list, &Encoded::new(member), 2)?;
+    Some(take(list, at))
+}
+
+/// Takes the record that begins there out. Returns its score.
+fn take(list: &mut Vec<u8>, at: usize) -> f64 {
+    let (record, len) = first(&list[at..]);
+    let score = record.score;
+    list.drain(at..at + len);
+    score
+}
+
+/// Gives a member a score. Returns the one that it had; one that equals the new one stays.
+pub fn set(list: &mut Vec<u8>, member: &[u8], score: f64) -> Option<f64> {
+    let mut old = None;
+    if let Some(at) = position(list, &Encoded::new(member), 2) {
+        old = Some(first(&list[at..]).0.score);
+        if old == Some(score) {
+            return old;
         }
-        at += len;
+        take(list, at);
     }
-    None
+    insert(list, member, score);
+    old
 }
 
 /// Puts a member in that is not there, where it belongs.
-pub fn insert(list: &mut Vec<u8>, member: &[u8], score: f64) {
+fn insert(list: &mut Vec<u8>, member: &[u8], score: f64) {
     let (mut at, mut text) = (0, Text::new());
     while at < list.len() {
         let (record, len) = first(&list[at..]);
@@ -90,13 +110,14 @@ pub fn insert(list: &mut Vec<u8>, member: &[u8], score: f64) {
 }
 
 /// How many bytes the first so many records take.
-pub fn skip(list: &[u8], records: usize) -> usize {
+pub fn len_of(list: &[u8], records: usize) -> usize {
     let mut at = 0;
     for _ in 0..records {
         if at >= list.len() {
             break;
         }
-        at += first(&list[at..]).1;
+        at += skip(&list[at..]);
+        at += skip(&list[at..]);
     }
     at
 }

@@ -1,6 +1,7 @@
 //! One test for each promise.
 
 use super::*;
+use crate::AHEAD;
 
 #[test]
 fn both_zeros_are_one_place_and_keep_their_sign() {
@@ -17,8 +18,10 @@ fn both_zeros_are_one_place_and_keep_their_sign() {
         assert_eq!(subject.tree.rank(Cut::after_score(zero)), 4);
         assert_eq!(subject.tree.rank(Cut::after(zero, b"b")), 2);
     }
-    // The sign alone is a change, too.
+    // Of an equal score the old sign stays.
     subject.insert(b"b", -0.0);
+    let key = subject.key(b"b");
+    assert_eq!(subject.tree.score(&key).map(f64::to_bits), Some(0));
     subject.check();
     subject.end();
 }
@@ -351,4 +354,36 @@ fn records_that_come_in_order_fill_their_pages() {
     subject.check();
     subject.end();
     other.end();
+}
+
+#[test]
+fn many_members_are_found_in_their_order_whether_they_are_there_or_not() {
+    // Of the second one, many members have the same hash.
+    let few = |bytes: &[u8]| (spread(bytes) % 50) << 40;
+    for (hash, count) in [
+        (spread as fn(&[u8]) -> u64, rounds(20_000, 120)),
+        (few, rounds(1500, 60)),
+    ] {
+        let mut subject = Subject::new(hash);
+        for filled in [0, 1, count] {
+            let name = |number: usize| format!("member:{number}").into_bytes();
+            for number in 0..filled {
+                subject.insert(&name(number), number as f64 / 7.0);
+            }
+            let names: Vec<_> = (0..filled + 3).map(name).collect();
+            let mut found = Vec::new();
+            let keys = names.iter().map(|name| subject.key(name));
+            subject.tree.score_each(keys, |score| found.push(score));
+            let single = names.iter().map(|name| subject.scores.get(name).copied());
+            assert!(found.into_iter().eq(single));
+            for group in names.chunks(AHEAD) {
+                let key = |at: usize| group.get(at).map(|name| subject.key(name));
+                let keys = std::array::from_fn(key);
+                subject.tree.look_ahead(&keys, None);
+                subject.tree.look_ahead(&keys, Some(&[0.5; AHEAD]));
+            }
+        }
+        subject.check();
+        subject.end();
+    }
 }

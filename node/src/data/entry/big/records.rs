@@ -1,9 +1,9 @@
 //! Big hashes and sets: a tree of fields with values, or of members.
 
 use slotkeeper_tree::element::Text;
-use slotkeeper_tree::{Frozen, Key, Part, Record, Records, Tree};
+use slotkeeper_tree::{AHEAD, Frozen, Key, Part, Record, Records, Tree};
 
-use super::{Big, BigValue, FrozenValue, copy_tree, dispose_tree, freeze_tree, new_tree};
+use super::{Big, BigValue, FrozenValue, Group, copy_tree, dispose_tree, freeze_tree, new_tree};
 use crate::data::entry::Heap;
 use crate::data::hash::HashKey;
 
@@ -35,6 +35,48 @@ impl<const VALUED: bool> BigRecords<VALUED> {
         self.tree.get(&self.key(field))
     }
 
+    /// Shows the records of fields or members in their order.
+    pub fn get_each<'a, 'k>(
+        &'a self,
+        fields: impl Iterator<Item = &'k [u8]>,
+        visit: impl FnMut(Option<Record<'a>>),
+    ) {
+        self.tree
+            .get_each(fields.map(|field| self.key(field)), visit);
+    }
+
+    /// The next fields or members, a few at a time, with what comes with each. What their changes
+    /// will look at has been brought into the cache.
+    pub fn group<'k, T>(&self, items: &mut impl Iterator<Item = (&'k [u8], T)>) -> Group<'k, T> {
+        let mut values = [const { None }; AHEAD];
+        let mut keys = std::array::from_fn(|index| {
+            let (name, value) = items.next()?;
+            values[index] = Some(value);
+            Some(self.key(name))
+        });
+        self.tree.look_ahead(&mut keys);
+        let mut values = values.into_iter();
+        keys.map(|key| Some((key?, values.next()??)))
+            .into_iter()
+            .flatten()
+    }
+
+    /// Shows the records of ranks, which there are, in the order given.
+    pub fn at_each<'a>(
+        &'a self,
+        ranks: impl Iterator<Item = usize>,
+        visit: impl FnMut(Record<'a>),
+    ) {
+        self.tree.at_each(ranks.map(|rank| rank as u64), visit);
+    }
+
+    /// Brings what is near these ranks, which there are, into the cache.
+    pub fn look_ahead_ranks(&self, ranks: &[usize]) {
+        if ranks.len() > 1 {
+            self.at_each(ranks.iter().copied(), |_| {});
+        }
+    }
+
     /// The record of a rank.
     pub fn at(&self, rank: usize) -> Option<Record<'_>> {
         self.tree.at(rank as u64)
@@ -62,15 +104,24 @@ impl<const VALUED: bool> BigRecords<VALUED> {
 
     /// Puts a record in, or gives a field another value. Returns whether it is new.
     pub fn insert(&mut self, heap: &mut Heap, field: &[u8], value: &[u8]) -> bool {
-        let (key, hasher) = (self.key(field), self.hasher);
+        self.insert_key(heap, &self.key(field), value)
+    }
+
+    /// The same with a key of [`BigRecords::group`].
+    pub fn insert_key(&mut self, heap: &mut Heap, key: &Key<'_>, value: &[u8]) -> bool {
+        let hasher = self.hasher;
         self.tree
-            .insert(heap, |bytes| hasher.hash(bytes), &key, value)
+            .insert(heap, |bytes| hasher.hash(bytes), key, value)
     }
 
     /// Takes a record out. Returns whether it was there.
     pub fn remove(&mut self, heap: &mut Heap, field: &[u8]) -> bool {
-        let key = self.key(field);
-        self.tree.remove(heap, &key)
+        self.remove_key(heap, &self.key(field))
+    }
+
+    /// The same with a key of [`BigRecords::group`].
+    pub fn remove_key(&mut self, heap: &mut Heap, key: &Key<'_>) -> bool {
+        self.tree.remove(heap, key)
     }
 
     /// Takes the record of a rank out, after `visit` has seen it.

@@ -1,9 +1,11 @@
 //! Big sorted sets: a tree in the order of scores, with its index of members.
 
 use slotkeeper_tree::element::Text;
-use slotkeeper_tree::{Cut, Frozen, Key, Part, Ranks, Scored, Sorted, SortedGarbage, SortedTree};
+use slotkeeper_tree::{
+    AHEAD, Cut, Frozen, Key, Part, Ranks, Scored, Sorted, SortedGarbage, SortedTree,
+};
 
-use super::{Big, BigValue, COPIED_AT_ONCE, FrozenValue};
+use super::{Big, BigValue, COPIED_AT_ONCE, FrozenValue, Group};
 use crate::data::entry::Heap;
 use crate::data::entry::heap::{Leftover, Waste};
 use crate::data::hash::HashKey;
@@ -42,6 +44,37 @@ impl BigZset {
         self.tree.score(&self.key(member))
     }
 
+    /// Shows the scores of members in their order.
+    pub fn score_each<'k>(
+        &self,
+        members: impl Iterator<Item = &'k [u8]>,
+        visit: impl FnMut(Option<f64>),
+    ) {
+        self.tree
+            .score_each(members.map(|member| self.key(member)), visit);
+    }
+
+    /// The next members, a few at a time, with what comes with each. What their changes will look at
+    /// has been brought into the cache: also the places of the scores that `score` says they get.
+    pub fn group<'k, T: Copy>(
+        &self,
+        items: &mut impl Iterator<Item = (&'k [u8], T)>,
+        score: Option<fn(T) -> f64>,
+    ) -> Group<'k, T> {
+        let mut values = [None; AHEAD];
+        let keys = std::array::from_fn(|index| {
+            let (name, value) = items.next()?;
+            values[index] = Some(value);
+            Some(self.key(name))
+        });
+        let scores = score.map(|score| values.map(|value| value.map_or(0.0, score)));
+        self.tree.look_ahead(&keys, scores.as_ref());
+        let mut values = values.into_iter();
+        keys.map(|key| Some((key?, values.next()??)))
+            .into_iter()
+            .flatten()
+    }
+
     /// How many records are before a cut.
     pub fn rank(&self, cut: Cut<'_>) -> usize {
         self.tree.rank(cut) as usize
@@ -70,15 +103,34 @@ impl BigZset {
 
     /// Gives a member a score. Returns the one that it had.
     pub fn insert(&mut self, heap: &mut Heap, member: &[u8], score: f64) -> Option<f64> {
-        let (key, hasher) = (self.key(member), self.hasher);
+        self.insert_key(heap, &self.key(member), score)
+    }
+
+    /// The same with a key of [`BigZset::group`].
+    pub fn insert_key(&mut self, heap: &mut Heap, key: &Key<'_>, score: f64) -> Option<f64> {
+        let hasher = self.hasher;
         self.tree
-            .insert(heap, |bytes| hasher.hash(bytes), &key, score)
+            .insert(heap, |bytes| hasher.hash(bytes), key, score)
     }
 
     /// Takes a member out. Returns its score.
     pub fn remove(&mut self, heap: &mut Heap, member: &[u8]) -> Option<f64> {
-        let (key, hasher) = (self.key(member), self.hasher);
-        self.tree.remove(heap, |bytes| hasher.hash(bytes), &key)
+        self.remove_key(heap, &self.key(member))
+    }
+
+    /// The same with a key of [`BigZset::group`].
+    pub fn remove_key(&mut self, heap: &mut Heap, key: &Key<'_>) -> Option<f64> {
+        let hasher = self.hasher;
+        self.tree.remove(heap, |bytes| hasher.hash(bytes), key)
+    }
+
+    /// Shows the records of ranks, which there are, in the order given.
+    pub fn at_each<'a>(
+        &'a self,
+        ranks: impl Iterator<Item = usize>,
+        visit: impl FnMut(Scored<'a>),
+    ) {
+        self.tree.at_each(ranks.map(|rank| rank as u64), visit);
     }
 
     /// Takes up to so many records out from a rank on, after `visit` has seen each. Returns how many

@@ -1,0 +1,159 @@
+//! Going down for several keys side by side, so that the misses of the cache overlap.
+//!
+//! Each of them goes in small steps: first the head of a page is brought into the cache, then the few
+//! children near where the key's hash lies in proportion, or the record that has its tag.
+
+use crate::inner::Inner;
+use crate::page::Page;
+use crate::tree::Tree;
+
+use super::{Key, Position, Record, Records, Separator, leaf};
+
+/// How many go down side by side.
+pub const AHEAD: usize = 16;
+
+/// The part of a leaf that is looked at first: the head, and slots.
+const LEAF_HEAD: usize = 128;
+/// Children this near to the proportional place are brought into the cache with it.
+const NEAR: usize = 5;
+/// Above all separators, which have a bit more than positions.
+const HIGHEST: u64 = 1 << (Position::BITS + 1);
+
+/// What a search goes down for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Aim {
+    /// To read a record.
+    Read,
+    /// To put a record in, or take one out.
+    Change,
+}
+
+/// A search under way.
+#[derive(Clone, Copy)]
+struct Search {
+    page: Page,
+    target: Separator,
+    tag: u64,
+    /// What stands before and behind the page.
+    bounds: [Separator; 2],
+    /// Whether the part of the page that matters is on its way, and not only its head.
+    is_near: bool,
+    is_over: bool,
+}
+
+impl Search {
+    fn new(root: Page, key: &Key<'_>) -> Search {
+        Search {
+            page: root,
+            target: key.position().separator(),
+            tag: key.hash,
+            bounds: [Separator(0), Separator(HIGHEST)],
+            is_near: false,
+            is_over: false,
+        }
+    }
+
+    /// Goes on by one step. Returns false when there is nothing more to do.
+    #[inline]
+    fn step<const VALUED: bool>(&mut self, aim: Aim) -> bool {
+        if self.is_over {
+            return false;
+        }
+        if self.page.is_leaf() {
+            self.is_over = true;
+            leaf::prefetch_record(self.page, self.tag);
+            if aim == Aim::Change {
+                leaf::prefetch_end(self.page);
+            }
+            return false;
+        }
+        let inner = Inner::<Separator>::new(self.page);
+        let guess = self.guess(inner.n());
+        if !self.is_near {
+            inner.prefetch_children(guess.saturating_sub(NEAR), 2 * NEAR);
+            self.is_near = true;
+            return true;
+        }
+        let children = inner.children();
+        let at = super::walk_to_child(children, guess, self.target);
+        if aim == Aim::Change {
+            inner.prefetch_count(at);
+        }
+        if at > 0 {
+            self.bounds[0] = children[at].separator;
+        }
+        if let Some(next) = children.get(at + 1) {
+            self.bounds[1] = next.separator;
+        }
+        self.page = children[at].page;
+        self.page.prefetch(LEAF_HEAD);
+        self.is_near = false;
+        true
+    }
+
+    /// Which of so many children it is in proportion.
+    #[inline]
+    fn guess(&self, children: usize) -> usize {
+        let [low, high] = self.bounds.map(|bound| bound.0);
+        let (into, all) = (self.target.0.saturating_sub(low), (high - low).max(1));
+        // 41 bits and 7 bits.
+        ((into * children as u64 / all) as usize).min(children - 1)
+    }
+}
+
+impl<const VALUED: bool> Tree<Records<VALUED>> {
+    /// Shows the records of keys in their order, none for a key that has no record.
+    pub fn get_each<'a, 'k>(
+        &'a self,
+        mut keys: impl Iterator<Item = Key<'k>>,
+        mut visit: impl FnMut(Option<Record<'a>>),
+    ) {
+        loop {
+            let group: [Option<Key<'k>>; AHEAD] = std::array::from_fn(|_| keys.next());
+            if group[0].is_none() {
+                return;
+            }
+            let searches = self.go_ahead(&group, Aim::Read);
+            for (key, search) in group.iter().zip(searches) {
+                if let Some(key) = key {
+                    visit(search.map_or_else(|| self.get(key), |search| self.finish(key, &search)));
+                }
+            }
+        }
+    }
+
+    /// Brings what changes of the records of these keys will look at into the cache.
+    pub fn look_ahead(&self, keys: &mut [Option<Key<'_>>; AHEAD]) {
+        let searches = self.go_ahead(keys, Aim::Change);
+        if searches[0].is_some() {
+            keys.iter_mut().flatten().for_each(|key| key.is_near = true);
+        }
+    }
+
+    /// Goes down for these keys, if there are several and there is a way.
+    fn go_ahead(&self, keys: &[Option<Key<'_>>; AHEAD], aim: Aim) -> [Option<Search>; AHEAD] {
+        let root = self.root.filter(|_| keys[1].is_some());
+        let mut searches = [None; AHEAD];
+        let Some(root) = root else {
+            return searches;
+        };
+        for (search, key) in searches.iter_mut().zip(keys) {
+            *search = key.as_ref().map(|key| Search::new(root, key));
+        }
+        let step = |more, search: &mut Search| search.step::<VALUED>(aim) | more;
+        while searches.iter_mut().flatten().fold(false, step) {}
+        searches
+    }
+
+    /// The record in the leaf that was arrived at. Records of the same place in the order may be in
+    /// several leaves.
+    #[expect(unsafe_code, reason = "records are borrowed from pages")]
+    fn finish(&self, key: &Key<'_>, search: &Search) -> Option<Record<'_>> {
+        match leaf::find(search.page, key) {
+            // SAFETY: the record was just found, and nothing changes while the tree is borrowed.
+            Some(index) => Some(unsafe { leaf::record::<VALUED>(search.page, index) }),
+            None if search.bounds[1] == key.position().tied() => self.get(key),
+            None => None,
+        }
+    }
+}
