@@ -4,8 +4,8 @@ use super::*;
 
 fn subject() -> Subject {
     let mut subject = Subject::new(|bytes| spread(bytes) >> 20 << 20);
-    subject.fill(0..rounds(20_000, 60));
-    for number in 0..10 {
+    subject.fill(0..rounds(20_000, 30));
+    for number in 0..rounds(10, 5) {
         subject.insert(format!("long:{number}").as_bytes(), &[b'v'; 3000]);
         subject.insert(&vec![b'k'; 300 + number], &[b'w'; 300]);
     }

@@ -124,7 +124,7 @@ fn ranks_reach_each_record_once() {
 }
 
 /// So long are the elements of a tree with few leaves and much in them.
-const LONG: usize = 50_000;
+const LONG: usize = if cfg!(miri) { 9_000 } else { 50_000 };
 /// The most that a step of one leaf takes or gives: an element, and what counts as a leaf.
 const STEP_MAX: usize = LONG + 3 * 4096;
 

@@ -135,7 +135,7 @@ fn equals_a_map_through_random_traffic_and_hands_out_what_was_frozen() {
         traffic(
             spread,
             seed,
-            rounds(30_000, 300),
+            rounds(30_000, 200),
             super::rounds(1500, 150) as u64 + seed * 100,
         );
     }
@@ -147,10 +147,10 @@ fn equals_a_map_where_hashes_collide() {
     traffic(
         |bytes| (spread(bytes) % 7) << 61,
         100,
-        rounds(12_000, 120),
+        rounds(12_000, 80),
         700,
     );
-    traffic(|_| 77 << 40, 101, rounds(8_000, 100), 500);
+    traffic(|_| 77 << 40, 101, rounds(8_000, 60), 500);
     traffic(
         |bytes| (spread(bytes) % 3) << 63 | spread(bytes) >> 41,
         102,

@@ -4,7 +4,7 @@ use super::*;
 
 fn subject() -> Subject {
     let mut subject = Subject::new(spread);
-    subject.fill(0..rounds(20_000, 300));
+    subject.fill(0..rounds(20_000, 170));
     subject.insert(b"long", &[b'v'; 3000]);
     subject
 }

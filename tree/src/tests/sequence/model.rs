@@ -113,7 +113,7 @@ fn traffic(seed: u64, rounds: usize) {
 #[test]
 fn equals_a_deque_through_random_traffic_and_hands_out_what_was_frozen() {
     for seed in 0..rounds(8, 1) as u64 {
-        traffic(seed, rounds(30_000, 250));
+        traffic(seed, rounds(30_000, 200));
     }
 }
 

@@ -94,7 +94,7 @@ fn traffic(hash: fn(&[u8]) -> u64, seed: u64, count: usize, (members, scores): (
 fn equals_a_map_through_random_traffic_and_hands_out_what_was_frozen() {
     for seed in 0..rounds(4, 1) as u64 {
         let sizes = (rounds(1500, 100) as u64 + seed * 300, 300);
-        traffic(spread, seed, rounds(12_000, 250), sizes);
+        traffic(spread, seed, rounds(12_000, 200), sizes);
     }
 }
 
@@ -112,15 +112,15 @@ fn equals_a_map_where_hashes_collide() {
     traffic(
         |bytes| (spread(bytes) % 7) << 61,
         100,
-        rounds(8000, 90),
+        rounds(8000, 45),
         (600, 40),
     );
-    traffic(|_| 77 << 40, 101, rounds(6000, 80), (500, 20));
+    traffic(|_| 77 << 40, 101, rounds(6000, 40), (500, 20));
     traffic(
         |bytes| spread(bytes) >> 32,
         102,
-        rounds(6000, 60),
+        rounds(6000, 30),
         (500, 200),
     );
-    traffic(|_| u64::MAX, 103, rounds(4000, 60), (500, 1));
+    traffic(|_| u64::MAX, 103, rounds(4000, 30), (500, 1));
 }

@@ -108,7 +108,7 @@ fn goes_through_records_from_any_rank_in_both_directions() {
 #[test]
 fn more_than_a_page_of_equal_hashes_is_found_shown_and_removed() {
     let mut subject = Subject::new(|_| 0x1234_5678 << 32);
-    let count = rounds(400, 130);
+    let count = rounds(400, 45);
     subject.fill(0..count, |number| (number % 3) as f64);
     subject.check();
     let mut seen = HashMap::new();
@@ -145,7 +145,7 @@ fn scan(
 fn a_scan_shows_what_stays_exactly_once_whatever_scores_do() {
     for hash in [spread, |bytes: &[u8]| (spread(bytes) % 50) << 57] {
         let mut subject = Subject::new(hash);
-        let count = rounds(2000, 60);
+        let count = rounds(2000, 50);
         subject.fill(0..count, |number| number as f64);
         let all = scan(&mut subject, |_, _| ());
         assert!(all.len() == count && all.values().all(|&times| times == 1));
@@ -232,15 +232,16 @@ fn a_walk_outlives_its_tree_and_long_members_their_removal() {
     for walk_first in [false, true] {
         let mut subject = Subject::new(spread);
         subject.fill(0..rounds(1500, 60), |number| (number % 50) as f64);
+        let long = rounds(20_000, 2_000);
         for number in 0..10 {
-            subject.insert(&vec![b'm'; 20_000 + number], number as f64);
+            subject.insert(&vec![b'm'; long + number], number as f64);
         }
         let expected: Vec<_> = subject.pairs().collect();
         let mut frozen = subject.freeze();
         let mut parts = Parts::default();
         frozen.step(&mut subject.heap, 5000, |part| parts.take(part));
         for number in 0..10 {
-            subject.remove(&vec![b'm'; 20_000 + number]);
+            subject.remove(&vec![b'm'; long + number]);
             subject.insert(format!("member:{number}").as_bytes(), 99.0);
         }
         let Subject { mut heap, tree, .. } = subject;
@@ -344,10 +345,10 @@ fn no_operation_moves_more_than_16_kib_frozen_or_not() {
 #[test]
 fn records_that_come_in_order_fill_their_pages() {
     let mut subject = Subject::new(spread);
-    subject.fill(0..rounds(2000, 200), |number| number as f64);
+    subject.fill(0..rounds(2000, 150), |number| number as f64);
     let full = subject.tree.records_memory();
     let mut other = Subject::new(spread);
-    other.fill(0..rounds(2000, 200), |number| {
+    other.fill(0..rounds(2000, 150), |number| {
         spread(&number.to_le_bytes()) as f64
     });
     assert!(full < other.tree.records_memory(), "no page is half empty");
