@@ -33,25 +33,60 @@ pub(crate) struct OperatedCluster {
     injected: Vec<String>,
 }
 
+/// How large a cluster is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    pub(crate) shards: u16,
+    /// Per shard.
+    pub(crate) replicas: u8,
+}
+
+impl Shape {
+    /// Mostly three shards, with so many replicas each.
+    fn of_seed(seed: u64, replicas: u8) -> Shape {
+        Shape {
+            shards: [1, 2, 3, 3][(seed % 4) as usize],
+            replicas,
+        }
+    }
+}
+
 /// Plays a scenario with the cluster of a seed, of shards with so many replicas.
 ///
 /// # Errors
 /// What did not hold, with the operator's steps and the nodes' logs.
 pub(crate) fn run_operated(seed: u64, replicas: u8, scenario: Action) -> Result<Summary, String> {
-    run_configured(seed, replicas, &[], scenario)
+    run_configured(seed, Shape::of_seed(seed, replicas), &[], scenario)
 }
 
 /// The same with save points: the nodes keep data files.
 ///
 /// # Errors
 /// What did not hold, with the operator's steps and the nodes' logs.
-pub(crate) fn run_configured(
+pub(crate) fn run_saving(
     seed: u64,
     replicas: u8,
     save: &[SavePoint],
     scenario: Action,
 ) -> Result<Summary, String> {
-    let mut cluster = OperatedCluster::new(seed, replicas, save);
+    run_configured(seed, Shape::of_seed(seed, replicas), save, scenario)
+}
+
+/// The same with a cluster of that shape.
+///
+/// # Errors
+/// What did not hold, with the operator's steps and the nodes' logs.
+pub(crate) fn run_shaped(seed: u64, shape: Shape, scenario: Action) -> Result<Summary, String> {
+    run_configured(seed, shape, &[], scenario)
+}
+
+fn run_configured(
+    seed: u64,
+    shape: Shape,
+    save: &[SavePoint],
+    scenario: Action,
+) -> Result<Summary, String> {
+    let mut cluster = OperatedCluster::new(seed, shape, save);
     scenario(&mut cluster).map_err(|error| cluster.report(&error))?;
     Ok(Summary {
         events: cluster.sim.events,
@@ -60,8 +95,8 @@ pub(crate) fn run_configured(
 }
 
 impl OperatedCluster {
-    fn new(seed: u64, replicas: u8, save: &[SavePoint]) -> OperatedCluster {
-        let shards = [1, 2, 3, 3][(seed % 4) as usize];
+    fn new(seed: u64, shape: Shape, save: &[SavePoint]) -> OperatedCluster {
+        let Shape { shards, replicas } = shape;
         let pods = usize::from(replicas) + 1;
         let configs = (0..usize::from(shards) * pods).map(|ix| named_config(ix, pods, save));
         let mut sim = Simulation::new(seed, configs.collect());

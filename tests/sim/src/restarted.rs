@@ -6,7 +6,7 @@ use slotkeeper_node::config::SavePoint;
 
 use crate::gossip::Summary;
 use crate::net::NodeIx;
-use crate::operated_cluster::{Action, OperatedCluster, run_configured};
+use crate::operated_cluster::{Action, OperatedCluster, run_saving};
 
 /// Every few seconds, whatever has changed.
 const SAVE: [SavePoint; 1] = [SavePoint {
@@ -22,7 +22,7 @@ const SNAPSHOT_US: u64 = 4_000;
 /// What did not hold, with the operator's steps and the nodes' logs.
 pub fn run(seed: u64) -> Result<Summary, String> {
     let replicas = if seed.is_multiple_of(3) { 2 } else { 1 };
-    run_configured(seed, replicas, &SAVE, scenario)
+    run_saving(seed, replicas, &SAVE, scenario)
 }
 
 const FAULTS: [Action; 5] = [one, one, disk_fails, whole_shard, everything];

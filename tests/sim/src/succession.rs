@@ -4,7 +4,7 @@
 
 use crate::gossip::Summary;
 use crate::net::NodeIx;
-use crate::operated_cluster::{OperatedCluster, run_operated};
+use crate::operated_cluster::{OperatedCluster, Shape, run_shaped};
 use crate::operator::{MemoryRead, StoreResult};
 
 /// Runs a seed.
@@ -12,17 +12,23 @@ use crate::operator::{MemoryRead, StoreResult};
 /// # Errors
 /// What did not hold, with the operator's steps and the nodes' logs.
 pub fn run(seed: u64) -> Result<Summary, String> {
-    run_operated(seed, 2, scenario)
+    // With three masters the operator first waits for their own election: then mostly one succeeds.
+    let shape = Shape {
+        shards: [2, 1, 2, 3][(seed % 4) as usize],
+        replicas: 2,
+    };
+    run_shaped(seed, shape, scenario)
 }
 
 fn scenario(cluster: &mut OperatedCluster) -> Result<(), String> {
     // As against Redis, where all depends on what was stored.
-    cluster.operator.hides_elections = cluster.sim.rng.one_in(3);
+    cluster.operator.hides_elections = cluster.sim.rng.one_in(2);
     cluster.form()?;
     for _ in 0..2 {
         cluster.let_write()?;
         cluster.operator.step_faults = cluster.sim.rng.one_in(2);
-        cluster.operator.vote_faults = true;
+        // A vote that arrives at once is one of which the next operator has to know.
+        cluster.operator.vote_faults = cluster.sim.rng.one_in(2);
         inject_fault(cluster)?;
         (cluster.operator.step_faults, cluster.operator.vote_faults) = (false, false);
         cluster.heal()?;

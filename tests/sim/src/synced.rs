@@ -14,9 +14,14 @@ use crate::simulation::Simulation;
 const LARGE: u64 = 300;
 const LARGE_BYTES: usize = 8 * 1024;
 const COUNTERS: u64 = 300;
-/// Big hashes, each a tree of many pages: a sync sends them in many pieces.
+/// Big collections, each a tree of many pages: a sync sends them in many pieces.
 const HASHES: u64 = 3;
 const FIELDS: u64 = 3000;
+/// As many of each of the other types.
+const OTHERS: u64 = 2;
+const ELEMENTS: u64 = 3000;
+/// How many fields or elements one command writes at first.
+const AT_ONCE: u64 = 100;
 /// How long a sync may take, in microseconds.
 const PATIENCE_US: u64 = 20_000_000;
 
@@ -69,14 +74,34 @@ fn fill(sim: &mut Simulation) -> Result<(), String> {
         .collect();
     requests.extend((0..COUNTERS).map(|n| words(&["SET", &counter(n), "0"])));
     for hash in 0..HASHES {
-        for first in (0..FIELDS).step_by(100) {
-            let mut request = words(&["HSET", &hash_name(hash)]);
-            let fields = first..first + 100;
-            request.extend(fields.flat_map(|n| [field(n), format!("the value of field {n}")]));
-            requests.push(request);
-        }
+        let name = hash_name(hash);
+        requests.extend(in_pieces(&["HSET", &name], FIELDS, |n| {
+            vec![field(n), format!("the value of field {n}")]
+        }));
+    }
+    for nth in 0..OTHERS {
+        let [list, set, zset] = other_names(nth);
+        requests.extend(in_pieces(&["RPUSH", &list], ELEMENTS, |n| vec![element(n)]));
+        requests.extend(in_pieces(&["SADD", &set], ELEMENTS, |n| vec![element(n)]));
+        requests.extend(in_pieces(&["ZADD", &zset], ELEMENTS, |n| {
+            vec![(n % 500).to_string(), element(n)]
+        }));
     }
     sim.ask(MASTER, &requests).map(drop)
+}
+
+/// Commands that write so many fields or elements.
+fn in_pieces(
+    command: &[&str],
+    count: u64,
+    words_of: impl Fn(u64) -> Vec<String>,
+) -> Vec<Vec<String>> {
+    let piece = |first| {
+        let mut request = words(command);
+        request.extend((first..first + AT_ONCE).flat_map(&words_of));
+        request
+    };
+    (0..count).step_by(AT_ONCE as usize).map(piece).collect()
 }
 
 /// Changes counters until the replica says that its data set is complete, and a while longer; how
@@ -180,19 +205,71 @@ fn is_synced(sim: &Simulation) -> bool {
     engine.is_some_and(Engine::is_complete)
 }
 
-/// What is not the same when it is done twice, and what makes and removes keys and fields.
+/// What is not the same when it is done twice, and what makes and removes keys and elements.
 fn change(sim: &mut Simulation) -> Vec<String> {
+    match sim.rng.below(5) {
+        0 => change_string(sim),
+        1 => change_hash(sim),
+        2 => change_list(sim),
+        3 => change_set(sim),
+        _ => change_zset(sim),
+    }
+}
+
+fn change_string(sim: &mut Simulation) -> Vec<String> {
     let name = counter(sim.rng.below(COUNTERS));
-    let (hash, nth) = (hash_name(sim.rng.below(HASHES)), sim.rng.below(FIELDS));
-    match sim.rng.below(14) {
+    match sim.rng.below(6) {
         0 => words(&["DEL", &name]),
         1 => words(&["SET", &name, "1000"]),
         2 | 3 => words(&["APPEND", &name, "1"]),
-        4 | 5 => words(&["HDEL", &hash, &field(nth)]),
-        6 | 7 => words(&["HSET", &hash, &field(nth), "another value"]),
-        8 | 9 => words(&["HINCRBY", &hash, &format!("count:{}", nth % 100), "1"]),
-        10 => words(&["HSET", &hash, &format!("new:{nth}"), "a new field"]),
         _ => words(&["INCR", &name]),
+    }
+}
+
+fn change_hash(sim: &mut Simulation) -> Vec<String> {
+    let (name, nth) = (hash_name(sim.rng.below(HASHES)), sim.rng.below(FIELDS));
+    match sim.rng.below(7) {
+        0 | 1 => words(&["HDEL", &name, &field(nth)]),
+        2 | 3 => words(&["HSET", &name, &field(nth), "another value"]),
+        4 | 5 => words(&["HINCRBY", &name, &format!("count:{}", nth % 100), "1"]),
+        _ => words(&["HSET", &name, &format!("new:{nth}"), "a new field"]),
+    }
+}
+
+fn change_list(sim: &mut Simulation) -> Vec<String> {
+    let ([name, ..], nth) = (other_names(sim.rng.below(OTHERS)), sim.rng.below(ELEMENTS));
+    let (place, element) = (nth.to_string(), element(nth));
+    match sim.rng.below(8) {
+        0 => words(&["RPUSH", &name, "at the end", &place]),
+        1 => words(&["LPUSH", &name, "at the beginning", &place]),
+        2 => words(&["LPOP", &name, "2"]),
+        3 => words(&["RPOP", &name]),
+        4 => words(&["LSET", &name, &place, "another element"]),
+        5 => words(&["LINSERT", &name, "BEFORE", &element, "in between"]),
+        6 => words(&["LREM", &name, "1", &element]),
+        _ => words(&["LMOVE", &name, &name, "LEFT", "RIGHT"]),
+    }
+}
+
+/// Half of it by chance.
+fn change_set(sim: &mut Simulation) -> Vec<String> {
+    let ([_, name, _], nth) = (other_names(sim.rng.below(OTHERS)), sim.rng.below(ELEMENTS));
+    match sim.rng.below(6) {
+        0 | 1 => words(&["SADD", &name, &format!("new:{nth}"), &nth.to_string()]),
+        2 => words(&["SREM", &name, &element(nth)]),
+        3 | 4 => words(&["SPOP", &name]),
+        _ => words(&["SPOP", &name, "3"]),
+    }
+}
+
+fn change_zset(sim: &mut Simulation) -> Vec<String> {
+    let ([.., name], nth) = (other_names(sim.rng.below(OTHERS)), sim.rng.below(ELEMENTS));
+    match sim.rng.below(6) {
+        0 => words(&["ZADD", &name, "250.5", &format!("new:{nth}")]),
+        1 | 2 => words(&["ZINCRBY", &name, "7", &element(nth)]),
+        3 => words(&["ZREM", &name, &element(nth)]),
+        4 => words(&["ZPOPMIN", &name, "2"]),
+        _ => words(&["ZREMRANGEBYRANK", &name, &nth.to_string(), &nth.to_string()]),
     }
 }
 
@@ -210,4 +287,13 @@ fn hash_name(nth: u64) -> String {
 
 fn field(nth: u64) -> String {
     format!("field:{nth}")
+}
+
+/// A list, a set and a sorted set.
+fn other_names(nth: u64) -> [String; 3] {
+    ["list", "set", "zset"].map(|kind| format!("{kind}:{nth}"))
+}
+
+fn element(nth: u64) -> String {
+    format!("element:{nth}")
 }

@@ -1,5 +1,7 @@
 //! Clients that write throughout a run, follow redirections, and know what they were promised.
 
+mod found;
+mod keys;
 mod promises;
 
 use std::collections::BTreeMap;
@@ -10,18 +12,14 @@ use slotkeeper_topology::{SlotSet, key_slot};
 use crate::net::{ClientKind, NodeIx};
 use crate::ops::words;
 use crate::simulation::Simulation;
-use promises::{Found, LIFE_MS, Promises};
+use found::Found;
+use keys::{KEYS, Kind, found, key_name, read};
+use promises::Promises;
 
 /// A request that has no answer after this long is given up, in microseconds.
 const PATIENCE_US: u64 = 1_000_000;
 /// How long WAIT waits for replicas, in milliseconds.
 const WAIT_MS: &str = "300";
-/// How many keys a client writes.
-const KEYS: u64 = 9;
-/// How many fields its hash has: more than a listpack may hold here.
-const FIELDS: u64 = 24;
-/// The field that counts.
-const COUNTER: &str = "count";
 /// How long a key that expires is only read, in microseconds: it can be seen to live and to be gone.
 const REST_US: u64 = 30_000_000;
 
@@ -36,8 +34,9 @@ pub enum Durability {
 
 /// One client. It writes ever higher numbers under a few keys of its own, one at a time, and asks
 /// with WAIT whether replicas have the write. Some keys are deleted in turn, one expires, two are
-/// written by one transaction, one is a hash, and one counts in a field of a hash. Before each write it reads what it was promised to find there: what
-/// was lost meanwhile shall not go unseen because it is written anew.
+/// written by one transaction, and there is one of every other type. Before each write it reads what
+/// it was promised to find there: what was lost meanwhile must not go unseen because it is written
+/// anew.
 #[derive(Debug)]
 pub struct Writer {
     name: usize,
@@ -78,25 +77,6 @@ impl UnderWay {
     fn counts_in(&self, nth: usize) -> bool {
         self.counts && Some(nth) == self.acknowledges
     }
-}
-
-/// How a key is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Set,
-    /// In turn with SET.
-    Del,
-    Expire,
-    /// The key and a second one in its slot.
-    Multi,
-    /// All fields of a hash.
-    Fields,
-    /// In turn with that: all of them are removed.
-    NoFields,
-    /// One more.
-    Count,
-    /// It rests.
-    Look,
 }
 
 impl Writer {
@@ -153,43 +133,18 @@ impl Writer {
         let Some(client) = self.client else { return };
         let (number, key, now) = (self.next, self.next % KEYS, sim.now_us);
         self.next += 1;
-        let kind = self.kind(key, number, now);
-        let (mut requests, name) = (vec![read(self.name, key)], key_name(self.name, key));
-        let (text, life) = (number.to_string(), LIFE_MS.to_string());
+        let kind = Kind::of(key, number, now < self.rests_until_us);
+        let mut requests = vec![read(self.name, key)];
+        requests.extend(kind.requests(&key_name(self.name, key), number));
         let promises = self.promises.entry(key).or_default();
         match kind {
-            Kind::Look => {}
-            Kind::Set => requests.push(words(&["SET", &name, &text])),
-            Kind::Del => {
-                promises.removes(number);
-                requests.push(words(&["DEL", &name]));
-            }
             Kind::Expire => {
                 promises.expires(number, now);
                 self.rests_until_us = now + REST_US;
-                requests.push(words(&["SET", &name, &text, "PX", &life]));
             }
-            Kind::Fields => {
-                let mut request = words(&["HSET", &name]);
-                request.extend((0..FIELDS).flat_map(|field| [field_name(field), text.clone()]));
-                requests.push(request);
-            }
-            Kind::NoFields => {
-                promises.removes(number);
-                let mut request = words(&["HDEL", &name]);
-                request.extend((0..FIELDS).map(field_name));
-                requests.push(request);
-            }
-            Kind::Count => {
-                promises.counts();
-                requests.push(words(&["HINCRBY", &name, COUNTER, "1"]));
-            }
-            Kind::Multi => {
-                requests.push(words(&["MULTI"]));
-                let names = [name, second_name(self.name, key)];
-                requests.extend(names.map(|name| words(&["SET", &name, &text])));
-                requests.push(words(&["EXEC"]));
-            }
+            Kind::Count => promises.counts(),
+            _ if kind.removes() => promises.removes(number),
+            _ => {}
         }
         let acknowledges = (kind != Kind::Look).then_some(requests.len() - 1);
         if let (Some(_), Durability::Confirmed(replicas)) = (acknowledges, self.safe) {
@@ -208,19 +163,6 @@ impl Writer {
             done: false,
             worthless: false,
         });
-    }
-
-    fn kind(&self, key: u64, number: u64, now_us: u64) -> Kind {
-        match key {
-            4 if number / KEYS % 2 == 1 => Kind::Del,
-            5 if now_us < self.rests_until_us => Kind::Look,
-            5 => Kind::Expire,
-            6 => Kind::Multi,
-            7 if number / KEYS % 2 == 1 => Kind::NoFields,
-            7 => Kind::Fields,
-            8 => Kind::Count,
-            _ => Kind::Set,
-        }
     }
 
     fn learn(&mut self, sim: &mut Simulation, reply: &ReplyValue) {
@@ -277,38 +219,6 @@ impl Writer {
         self.node = node.unwrap_or_else(|| sim.rng.index(sim.hosts.len()));
         self.client = sim.connect_as(ClientKind::Writer, self.node);
     }
-}
-
-/// A key of a client.
-fn key_name(name: usize, key: u64) -> String {
-    format!("writer:{name}:{key}")
-}
-
-/// The key that is written together with another, in its slot.
-fn second_name(name: usize, key: u64) -> String {
-    format!("{{{}}}:second", key_name(name, key))
-}
-
-/// How a key is read.
-fn read(name: usize, key: u64) -> Vec<String> {
-    match key {
-        6 => words(&["MGET", &key_name(name, key), &second_name(name, key)]),
-        7 => words(&["HGETALL", &key_name(name, key)]),
-        8 => words(&["HGET", &key_name(name, key), COUNTER]),
-        _ => words(&["GET", &key_name(name, key)]),
-    }
-}
-
-/// What its reader has found.
-fn found(key: u64, reply: &ReplyValue) -> Found {
-    match key {
-        7 => Found::of_hash(reply, FIELDS),
-        _ => Found::of(reply),
-    }
-}
-
-fn field_name(field: u64) -> String {
-    format!("field:{field}")
 }
 
 /// The address in `MOVED slot ip:port`.
