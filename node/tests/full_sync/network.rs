@@ -55,6 +55,8 @@ pub struct Network {
     /// A node that has no room for the file of a full sync.
     pub full_disk: Option<usize>,
     next_port: u32,
+    /// What clients were sent that a node has closed since.
+    pub last_words: BTreeMap<(usize, SessionId), Vec<u8>>,
     /// The largest amount that a walk serialised in one call of an engine.
     pub most_serialised: u64,
     /// The most bytes that waited for one connection.
@@ -95,6 +97,7 @@ impl Network {
             stuck_disk: None,
             full_disk: None,
             next_port: 1,
+            last_words: BTreeMap::new(),
             most_serialised: 0,
             most_unsent: 0,
         }
@@ -301,7 +304,13 @@ impl Network {
                         self.resume(host, session);
                     }
                 }
-                Output::Close { session, .. } => self.close_session(host, session),
+                Output::Close { session, flush } => {
+                    if flush {
+                        let sent = self.received(host, session);
+                        self.last_words.insert((host, session), sent);
+                    }
+                    self.close_session(host, session);
+                }
                 Output::Link(link, op) => self.on_link_op(host, link, op),
                 Output::Disk(op) => self.on_disk_op(host, op),
                 Output::Log(_, _, text) => self.hosts[host].log.push(text),

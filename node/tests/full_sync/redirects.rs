@@ -6,7 +6,7 @@ use crate::network::Network;
 use crate::replicas::{config, pair};
 
 /// Two masters: the first has slots 0 to 8191, the second the others. A client of each.
-fn two_masters() -> (Network, [SessionId; 2]) {
+pub fn two_masters() -> (Network, [SessionId; 2]) {
     let mut network = Network::new();
     for port in [7000, 7001] {
         network.start(config(port), None);
@@ -28,7 +28,7 @@ fn two_masters() -> (Network, [SessionId; 2]) {
     (network, clients)
 }
 
-fn id(network: &mut Network, host: usize, client: SessionId) -> String {
+pub fn id(network: &mut Network, host: usize, client: SessionId) -> String {
     let id = network.call(host, client, &["CLUSTER", "MYID"]);
     id.lines().nth(1).expect("an id").to_owned()
 }

@@ -383,3 +383,42 @@ fn the_others_go_on_without_the_slow_one() {
     assert_eq!(node.engine.stats.sync_slow_replicas, 1);
     assert_eq!(node.engine.replication.replicas.count(), 1);
 }
+
+#[test]
+fn one_who_waits_for_an_element_and_would_change_what_a_walk_holds_gets_it_later() {
+    const PAIRS: usize = 40;
+    let mut node = filled();
+    let mut writer = node.client();
+    let mut waiting = Vec::new();
+    for pair in 0..PAIRS {
+        node.ask(&mut writer, &format!("RPUSH to:{pair} a"));
+        waiting.push(node.waiting(&format!("BLMOVE from:{pair} to:{pair} LEFT RIGHT 0")));
+    }
+    let replica = listen(&mut node);
+    let mut way = Way::to(&replica);
+    way.fill(&mut node);
+    write_until_parked(&mut node, &mut writer, 0);
+    let is_held = |pair: &usize| {
+        let (from, to) = (format!("from:{pair}"), format!("to:{pair}"));
+        let wait = |name: &str| {
+            let data = &node.engine.data;
+            data.walk_wait(0, &data.key(name.as_bytes()))
+        };
+        wait(&from).is_none() && wait(&to).is_some()
+    };
+    let pair = (0..PAIRS).find(is_held).expect("not all are saved by now");
+    let client = &mut waiting[pair];
+    let mut other = node.client();
+    let lines = format!("RPUSH from:{pair} x\nLLEN from:{pair}");
+    assert_eq!(node.ask(&mut other, &lines), ":1\r\n:1\r\n");
+    assert_eq!(node.got(client), "");
+    assert!(node.engine.holds_waiters());
+    let served = (0..1000).any(|_| way.turn(&mut node, 50_000).contains(&client.session));
+    assert!(served && !node.engine.holds_waiters());
+    assert_eq!(node.send(client, b""), "$1\r\nx\r\n");
+    let lines = format!("EXISTS from:{pair}\nLRANGE to:{pair} 0 -1");
+    assert_eq!(
+        node.ask(&mut other, &lines),
+        ":0\r\n*2\r\n$1\r\na\r\n$1\r\nx\r\n"
+    );
+}
