@@ -18,6 +18,7 @@ mod operated_cluster;
 pub mod operator;
 mod ops;
 pub mod partitioned;
+pub mod queues;
 pub mod restarted;
 pub mod rng;
 pub mod scenario;

@@ -2,7 +2,8 @@
 
 use crate::gossip::{self, Summary};
 use crate::{
-    asleep, busy, clocks, handover, hard, operated, partitioned, restarted, succession, synced,
+    asleep, busy, clocks, handover, hard, operated, partitioned, queues, restarted, succession,
+    synced,
 };
 
 /// A kind of run; the seed does the rest.
@@ -30,11 +31,13 @@ pub enum Scenario {
     Succession,
     /// Full syncs of keys that change meanwhile.
     Synced,
+    /// Clients that wait for elements of lists.
+    Queues,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Scenario; 11] = [
+    pub const ALL: [Scenario; 12] = [
         Scenario::Gossip,
         Scenario::Asleep,
         Scenario::Busy,
@@ -46,6 +49,7 @@ impl Scenario {
         Scenario::Restarted,
         Scenario::Succession,
         Scenario::Synced,
+        Scenario::Queues,
     ];
 
     /// The name on the command line.
@@ -63,6 +67,7 @@ impl Scenario {
             Scenario::Restarted => "restarted",
             Scenario::Succession => "succession",
             Scenario::Synced => "synced",
+            Scenario::Queues => "queues",
         }
     }
 
@@ -89,6 +94,7 @@ impl Scenario {
             Scenario::Restarted => 12,
             Scenario::Succession => 36,
             Scenario::Synced => 6,
+            Scenario::Queues => 12,
         }
     }
 
@@ -117,6 +123,7 @@ impl Scenario {
             Scenario::Restarted => restarted::run(seed),
             Scenario::Succession => succession::run(seed),
             Scenario::Synced => synced::run(seed),
+            Scenario::Queues => queues::run(seed),
         }
     }
 

@@ -48,6 +48,11 @@ fn replicas_hold_what_their_masters_hold() {
 }
 
 #[test]
+fn who_waits_gets_each_element_once() {
+    run_all(Scenario::Queues);
+}
+
+#[test]
 fn the_operator_breaks_no_never_where_worse_strikes() {
     run_all(Scenario::Hard);
 }
