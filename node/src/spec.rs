@@ -168,10 +168,13 @@ pub enum Flag {
     SkipSlowLog,
     /// Implies ASKING.
     Asking,
+    /// May change data although it counts as a command that only reads. COMMAND INFO does not show
+    /// it.
+    MayReplicate,
 }
 
 impl Flag {
-    /// All of them, in the order in which COMMAND INFO lists them.
+    /// Those that COMMAND INFO lists, in its order.
     pub const ALL: &[Flag] = &[
         Flag::Write,
         Flag::ReadOnly,
@@ -209,6 +212,7 @@ impl Flag {
             Flag::AllowBusy => "allow_busy",
             Flag::SkipSlowLog => "skip_slowlog",
             Flag::Asking => "asking",
+            Flag::MayReplicate => "may_replicate",
         }
     }
 }

@@ -76,6 +76,8 @@ impl CommandIds {
 #[derive(Clone, Copy, Debug)]
 struct Traits {
     write: bool,
+    /// It writes, or may do so all the same.
+    replicates: bool,
     deny_oom: bool,
     deny_stale: bool,
     deny_loading: bool,
@@ -85,6 +87,7 @@ impl Traits {
     fn of(flags: Flags) -> Traits {
         Traits {
             write: flags.has(Flag::Write),
+            replicates: flags.has(Flag::Write) || flags.has(Flag::MayReplicate),
             deny_oom: flags.has(Flag::DenyOom),
             deny_stale: !flags.has(Flag::Stale),
             deny_loading: !flags.has(Flag::Loading),
@@ -98,6 +101,7 @@ impl Traits {
             if let Ok(command) = resolve(&args) {
                 let one = Traits::of(command.flags());
                 all.write |= one.write;
+                all.replicates |= one.replicates;
                 all.deny_oom |= one.deny_oom;
                 all.deny_stale |= one.deny_stale;
                 all.deny_loading |= one.deny_loading;
@@ -156,7 +160,7 @@ impl Engine {
         }
         if is_normal {
             if self.pause.any()
-                && (self.pause.holds(traits.write) || self.is_held(id, command, args))
+                && (self.pause.holds(traits.replicates) || self.is_held(id, command, args))
             {
                 return Ok(Admission::Park(Parked::Pause));
             }

@@ -96,6 +96,7 @@ fn add(
 #[cfg(test)]
 mod tests {
     use crate::command::testing::Bench;
+    use crate::random::Random;
 
     #[test]
     fn says_whether_anything_changed() {
@@ -136,6 +137,36 @@ mod tests {
         assert!((20..50).contains(&dense), "{lengths:?}");
         assert_eq!(bench.reply("pfdebug encoding h"), "+dense");
         assert_eq!(bench.reply("pfcount h"), ":60");
+    }
+
+    /// Clients may write into the string what they like.
+    #[test]
+    fn hostile_strings_are_refused_or_counted() {
+        let (mut bench, mut random) = (Bench::new(), Random::new(3));
+        let (mut refused, mut counted) = (0, 0);
+        for round in 0..600 {
+            bench.reply("del h");
+            bench.reply("pfadd h a b c d e f g");
+            let key = bench.data.key(b"h");
+            let len = 32 + random.below(8) as usize;
+            for _ in 0..1 + round % 4 {
+                let at = 4 + random.below(len as u64 - 4) as usize;
+                let byte = [random.below(256) as u8];
+                bench.data.set_range(0, &key, at, &byte, None);
+            }
+            for line in [
+                "pfadd h x y z",
+                "pfcount h",
+                "pfcount h h",
+                "pfmerge d h",
+                "pfdebug decode h",
+            ] {
+                let reply = bench.reply(line);
+                refused += usize::from(reply.starts_with('-'));
+                counted += usize::from(reply.starts_with(':'));
+            }
+        }
+        assert!(refused > 200 && counted > 20, "{refused} {counted}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::command::{Definition, Effect, Exec, Refused};
 use crate::data::{Event, Key};
 use crate::resp::{Args, Reply};
 use crate::session::SessionRole;
-use crate::spec::Flag::ReadOnly;
+use crate::spec::Flag::{MayReplicate, ReadOnly};
 use crate::spec::KeyFlag::{Access, RW};
 use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
 
@@ -14,7 +14,7 @@ pub(super) static PFCOUNT: Definition = Definition {
     spec: Spec {
         name: "pfcount",
         arity: -2,
-        flags: Flags::of(&[ReadOnly]),
+        flags: Flags::of(&[ReadOnly, MayReplicate]),
         keys: &[KeySpec::rest(1, &[RW, Access])
             .note("Of a single key it may renew the estimate that is kept in it")],
         since: "2.8.9",

@@ -48,7 +48,7 @@ impl Store {
         event: Event,
         clock: u32,
     ) {
-        self.discard_key(db, key);
+        self.before_change(db, key);
         self.changes.note(db, key, event, false);
         let meta = Meta {
             expire_at,
@@ -56,7 +56,13 @@ impl Store {
             ..self.new_meta(clock)
         };
         let made = string_box(&mut self.heap, key, value, meta);
-        self.dbs[db].insert(&mut self.heap, &self.hasher, key, made);
+        let Some(mut entry) = self.dbs[db].get_mut(key) else {
+            self.dbs[db].insert(&mut self.heap, &self.hasher, key, made);
+            return;
+        };
+        let old = entry.view().expire_at();
+        entry.replace(made).release(&mut self.heap);
+        self.dbs[db].retime(key, old, expire_at);
     }
 
     /// Appends to a string. Returns its new length.

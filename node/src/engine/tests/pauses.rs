@@ -23,6 +23,20 @@ fn a_pause_of_writes_parks_writers_only() {
     assert_eq!(node.send(&mut two, b""), "+OK\r\n$1\r\n1\r\n+PONG\r\n");
 }
 
+/// PFCOUNT writes its estimate into the key, and replicas do the same.
+#[test]
+fn a_pause_of_writes_parks_what_may_replicate() {
+    let mut node = Node::standalone();
+    let (mut one, mut two) = (node.client(), node.client());
+    node.ask(&mut two, "PFADD h a b");
+    node.ask(&mut one, "CLIENT PAUSE 1000 WRITE");
+    assert_eq!(node.ask(&mut two, "PFCOUNT h"), "");
+    assert_eq!(two.state, SessionState::Parked);
+    node.ask(&mut one, "CLIENT UNPAUSE");
+    assert!(node.resumed(two.session));
+    assert_eq!(node.send(&mut two, b""), ":2\r\n");
+}
+
 #[test]
 fn a_pause_of_everything_ends_in_time() {
     let mut node = Node::standalone();
