@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use crate::block::Block;
 use crate::heap::Heap;
-use crate::page::Page;
+use crate::page::{HEAD, Page};
 use crate::space::Space;
 
 /// A kind of leaf: how its records lie in a page, and by what the leaves are in order.
@@ -43,6 +43,11 @@ pub trait Codec: Sized {
 
     /// A new leaf with the records of two neighbours, which fit in one. Disposes of neither.
     fn joined<H: Heap>(space: &mut Space<'_, H>, left: Page, right: Page) -> Page;
+
+    /// How many bytes of it would be in use; more than a leaf has if they cannot be joined.
+    fn joined_size(left: Page, right: Page) -> usize {
+        left.used() + right.used() - HEAD
+    }
 }
 
 /// A child of an inner page.

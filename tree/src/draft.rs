@@ -50,6 +50,11 @@ impl Draft {
             self.push_bytes(encoded.body());
             return;
         }
+        self.push_block(space, bytes);
+    }
+
+    /// Appends a long element: a block of these bytes.
+    pub fn push_block<H: Heap>(&mut self, space: &mut Space<'_, H>, bytes: &[u8]) {
         let block = space.block(bytes);
         self.has_blocks = true;
         self.push_bytes(&[LONG]);
@@ -82,7 +87,8 @@ impl Draft {
         self.len += len;
     }
 
-    fn push_bytes(&mut self, bytes: &[u8]) {
+    /// Appends bytes.
+    pub fn push_bytes(&mut self, bytes: &[u8]) {
         // SAFETY: a slice has so many bytes.
         unsafe { self.push_stored(bytes.as_ptr(), bytes.len()) };
     }

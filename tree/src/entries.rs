@@ -23,6 +23,13 @@ pub trait Entry: Copy + Debug + 'static {
 
     /// Its key.
     fn key(&self) -> Self::Key;
+
+    /// Of which run of keys one is: new ones come at the end of their run mostly, and leaves are full
+    /// then. All keys are one run unless an entry says otherwise.
+    fn run(key: Self::Key) -> u64 {
+        let _ = key;
+        0
+    }
 }
 
 /// The codec.
@@ -193,8 +200,14 @@ impl<E: Entry> Tree<Entries<E>> {
 
     fn split<H: Heap>(&mut self, space: &mut Space<'_, H>, mut path: Path, index: usize, entry: E) {
         let (leaf, all) = (path.leaf, entries::<E>(path.leaf));
-        let at_end = index == all.len() && path.steps.upper::<Entries<E>>().is_none();
-        let middle = if at_end { all.len() } else { all.len() / 2 };
+        let last = index == all.len();
+        let next = all.get(index).map(Entry::key);
+        let next = next.or_else(|| path.steps.upper::<Entries<E>>());
+        let run = E::run(entry.key());
+        let is_of_run = |key: E::Key| E::run(key) == run;
+        let ends_run = index > 0 && is_of_run(all[index - 1].key()) && !next.is_some_and(is_of_run);
+        let middle = if ends_run { index } else { all.len() / 2 };
+        let at_end = ends_run && last;
         let size = |len: usize| leaf_capacity(HEAD + (len + 1) * size_of::<E>());
         let left = if at_end {
             leaf
@@ -214,7 +227,8 @@ impl<E: Entry> Tree<Entries<E>> {
             insert(right, index - middle, entry);
         }
         let separator = entries::<E>(right)[0].key();
-        self.split_leaf(space, &mut path, (left, separator, right), 1, at_end);
+        let is_last = next.is_none();
+        self.split_leaf(space, &mut path, (left, separator, right), 1, is_last);
     }
 
     /// Changes the first entry of that key that is wanted, but not its key. Returns whether there

@@ -18,6 +18,7 @@
 //! draft       a record before there is a place for it
 //! records     the leaves of hashes and sets
 //! sequence    the leaves of lists
+//! messages    the leaves of streams
 //! sorted      sorted sets: their leaves, and the index of members
 //! entries     the leaves of entries that all have one size
 //! ```
@@ -38,6 +39,7 @@ mod frozen;
 mod garbage;
 mod heap;
 mod inner;
+mod messages;
 mod page;
 mod path;
 mod records;
@@ -58,6 +60,7 @@ pub use entries::{Entries, Entry};
 pub use frozen::{Field, Fields, Frozen, Part, STEP_PER_COPIED};
 pub use garbage::Garbage;
 pub use heap::Heap;
+pub use messages::{Message, Messages, NodeLimits, Pairs, Range, StreamId, StreamTree};
 pub use records::{AHEAD, HashTree, Key, Record, Records, SetTree};
 pub use sequence::{Elements, ListTree, Sequence};
 pub use sorted::{Cut, Ranks, Scored, Sorted, SortedCopying, SortedGarbage, SortedTree};

@@ -4,6 +4,7 @@ mod ahead;
 mod copying;
 mod frozen;
 mod limits;
+mod messages;
 mod model;
 mod relocate;
 mod scan;

@@ -27,9 +27,7 @@ impl Walking {
                 self.open -= bytes.len();
                 self.strings.last_mut().expect("begun").extend(bytes);
             }
-            Part::Packed { .. } | Part::Plain(_) | Part::Score(_) => {
-                unreachable!("of lists and sorted sets")
-            }
+            other => unreachable!("{other:?} is not of a hash"),
         });
         let whole = if self.open > 0 {
             self.strings.len() - 1

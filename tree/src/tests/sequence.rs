@@ -147,7 +147,6 @@ impl Seen {
                 assert!(rest.is_empty() && self.elements.len() - before == count);
                 self.nodes += 1;
             }
-            Part::Whole(_) | Part::Begin(_) | Part::Score(_) => unreachable!("of records"),
             Part::Plain(len) => {
                 assert!(self.open == 0 && len > 255);
                 self.elements.push_back(Vec::with_capacity(len));
@@ -158,6 +157,7 @@ impl Seen {
                 self.open -= bytes.len();
                 self.elements.back_mut().expect("begun").extend(bytes);
             }
+            other => unreachable!("{other:?} is not of a list"),
         }
     }
 }

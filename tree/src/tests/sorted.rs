@@ -177,11 +177,11 @@ impl Parts {
             Part::Whole(element) => self.open = text(element),
             Part::Begin(_) => self.open.clear(),
             Part::Piece(bytes) => self.open.extend_from_slice(bytes),
-            Part::Packed { .. } | Part::Plain(_) => unreachable!("of lists"),
             Part::Score(score) => {
                 let member = std::mem::take(&mut self.open);
                 self.pairs.push((member, score.to_bits()));
             }
+            other => unreachable!("{other:?} is not of a sorted set"),
         }
     }
 }

@@ -7,7 +7,7 @@
 use crate::codec::Codec;
 use crate::heap::Heap;
 use crate::inner::{self, Grown, Inner, few, weight};
-use crate::page::{HEAD, LEAF_MAX, Page};
+use crate::page::{LEAF_MAX, Page};
 use crate::path::{Path, Step, Steps};
 use crate::space::Space;
 
@@ -138,7 +138,7 @@ impl<C: Codec> Tree<C> {
         let parent = Inner::<C::Separator>::new(page);
         let fits = |left: usize| {
             let pages = parent.children().get(left..left + 2)?;
-            let used = pages[0].page.used() + pages[1].page.used() - HEAD;
+            let used = C::joined_size(pages[0].page, pages[1].page);
             (used <= LEAF_JOINED).then_some(left)
         };
         let left = fits(at).or_else(|| at.checked_sub(1).and_then(fits))?;
