@@ -22,6 +22,7 @@ mod scanning;
 mod server;
 mod set;
 mod sorted_set;
+mod stream;
 mod string;
 mod table;
 #[cfg(test)]
@@ -95,6 +96,16 @@ impl Effect {
         match changed {
             true => Effect::AsWritten,
             false => Effect::None,
+        }
+    }
+
+    /// Replicas run these commands instead, if there are any.
+    #[must_use]
+    pub fn rewritten_all(commands: Vec<Vec<Vec<u8>>>) -> Effect {
+        if commands.is_empty() {
+            Effect::None
+        } else {
+            Effect::Rewritten(commands)
         }
     }
 

@@ -129,6 +129,10 @@ pub struct Config {
     pub zset_max_listpack_entries: usize,
     /// Nor is one with a member of more bytes.
     pub zset_max_listpack_value: usize,
+    /// A node of a stream has no more bytes; 0 for as many as there is room for.
+    pub stream_node_max_bytes: usize,
+    /// Nor more messages.
+    pub stream_node_max_entries: usize,
     /// A set of more integers is no `intset`.
     pub set_max_intset_entries: usize,
     /// A set of more members is no `listpack`.
@@ -357,6 +361,8 @@ impl Default for Config {
             hll_sparse_max_bytes: 3000,
             zset_max_listpack_entries: 128,
             zset_max_listpack_value: 64,
+            stream_node_max_bytes: 4096,
+            stream_node_max_entries: 100,
             set_max_intset_entries: 512,
             set_max_listpack_entries: 128,
             set_max_listpack_value: 64,

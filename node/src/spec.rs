@@ -270,6 +270,8 @@ pub enum Category {
     Hash,
     /// `@list`
     List,
+    /// `@stream`
+    Stream,
     /// `@string`
     String,
     /// `@bitmap`
@@ -308,6 +310,7 @@ impl Category {
         Category::Bitmap,
         Category::HyperLogLog,
         Category::Geo,
+        Category::Stream,
         Category::Admin,
         Category::Fast,
         Category::Slow,
@@ -328,6 +331,7 @@ impl Category {
             Category::SortedSet => "@sortedset",
             Category::Hash => "@hash",
             Category::List => "@list",
+            Category::Stream => "@stream",
             Category::String => "@string",
             Category::Bitmap => "@bitmap",
             Category::HyperLogLog => "@hyperloglog",
@@ -364,6 +368,8 @@ pub enum Group {
     SortedSet,
     /// Places on the earth, which are members of sorted sets.
     Geo,
+    /// Streams.
+    Stream,
     /// The connection.
     Connection,
     /// Transactions.
@@ -386,6 +392,7 @@ impl Group {
         Group::List,
         Group::SortedSet,
         Group::Geo,
+        Group::Stream,
         Group::Transactions,
         Group::Connection,
         Group::Server,
@@ -405,6 +412,7 @@ impl Group {
             Group::List => "list",
             Group::SortedSet => "sorted-set",
             Group::Geo => "geo",
+            Group::Stream => "stream",
             Group::Connection => "connection",
             Group::Transactions => "transactions",
             Group::Server => "server",
@@ -424,6 +432,7 @@ impl Group {
             Group::List => &[Category::List],
             Group::SortedSet => &[Category::SortedSet],
             Group::Geo => &[Category::Geo],
+            Group::Stream => &[Category::Stream],
             Group::Connection => &[Category::Connection],
             Group::Transactions => &[Category::Transaction],
             Group::Server | Group::Cluster => &[],

@@ -2,7 +2,7 @@
 
 use super::{
     Definition, Refused, Run, bitmap, cluster, connection, generic, geo, hash, hyperloglog, list,
-    server, set, sorted_set, string, transactions,
+    server, set, sorted_set, stream, string, transactions,
 };
 use crate::resp::Args;
 use crate::spec::{Flag, Flags, Indexes, InvalidKeys, KeyFlag, KeySpec, Spec};
@@ -18,6 +18,7 @@ const GROUPS: &[&[&Definition]] = &[
     list::COMMANDS,
     sorted_set::COMMANDS,
     geo::COMMANDS,
+    stream::COMMANDS,
     transactions::COMMANDS,
     connection::COMMANDS,
     server::COMMANDS,

@@ -72,7 +72,6 @@ fn means_same(given: &[u8], value: &str) -> bool {
 }
 
 const AOF: &str = "the append-only file is not supported yet";
-const TYPES: &str = "the data type that it tunes is not supported yet";
 const EVICTION: &str = "eviction is not supported yet";
 const TLS: &str = "TLS is not supported yet";
 const ACL: &str = "ACL users are not supported yet";
@@ -268,8 +267,6 @@ pub(super) static FIXED: &[Fixed] = &[
         &["yes"],
         "writes are always refused after a failed snapshot",
     ),
-    of("stream-node-max-bytes", &["4096"], TYPES),
-    of("stream-node-max-entries", &["100"], TYPES),
     of(
         "supervised",
         &["no"],

@@ -1,5 +1,7 @@
 //! When OBJECT ENCODING says something else: the directives about it, by type.
 
+use slotkeeper_tree::NodeLimits;
+
 use super::Config;
 
 /// Those of all types.
@@ -13,6 +15,8 @@ pub struct Limits {
     pub list: ListLimits,
     /// Of sorted sets.
     pub zset: ZsetLimits,
+    /// Of streams.
+    pub stream: NodeLimits,
 }
 
 /// When a hash is no `listpack` any more; hash-max-listpack-entries and -value.
@@ -93,6 +97,7 @@ impl Config {
                 listpack_size: self.list_max_listpack_size,
             },
             zset: self.zset_limits(),
+            stream: self.stream_limits(),
         }
     }
 
@@ -111,6 +116,15 @@ impl Config {
         ZsetLimits {
             entries: self.zset_max_listpack_entries,
             value: self.zset_max_listpack_value,
+        }
+    }
+
+    /// What they say of the nodes of streams.
+    #[must_use]
+    pub fn stream_limits(&self) -> NodeLimits {
+        NodeLimits {
+            entries: self.stream_node_max_entries,
+            bytes: self.stream_node_max_bytes,
         }
     }
 

@@ -356,6 +356,16 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         number!(slowlog_max_len: usize, 0, i64::MAX),
     ),
     of(
+        "stream-node-max-bytes",
+        Always,
+        memory!(stream_node_max_bytes: usize, 0),
+    ),
+    of(
+        "stream-node-max-entries",
+        Always,
+        number!(stream_node_max_entries: usize, 0, i64::MAX),
+    ),
+    of(
         "tcp-backlog",
         AtStart,
         number!(tcp_backlog: u32, 0, INT_MAX),

@@ -27,9 +27,12 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use super::value::Kind;
-pub(super) use big::{Big, BigHash, BigList, BigRecords, BigSet, BigValue, BigZset, FrozenValue};
+pub(super) use big::{
+    Big, BigHash, BigList, BigRecords, BigSet, BigValue, BigZset, FrozenValue, copy_tree,
+    dispose_tree, freeze_tree, new_tree,
+};
 pub(super) use change::{EntryMut, fill_up};
-pub(super) use heap::{Heap, Waste, rounded};
+pub(super) use heap::{Heap, Leftover, Waste, rounded};
 pub use view::Entry;
 pub(super) use view::clock_of;
 

@@ -104,6 +104,24 @@ pub enum Event {
     /// Its value is held in another way, or something derived from it was renewed. Redis announces
     /// that nowhere.
     Touched,
+    /// A message was added to a stream.
+    XAdd,
+    /// The first messages of a stream were taken away.
+    XTrim,
+    /// Messages of a stream were deleted.
+    XDel,
+    /// The counters of a stream were set.
+    XSetId,
+    /// A group of consumers was made.
+    XGroupCreate,
+    /// It was said which message a group got last.
+    XGroupSetId,
+    /// A group was removed.
+    XGroupDestroy,
+    /// A consumer was made.
+    XGroupCreateConsumer,
+    /// A consumer was removed.
+    XGroupDelConsumer,
     /// It went with all keys of its database or slot. Redis announces that nowhere.
     Flushed,
 }
@@ -162,6 +180,15 @@ impl Event {
             Event::ZDiffStore => "zdiffstore",
             Event::GeoSearchStore => "geosearchstore",
             Event::GeoRadiusStore => "georadiusstore",
+            Event::XAdd => "xadd",
+            Event::XTrim => "xtrim",
+            Event::XDel => "xdel",
+            Event::XSetId => "xsetid",
+            Event::XGroupCreate => "xgroup-create",
+            Event::XGroupSetId => "xgroup-setid",
+            Event::XGroupDestroy => "xgroup-destroy",
+            Event::XGroupCreateConsumer => "xgroup-createconsumer",
+            Event::XGroupDelConsumer => "xgroup-delconsumer",
             Event::Touched | Event::Flushed => return None,
         };
         Some(name)

@@ -7,6 +7,7 @@ mod check;
 mod expiry;
 mod list;
 mod reader;
+mod streams;
 mod waiting;
 mod write;
 
@@ -15,7 +16,7 @@ use slotkeeper_topology::Slot;
 use super::entry::{Entry, Heap, clock_of};
 use super::store::Store;
 use super::{
-    Change, DataStats, ExpiryPolicy, Hash, Key, Layout, List, Saver, Scope, Set, WalkState,
+    Change, DataStats, ExpiryPolicy, Hash, Key, Layout, List, Saver, Scope, Set, Stream, WalkState,
     WalkWait, Watched, WrongType, Zset,
 };
 use crate::key::Locate;
@@ -175,6 +176,15 @@ impl Partition {
     #[inline]
     pub fn get_list(&mut self, db: usize, key: &Key<'_>) -> Result<Option<List<'_>>, WrongType> {
         self.get(db, key).map(|entry| entry.as_list()).transpose()
+    }
+
+    /// The stream at a key; counts a hit or a miss, and is an access.
+    ///
+    /// # Errors
+    /// When a value of another type is there.
+    #[inline]
+    pub fn get_stream(&mut self, db: usize, key: &Key<'_>) -> Result<Option<&Stream>, WrongType> {
+        self.get(db, key).map(|entry| entry.as_stream()).transpose()
     }
 
     /// The entry of a key; counts a hit or a miss, and is no access: for commands that ask about a

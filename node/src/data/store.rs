@@ -7,6 +7,7 @@
 
 mod collections;
 mod flush;
+mod streams;
 mod strings;
 
 use std::collections::VecDeque;

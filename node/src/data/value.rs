@@ -85,7 +85,7 @@ impl Encoding {
     }
 }
 
-/// A value by its type. Further types will be further variants.
+/// A value by its type.
 #[derive(Clone, Copy, Debug)]
 pub enum Value<'a> {
     /// A string.
@@ -98,6 +98,8 @@ pub enum Value<'a> {
     List(super::List<'a>),
     /// A sorted set.
     Zset(super::Zset<'a>),
+    /// A stream.
+    Stream(&'a super::Stream),
 }
 
 /// A command for one type met a value of another one.

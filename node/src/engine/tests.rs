@@ -14,6 +14,7 @@ mod queues;
 mod sleep;
 mod snapshots;
 mod stream;
+mod streams;
 mod timers;
 mod transactions;
 mod walk;

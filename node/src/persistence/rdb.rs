@@ -1,8 +1,7 @@
 //! The RDB format: what a snapshot and the payload of a full sync consist of.
 //!
 //! Written is version 10, which Redis 7.0 and everything after it reads. Read is every version of
-//! Redis up to 12 and Valkey's own; of the types strings, hashes and sets, for
-//! the node holds no other yet.
+//! Redis up to 12 and Valkey's own; of the types all but modules and hashes whose fields expire.
 
 mod crc64;
 mod encode;
@@ -13,7 +12,7 @@ mod reader;
 mod writer;
 
 pub use crc64::crc64;
-pub use reader::{Fed, RdbItem, RdbReader};
+pub use reader::{Fed, PackedPairs, RdbItem, RdbReader};
 pub use writer::{History, RdbWriter, SECOND_ID};
 
 /// The version that is written.
@@ -41,6 +40,9 @@ const TYPE_HASH_ZIPLIST: u8 = 13;
 const TYPE_HASH_LISTPACK: u8 = 16;
 const TYPE_ZSET_LISTPACK: u8 = 17;
 const TYPE_SET_LISTPACK: u8 = 20;
+const TYPE_STREAM_LISTPACKS: u8 = 15;
+const TYPE_STREAM_LISTPACKS_2: u8 = 19;
+const TYPE_STREAM_LISTPACKS_3: u8 = 21;
 
 mod opcode {
     pub const SLOT_INFO: u8 = 244;

@@ -8,6 +8,7 @@ mod migration;
 mod ports;
 mod process;
 mod sets;
+mod streams;
 mod strings;
 mod sync;
 mod tools;
@@ -162,17 +163,14 @@ fn what_we_do_not_hold_stops_the_link_loudly() {
     let (master, replica) = (Server::redis(&CLUSTER), Server::node(&CLUSTER));
     join(&master, &replica);
     replica.until("it is in sync", || is_up(&replica));
-    master.until("it serves", || {
-        matches!(
-            master.client().call(&["XADD", "stream", "*", "f", "v"]),
-            ReplyValue::Bulk(_)
-        )
-    });
-    let text = "unknown command 'XADD'";
+    let library = "#!lua name=l\nredis.register_function('f', function() return 1 end)";
+    let loaded = master.client().call(&["FUNCTION", "LOAD", library]);
+    assert_eq!(loaded, ReplyValue::Bulk(b"l".to_vec()));
+    let text = "unknown command 'FUNCTION'";
     replica.until("the stream is refused", || replica.log().contains(text));
     let late = Server::node(&CLUSTER);
     join(&master, &late);
-    let text = "The key 'stream' has the type stream";
+    let text = "a section that this node does not know: functions";
     late.until("the payload is refused", || late.log().contains(text));
     assert_eq!(late.info("master_link_status"), "down");
 }

@@ -33,6 +33,10 @@ pub enum Part<'a> {
     Plain(usize),
     /// The score of the member before it.
     Score(f64),
+    /// Of a stream: a number, as RDB has its lengths.
+    Length(u64),
+    /// Of a stream: bytes as they are.
+    Fixed(&'a [u8]),
 }
 
 /// One of the things that a record consists of.

@@ -17,6 +17,7 @@ use slotkeeper_tree::{AHEAD, Codec, Frozen, Key, Part, Tree};
 
 use super::Heap;
 use super::heap::Waste;
+use crate::data::Stream;
 pub use list::BigList;
 pub use records::{BigHash, BigRecords, BigSet};
 pub use sorted::BigZset;
@@ -49,6 +50,8 @@ pub enum Big {
     List(BigList),
     /// A sorted set.
     Zset(BigZset),
+    /// A stream.
+    Stream(Box<Stream>),
 }
 
 impl Big {
@@ -59,6 +62,7 @@ impl Big {
             Big::Set(set) => set,
             Big::List(list) => list,
             Big::Zset(zset) => zset,
+            Big::Stream(stream) => &**stream,
         }
     }
 
@@ -69,6 +73,7 @@ impl Big {
             Big::Set(set) => set,
             Big::List(list) => list,
             Big::Zset(zset) => zset,
+            Big::Stream(stream) => &mut **stream,
         }
     }
 
@@ -125,7 +130,7 @@ pub trait FrozenValue: Send {
 }
 
 /// An empty tree.
-fn new_tree<C: Codec>() -> Tree<C> {
+pub fn new_tree<C: Codec>() -> Tree<C> {
     // SAFETY: entries have one heap, which outlives them.
     unsafe { Tree::new() }
 }
@@ -134,14 +139,14 @@ fn new_tree<C: Codec>() -> Tree<C> {
 const COPIED_AT_ONCE: usize = 1024;
 
 /// Another tree with the same records, page by page; none while a walk needs this one.
-fn copy_tree<C: Codec>(tree: &mut Tree<C>, heap: &mut Heap) -> Option<Tree<C>> {
+pub fn copy_tree<C: Codec>(tree: &mut Tree<C>, heap: &mut Heap) -> Option<Tree<C>> {
     let mut copying = tree.freeze(heap)?.copy();
     while !copying.step(heap, COPIED_AT_ONCE) {}
     Some(copying.into_parts().0)
 }
 
 /// Freezes a tree for the walk that is under way.
-fn freeze_tree<C: Codec>(tree: &mut Tree<C>, heap: &mut Heap) -> Frozen<C> {
+pub fn freeze_tree<C: Codec>(tree: &mut Tree<C>, heap: &mut Heap) -> Frozen<C> {
     if let Some(frozen) = tree.freeze(heap) {
         return frozen;
     }
@@ -151,7 +156,7 @@ fn freeze_tree<C: Codec>(tree: &mut Tree<C>, heap: &mut Heap) -> Frozen<C> {
 }
 
 /// Hands a tree's pages to the heap, to be freed in steps, and leaves an empty one.
-fn dispose_tree<C: Codec + 'static>(tree: &mut Tree<C>, heap: &mut Heap) {
+pub fn dispose_tree<C: Codec + 'static>(tree: &mut Tree<C>, heap: &mut Heap) {
     let garbage = std::mem::replace(tree, new_tree()).into_garbage();
     heap.free_later(Waste::Tree(Box::new(garbage)));
 }

@@ -2,7 +2,7 @@
 
 use super::{Big, CLOCK_MODULUS, LARGE, Meta, length_width, rounded};
 use crate::data::value::Kind;
-use crate::data::{Encoding, Hash, List, Set, Type, Value, WrongType, Zset};
+use crate::data::{Encoding, Hash, List, Set, Stream, Type, Value, WrongType, Zset};
 use crate::time::Now;
 
 /// What an entry takes of its table, in bytes.
@@ -35,7 +35,7 @@ impl<'a> Entry<'a> {
             Type::Set => Value::Set(Set::of(self)),
             Type::List => Value::List(List::of(self)),
             Type::Zset => Value::Zset(Zset::of(self)),
-            Type::Stream => unreachable!("nothing makes such a value"),
+            Type::Stream => Value::Stream(self.stream()),
         }
     }
 
@@ -103,6 +103,25 @@ impl<'a> Entry<'a> {
             Type::Zset => Ok(Zset::of(self)),
             _ => Err(WrongType),
         }
+    }
+
+    /// The stream.
+    ///
+    /// # Errors
+    /// When the value is of another type.
+    #[inline]
+    pub fn as_stream(&self) -> Result<&'a Stream, WrongType> {
+        match self.kind() {
+            Type::Stream => Ok(self.stream()),
+            _ => Err(WrongType),
+        }
+    }
+
+    fn stream(&self) -> &'a Stream {
+        let Some(Big::Stream(stream)) = self.big else {
+            unreachable!("a stream is in a box");
+        };
+        stream
     }
 
     /// When it expires: unix time in milliseconds.

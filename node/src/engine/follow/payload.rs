@@ -1,5 +1,7 @@
 //! The payload of a full sync on its way into the keyspace.
 
+mod streams;
+
 use slotkeeper_tree::element::{Text, backward};
 
 use crate::config::{HashLimits, Limits, ListLimits, SetLimits, ZsetLimits};
@@ -36,6 +38,8 @@ struct Incomplete {
     /// How it was held, and how many elements are coming.
     form: (Encoding, u64),
     kind: Type,
+    /// Of a stream: the group that is coming, and the number of its consumer.
+    group: (Vec<u8>, u32),
     /// Of a list: how many nodes of several elements, and of one element, it came in.
     nodes: (usize, usize),
 }
@@ -75,6 +79,7 @@ impl Loader {
                     expire_at,
                     form: (Encoding::Listpack, 0),
                     kind,
+                    group: (Vec::new(), 0),
                     nodes: (0, 0),
                 });
             }
@@ -103,6 +108,13 @@ impl Loader {
                     }
                 });
             }
+            item @ (RdbItem::Message { .. }
+            | RdbItem::Counters { .. }
+            | RdbItem::Group { .. }
+            | RdbItem::Pending { .. }
+            | RdbItem::Consumer { .. }
+            | RdbItem::Owned(_)
+            | RdbItem::GroupEnd) => return self.put_stream(data, &item, limits.stream),
             RdbItem::End => self.end(data, limits),
             RdbItem::Entry {
                 key,

@@ -9,6 +9,7 @@ mod hash;
 mod input;
 mod list;
 mod set;
+mod stream;
 mod value;
 mod zset;
 
@@ -16,8 +17,11 @@ use std::borrow::Cow;
 
 use self::cursor::{Step, take};
 use self::input::{Held, Input};
+pub use self::stream::PackedPairs;
 use self::value::{Keyed, ValueState};
 use super::{NEWEST_REDIS, OLDEST_VALKEY, RdbError, crc64, opcode};
+use slotkeeper_tree::StreamId;
+
 use crate::data::{Encoding, Type};
 
 /// How much of a key an error shows, in bytes.
@@ -90,6 +94,55 @@ pub enum RdbItem<'a> {
     Element(&'a [u8]),
     /// Several elements of the list, as they lie in a listpack: whole ones, with right lengths.
     Elements(&'a [u8]),
+    /// A message of the stream.
+    Message {
+        /// Its id, above those before.
+        id: StreamId,
+        /// Its fields with their values.
+        pairs: PackedPairs<'a>,
+    },
+    /// The counters of the stream: behind its messages.
+    Counters {
+        /// The id that was given last.
+        last_id: StreamId,
+        /// The highest id that was deleted.
+        max_deleted: StreamId,
+        /// How many messages were ever added.
+        entries_added: u64,
+    },
+    /// A group of the stream; what belongs to it follows.
+    Group {
+        /// Its name.
+        name: &'a [u8],
+        /// The message that was delivered last.
+        last_id: StreamId,
+        /// How many were delivered; none if that is not known.
+        entries_read: Option<u64>,
+        /// The file is older than that number, which is to be estimated.
+        is_old: bool,
+    },
+    /// An entry that is pending in the group.
+    Pending {
+        /// The message.
+        id: StreamId,
+        /// When it was delivered, in unix milliseconds.
+        time: i64,
+        /// How often.
+        count: u64,
+    },
+    /// A consumer of the group; which entries are its own follows.
+    Consumer {
+        /// Its name.
+        name: &'a [u8],
+        /// When it was there last, in unix milliseconds.
+        seen: i64,
+        /// When it got a message last, if ever.
+        active: Option<i64>,
+    },
+    /// An entry that belongs to the consumer.
+    Owned(StreamId),
+    /// The group is complete.
+    GroupEnd,
     /// The collection is complete.
     End,
 }
@@ -341,7 +394,6 @@ fn unknown_section(code: u8) -> RdbError {
 fn unknown_type(code: u8, key: &[u8]) -> RdbError {
     let name = match code {
         6 | 7 => "module value",
-        15 | 19 | 21 => "stream",
         22..=25 => "hash with expiring fields",
         _ => "unknown type",
     };

@@ -7,8 +7,8 @@ use slotkeeper_tree::Part;
 use slotkeeper_tree::element::{Element, Text};
 
 use super::{
-    TYPE_HASH, TYPE_LIST_QUICKLIST_2, TYPE_SET, TYPE_STRING, TYPE_ZSET_2, WRITTEN_VERSION, crc64,
-    encode, opcode,
+    TYPE_HASH, TYPE_LIST_QUICKLIST_2, TYPE_SET, TYPE_STREAM_LISTPACKS_2, TYPE_STRING, TYPE_ZSET_2,
+    WRITTEN_VERSION, crc64, encode, opcode,
 };
 use crate::data::{Entry, Saver, Type, Value};
 
@@ -192,7 +192,7 @@ fn written_type(of: Type) -> u8 {
         Type::Hash => TYPE_HASH,
         Type::List => TYPE_LIST_QUICKLIST_2,
         Type::Zset => TYPE_ZSET_2,
-        Type::Stream => unreachable!("nothing makes such a value"),
+        Type::Stream => TYPE_STREAM_LISTPACKS_2,
     }
 }
 
@@ -255,6 +255,7 @@ impl Saver for RdbWriter {
                     out.extend_from_slice(&record.score.to_le_bytes());
                 });
             }
+            Value::Stream(_) => unreachable!("a stream is sent in parts"),
         }
         self.serialised += (entry.key().len() + entry.value_len()) as u64;
         self.keys += 1;
@@ -284,7 +285,8 @@ impl Saver for RdbWriter {
         match part {
             Part::Whole(whole) => element(&mut self.out, whole, self.packer.as_mut()),
             Part::Begin(len) => encode::length(&mut self.out, len),
-            Part::Piece(bytes) => self.out.extend_from_slice(bytes),
+            Part::Piece(bytes) | Part::Fixed(bytes) => self.out.extend_from_slice(bytes),
+            Part::Length(number) => encode::length(&mut self.out, number as usize),
             Part::Score(score) => self.out.extend_from_slice(&score.to_le_bytes()),
             Part::Packed { elements, count } => {
                 encode::listpack_node(&mut self.out, elements, count, self.packer.as_mut());

@@ -123,7 +123,7 @@ fn traffic(seed: u64, rounds: usize) {
 #[test]
 fn equals_a_map_through_random_traffic_and_hands_out_what_was_frozen() {
     for seed in 0..rounds(4, 1) as u64 {
-        traffic(seed, rounds(3000, 120));
+        traffic(seed, rounds(3000, 60));
     }
 }
 

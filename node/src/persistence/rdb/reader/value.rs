@@ -12,13 +12,15 @@ use super::hash::{self, HashState};
 use super::input::Input;
 use super::list::{ListForm, ListState};
 use super::set::{self, SetState};
+use super::stream::StreamState;
 use super::zset::{self, ZsetState};
 use super::{RdbItem, Sink, emit};
 use crate::data::Type;
 use crate::persistence::rdb::{
     RdbError, TYPE_HASH, TYPE_HASH_LISTPACK, TYPE_HASH_ZIPLIST, TYPE_HASH_ZIPMAP, TYPE_LIST,
     TYPE_LIST_QUICKLIST, TYPE_LIST_QUICKLIST_2, TYPE_LIST_ZIPLIST, TYPE_SET, TYPE_SET_INTSET,
-    TYPE_SET_LISTPACK, TYPE_STRING, TYPE_ZSET, TYPE_ZSET_2, TYPE_ZSET_LISTPACK, TYPE_ZSET_ZIPLIST,
+    TYPE_SET_LISTPACK, TYPE_STREAM_LISTPACKS, TYPE_STREAM_LISTPACKS_2, TYPE_STREAM_LISTPACKS_3,
+    TYPE_STRING, TYPE_ZSET, TYPE_ZSET_2, TYPE_ZSET_LISTPACK, TYPE_ZSET_ZIPLIST,
 };
 
 /// The memory of a string that was kept is given back if it is more than this, in bytes.
@@ -37,6 +39,8 @@ pub enum ValueState {
     List(ListState),
     /// A sorted set, member by member.
     Zset(ZsetState),
+    /// A stream.
+    Stream(StreamState),
     /// A collection of that type in one string.
     Packed(u8),
 }
@@ -58,6 +62,9 @@ impl ValueState {
             TYPE_LIST_ZIPLIST => Some(ValueState::List(ListState::Ziplist)),
             TYPE_LIST_QUICKLIST => Some(ValueState::List(ListState::Nodes(ListForm::Ziplist))),
             TYPE_LIST_QUICKLIST_2 => Some(ValueState::List(ListState::Nodes(ListForm::Listpack))),
+            TYPE_STREAM_LISTPACKS => Some(ValueState::Stream(StreamState::new(1))),
+            TYPE_STREAM_LISTPACKS_2 => Some(ValueState::Stream(StreamState::new(2))),
+            TYPE_STREAM_LISTPACKS_3 => Some(ValueState::Stream(StreamState::new(3))),
             _ => None,
         }
     }
@@ -94,6 +101,10 @@ impl ValueState {
             ValueState::Zset(state) => {
                 let next = take!(state.step(input, keyed, sink));
                 Ok(Some(next.map(ValueState::Zset)))
+            }
+            ValueState::Stream(state) => {
+                let next = take!(state.step(input, keyed, sink));
+                Ok(Some(next.map(ValueState::Stream)))
             }
             ValueState::Packed(code) => {
                 let bytes = &take!(input.string());

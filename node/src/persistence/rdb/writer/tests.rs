@@ -62,6 +62,7 @@ fn read(file: &[u8]) -> (Vec<String>, Vec<String>) {
                 *zset += &format!(" {start}={score:?}");
             }
             RdbItem::Form { .. } | RdbItem::End => {}
+            other => unreachable!("{other:?} is of a stream"),
         }
         Ok(())
     };

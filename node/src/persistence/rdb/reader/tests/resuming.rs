@@ -55,7 +55,7 @@ fn everything() -> Vec<u8> {
         .plain(&text[..70])
         .packed(&text[..300])
         .bytes(b"\xfc\x03\0\0\0\0\0\0\0\x04\x01e\x00\x00\x01f\x01g");
-    let file = lists(file);
+    let file = streams(lists(file));
     file.bytes(b"\x10\x01p\x0c\x0c\0\0\0\x02\0\x81a\x02\x01\x01\xff")
         .bytes(b"\x02\x01s\x03")
         .packed(&text[..200])
@@ -94,6 +94,41 @@ fn lists(file: File) -> File {
         .plain(listpack[1])
 }
 
+/// One in each form: a message, a group with one entry that is pending with one of two consumers.
+fn streams(mut file: File) -> File {
+    const NODE: &[u8] = b"\x1d\0\0\0\x0a\0\x01\x01\0\x01\x01\x01\x81f\x02\0\x01\x02\x01\0\x01\0\x01\x81v\x02\x04\x01\xff";
+    let id = b"\0\0\0\0\0\0\0\x05\0\0\0\0\0\0\0\x01";
+    for (form, counters, read, active) in [
+        (15, &b"\x05\x01"[..], &b""[..], &b""[..]),
+        (19, b"\x05\x01\x05\x01\x03\0\x41\x00", b"\x02", b""),
+        (
+            21,
+            b"\x05\x01\x05\x01\0\0\x01",
+            b"\x81\xff\xff\xff\xff\xff\xff\xff\xff",
+            b"\xff\xff\xff\xff\xff\xff\xff\xff",
+        ),
+    ] {
+        file = file
+            .bytes(&[form, 2, b'x', form, 1])
+            .plain(id)
+            .plain(NODE)
+            .bytes(b"\x01")
+            .bytes(counters)
+            .bytes(b"\x01\x01g\x05\x01")
+            .bytes(read)
+            .bytes(b"\x01")
+            .bytes(id)
+            .bytes(b"\x07\0\0\0\0\0\0\0\x03\x02\x01a\x08\0\0\0\0\0\0\0")
+            .bytes(active)
+            .bytes(b"\x01")
+            .bytes(id)
+            .bytes(b"\x01b\x09\0\0\0\0\0\0\0")
+            .bytes(active)
+            .bytes(b"\x00");
+    }
+    file.bytes(b"\x13\x01y\x00\x00\x05\x01\x00\x00\x05\x01\x09\x00")
+}
+
 /// All items, a text each.
 fn items<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
     let (mut reader, mut items) = (RdbReader::new(), Vec::new());
@@ -112,7 +147,7 @@ fn items<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
 fn every_split_gives_the_same() {
     let file = everything();
     let whole = items([&file[..]]);
-    assert_eq!(whole.len(), 59, "{whole:#?}");
+    assert_eq!(whole.len(), 59 + 3 * 10 + 3, "{whole:#?}");
     assert_eq!(items(file.chunks(1)), whole);
     for cut in 0..=file.len() {
         let (start, end) = file.split_at(cut);

@@ -1,0 +1,63 @@
+//! Commands on streams.
+
+mod claim;
+mod ids;
+mod read;
+mod show;
+mod told;
+mod trim;
+mod xack;
+mod xadd;
+mod xautoclaim;
+mod xclaim;
+mod xdel;
+mod xgroup;
+mod xinfo;
+mod xlen;
+mod xpending;
+mod xrange;
+mod xread;
+mod xreadgroup;
+mod xsetid;
+mod xtrim;
+
+use super::{Definition, Refused, parse};
+
+/// The commands of this group.
+pub(super) const COMMANDS: &[&Definition] = &[
+    &xack::XACK,
+    &xadd::XADD,
+    &xautoclaim::XAUTOCLAIM,
+    &xclaim::XCLAIM,
+    &xdel::XDEL,
+    &xgroup::XGROUP,
+    &xinfo::XINFO,
+    &xlen::XLEN,
+    &xpending::XPENDING,
+    &xrange::XRANGE,
+    &xread::XREAD,
+    &xreadgroup::XREADGROUP,
+    &xrange::XREVRANGE,
+    &xsetid::XSETID,
+    &xtrim::XTRIM,
+];
+
+/// The refusal of a group that is not there.
+#[cold]
+fn no_group(key: &[u8], group: &[u8]) -> Refused {
+    Refused::text(format!(
+        "NOGROUP No such key '{}' or consumer group '{}'",
+        parse::lossy(key),
+        parse::lossy(group)
+    ))
+}
+
+/// The same where the key is there.
+#[cold]
+fn no_such_group(key: &[u8], group: &[u8]) -> Refused {
+    Refused::text(format!(
+        "NOGROUP No such consumer group '{}' for key name '{}'",
+        parse::lossy(group),
+        parse::lossy(key)
+    ))
+}
