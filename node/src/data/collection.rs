@@ -164,7 +164,8 @@ impl<C: Collection<Big = BigRecords<VALUED>>, const VALUED: bool> CollectionMut<
         names: impl Iterator<Item = &'k [u8]>,
         remove: impl Fn(&mut Self, &[u8]) -> bool,
     ) -> usize {
-        let Some((big, heap)) = self.big_mut() else {
+        let is_one = is_one(&names);
+        let Some((big, heap)) = self.big_mut().filter(|_| !is_one) else {
             return names.filter(|name| remove(self, name)).count();
         };
         let (mut removed, mut names) = (0, names.map(|name| (name, ())));
@@ -207,6 +208,12 @@ pub(super) fn elements(list: &[u8]) -> impl Iterator<Item = Element<'_>> {
         rest = &rest[len..];
         Some(element)
     })
+}
+
+/// Whether this is one item, for which looking ahead would only take time.
+#[inline]
+pub(super) fn is_one(items: &impl Iterator) -> bool {
+    items.size_hint().1 == Some(1)
 }
 
 /// How many elements a list has.

@@ -108,6 +108,9 @@ impl<const VALUED: bool> Tree<Records<VALUED>> {
         mut keys: impl Iterator<Item = Key<'k>>,
         mut visit: impl FnMut(Option<Record<'a>>),
     ) {
+        if keys.size_hint().1 == Some(1) {
+            return keys.for_each(|key| visit(self.get(&key)));
+        }
         loop {
             let group: [Option<Key<'k>>; AHEAD] = std::array::from_fn(|_| keys.next());
             if group[0].is_none() {

@@ -27,6 +27,9 @@ impl SortedTree {
         mut keys: impl Iterator<Item = Key<'k>>,
         mut visit: impl FnMut(Option<f64>),
     ) {
+        if keys.size_hint().1 == Some(1) {
+            return keys.for_each(|key| visit(self.score(&key)));
+        }
         loop {
             let group: [Option<Key<'k>>; AHEAD] = std::array::from_fn(|_| keys.next());
             if group[0].is_none() {

@@ -5,7 +5,7 @@ use slotkeeper_tree::element::{Encoded, Text};
 
 use super::{Hash, HashMut, find, pairs};
 use crate::data::Encoding;
-use crate::data::collection::LIST_MAX;
+use crate::data::collection::{LIST_MAX, is_one};
 use crate::data::entry::BigHash;
 
 impl HashMut<'_> {
@@ -40,7 +40,8 @@ impl HashMut<'_> {
     pub fn set_each<'k>(&mut self, mut pairs: impl Iterator<Item = (&'k [u8], &'k [u8])>) -> usize {
         let (mut new, longest) = (0, self.limits.value);
         loop {
-            let Some((big, heap)) = self.big_mut() else {
+            let is_one = is_one(&pairs);
+            let Some((big, heap)) = self.big_mut().filter(|_| !is_one) else {
                 let Some((field, value)) = pairs.next() else {
                     return new;
                 };
