@@ -5,12 +5,28 @@ use super::{Effect, Refused};
 use crate::glob;
 use crate::resp::{Args, Reply};
 
-/// The cursor of SCAN and its like.
+/// The cursor of SCAN and its like, as C's strtoul reads it: nothing is 0, and a sign is taken, but
+/// no white space.
 pub(super) fn cursor(text: &[u8]) -> Result<u64, Refused> {
-    let text = std::str::from_utf8(text).ok();
-    text.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
-        .and_then(|text| text.parse().ok())
-        .ok_or(const { Refused::new("ERR invalid cursor") })
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
+    };
+    let is_signed = digits.len() < text.len();
+    let mut value = (!is_signed || !digits.is_empty()).then_some(0u64);
+    for byte in digits {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'));
+        value = value.and_then(|value| value.checked_mul(10)?.checked_add(digit?));
+    }
+    let value = value.map(|value| {
+        if negative {
+            value.wrapping_neg()
+        } else {
+            value
+        }
+    });
+    value.ok_or(const { Refused::new("ERR invalid cursor") })
 }
 
 /// How many keys or elements one call of SCAN or its like looks at if not told.
@@ -76,4 +92,29 @@ pub(super) fn answer(reply: &mut Reply, show: impl FnOnce(&mut Reply) -> (u64, u
         reply.bulk_display(next);
         reply.array(count);
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors_are_read_as_redis_reads_them() {
+        for (text, expected) in [
+            ("", Some(0)),
+            ("0", Some(0)),
+            ("+7", Some(7)),
+            ("007", Some(7)),
+            ("-1", Some(u64::MAX)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("18446744073709551616", None),
+            ("-", None),
+            (" 1", None),
+            ("1 ", None),
+            ("0x1", None),
+            ("1.5", None),
+        ] {
+            assert_eq!(cursor(text.as_bytes()).ok(), expected, "{text:?}");
+        }
+    }
 }

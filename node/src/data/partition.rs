@@ -198,6 +198,11 @@ impl Partition {
         self.store.get(db, key)
     }
 
+    /// Counts a hit, for a command that writes and of which Redis counts one all the same.
+    pub fn count_hit(&mut self) {
+        self.hits += 1;
+    }
+
     /// The entry of a key that is about to be changed: an access, and not counted, as Redis counts
     /// only what is read.
     #[inline]

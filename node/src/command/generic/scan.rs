@@ -89,7 +89,7 @@ mod tests {
         let mut bench = Bench::new();
         bench.replies(&[
             ("scan x", "-ERR invalid cursor"),
-            ("scan \"\"", "-ERR invalid cursor"),
+            ("scan 1x", "-ERR invalid cursor"),
             ("scan 0 count 0", "-ERR syntax error"),
             (
                 "scan 0 count x",

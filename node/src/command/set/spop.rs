@@ -84,7 +84,11 @@ fn spop(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effec
         (popped, has_changed.then_some(Event::SPop))
     })?;
     Ok(match popped {
-        Popped::All => Effect::rewritten(&[b"DEL", key.bytes]),
+        Popped::All => {
+            // Redis reads such a set as SUNION does.
+            exec.data.count_hit();
+            Effect::rewritten(&[b"DEL", key.bytes])
+        }
         Popped::Members(0, _) => Effect::None,
         // Nobody repeats it.
         Popped::Members(_, members) if members.is_empty() => Effect::AsWritten,
@@ -178,6 +182,21 @@ mod tests {
         assert!(bench.reply("spop s 2").starts_with("~2|"));
         assert_eq!(bench.reply("spop missing 2"), "~0");
         assert_eq!(bench.reply("spop missing"), "_");
+    }
+
+    #[test]
+    fn a_count_that_takes_all_is_a_hit() {
+        let mut bench = Bench::new();
+        bench.reply("sadd s a b c");
+        for (line, hits) in [
+            ("spop s", 0),
+            ("spop s 1", 0),
+            ("spop s 1", 1),
+            ("spop s 1", 1),
+        ] {
+            bench.reply(line);
+            assert_eq!(bench.data.stats().hits, hits, "{line}");
+        }
     }
 
     #[test]
