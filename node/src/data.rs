@@ -37,7 +37,7 @@ pub use scores::{Direction, Zset, ZsetLimits, ZsetMut};
 pub use stream::{Consumer, Facts, Group, GroupMut, Pending, Stream, StreamLimits, StreamMut};
 pub use value::{Encoding, Type, Value, WrongType};
 pub use waits::Waiter;
-pub use walk::{Saver, WalkState, WalkWait};
+pub use walk::{Saver, WalkId, WalkState, WalkWait};
 pub use watch::Watched;
 
 /// How often a test does something, or less often: Miri takes a thousand times as long.

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use slotkeeper_topology::{Slot, SlotSet};
+
 use super::Key;
 use super::entry::{Entry, EntryBox, EntryMut, EntryRef, Heap};
 use super::hash::HashKey;
@@ -71,6 +73,19 @@ impl Database {
     pub fn mean_expire(&self) -> Option<i64> {
         let mean = self.expire_sum.checked_div(self.expires as i128)?;
         i64::try_from(mean).ok()
+    }
+
+    /// How many keys the tables of these slots have, and how many of them a time to live.
+    pub fn len_of(&self, slots: &SlotSet) -> (usize, usize) {
+        let tables = self.tables.iter().zip(Slot::all());
+        let covered = tables.filter(|(_, slot)| slots.contains(*slot));
+        covered.fold(
+            (0, 0),
+            |(keys, expires), (SlotTable { table, times }, _)| {
+                let timed = times.as_ref().map_or(0, |times| times.keys.len());
+                (keys + table.len(), expires + timed)
+            },
+        )
     }
 
     pub fn tables(&self) -> usize {
@@ -307,8 +322,6 @@ impl Garbage {
 
 #[cfg(test)]
 mod tests {
-    use slotkeeper_topology::Slot;
-
     use super::*;
     use crate::data::entry::Meta;
     use crate::data::value::Kind;

@@ -9,6 +9,7 @@ mod list;
 mod reader;
 mod streams;
 mod waiting;
+mod walks;
 mod write;
 
 use slotkeeper_topology::Slot;
@@ -16,8 +17,8 @@ use slotkeeper_topology::Slot;
 use super::entry::{Entry, Heap, clock_of};
 use super::store::Store;
 use super::{
-    Change, DataStats, ExpiryPolicy, Hash, Key, Layout, List, Saver, Scope, Set, Stream, WalkState,
-    WalkWait, Watched, WrongType, Zset,
+    Change, DataStats, ExpiryPolicy, Hash, Key, Layout, List, Scope, Set, Stream, Watched, WrongType,
+    Zset,
 };
 use crate::key::Locate;
 use crate::time::Now;
@@ -340,67 +341,6 @@ impl Partition {
         self.hits = 0;
         self.misses = 0;
         self.expired_count = 0;
-    }
-
-    /// Starts a walk: `saver` gets the state of this moment, in steps. There is one walk at a
-    /// time; one that is under way is stopped and its saver dropped.
-    pub fn start_walk(&mut self, saver: Box<dyn Saver>) {
-        self.store.start_walk(saver);
-    }
-
-    /// Hands out about `budget` bytes more: at most one entry of up to
-    /// 64 KiB beyond it. Keys that change between steps are handed out then, whatever their size.
-    pub fn walk_step(&mut self, budget: usize) -> WalkState {
-        self.store.walk_step(budget)
-    }
-
-    /// Ends the walk, whether done or not, and returns its saver.
-    pub fn stop_walk(&mut self) -> Option<Box<dyn Saver>> {
-        self.store.stop_walk()
-    }
-
-    /// Whether a walk was started and not stopped.
-    #[must_use]
-    pub fn walking(&self) -> bool {
-        self.store.is_walking()
-    }
-
-    /// Whether a writer may have to wait, see [`Self::walk_wait`].
-    #[must_use]
-    #[inline]
-    pub fn may_hold(&self) -> bool {
-        self.store.is_walking() | !self.store.dropping().is_empty()
-    }
-
-    /// The saver of the walk that is under way.
-    pub fn saver_mut(&mut self) -> Option<&mut (dyn Saver + 'static)> {
-        self.store.walk_mut().map(|walk| &mut *walk.saver)
-    }
-
-    /// Whether a command that writes this key must wait: a walk is sending its large value in
-    /// pieces, or has reached its saver's bound and has not saved the key; or what the key's slot
-    /// had before is not named yet.
-    #[must_use]
-    pub fn must_wait(&self, db: usize, key: &Key<'_>) -> bool {
-        self.store.must_wait(db, key)
-    }
-
-    /// What a command that writes this key must wait for, if anything.
-    #[must_use]
-    pub fn walk_wait(&self, db: usize, key: &Key<'_>) -> Option<WalkWait> {
-        self.store.walk_wait(db, key)
-    }
-
-    /// Whether no writer waits for [`WalkWait::Debt`].
-    #[must_use]
-    pub fn walk_is_paid(&self) -> bool {
-        self.store.walk_is_paid()
-    }
-
-    /// The number of the large value whose writers wait at present.
-    #[must_use]
-    pub fn walk_value(&self) -> Option<u64> {
-        self.store.walk_value()
     }
 
     /// Frees some of what flushes left behind, about `budget` keys. Returns whether there is more.

@@ -12,7 +12,7 @@ mod strings;
 
 use std::collections::VecDeque;
 
-use slotkeeper_topology::{SLOT_COUNT, key_slot};
+use slotkeeper_topology::{SLOT_COUNT, SlotSet, key_slot};
 
 use super::changes::Changes;
 use super::database::{Database, Garbage};
@@ -20,8 +20,13 @@ use super::dropping::Dropping;
 use super::entry::{Entry, EntryBox, EntryMut, EntryRef, GENERATIONS, Heap, Meta};
 use super::hash::HashKey;
 use super::value::Kind;
-use super::walk::{Cursor, Saver, Walk, WalkState, WalkWait};
+use super::walk::{Cursor, Saver, WalkId, WalkState, WalkWait, Walks, age};
 use super::{Event, Key, Layout, only_slot};
+
+/// Entries bear at most so many numbers of walks before the last one: numbers are few.
+const SPREAD_MAX: u8 = GENERATIONS - 2;
+/// Above so many, a pass gives all entries the last number once no walk is under way.
+const SPREAD_KEPT: u8 = 4;
 
 /// What a change of a value came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,14 +46,12 @@ pub(super) struct Store {
     dbs: Vec<Database>,
     heap: Heap,
     pub changes: Changes,
-    walk: Option<Walk>,
-    /// How many large values the walks so far have begun.
-    large_values: u64,
+    walks: Walks,
     /// The number of the last walk; new entries bear it.
     generation: u8,
-    /// How many earlier numbers entries may bear, since walks were stopped early.
-    stale: u8,
-    /// Where the pass is that gives all entries the last number after such a stop.
+    /// How many numbers before that entries may bear.
+    spread: u8,
+    /// Where the pass is that gives all entries the last number.
     settled: Option<Cursor>,
     garbage: VecDeque<Garbage>,
     /// What a small value is put together in.
@@ -68,10 +71,9 @@ impl Store {
             dbs: Vec::new(),
             heap,
             changes: Changes::new(count),
-            walk: None,
-            large_values: 0,
+            walks: Walks::new(HashKey::new(hash_key)),
             generation: 0,
-            stale: 0,
+            spread: 0,
             settled: None,
             garbage: VecDeque::new(),
             scratch: Vec::new(),
@@ -129,8 +131,8 @@ impl Store {
     /// Saves the entry for a walk that has not saved it.
     #[inline]
     fn before_change(&mut self, db: usize, key: &Key<'_>) {
-        if let Some(walk) = &mut self.walk {
-            walk.save_first(&mut self.dbs, &mut self.heap, db, key);
+        if !self.walks.is_empty() {
+            (self.walks).save_first(&mut self.dbs, &mut self.heap, db, key);
         }
     }
 
@@ -275,54 +277,54 @@ impl Store {
         true
     }
 
-    pub fn start_walk(&mut self, saver: Box<dyn Saver>) {
-        self.stop_walk();
-        if self.stale >= GENERATIONS - 2 {
+    /// Whether a walk may begin, see [`Partition::start_walk`](super::Partition::start_walk).
+    pub fn can_start_walk(&self) -> bool {
+        let has_number = self.spread < SPREAD_MAX || self.walks.is_empty();
+        has_number && self.walks.can_start() && self.dropping.is_empty()
+    }
+
+    pub fn start_walk(&mut self, saver: Box<dyn Saver>, slots: Option<SlotSet>) -> Option<WalkId> {
+        if !self.can_start_walk() {
+            return None;
+        }
+        if self.spread >= SPREAD_MAX {
+            self.settled.get_or_insert_default();
             while !self.settle(usize::MAX) {}
         }
         self.settled = None;
         self.generation = (self.generation + 1) % GENERATIONS;
-        let (generation, hasher) = (self.generation, self.hasher);
-        self.walk = Some(Walk::new(
-            saver,
-            generation,
-            hasher,
-            self.large_values,
-            &self.dbs,
-        ));
+        self.spread += 1;
+        let started = self.walks.start(saver, slots, self.generation, &self.dbs);
+        Some(started)
     }
 
-    pub fn walk_step(&mut self, budget: usize) -> WalkState {
-        let Some(walk) = &mut self.walk else {
-            return WalkState::Done;
-        };
+    pub fn walk_step(&mut self, id: WalkId, budget: usize) -> WalkState {
         let mut garbage = Vec::new();
-        let open = !self.dropping.is_empty();
-        let state = walk.step(&mut self.dbs, &mut self.heap, budget, open, &mut garbage);
+        let how = (budget, !self.dropping.is_empty());
+        let state = (self.walks).step(&mut self.dbs, &mut self.heap, id, how, &mut garbage);
         self.garbage.extend(garbage.into_iter().map(Garbage::new));
         state
     }
 
-    pub fn stop_walk(&mut self) -> Option<Box<dyn Saver>> {
-        let walk = self.walk.take()?;
-        if walk.done {
-            self.stale = 0;
-        } else {
-            self.stale += 1;
-            self.settled = Some(walk.cursor);
+    pub fn stop_walk(&mut self, id: WalkId) -> Option<Box<dyn Saver>> {
+        let stopped = self.walks.stop(id, &mut self.heap)?;
+        if let Some(generation) = stopped.saved_all {
+            self.spread = self.spread.min(age(self.generation, generation));
         }
-        self.large_values = walk.large_values();
-        let (saver, left) = walk.stop(&mut self.heap);
-        self.garbage.extend(left.into_iter().map(Garbage::new));
-        Some(saver)
+        if self.walks.is_empty() && self.spread > SPREAD_KEPT {
+            self.settled = Some(Cursor::default());
+        }
+        let left = stopped.tables.into_iter().map(Garbage::new);
+        self.garbage.extend(left);
+        Some(stopped.saver)
     }
 
-    pub fn walk_mut(&mut self) -> Option<&mut Walk> {
-        self.walk.as_mut()
+    pub fn walks(&self) -> &Walks {
+        &self.walks
     }
 
-    pub fn is_walking(&self) -> bool {
-        self.walk.is_some()
+    pub fn saver_mut(&mut self, id: WalkId) -> Option<&mut (dyn Saver + 'static)> {
+        self.walks.saver_mut(id)
     }
 
     pub fn must_wait(&self, db: usize, key: &Key<'_>) -> bool {
@@ -333,17 +335,10 @@ impl Store {
         if self.dropping.has(key.slot) {
             return Some(WalkWait::Slot(key.slot));
         }
-        self.walk.as_ref()?.wait(&self.dbs, db, key)
-    }
-
-    pub fn walk_is_paid(&self) -> bool {
-        self.walk
-            .as_ref()
-            .is_none_or(|walk| walk.done || walk.is_paid())
-    }
-
-    pub fn walk_value(&self) -> Option<u64> {
-        self.walk.as_ref()?.value()
+        if self.walks.is_empty() {
+            return None;
+        }
+        self.walks.wait(&self.dbs, db, key)
     }
 
     /// Frees what was flushed, and settles what a stopped walk left, about so many entries.
@@ -388,14 +383,16 @@ impl Store {
             cursor.advance(&self.dbs, next);
         }
         self.settled = None;
-        self.stale = 0;
+        self.spread = 0;
         true
     }
 }
 
 impl Drop for Store {
     fn drop(&mut self) {
-        self.stop_walk();
+        while let Some(id) = self.walks.first() {
+            self.stop_walk(id);
+        }
         self.forget_dropped();
         for db in std::mem::take(&mut self.dbs) {
             self.garbage.push_back(Garbage::new(db.into_tables()));

@@ -247,8 +247,18 @@ fn recorder(data: &mut Partition) -> &mut Recorder {
     saver.downcast_mut().expect("a recorder")
 }
 
+fn recorder_of(data: &mut Partition, id: WalkId) -> &mut Recorder {
+    let saver: &mut dyn Any = data.saver_of(id).expect("walking");
+    saver.downcast_mut().expect("a recorder")
+}
+
 fn stop(data: &mut Partition) -> Recorder {
     let saver: Box<dyn Any> = data.stop_walk().expect("walking");
+    *saver.downcast().expect("a recorder")
+}
+
+fn end(data: &mut Partition, id: WalkId) -> Recorder {
+    let saver: Box<dyn Any> = data.end_walk(id).expect("walking");
     *saver.downcast().expect("a recorder")
 }
 

@@ -1,24 +1,31 @@
-//! The walk: the state at one moment, handed out in small steps while the keys go on changing.
+//! The walks: the state at one moment, handed out in small steps while the keys go on changing.
 //!
-//! Each entry bears the number of the walk that has saved it, or during which it was born. A walk
-//! begins by taking a new number, so at that moment nothing is saved, and no pass over the keys is
-//! needed to say so. Then it goes through the tables in the order of hashes, and saves what does
-//! not bear its number; the store (`store.rs`) saves an entry first that is about to change.
+//! Walks are numbered. Each entry bears the number of the last walk that has saved it, or during
+//! which it was born, and that number speaks for all walks before, too: who saves an entry for one
+//! walk saves it for the older ones that have not. So several walks need no more than the four bits
+//! of one. A walk begins by taking a new number, so at that moment nothing is saved, and no pass over
+//! the keys is needed to say so. Then it goes through the tables in the order of hashes (all of them,
+//! or those of some slots), and saves what bears an older number. An entry that is about to change is
+//! saved first (`store.rs`), for every walk that has not.
+//!
+//! What is sent in pieces, a large string or a frozen collection, goes to all walks at once that want
+//! it, and there is one such value at a time. So a walk waits for the reader of another one only where
+//! both want the same large value, or where an older one has not been.
 
 mod frozen;
+mod step;
 
 use std::any::Any;
 use std::collections::VecDeque;
 
-use slotkeeper_topology::Slot;
+use slotkeeper_topology::{Slot, SlotSet, key_slot};
 use slotkeeper_tree::Part;
 
 use self::frozen::FrozenEntry;
 use super::database::{Database, SlotTable};
-use super::entry::{Entry, EntryBox, Heap, LARGE, Waste};
+use super::entry::{Entry, EntryBox, EntryMut, GENERATIONS, Heap, LARGE, Waste};
 use super::hash::HashKey;
-use super::table::Table;
-use super::{Key, Type, only_slot};
+use super::{Key, Type};
 
 /// Takes what a walk hands out. A writer of RDB files is one.
 ///
@@ -86,13 +93,6 @@ pub enum WalkState {
     Done,
 }
 
-/// How much of a step's budget, in bytes, an entry takes that is saved already.
-const VISIT_COST: usize = 16;
-/// How much an entry takes beside its key and value.
-const OVERHEAD: usize = 16;
-/// The smallest piece of a large value, but for the last.
-const LEAST_PIECE: usize = 4096;
-
 /// A position in all databases.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Cursor {
@@ -115,15 +115,47 @@ impl Cursor {
     }
 }
 
+/// Which walk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WalkId(u64);
+
+/// Some of the walks that are under way: a bit for the number of each.
+type Targets = u16;
+
+/// A walk that is under way, or done but not stopped yet.
+struct Walk {
+    id: WalkId,
+    saver: Box<dyn Saver>,
+    /// Its number.
+    generation: u8,
+    /// Only keys of these slots, if it is not over all.
+    slots: Option<SlotSet>,
+    /// Everything in the tables before it is saved.
+    cursor: Cursor,
+    done: bool,
+}
+
+impl Walk {
+    fn bit(&self) -> Targets {
+        1 << self.generation
+    }
+
+    fn covers(&self, slot: Slot) -> bool {
+        (self.slots.as_ref()).is_none_or(|slots| slots.contains(slot))
+    }
+}
+
 /// Tables that a flush took out before they were saved.
 struct Detached {
     db: usize,
     tables: Box<[SlotTable]>,
     next: usize,
     position: u64,
+    /// The walks that were under way then.
+    targets: Targets,
 }
 
-/// The large value that is being sent in pieces.
+/// The large string that is being sent in pieces.
 struct LargeValue {
     db: usize,
     key: Vec<u8>,
@@ -133,6 +165,8 @@ struct LargeValue {
     /// The entry, if a flush took it out of its table.
     owned: Option<EntryBox>,
     number: u64,
+    /// Who gets it.
+    targets: Targets,
 }
 
 impl LargeValue {
@@ -145,64 +179,135 @@ impl LargeValue {
     }
 }
 
-/// A walk that is under way, or done but not stopped yet.
-pub(super) struct Walk {
-    pub saver: Box<dyn Saver>,
-    /// Its number.
-    generation: u8,
+/// All walks that are under way, and what they share.
+pub(super) struct Walks {
     hasher: HashKey,
-    /// Everything in the tables before it is saved.
-    pub cursor: Cursor,
+    /// The oldest first.
+    active: Vec<Walk>,
+    /// The number of the newest walk that there was.
+    newest: u8,
+    last_id: u64,
     detached: VecDeque<Detached>,
     large: Option<LargeValue>,
     /// Big values that are frozen, in the order in which they are sent.
     frozen: VecDeque<FrozenEntry>,
     /// So much of them is to be handed out for what was copied.
     debt: usize,
-    /// How many large values this walk and those before it have begun.
+    /// How many large values were begun.
     large_values: u64,
-    pub done: bool,
 }
 
-/// How far a visit of a segment came, and the large value that ended it.
-struct Visited {
-    next: Option<u64>,
-    large: Option<Vec<u8>>,
+/// What is left of a walk.
+pub(super) struct Stopped {
+    pub saver: Box<dyn Saver>,
+    /// Its number, if it has saved all keys.
+    pub saved_all: Option<u8>,
+    /// What flushes left for it to free.
+    pub tables: Vec<Box<[SlotTable]>>,
 }
 
-impl Walk {
-    /// Begins a walk of that number.
-    pub fn new(
-        mut saver: Box<dyn Saver>,
-        generation: u8,
-        hasher: HashKey,
-        large_values: u64,
-        dbs: &[Database],
-    ) -> Walk {
-        for (number, db) in dbs.iter().enumerate().filter(|(_, db)| db.len() > 0) {
-            saver.table(number, db.len(), db.expires());
-        }
-        Walk {
-            saver,
-            generation,
+/// How many walks after `generation` the walk of `newest` was.
+pub(super) fn age(newest: u8, generation: u8) -> u8 {
+    (newest + GENERATIONS - generation) % GENERATIONS
+}
+
+impl Walks {
+    pub fn new(hasher: HashKey) -> Walks {
+        Walks {
             hasher,
-            cursor: Cursor::default(),
+            active: Vec::new(),
+            newest: 0,
+            last_id: 0,
             detached: VecDeque::new(),
             large: None,
             frozen: VecDeque::new(),
             debt: 0,
-            large_values,
-            done: false,
+            large_values: 0,
         }
     }
 
-    fn at_bound(&self) -> bool {
-        self.saver.pauses_walk()
+    /// Whether none is under way.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.active.is_empty()
     }
 
-    /// How many large values this walk and those before it have begun.
-    pub fn large_values(&self) -> u64 {
-        self.large_values
+    /// Whether another one may begin: not while a collection is frozen, since it cannot be frozen a
+    /// second time before it is sent, nor while a large value is being sent, since a flush gives that
+    /// to those alone who are getting it.
+    pub fn can_start(&self) -> bool {
+        self.frozen.is_empty() && self.large.is_none()
+    }
+
+    /// Begins a walk of that number, over all keys or those of some slots.
+    pub fn start(
+        &mut self,
+        mut saver: Box<dyn Saver>,
+        slots: Option<SlotSet>,
+        generation: u8,
+        dbs: &[Database],
+    ) -> WalkId {
+        for (number, db) in dbs.iter().enumerate() {
+            let (keys, expires) = match &slots {
+                None => (db.len(), db.expires()),
+                Some(slots) => db.len_of(slots),
+            };
+            if keys > 0 {
+                saver.table(number, keys, expires);
+            }
+        }
+        self.newest = generation;
+        self.last_id += 1;
+        let id = WalkId(self.last_id);
+        self.active.push(Walk {
+            id,
+            saver,
+            generation,
+            slots,
+            cursor: Cursor::default(),
+            done: false,
+        });
+        id
+    }
+
+    /// The oldest one.
+    pub fn first(&self) -> Option<WalkId> {
+        self.active.first().map(|walk| walk.id)
+    }
+
+    /// The saver of a walk.
+    pub fn saver_mut(&mut self, id: WalkId) -> Option<&mut (dyn Saver + 'static)> {
+        let walk = self.active.iter_mut().find(|walk| walk.id == id)?;
+        Some(&mut *walk.saver)
+    }
+
+    /// The walks that still have to save an entry of that number.
+    fn unsaved(&self, generation: u8, slot: Slot) -> Targets {
+        let entry = age(self.newest, generation);
+        let wants = |walk: &&Walk| {
+            !walk.done && entry > age(self.newest, walk.generation) && walk.covers(slot)
+        };
+        self.active.iter().filter(wants).map(Walk::bit).sum()
+    }
+
+    /// Whether all of these walks go on.
+    fn have_room(&self, targets: Targets) -> bool {
+        let mut of = self.active.iter().filter(|walk| walk.bit() & targets != 0);
+        of.all(|walk| !walk.saver.pauses_walk())
+    }
+
+    /// Calls with the saver of each of these walks.
+    fn tell(&mut self, targets: Targets, mut tell: impl FnMut(&mut dyn Saver)) {
+        for walk in &mut self.active {
+            if walk.bit() & targets != 0 {
+                tell(&mut *walk.saver);
+            }
+        }
+    }
+
+    /// Whether a table that is taken out is to be kept for a walk.
+    pub fn keeps_detached(&self) -> bool {
+        self.active.iter().any(|walk| !walk.done)
     }
 
     /// The number of the large value that is being sent out of its table.
@@ -211,22 +316,35 @@ impl Walk {
         large.map(|large| large.number)
     }
 
-    /// Saves an entry that is about to change, if it is not saved yet. The value that is being
+    /// Saves an entry that is about to change, for each walk that has not. The value that is being
     /// sent is sent to its end.
     pub fn save_first(&mut self, dbs: &mut [Database], heap: &mut Heap, db: usize, key: &Key<'_>) {
-        if self.done {
-            return;
-        }
         if self.is_sending(db, key) {
             while self.send_piece(dbs, LARGE).is_none() {}
-        } else if let Some(mut entry) = dbs[db].get_mut(key)
-            && entry.view().meta().generation != self.generation
-        {
-            if !self.freeze(heap, db, &mut entry) {
-                self.saver.entry(db, &entry.view());
-            }
-            entry.set_generation(self.generation);
         }
+        if let Some(mut entry) = dbs[db].get_mut(key) {
+            let targets = self.unsaved(entry.view().meta().generation, key.slot);
+            if targets != 0 {
+                self.save(heap, db, &mut entry, targets, self.newest);
+            }
+        }
+    }
+
+    /// Saves an entry for these walks, among which is every older one that has not saved it: it bears
+    /// that number from now on.
+    fn save(
+        &mut self,
+        heap: &mut Heap,
+        db: usize,
+        entry: &mut EntryMut<'_>,
+        targets: Targets,
+        generation: u8,
+    ) {
+        if !self.freeze(heap, db, entry, targets) {
+            let view = entry.view();
+            self.tell(targets, |saver| saver.entry(db, &view));
+        }
+        entry.set_generation(generation);
     }
 
     /// Whether this key's value is being sent in pieces out of its table.
@@ -237,21 +355,20 @@ impl Walk {
 
     /// What a writer of this key has to wait for.
     pub fn wait(&self, dbs: &[Database], db: usize, key: &Key<'_>) -> Option<WalkWait> {
-        if self.done {
-            return None;
-        }
         if self.is_sending(db, key) {
             return self.value().map(WalkWait::Value);
         }
-        let frozen = |entry: &Entry<'_>| entry.big().is_some_and(|big| big.value().is_frozen());
-        let unsaved = |entry: &Entry<'_>| entry.meta().generation != self.generation;
-        let is = |what: &dyn Fn(&Entry<'_>) -> bool| {
-            dbs[db].get(key).is_some_and(|entry| what(&entry.view()))
-        };
-        if self.saver.holds_writers() && is(&unsaved) {
+        let holding = |walk: &&Walk| !walk.done && walk.saver.holds_writers();
+        let holding: Targets = self.active.iter().filter(holding).map(Walk::bit).sum();
+        if holding == 0 && self.is_paid() {
+            return None;
+        }
+        let entry = dbs[db].get(key)?.view();
+        if self.unsaved(entry.meta().generation, key.slot) & holding != 0 {
             return Some(WalkWait::Room);
         }
-        (!self.is_paid() && is(&frozen)).then_some(WalkWait::Debt)
+        let is_frozen = (entry.big()).is_some_and(|big| big.value().is_frozen());
+        (is_frozen && !self.is_paid()).then_some(WalkWait::Debt)
     }
 
     /// Takes over the large value that is being sent, if it is in one of these tables, which are
@@ -279,182 +396,54 @@ impl Walk {
 
     /// Takes over tables of database `db` in which there is no value that is being sent.
     pub fn push_detached(&mut self, db: usize, tables: Box<[SlotTable]>) {
+        let open = self.active.iter().filter(|walk| !walk.done);
         self.detached.push_back(Detached {
             db,
             tables,
             next: 0,
             position: 0,
+            targets: open.map(Walk::bit).sum(),
         });
     }
 
-    /// Hands out about `budget` bytes more. Detached tables that are saved now come back in
-    /// `garbage`. It does not end while more tables may be detached (`open`).
-    pub fn step(
-        &mut self,
-        dbs: &mut [Database],
-        heap: &mut Heap,
-        budget: usize,
-        open: bool,
-        garbage: &mut Vec<Box<[SlotTable]>>,
-    ) -> WalkState {
-        let mut left = budget;
-        while !self.done {
-            if self.at_bound() {
-                return WalkState::PausedAtBound;
-            }
-            if left == 0 {
-                return WalkState::More;
-            }
-            if self.large.is_some() {
-                // What is left of a step is not worth a tiny piece, unless the step is as small.
-                if left < budget.min(LEAST_PIECE) {
-                    return WalkState::More;
-                }
-                let piece = left.clamp(LEAST_PIECE, LARGE);
-                left = left.saturating_sub(piece);
-                if let Some(LargeValue { owned, .. }) = self.send_piece(dbs, piece) {
-                    owned.into_iter().for_each(|entry| entry.release(heap));
-                }
-            } else if !self.frozen.is_empty() {
-                let piece = left.clamp(LEAST_PIECE, LARGE);
-                left = left.saturating_sub(piece);
-                self.send_frozen(heap, piece);
-            } else if !self.detached.is_empty() {
-                garbage.extend(self.save_detached(heap, &mut left));
-            } else if self.cursor.db < dbs.len() {
-                self.save_live(dbs, heap, &mut left);
-            } else if open {
-                return WalkState::PausedAtBound;
-            } else {
-                self.done = true;
-            }
+    /// Ends a walk: its saver, and what flushes left for it to free.
+    pub fn stop(&mut self, id: WalkId, heap: &mut Heap) -> Option<Stopped> {
+        let at = self.active.iter().position(|walk| walk.id == id)?;
+        let walk = self.active.remove(at);
+        let rest = !walk.bit();
+        if let Some(large) = &mut self.large {
+            large.targets &= rest;
         }
-        WalkState::Done
-    }
-
-    /// Saves from the tables that are in their databases.
-    fn save_live(&mut self, dbs: &mut [Database], heap: &mut Heap, left: &mut usize) {
-        let Cursor {
-            db,
-            table,
-            position,
-        } = self.cursor;
-        let visited = self.save_segment(dbs[db].table_mut(table), heap, db, position, left);
-        if let Some(key) = visited.large {
-            let slot = Slot::new(table as u16).expect("there are no more tables than slots");
-            self.begin_large(dbs[db].table(table), db, key, slot);
-        }
-        self.cursor.advance(dbs, visited.next);
-    }
-
-    /// Saves from the first detached tables, and returns them when nothing is left to save in them.
-    fn save_detached(&mut self, heap: &mut Heap, left: &mut usize) -> Option<Box<[SlotTable]>> {
-        let mut detached = self.detached.pop_front()?;
-        while let Some(slot_table) = detached.tables.get_mut(detached.next) {
-            let (table, db, position) = (slot_table.table_mut(), detached.db, detached.position);
-            let visited = self.save_segment(table, heap, db, position, left);
-            detached.position = visited.next.unwrap_or(0);
-            detached.next += usize::from(visited.next.is_none());
-            let frozen = !self.frozen.is_empty();
-            let stop = *left == 0 || self.at_bound() || visited.large.is_some() || frozen;
-            if let Some(key) = visited.large {
-                self.begin_large(slot_table.table_mut(), detached.db, key, only_slot());
-                if let Some(large) = &mut self.large {
-                    large.owned = slot_table.table_mut().remove(heap, large.hash, &large.key);
-                }
-            }
-            if stop {
-                self.detached.push_front(detached);
-                return None;
-            }
-        }
-        Some(detached.tables)
-    }
-
-    /// Saves what is not saved of a segment, up to the first large value.
-    fn save_segment(
-        &mut self,
-        table: &mut Table,
-        heap: &mut Heap,
-        db: usize,
-        position: u64,
-        left: &mut usize,
-    ) -> Visited {
-        let mut large = None;
-        let next = table.visit_mut(position, |mut entry| {
-            if *left == 0 || large.is_some() || !self.frozen.is_empty() || self.at_bound() {
-                return false;
-            }
-            let mut cost = VISIT_COST;
-            if entry.view().meta().generation != self.generation {
-                let frozen = self.freeze(heap, db, &mut entry);
-                let view = entry.view();
-                if view.is_large() {
-                    large = Some(view.key().to_vec());
-                } else if !frozen {
-                    cost = view.key().len() + view.bytes().len() + OVERHEAD;
-                    self.saver.entry(db, &view);
-                }
-                entry.set_generation(self.generation);
-            }
-            *left = left.saturating_sub(cost);
-            true
-        });
-        Visited { next, large }
-    }
-
-    fn begin_large(&mut self, table: &Table, db: usize, key: Vec<u8>, slot: Slot) {
-        let hash = self.hasher.hash(&key);
-        let entry = table.get(hash, &key).expect("it was just seen").view();
-        let length = entry.bytes().len();
-        self.saver.begin_large(db, &key, entry.expire_at(), length);
-        self.large_values += 1;
-        self.large = Some(LargeValue {
-            db,
-            key,
-            hash,
-            slot,
-            sent: 0,
-            owned: None,
-            number: self.large_values,
-        });
-    }
-
-    /// Sends up to `max` bytes of the large value. Returns it when that was the end of it.
-    fn send_piece(&mut self, dbs: &[Database], max: usize) -> Option<LargeValue> {
-        let large = self
-            .large
-            .as_mut()
-            .expect("only called while one is being sent");
-        let entry = match &large.owned {
-            Some(entry) => entry.view(),
-            None => {
-                let found = dbs[large.db].get(&large.key());
-                found
-                    .expect("the store sends it to its end before it goes")
-                    .view()
-            }
-        };
-        let rest = &entry.bytes()[large.sent..];
-        let piece = &rest[..rest.len().min(max)];
-        self.saver.piece(piece);
-        large.sent += piece.len();
-        if piece.len() < rest.len() {
-            return None;
-        }
-        self.saver.end_large();
-        self.large.take()
-    }
-
-    /// Ends it: its saver, and what flushes left for it to free.
-    pub fn stop(self, heap: &mut Heap) -> (Box<dyn Saver>, Vec<Box<[SlotTable]>>) {
-        if let Some(entry) = self.large.and_then(|large| large.owned) {
+        if let Some(large) = self.large.take_if(|large| large.targets == 0)
+            && let Some(entry) = large.owned
+        {
             entry.release(heap);
         }
-        for entry in self.frozen {
-            heap.free_later(Waste::Frozen(entry.value));
+        for mut frozen in std::mem::take(&mut self.frozen) {
+            frozen.targets &= rest;
+            if frozen.targets == 0 {
+                heap.free_later(Waste::Frozen(frozen.value));
+            } else {
+                self.frozen.push_back(frozen);
+            }
         }
-        let detached = self.detached.into_iter().map(|detached| detached.tables);
-        (self.saver, detached.collect())
+        if self.frozen.is_empty() {
+            self.debt = 0;
+        }
+        let mut tables = Vec::new();
+        for mut detached in std::mem::take(&mut self.detached) {
+            detached.targets &= rest;
+            if detached.targets == 0 {
+                tables.push(detached.tables);
+            } else {
+                self.detached.push_back(detached);
+            }
+        }
+        let saved_all = walk.done && walk.slots.is_none();
+        Some(Stopped {
+            saver: walk.saver,
+            saved_all: saved_all.then_some(walk.generation),
+            tables,
+        })
     }
 }

@@ -169,7 +169,7 @@ impl Engine {
         match event {
             DiskEvent::SnapshotWritten(len) => match self.replication.snapshots.state() {
                 Some(SnapshotState::Opening) => self.replication.snapshots.opened(),
-                _ => self.walk_written(WalkTarget::Snapshot, len),
+                _ => self.walk_written(&WalkTarget::Snapshot, len),
             },
             DiskEvent::SnapshotSaved => {
                 let ended = self.replication.snapshots.saved(now);
@@ -180,7 +180,7 @@ impl Engine {
                 self.snapshot_ended(true);
             }
             DiskEvent::SnapshotFailed(reason) => {
-                self.stop_snapshot_walk();
+                self.stop_walk_to(&WalkTarget::Snapshot);
                 let ended = self.replication.snapshots.failed(reason, now);
                 self.log(Level::Warning, format!("Error saving DB on disk: {reason}"));
                 for session in ended.waiting {
@@ -222,10 +222,9 @@ impl Engine {
             reply.error(INCOMPLETE);
             return;
         }
-        let waits = in_progress || self.is_walking();
         self.replication.snapshots.schedule(None);
         self.begin_due_snapshot(now);
-        if waits {
+        if in_progress {
             reply.simple("Background saving scheduled");
         } else {
             reply.simple("Background saving started");
@@ -254,7 +253,7 @@ impl Engine {
 
     pub(super) fn begin_due_snapshot(&mut self, now: Now) {
         let due = self.replication.snapshots.is_due(&self.config.save, now);
-        if !due || self.is_walking() || !self.may_save() {
+        if !due || !self.may_save() {
             return;
         }
         if !self.replication.snapshots.is_scheduled() {
@@ -271,7 +270,7 @@ impl Engine {
     /// Throws away the snapshot that is being made, if any.
     pub(super) fn abort_snapshot(&mut self) {
         if self.replication.snapshots.state().is_some() {
-            self.stop_snapshot_walk();
+            self.stop_walk_to(&WalkTarget::Snapshot);
             self.replication.snapshots.aborted();
             self.out(Output::Disk(DiskOp::SnapshotAbort));
         }

@@ -15,6 +15,7 @@ use super::shutdown::Shutdown;
 use super::snapshot::Load;
 use crate::cluster::Cluster;
 use crate::config::Config;
+use crate::data::WalkId;
 use crate::engine::{Acted, Engine};
 use crate::io::{Level, LinkId, Origin, Output, SessionId, Unsent};
 use crate::persistence::snapshot::Snapshots;
@@ -36,7 +37,7 @@ const LOADING: &str = "LOADING Redis is loading the dataset in memory";
 pub(super) struct Replication {
     pub(super) stream: Stream,
     pub(super) replicas: Replicas,
-    walk: Option<WalkTarget>,
+    walks: Vec<(WalkId, WalkTarget)>,
     spool: Option<Spool>,
     pub(super) holding: Holding,
     resting: Resting,
@@ -60,7 +61,7 @@ impl Replication {
         Replication {
             stream: Stream::new(ReplId::from_bits(random.bytes())),
             replicas: Replicas::default(),
-            walk: None,
+            walks: Vec::new(),
             spool: None,
             holding: Holding::default(),
             resting: Resting::default(),

@@ -44,10 +44,8 @@ impl Store {
         });
         let (result, changed) = changed.expect("it was just seen");
         self.scratch = changed.list;
-        if changed.copied > 0
-            && let Some(walk) = &mut self.walk
-        {
-            walk.pay(&mut self.heap, changed.copied);
+        if changed.copied > 0 {
+            self.walks.pay(&mut self.heap, changed.copied);
         }
         Ok(result)
     }

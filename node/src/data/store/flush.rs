@@ -68,10 +68,8 @@ impl Store {
                 count += keys;
                 self.changes.note_slot(slot);
                 let mut slot_table = [self.dbs[0].take(slot.index())];
-                let walk = self.walk.as_mut();
-                let loose = walk.and_then(|walk| {
-                    walk.detach_large(&mut self.heap, 0, slot.index(), &mut slot_table)
-                });
+                let loose =
+                    (self.walks).detach_large(&mut self.heap, 0, slot.index(), &mut slot_table);
                 let [slot_table] = slot_table;
                 self.dropping.push(slot, slot_table, loose);
             }
@@ -103,20 +101,20 @@ impl Store {
 
     /// A walk that is under way saves them first.
     fn free_later(&mut self, tables: Vec<SlotTable>) {
-        match &mut self.walk {
-            _ if tables.is_empty() => {}
-            Some(walk) if !walk.done => walk.push_detached(0, tables.into()),
-            _ => self.garbage.push_back(Garbage::new(tables)),
+        if tables.is_empty() {
+        } else if self.walks.keeps_detached() {
+            self.walks.push_detached(0, tables.into());
+        } else {
+            self.garbage.push_back(Garbage::new(tables));
         }
     }
 
     fn discard(&mut self, db: usize, first: usize, tables: Box<[SlotTable]>) {
-        match &mut self.walk {
-            Some(walk) if !walk.done => walk.detach(&mut self.heap, db, first, tables),
-            _ => {
-                self.garbage.push_back(Garbage::new(tables));
-                self.free_some(FREED_AT_ONCE);
-            }
+        if self.walks.keeps_detached() {
+            self.walks.detach(&mut self.heap, db, first, tables);
+        } else {
+            self.garbage.push_back(Garbage::new(tables));
+            self.free_some(FREED_AT_ONCE);
         }
     }
 

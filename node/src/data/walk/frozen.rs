@@ -1,7 +1,8 @@
 //! Big values in a walk: they are frozen, not waited for, and are sent in parts while clients go on
 //! changing them.
 
-use super::{LEAST_PIECE, Walk};
+use super::step::{LEAST_PIECE, is_frozen_first};
+use super::{Targets, Walks};
 use crate::data::Type;
 use crate::data::entry::{EntryMut, FrozenValue, Heap, LARGE};
 
@@ -13,6 +14,8 @@ pub(super) struct FrozenEntry {
     expire_at: Option<i64>,
     pub value: Box<dyn FrozenValue>,
     begun: bool,
+    /// Who gets it.
+    pub targets: Targets,
 }
 
 /// So much more than was copied of a frozen value is handed out: writers pay, so that they cannot
@@ -24,10 +27,16 @@ fn price(copied: usize) -> usize {
 /// With so much of that still to be handed out, in bytes, writers of big values wait.
 const DEBT_MAX: usize = 4 << 20;
 
-impl Walk {
-    /// Keeps a big value as it is now, to be sent later. False if it is none.
-    pub(super) fn freeze(&mut self, heap: &mut Heap, db: usize, entry: &mut EntryMut<'_>) -> bool {
-        if entry.view().is_listpack_list() {
+impl Walks {
+    /// Keeps a big value as it is now, to be sent later to these walks. False if it is none.
+    pub(super) fn freeze(
+        &mut self,
+        heap: &mut Heap,
+        db: usize,
+        entry: &mut EntryMut<'_>,
+        targets: Targets,
+    ) -> bool {
+        if !is_frozen_first(&entry.view()) {
             return false;
         }
         let Some(big) = entry.big_mut() else {
@@ -42,6 +51,7 @@ impl Walk {
             expire_at: view.expire_at(),
             value,
             begun: false,
+            targets,
         });
         true
     }
@@ -49,7 +59,11 @@ impl Walk {
     /// A writer has copied so many bytes of a big value that the walk still needs.
     pub fn pay(&mut self, heap: &mut Heap, copied: usize) {
         self.debt += price(copied);
-        while self.debt > 0 && self.large.is_none() && !self.frozen.is_empty() && !self.at_bound() {
+        while self.debt > 0
+            && self.large.is_none()
+            && let Some(first) = self.frozen.front()
+            && self.have_room(first.targets)
+        {
             self.send_frozen(heap, self.debt.clamp(LEAST_PIECE, LARGE));
         }
     }
@@ -61,20 +75,24 @@ impl Walk {
 
     /// Sends about so many bytes of the first big value.
     pub(super) fn send_frozen(&mut self, heap: &mut Heap, budget: usize) {
-        let Some(first) = self.frozen.front_mut() else {
+        let Some(mut first) = self.frozen.pop_front() else {
             return;
         };
-        let saver = &mut self.saver;
-        if !first.begun {
-            first.begun = true;
+        let targets = first.targets;
+        if !std::mem::replace(&mut first.begun, true) {
             let len = first.value.len();
-            saver.begin(first.kind, first.db, &first.key, first.expire_at, len);
+            self.tell(targets, |saver| {
+                saver.begin(first.kind, first.db, &first.key, first.expire_at, len);
+            });
         }
-        let over = (first.value).step(heap, budget, &mut |part| saver.part(part));
+        let over = (first.value).step(heap, budget, &mut |part| {
+            self.tell(targets, |saver| saver.part(part));
+        });
         self.debt = self.debt.saturating_sub(budget);
         if over {
-            self.saver.end_large();
-            self.frozen.pop_front();
+            self.tell(targets, |saver| saver.end_large());
+        } else {
+            self.frozen.push_front(first);
         }
         if self.frozen.is_empty() {
             self.debt = 0;

@@ -6,7 +6,6 @@
 //! it for slow links means this, too. Beyond it the replica is cut off, and rests before it gets
 //! another full sync; the others that read the same walk get half of that time again.
 
-use super::walk::WalkTarget;
 use crate::engine::Engine;
 use crate::io::SessionId;
 use crate::replication::master::Replica;
@@ -34,8 +33,8 @@ impl Engine {
             return;
         }
         let holds_stream = self.replication.following.held.is_some();
-        let holds =
-            syncs && (self.parking.waits_for_walk() || self.holds_waiters() || holds_stream);
+        let waits = self.parking.waits_for_walk() || self.holds_waiters() || holds_stream;
+        let holds = syncs && waits && self.sync_may_hold();
         let (holding, now_ms) = (&mut self.replication.holding, now.mono_ms());
         if let Some(since) = holding.since {
             let passed = now_ms.saturating_sub(since);
@@ -75,9 +74,10 @@ impl Engine {
     }
 
     fn drop_slowest_reader(&mut self, now: Now) {
-        let Some(WalkTarget::Sync { sessions, .. }) = &self.replication.walk else {
+        let Some(walk) = self.sync_walk() else {
             return;
         };
+        let sessions = self.readers(walk);
         let replicas = &self.replication.replicas;
         let unsent = |session: &SessionId| replicas.of(*session).map_or(0, |r| r.unsent);
         let Some(slowest) = sessions.iter().copied().max_by_key(unsent) else {

@@ -151,7 +151,7 @@ impl Engine {
             DiskEvent::PayloadWritten(_) if spool.state == SpoolState::Opening => {
                 spool.state = SpoolState::Open;
             }
-            DiskEvent::PayloadWritten(len) => self.walk_written(WalkTarget::Spool, len),
+            DiskEvent::PayloadWritten(len) => self.walk_written(&WalkTarget::Spool, len),
             DiskEvent::PayloadRead { session, bytes } => self.pass_on(session, bytes, now),
             DiskEvent::PayloadFailed(reason) => self.give_up_spool(reason, now),
             _ => {}
@@ -237,10 +237,7 @@ impl Engine {
     }
 
     fn end_spool(&mut self) {
-        if self.replication.walk == Some(WalkTarget::Spool) {
-            self.replication.walk = None;
-            drop(self.data.stop_walk());
-        }
+        self.stop_walk_to(&WalkTarget::Spool);
         if self.replication.spool.take().is_some() {
             self.out(Output::Disk(DiskOp::PayloadEnd));
         }

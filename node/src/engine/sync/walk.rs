@@ -1,11 +1,11 @@
-//! Who gets what the walk hands out: replicas, or the data file.
+//! Who gets what the walks hand out: replicas, or the data file.
 
 use std::any::Any;
 
 use bytes::Bytes;
 
 use crate::config::Config;
-use crate::data::WalkState;
+use crate::data::{Saver, WalkId, WalkState};
 use crate::engine::Engine;
 use crate::io::{DiskOp, Level, Origin, Output, SessionId};
 use crate::persistence::rdb::{History, RdbWriter};
@@ -35,61 +35,95 @@ pub(in crate::engine) enum WalkTarget {
 }
 
 impl Engine {
-    /// Goes on with the walk, bounded; true when it wants to go on at once.
+    /// Goes on with the walks, bounded; true when one wants to go on at once.
     pub(in crate::engine) fn step_walk(&mut self, now: Now) -> bool {
         self.step_spool(now);
-        if self.replication.walk.is_none() {
-            self.start_wanted_walk(now);
-        }
+        self.start_wanted_walk(now);
         self.forget_lost_readers();
-        if self.replication.walk.is_none() {
+        if self.replication.walks.is_empty() {
             self.memory.walk = 0;
             return false;
         }
-        self.note_in_flight();
-        let state = self.data.walk_step(STEP_BYTES);
-        let bytes = self.writer().map(RdbWriter::take).unwrap_or_default();
-        self.deliver(bytes);
-        self.count_walk_memory();
-        match state {
-            WalkState::More => true,
-            WalkState::PausedAtBound => false,
-            WalkState::Done => {
-                self.finish_walk(now);
-                self.memory.walk = 0;
-                true
+        let ids = self.walk_ids();
+        let (mut goes_on, mut done) = (false, Vec::new());
+        for &id in &ids {
+            self.note_in_flight(id);
+            match self.data.step_walk(id, STEP_BYTES) {
+                WalkState::More => goes_on = true,
+                WalkState::PausedAtBound => {}
+                WalkState::Done => done.push(id),
             }
         }
+        // A step may hand something out for another walk, too.
+        for &id in &ids {
+            let bytes = self.writer(id).map(RdbWriter::take).unwrap_or_default();
+            self.deliver(id, bytes);
+        }
+        goes_on |= !done.is_empty();
+        for id in done {
+            self.finish_walk(id, now);
+        }
+        self.count_walk_memory();
+        goes_on
     }
 
-    /// What the walk holds: for replicas it waits with what else does.
+    fn walk_ids(&self) -> Vec<WalkId> {
+        self.replication.walks.iter().map(|(id, _)| *id).collect()
+    }
+
+    /// What the walks hold: for replicas it waits with what else does.
     fn count_walk_memory(&mut self) {
-        let waits = matches!(
-            self.replication.walk,
-            Some(WalkTarget::Snapshot | WalkTarget::Spool)
-        );
-        let held = |writer: &mut RdbWriter| writer.memory(waits);
-        self.memory.walk = self.writer().map_or(0, held);
+        let mut memory = 0;
+        for id in self.walk_ids() {
+            let waits = self.sync_walk() != Some(id);
+            memory += self.writer(id).map_or(0, |writer| writer.memory(waits));
+        }
+        self.memory.walk = memory;
     }
 
-    /// How many bytes of keys and values the walk in progress has serialised; none without one.
+    /// How many bytes of keys and values the walks in progress have serialised; none without one.
     #[must_use]
     pub fn walk_serialised(&mut self) -> Option<u64> {
-        self.writer().map(|writer| writer.serialised())
+        let mut sum = None;
+        for id in self.walk_ids() {
+            let serialised = self.writer(id).map_or(0, |writer| writer.serialised());
+            sum = Some(sum.unwrap_or(0) + serialised);
+        }
+        sum
     }
 
-    fn writer(&mut self) -> Option<&mut RdbWriter> {
-        let saver: &mut dyn Any = self.data.saver_mut()?;
+    fn writer(&mut self, id: WalkId) -> Option<&mut RdbWriter> {
+        let saver: &mut dyn Any = self.data.saver_of(id)?;
         saver.downcast_mut()
     }
 
+    /// The walk whose reader is of that kind.
+    fn walk_where(&self, is: impl Fn(&WalkTarget) -> bool) -> Option<WalkId> {
+        let mut walks = self.replication.walks.iter();
+        walks.find(|(_, target)| is(target)).map(|(id, _)| *id)
+    }
+
+    /// The walk that replicas read.
+    pub(super) fn sync_walk(&self) -> Option<WalkId> {
+        self.walk_where(|target| matches!(target, WalkTarget::Sync { .. }))
+    }
+
+    /// Ends a walk that is not wanted any more.
+    fn drop_walk(&mut self, id: WalkId) {
+        self.replication.walks.retain(|(known, _)| *known != id);
+        drop(self.data.end_walk(id));
+    }
+
+    /// Starts what is wanted and can begin: a walk for replicas, one for a file of theirs, and one
+    /// for a snapshot go on beside each other.
     fn start_wanted_walk(&mut self, now: Now) {
-        // The state of one moment has none of the keys that the stream is still about to delete.
-        if self.data.is_dropping() {
+        // Keys of dropped slots that the stream is still about to delete are not part of a state.
+        if !self.data.can_start_walk() {
             return;
         }
+        let syncs = self.is_syncing();
         let sessions = self.due_for_sync(true, now);
-        if !sessions.is_empty() {
+        if !syncs && !sessions.is_empty() {
             self.start_sync(sessions, now);
         } else if self.spool_is_open() {
             self.start_spooling(now);
@@ -164,60 +198,87 @@ impl Engine {
         let memory = self.data.stats().memory as u64;
         let writer = RdbWriter::new(&history, now.unix_ms() / 1000, memory, UNSENT_BOUND)
             .packing(self.config.rdbcompression);
-        self.data.start_walk(Box::new(writer));
-        self.replication.walk = Some(walk);
+        let started = self.data.start_walk(Box::new(writer));
+        let id = started.expect("it was asked whether one can begin");
+        self.replication.walks.push((id, walk));
     }
 
     /// Replicas that are gone read no more; without readers the walk ends.
     fn forget_lost_readers(&mut self) {
-        if let Some(WalkTarget::Sync { sessions, .. }) = &mut self.replication.walk {
-            let replicas = &self.replication.replicas;
-            sessions.retain(|session| replicas.of(*session).is_some());
-            if sessions.is_empty() {
-                self.replication.walk = None;
-                drop(self.data.stop_walk());
-                self.log_of(
-                    Origin::Replicas,
-                    Level::Warning,
-                    "The full sync ends: no replica is left that reads it",
-                );
+        let replicas = &self.replication.replicas;
+        let mut lost = None;
+        for (id, target) in &mut self.replication.walks {
+            if let WalkTarget::Sync { sessions, .. } = target {
+                sessions.retain(|session| replicas.of(*session).is_some());
+                lost = lost.or(sessions.is_empty().then_some(*id));
             }
+        }
+        if let Some(id) = lost {
+            self.drop_walk(id);
+            self.log_of(
+                Origin::Replicas,
+                Level::Warning,
+                "The full sync ends: no replica is left that reads it",
+            );
         }
         self.forget_lost_spool();
     }
 
-    /// The slowest reader sets the pace.
-    fn note_in_flight(&mut self) {
-        if let Some(WalkTarget::Sync { sessions, .. }) = &self.replication.walk {
-            let replicas = &self.replication.replicas;
-            let unsent =
-                |session: &SessionId| replicas.of(*session).map_or(0, |replica| replica.unsent);
-            let slowest = sessions.iter().map(unsent).max().unwrap_or(0);
-            if let Some(writer) = self.writer() {
-                writer.set_in_flight(slowest);
-            }
+    /// The replicas that read a walk.
+    pub(super) fn readers(&self, id: WalkId) -> &[SessionId] {
+        let known = self
+            .replication
+            .walks
+            .iter()
+            .find(|(known, _)| *known == id);
+        match known {
+            Some((_, WalkTarget::Sync { sessions, .. })) => sessions,
+            _ => &[],
         }
     }
 
-    fn deliver(&mut self, bytes: Bytes) {
+    /// The slowest reader sets the pace.
+    fn note_in_flight(&mut self, id: WalkId) {
+        let replicas = &self.replication.replicas;
+        let unsent =
+            |session: &SessionId| replicas.of(*session).map_or(0, |replica| replica.unsent);
+        let slowest = self.readers(id).iter().map(unsent).max();
+        if let Some(slowest) = slowest
+            && let Some(writer) = self.writer(id)
+        {
+            writer.set_in_flight(slowest);
+        }
+    }
+
+    fn deliver(&mut self, id: WalkId, bytes: Bytes) {
         if bytes.is_empty() {
             return;
         }
-        match &self.replication.walk {
-            Some(WalkTarget::Sync { sessions, .. }) => {
+        let known = self
+            .replication
+            .walks
+            .iter()
+            .find(|(known, _)| *known == id);
+        match known {
+            Some((_, WalkTarget::Sync { sessions, .. })) => {
                 for session in sessions.clone() {
                     self.push_to_replica(session, bytes.clone());
                 }
             }
-            Some(WalkTarget::Spool) => self.out(Output::Disk(DiskOp::PayloadWrite(bytes))),
-            Some(WalkTarget::Snapshot) => self.out(Output::Disk(DiskOp::SnapshotWrite(bytes))),
+            Some((_, WalkTarget::Spool)) => self.out(Output::Disk(DiskOp::PayloadWrite(bytes))),
+            Some((_, WalkTarget::Snapshot)) => {
+                self.out(Output::Disk(DiskOp::SnapshotWrite(bytes)));
+            }
             None => {}
         }
     }
 
     /// Everything was saved.
-    fn finish_walk(&mut self, now: Now) {
-        let saver: Option<Box<dyn Any>> = self.data.stop_walk().map(|saver| saver as _);
+    fn finish_walk(&mut self, id: WalkId, now: Now) {
+        let saver: Option<Box<dyn Any>> = self.data.end_walk(id).map(|saver| saver as _);
+        let mut walks = self.replication.walks.iter();
+        let at = walks.position(|(known, _)| *known == id);
+        let target = at.map(|at| self.replication.walks.remove(at).1);
         let writer = saver.and_then(|saver| saver.downcast::<RdbWriter>().ok());
         let Some(mut writer) = writer else {
             return;
@@ -225,7 +286,7 @@ impl Engine {
         writer.finish();
         let rest = writer.take();
         let (keys, len) = (writer.keys(), writer.written());
-        match self.replication.walk.take() {
+        match target {
             Some(WalkTarget::Sync { sessions, mark }) => {
                 let tail = Bytes::from([&rest[..], &mark].concat());
                 for session in sessions {
@@ -267,19 +328,18 @@ impl Engine {
     }
 
     /// That many bytes of the snapshot, or of the payload's file, are written.
-    pub(in crate::engine) fn walk_written(&mut self, walk: WalkTarget, len: usize) {
-        if self.replication.walk == Some(walk)
-            && let Some(writer) = self.writer()
+    pub(in crate::engine) fn walk_written(&mut self, target: &WalkTarget, len: usize) {
+        if let Some(id) = self.walk_where(|known| known == target)
+            && let Some(writer) = self.writer(id)
         {
             writer.sent(len);
         }
     }
 
-    /// Ends the walk of a snapshot that failed or is not wanted any more.
-    pub(in crate::engine) fn stop_snapshot_walk(&mut self) {
-        if matches!(self.replication.walk, Some(WalkTarget::Snapshot)) {
-            self.replication.walk = None;
-            drop(self.data.stop_walk());
+    /// Ends the walk of a snapshot, or of a payload's file, that failed or is not wanted any more.
+    pub(in crate::engine) fn stop_walk_to(&mut self, target: &WalkTarget) {
+        if let Some(id) = self.walk_where(|known| known == target) {
+            self.drop_walk(id);
         }
     }
 
@@ -297,18 +357,28 @@ impl Engine {
         self.forget_lost_readers();
     }
 
-    /// Whether writers that the walk held for want of room go on.
+    /// Whether writers that a walk held for want of room go on.
     pub(in crate::engine) fn walk_has_room(&mut self) -> bool {
-        self.writer().is_none_or(|writer| writer.has_room())
+        let mut ids = self.walk_ids().into_iter();
+        ids.all(|id| self.writer(id).is_none_or(|writer| writer.has_room()))
+    }
+
+    /// Whether a full sync may be what writers wait for: if another walk goes on beside it, that is
+    /// known from its readers.
+    pub(super) fn sync_may_hold(&mut self) -> bool {
+        let alone = self.replication.walks.len() == 1;
+        let walk = self.sync_walk();
+        let writer = walk.and_then(|id| self.writer(id));
+        writer.is_some_and(|writer| alone || writer.pauses_walk())
     }
 
     /// Whether replicas get the data set.
     pub(super) fn is_syncing(&self) -> bool {
-        matches!(self.replication.walk, Some(WalkTarget::Sync { .. }))
+        self.sync_walk().is_some()
     }
 
     /// Whether a walk is under way.
     pub(in crate::engine) fn is_walking(&self) -> bool {
-        self.replication.walk.is_some()
+        !self.replication.walks.is_empty()
     }
 }
