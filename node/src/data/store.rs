@@ -279,17 +279,14 @@ impl Store {
 
     /// Whether a walk may begin, see [`Partition::start_walk`](super::Partition::start_walk).
     pub fn can_start_walk(&self) -> bool {
-        let has_number = self.spread < SPREAD_MAX || self.walks.is_empty();
-        has_number && self.walks.can_start() && self.dropping.is_empty()
+        let has_number = self.spread.max(self.walks.oldest()) < SPREAD_MAX;
+        let is_free = self.walks.can_start() && !self.heap.has_frozen();
+        has_number && is_free && self.dropping.is_empty()
     }
 
     pub fn start_walk(&mut self, saver: Box<dyn Saver>, slots: Option<SlotSet>) -> Option<WalkId> {
         if !self.can_start_walk() {
             return None;
-        }
-        if self.spread >= SPREAD_MAX {
-            self.settled.get_or_insert_default();
-            while !self.settle(usize::MAX) {}
         }
         self.settled = None;
         self.generation = (self.generation + 1) % GENERATIONS;

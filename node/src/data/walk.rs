@@ -232,6 +232,12 @@ impl Walks {
         self.active.is_empty()
     }
 
+    /// How many walks began after the oldest one.
+    pub fn oldest(&self) -> u8 {
+        let oldest = self.active.first();
+        oldest.map_or(0, |walk| age(self.newest, walk.generation))
+    }
+
     /// Whether another one may begin: not while a collection is frozen, since it cannot be frozen a
     /// second time before it is sent, nor while a large value is being sent, since a flush gives that
     /// to those alone who are getting it.

@@ -145,14 +145,12 @@ pub fn copy_tree<C: Codec>(tree: &mut Tree<C>, heap: &mut Heap) -> Option<Tree<C
     Some(copying.into_parts().0)
 }
 
-/// Freezes a tree for the walk that is under way.
+/// Why a value that is to be frozen is not frozen yet.
+const NOT_FROZEN: &str = "walks begin when nothing is frozen, and each takes a value once";
+
+/// Freezes a tree for the walks that are under way.
 pub fn freeze_tree<C: Codec>(tree: &mut Tree<C>, heap: &mut Heap) -> Frozen<C> {
-    if let Some(frozen) = tree.freeze(heap) {
-        return frozen;
-    }
-    // A walk that was stopped early has not let go of it yet.
-    heap.end_walks();
-    (tree.freeze(heap)).expect("there is one walk at a time, and those before are over")
+    tree.freeze(heap).expect(NOT_FROZEN)
 }
 
 /// Hands a tree's pages to the heap, to be freed in steps, and leaves an empty one.

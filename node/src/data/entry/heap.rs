@@ -40,6 +40,8 @@ pub struct Heap {
     used: usize,
     /// What is freed in steps.
     waste: VecDeque<Waste>,
+    /// How much of it are frozen trees.
+    stopped: usize,
     /// Entries and directory places written by moves; tests bound what one insertion costs.
     pub moves: usize,
 }
@@ -80,6 +82,7 @@ impl Heap {
             plain: false,
             used: 0,
             waste: VecDeque::new(),
+            stopped: 0,
             moves: 0,
         }
     }

@@ -7,7 +7,8 @@ use crate::data::{Key, Saver, WalkId, WalkState, WalkWait};
 
 impl Partition {
     /// Whether a walk may begin now. Not while keys of dropped slots are to be named, nor while a
-    /// collection is frozen and not sent, and not many while one goes on.
+    /// large value is being sent, and not many while one goes on, or after many that were stopped
+    /// early: then [`Self::reclaim_step`] has something to do first.
     #[must_use]
     pub fn can_start_walk(&self) -> bool {
         self.store.can_start_walk()

@@ -71,10 +71,6 @@ impl BigValue for Stream {
     }
 
     fn freeze(&mut self, heap: &mut Heap) -> Box<dyn FrozenValue> {
-        if self.is_frozen() {
-            // A walk that was stopped early has not let go of it yet.
-            heap.end_walks();
-        }
         let walk = Arc::new(());
         self.walk = Arc::downgrade(&walk);
         let facts = self.facts();

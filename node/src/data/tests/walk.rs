@@ -113,11 +113,17 @@ fn pauses_at_the_bound_where_only_saved_keys_may_change() {
 #[test]
 fn a_walk_after_many_stopped_ones_is_whole() {
     for settle in [false, true] {
+        let mut waited = 0;
         let mut data = partition(Layout::Databases(2));
         fill(&mut data, 0, 2000);
         fill(&mut data, 1, 10);
         let mut expected = contents(&mut data);
         for round in 0..100 {
+            while !data.can_start_walk() {
+                data.reclaim_step(100);
+                waited += 1;
+                assert!(waited < 1000, "it ends");
+            }
             start(&mut data, 0);
             data.walk_step(round * 400 % 30_000);
             let name = name(round);
@@ -128,9 +134,48 @@ fn a_walk_after_many_stopped_ones_is_whole() {
                 data.reclaim_step(round);
             }
         }
+        while data.reclaim_step(100) {}
         start(&mut data, 0);
         assert!(finish(&mut data, 4000).contents == expected);
+        assert!(settle || waited > 10, "{waited}");
     }
+}
+
+/// One walk has got everything but waits for its reader, while others come and go.
+#[test]
+fn a_walk_that_pauses_for_long_is_whole_beside_many_others() {
+    let mut data = partition(Layout::Databases(1));
+    fill(&mut data, 0, 500);
+    let expected = contents(&mut data);
+    let slow = Recorder {
+        bound: 1,
+        ..Recorder::default()
+    };
+    let slow = data.start_walk(Box::new(slow)).expect("it is the first");
+    let (mut others, mut room) = (0, true);
+    while room {
+        // What the slow one lacks is handed out for it by the others, when it has room.
+        recorder_of(&mut data, slow).unsent = 0;
+        let number = others;
+        data.set(0, &data.key(&name(number)), b"changed", Expire::Never);
+        let now = contents(&mut data);
+        let other = data.start_walk(Box::<Recorder>::default());
+        let other = other.expect("it can begin");
+        while data.step_walk(other, 1 << 20) != WalkState::Done {
+            recorder_of(&mut data, slow).unsent = 0;
+        }
+        assert!(end(&mut data, other).contents == now, "of number {others}");
+        others += 1;
+        while data.reclaim_step(1000) {}
+        room = data.can_start_walk();
+        assert!(others < 100, "numbers are few");
+    }
+    assert!(others > 10, "{others}");
+    while data.step_walk(slow, 1000) != WalkState::Done {
+        recorder_of(&mut data, slow).unsent = 0;
+    }
+    assert!(end(&mut data, slow).contents == expected);
+    assert!(data.can_start_walk());
 }
 
 #[test]

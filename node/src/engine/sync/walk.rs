@@ -373,7 +373,7 @@ impl Engine {
     }
 
     /// Whether replicas get the data set.
-    pub(super) fn is_syncing(&self) -> bool {
+    pub(in crate::engine) fn is_syncing(&self) -> bool {
         self.sync_walk().is_some()
     }
 

@@ -1,5 +1,7 @@
 //! Writers during a full sync to a replica that takes little: they wait, and they go on.
 
+mod beside;
+
 use super::{Client, Node};
 use crate::config::Config;
 use crate::data::WalkWait;

@@ -5,7 +5,7 @@ use slotkeeper_tree::{
     AHEAD, Cut, Frozen, Key, Part, Ranks, Scored, Sorted, SortedGarbage, SortedTree,
 };
 
-use super::{Big, BigValue, COPIED_AT_ONCE, FrozenValue, Group};
+use super::{Big, BigValue, COPIED_AT_ONCE, FrozenValue, Group, NOT_FROZEN};
 use crate::data::entry::Heap;
 use crate::data::entry::heap::{Leftover, Waste};
 use crate::data::hash::HashKey;
@@ -192,13 +192,7 @@ impl BigValue for BigZset {
     }
 
     fn freeze(&mut self, heap: &mut Heap) -> Box<dyn FrozenValue> {
-        if let Some(frozen) = self.tree.freeze(heap) {
-            return Box::new(frozen);
-        }
-        // A walk that was stopped early has not let go of it yet.
-        heap.end_walks();
-        let frozen = self.tree.freeze(heap);
-        Box::new(frozen.expect("there is one walk at a time, and those before are over"))
+        Box::new(self.tree.freeze(heap).expect(NOT_FROZEN))
     }
 
     fn is_frozen(&self) -> bool {

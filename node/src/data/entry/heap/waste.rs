@@ -40,9 +40,20 @@ impl Waste {
 }
 
 impl Heap {
-    /// Frees it in steps.
+    /// Frees it in steps. What is frozen comes first: walks wait for that.
     pub fn free_later(&mut self, waste: Waste) {
-        self.waste.push_back(waste);
+        match waste {
+            Waste::Tree(_) => self.waste.push_back(waste),
+            Waste::Frozen(_) => {
+                self.stopped += 1;
+                self.waste.push_front(waste);
+            }
+        }
+    }
+
+    /// Whether a frozen tree is left, which cannot be frozen again yet.
+    pub fn has_frozen(&self) -> bool {
+        self.stopped > 0
     }
 
     /// Frees until the budget, in entries, is used up.
@@ -54,17 +65,8 @@ impl Heap {
             *budget = budget.saturating_sub(leaves * LEAF_COST);
             if !waste.step(self, leaves) {
                 self.waste.push_front(waste);
-            }
-        }
-    }
-
-    /// Ends the walks of all such frozen trees at once.
-    pub fn end_walks(&mut self) {
-        for mut waste in std::mem::take(&mut self.waste) {
-            if let Waste::Frozen(_) = waste {
-                while !waste.step(self, LEAVES_MAX) {}
-            } else {
-                self.waste.push_back(waste);
+            } else if let Waste::Frozen(_) = waste {
+                self.stopped -= 1;
             }
         }
     }
