@@ -35,6 +35,7 @@ mod stats;
 mod sync;
 mod timers;
 mod transaction;
+mod waits;
 mod withhold;
 
 use std::collections::VecDeque;

@@ -103,7 +103,7 @@ pub struct Frozen<C> {
     /// The index of the current record in the leaf.
     at: usize,
     /// Blocks of the leaf that was left last, which are not let go yet.
-    pub(crate) left_behind: Vec<Block>,
+    left_behind: Vec<Block>,
     /// How far it has come within the record: whether in its second field, and how many bytes.
     pub(crate) progress: (bool, usize),
     /// For codecs that hand out more than one record at once: where in the leaf they are, in bytes.

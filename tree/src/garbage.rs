@@ -15,7 +15,7 @@ use crate::tree::Tree;
 #[must_use = "what is not freed in steps stays allocated"]
 pub struct Garbage<C> {
     tree: Tree<C>,
-    /// Blocks whose leaf is gone.
+    /// Blocks that are in no leaf.
     blocks: Vec<Block>,
 }
 
@@ -36,6 +36,12 @@ impl<C: Codec> Tree<C> {
 }
 
 impl<C: Codec> Garbage<C> {
+    /// Also these blocks of the tree, which are in no leaf.
+    pub(crate) fn with_blocks(mut self, blocks: Vec<Block>) -> Garbage<C> {
+        self.blocks.extend(blocks);
+        self
+    }
+
     /// Frees up to so many leaves, and the pages above. The bytes of blocks count, 4 KiB as a leaf,
     /// so a step goes beyond that by one block at most. Returns whether nothing is left; what a
     /// walk still needs is freed by the walk.

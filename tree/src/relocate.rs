@@ -2,6 +2,7 @@
 
 use crate::codec::Codec;
 use crate::heap::Heap;
+use crate::page::Page;
 use crate::path::{Path, Step};
 use crate::tree::Tree;
 
@@ -12,6 +13,17 @@ impl<C: Codec> Tree<C> {
     /// Blocks of long elements stay where they are. Nothing but the tree may know where its pages
     /// are.
     pub fn relocate<H: Heap>(&mut self, heap: &mut H, from: u64, leaves: usize) -> Option<u64> {
+        self.relocate_with(heap, from, leaves, |_| ())
+    }
+
+    /// The same, and calls with each leaf that has moved.
+    pub(crate) fn relocate_with<H: Heap>(
+        &mut self,
+        heap: &mut H,
+        from: u64,
+        leaves: usize,
+        mut moved: impl FnMut(Page),
+    ) -> Option<u64> {
         let mut rank = from;
         for _ in 0..leaves {
             let shared = self.is_frozen();
@@ -26,6 +38,7 @@ impl<C: Codec> Tree<C> {
             }
             if let Some(leaf) = space.relocated::<C::Separator>(path.leaf) {
                 self.put_leaf(&mut path, leaf);
+                moved(leaf);
             }
             rank += (path.leaf.n() - index) as u64;
         }

@@ -123,12 +123,6 @@ impl<C: Codec> Tree<C> {
         self.blocks = self.blocks.wrapping_add_signed(space.blocks);
     }
 
-    /// A block that came to the tree, and is in no leaf, is no longer its own.
-    pub(crate) fn forget_block(&mut self, size: usize) {
-        self.memory -= size;
-        self.blocks -= 1;
-    }
-
     /// Calls with each record, in the order of leaves, until `visit` returns false.
     #[expect(unsafe_code, reason = "records are borrowed from pages")]
     pub fn for_each<'a>(&'a self, mut visit: impl FnMut(C::Item<'a>) -> bool) {

@@ -28,8 +28,8 @@ use std::ptr::NonNull;
 
 use super::value::Kind;
 pub(super) use big::{
-    Big, BigHash, BigList, BigRecords, BigSet, BigValue, BigZset, FrozenValue, copy_tree,
-    dispose_tree, freeze_tree, new_tree,
+    Big, BigHash, BigList, BigRecords, BigSet, BigValue, BigZset, CopyingValue, FrozenValue,
+    dispose_tree, freeze_tree, new_copy, new_tree, source,
 };
 pub(super) use change::{EntryMut, fill_up};
 pub(super) use heap::{Heap, Leftover, Waste, rounded};

@@ -17,8 +17,8 @@ use slotkeeper_topology::Slot;
 use super::entry::{Entry, Heap, clock_of};
 use super::store::Store;
 use super::{
-    Change, DataStats, ExpiryPolicy, Hash, Key, Layout, List, Scope, Set, Stream, Watched, WrongType,
-    Zset,
+    Change, DataStats, ExpiryPolicy, Hash, Key, Layout, List, Scope, Set, Stream, Watched,
+    WrongType, Zset,
 };
 use crate::key::Locate;
 use crate::time::Now;

@@ -6,6 +6,7 @@
 //! Nothing here expires keys: [`Partition`](super::Partition) decides what an access finds.
 
 mod collections;
+mod copies;
 mod flush;
 mod streams;
 mod strings;
@@ -14,6 +15,7 @@ use std::collections::VecDeque;
 
 use slotkeeper_topology::{SLOT_COUNT, SlotSet, key_slot};
 
+use self::copies::Copies;
 use super::changes::Changes;
 use super::database::{Database, Garbage};
 use super::dropping::Dropping;
@@ -57,6 +59,7 @@ pub(super) struct Store {
     /// What a small value is put together in.
     scratch: Vec<u8>,
     dropping: Dropping,
+    copies: Copies,
 }
 
 impl Store {
@@ -78,6 +81,7 @@ impl Store {
             garbage: VecDeque::new(),
             scratch: Vec::new(),
             dropping: Dropping::default(),
+            copies: Copies::default(),
         };
         store.dbs = (0..count).map(|_| store.new_database()).collect();
         store
@@ -128,11 +132,12 @@ impl Store {
         Some(entry.into_view())
     }
 
-    /// Saves the entry for a walk that has not saved it.
+    /// Saves the entry for walks that have not saved it, and drops a copy that is being made of it.
     #[inline]
     fn before_change(&mut self, db: usize, key: &Key<'_>) {
-        if !self.walks.is_empty() {
+        if !self.walks.is_empty() | !self.copies.is_empty() {
             (self.walks).save_first(&mut self.dbs, &mut self.heap, db, key);
+            self.drop_copy(db, key);
         }
     }
 
@@ -256,20 +261,24 @@ impl Store {
 
     /// Copies a key over another. Returns whether there was such a key.
     pub fn copy(&mut self, from: (usize, &Key<'_>), to: (usize, &Key<'_>), clock: u32) -> bool {
-        let Some(mut source) = self.dbs[from.0].get_mut(from.1) else {
+        let made = self.take_copy(from.0, from.1);
+        let Some(source) = self.dbs[from.0].get(from.1).map(EntryRef::view) else {
             return false;
         };
         let meta = Meta {
             clock,
             generation: self.generation,
-            ..source.view().meta()
+            ..source.meta()
         };
         let heap = &mut self.heap;
-        let made = if let Some(big) = source.big_mut() {
-            let copy = big.value_mut().copy(heap);
+        let made = if let Some(big) = source.big() {
+            let copy = match made {
+                Some(made) => made.finish(heap, big.value()),
+                None => big.copy(heap),
+            };
             EntryBox::with_big(heap, to.1.bytes, Box::new(copy), meta)
         } else {
-            EntryBox::new(heap, to.1.bytes, [source.view().bytes(), b""], meta)
+            EntryBox::new(heap, to.1.bytes, [source.bytes(), b""], meta)
         };
         self.discard_key(to.0, to.1);
         self.changes.note(to.0, to.1, Event::CopyTo, false);
@@ -332,10 +341,9 @@ impl Store {
         if self.dropping.has(key.slot) {
             return Some(WalkWait::Slot(key.slot));
         }
-        if self.walks.is_empty() {
-            return None;
-        }
-        self.walks.wait(&self.dbs, db, key)
+        let walks = Some(&self.walks).filter(|walks| !walks.is_empty());
+        let wait = walks.and_then(|walks| walks.wait(&self.dbs, db, key));
+        wait.or_else(|| self.copies.wait(db, key))
     }
 
     /// Frees what was flushed, and settles what a stopped walk left, about so many entries.
@@ -390,6 +398,7 @@ impl Drop for Store {
         while let Some(id) = self.walks.first() {
             self.stop_walk(id);
         }
+        self.drop_copies();
         self.forget_dropped();
         for db in std::mem::take(&mut self.dbs) {
             self.garbage.push_back(Garbage::new(db.into_tables()));

@@ -26,6 +26,7 @@ use super::database::{Database, SlotTable};
 use super::entry::{Entry, EntryBox, EntryMut, GENERATIONS, Heap, LARGE, Waste};
 use super::hash::HashKey;
 use super::{Key, Type};
+use crate::io::SessionId;
 
 /// Takes what a walk hands out. A writer of RDB files is one.
 ///
@@ -65,7 +66,7 @@ pub trait Saver: Send + Any {
     fn holds_writers(&self) -> bool;
 }
 
-/// What a writer of a key waits for while a walk is under way.
+/// What a writer of a key waits for, most of it while a walk is under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WalkWait {
     /// The end of the large value that is being sent in pieces: this key's. They are numbered.
@@ -79,6 +80,12 @@ pub enum WalkWait {
     Slot(Slot),
     /// The end of the walk, since databases are to change places.
     End,
+    /// That the copy of this number is complete, which this session is to take.
+    Copy(u64),
+    /// That the copy of this number is taken: it is one of this key's value.
+    Source(u64),
+    /// That this session comes to its turn to have a value copied.
+    Turn(SessionId),
 }
 
 /// What a step of a walk came to.

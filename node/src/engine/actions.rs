@@ -239,12 +239,16 @@ impl Engine {
             return;
         }
         let (value, room) = (self.data.walk_value(), self.walk_has_room());
+        let writers = self.data.is_copying() && self.waits_for_copy();
         let is_over = |wait: WalkWait| match wait {
             WalkWait::Value(number) => value != Some(number),
             WalkWait::Room => room,
             WalkWait::Debt => self.data.walk_is_paid(),
             WalkWait::Slot(slot) => !self.data.is_dropping_slot(slot),
             WalkWait::End => !self.data.walking(),
+            WalkWait::Copy(_) | WalkWait::Source(_) | WalkWait::Turn(_) => {
+                self.data.copy_is_over(wait, writers)
+            }
         };
         let released =
             (self.parking).release(|parked| matches!(parked, Parked::Walk(wait) if is_over(wait)));

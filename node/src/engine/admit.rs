@@ -2,7 +2,6 @@
 
 use crate::command::Refused;
 use crate::command::{Command, lookup, resolve};
-use crate::data::WalkWait;
 use crate::engine::Engine;
 use crate::engine::parking::Parked;
 use crate::io::SessionId;
@@ -27,6 +26,7 @@ pub(super) enum Admission {
 pub(super) struct CommandIds {
     pub(super) exec: usize,
     pub(super) asking: usize,
+    pub(super) copy: usize,
     ping: usize,
     discard: usize,
     multi: usize,
@@ -36,7 +36,7 @@ pub(super) struct CommandIds {
     reset: usize,
     psync: usize,
     sync: usize,
-    swapdb: usize,
+    pub(super) swapdb: usize,
 }
 
 impl CommandIds {
@@ -45,6 +45,7 @@ impl CommandIds {
         CommandIds {
             exec: id("exec"),
             asking: id("asking"),
+            copy: id("copy"),
             ping: id("ping"),
             discard: id("discard"),
             multi: id("multi"),
@@ -81,6 +82,8 @@ struct Traits {
     deny_oom: bool,
     deny_stale: bool,
     deny_loading: bool,
+    /// It may copy a value, for which a copy is prepared first.
+    copies: bool,
 }
 
 impl Traits {
@@ -91,11 +94,12 @@ impl Traits {
             deny_oom: flags.has(Flag::DenyOom),
             deny_stale: !flags.has(Flag::Stale),
             deny_loading: !flags.has(Flag::Loading),
+            copies: false,
         }
     }
 
     #[cold]
-    fn of_queue(session: &Session, exec: Flags) -> Traits {
+    fn of_queue(session: &Session, exec: Flags, ids: &CommandIds) -> Traits {
         let mut all = Traits::of(exec);
         for args in session.queue() {
             if let Ok(command) = resolve(&args) {
@@ -105,6 +109,7 @@ impl Traits {
                 all.deny_oom |= one.deny_oom;
                 all.deny_stale |= one.deny_stale;
                 all.deny_loading |= one.deny_loading;
+                all.copies |= command.id == ids.copy;
             }
         }
         all
@@ -139,9 +144,12 @@ impl Engine {
         let queues = session.multi.is_some() && !self.command_ids.is_immediate(command.id);
         let is_normal = session.role == SessionRole::Normal;
         let traits = if command.id == self.command_ids.exec {
-            Traits::of_queue(session, flags)
+            Traits::of_queue(session, flags, &self.command_ids)
         } else {
-            Traits::of(flags)
+            Traits {
+                copies: command.id == self.command_ids.copy,
+                ..Traits::of(flags)
+            }
         };
         // A queue takes memory whatever is in it.
         if traits.deny_oom || queues {
@@ -164,8 +172,8 @@ impl Engine {
             {
                 return Ok(Admission::Park(Parked::Pause));
             }
-            if self.data.may_hold()
-                && traits.write
+            if traits.write
+                && (self.data.may_hold() || traits.copies)
                 && let Some(wait) = self.walk_wait(id, command, args)
             {
                 return Ok(Admission::Park(Parked::Walk(wait)));
@@ -228,30 +236,6 @@ impl Engine {
         Err(Refused::new(
             "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
         ))
-    }
-
-    /// What the walk lets a request wait for that would change keys: for EXEC, all of its queue's.
-    #[cold]
-    pub(super) fn walk_wait(
-        &self,
-        id: SessionId,
-        command: &'static Command,
-        args: &Args<'_>,
-    ) -> Option<WalkWait> {
-        let session = self.sessions.at(id);
-        let wait = |command: &Command, args: &Args<'_>| {
-            if command.id == self.command_ids.swapdb {
-                return self.data.walking().then_some(WalkWait::End);
-            }
-            (command.keys(args)).find_map(|index| {
-                self.data
-                    .walk_wait(session.db, &self.data.key(args.get(index)))
-            })
-        };
-        if command.id != self.command_ids.exec {
-            return wait(command, args);
-        }
-        (session.queue()).find_map(|args| wait(resolve(&args).ok()?, &args))
     }
 }
 

@@ -57,6 +57,11 @@ impl Engine {
                 Parked::Walk(WalkWait::Value(number)) => self.data.walk_value() == Some(number),
                 Parked::Walk(WalkWait::End) => self.data.walking(),
                 Parked::Walk(WalkWait::Slot(slot)) => self.data.is_dropping_slot(slot),
+                Parked::Walk(wait @ (WalkWait::Copy(_) | WalkWait::Source(_))) => {
+                    !self.data.copy_is_over(wait, false)
+                }
+                // Those before it in the line take their copies or leave.
+                Parked::Walk(WalkWait::Turn(_)) => true,
                 Parked::Keys { .. } => session.is_some_and(|session| session.blocked.is_some()),
                 // Confirmations and replies come from outside.
                 Parked::Acks { .. } | Parked::Reply => true,

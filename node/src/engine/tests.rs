@@ -3,6 +3,7 @@
 mod blocking;
 mod clients;
 mod cluster;
+mod copies;
 mod dropping;
 mod heartbeat;
 mod invariants;

@@ -69,6 +69,7 @@ impl Engine {
         self.stay_awake(now);
         let walks = self.step_walk(now);
         let drops = self.step_drop();
+        let copies = self.step_copies(now);
         self.resume_walked(now);
         self.serve_held(now);
         let reviews = self.step_review();
@@ -78,7 +79,7 @@ impl Engine {
         let frees = self.data.reclaim_step(RECLAIM_LIMIT);
         self.evict_clients(now);
         self.check_invariants();
-        walks || drops || reviews || frees
+        walks || drops || copies || reviews || frees
     }
 
     /// Whether `on_sent` may have let something go on that `on_turn` does: a walk, or what replicas

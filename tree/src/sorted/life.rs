@@ -2,65 +2,89 @@
 
 use crate::copying::Copying;
 use crate::entries::Entries;
-use crate::frozen::Frozen;
 use crate::garbage::{Garbage, LEAF_COST};
 use crate::heap::Heap;
 
 use super::members::{Member, Members};
 use super::numbers::Numbers;
-use super::{Sorted, SortedTree, leaf};
+use super::{Sorted, SortedTree};
 
-/// A copy under way, see [`Copying`]; its index is made anew.
+/// A copy under way, see [`Copying`]. Its leaves have the numbers of the first ones, so the index is
+/// copied as it is.
 #[derive(Debug)]
 #[must_use = "a copy that is not driven to its end, or given up, keeps its pages"]
 pub struct SortedCopying {
-    copying: Copying<Sorted>,
-    members: Members,
-}
-
-impl Frozen<Sorted> {
-    /// Begins a copy of what this walk has still to hand out, from the start of the leaf that it is
-    /// in.
-    pub fn copy_sorted(self) -> SortedCopying {
-        SortedCopying {
-            copying: self.copy(),
-            members: Members::new(),
-        }
-    }
+    records: Copying<Sorted>,
+    index: Copying<Entries<Member>>,
+    numbers: Numbers,
 }
 
 impl SortedCopying {
-    /// Copies up to so many leaves; the bytes of blocks count, 4 KiB as a leaf. Returns whether the
-    /// copy is complete. `hasher`
-    /// is the hash function of the copy.
-    pub fn step<H: Heap>(
-        &mut self,
-        heap: &mut H,
-        hasher: impl Fn(&[u8]) -> u64,
-        leaves: usize,
-    ) -> bool {
-        let mut left = leaves.saturating_mul(LEAF_COST);
-        while let Some(page) = self.copying.step_leaf(heap, &mut left) {
-            let number = self.members.numbers.take(heap, page);
-            for index in 0..page.n() {
-                let hash = leaf::with_bytes(page, index, &hasher);
-                self.members.add(heap, hash, number);
-            }
+    /// A copy with nothing in it yet.
+    ///
+    /// # Safety
+    /// As for [`SortedTree::new`].
+    #[expect(
+        unsafe_code,
+        reason = "a tree keeps blocks of a heap that is lent to each call"
+    )]
+    #[must_use = "it is to be made"]
+    pub unsafe fn new() -> SortedCopying {
+        SortedCopying {
+            records: Copying::empty(),
+            index: Copying::empty(),
+            numbers: Numbers::new(),
         }
-        self.copying.is_over()
     }
 
-    /// The copy, as far as it has come, and the walk, to be driven to its end if it is not there.
-    pub fn into_parts(self) -> (SortedTree, Frozen<Sorted>) {
-        let (records, frozen) = self.copying.into_parts();
-        let members = self.members;
-        (SortedTree { records, members }, frozen)
+    /// Copies up to so many leaves of the first one; the bytes of blocks count, 4 KiB as a leaf.
+    /// Returns whether the copy is complete. Both have the same hash function.
+    pub fn step<H: Heap>(&mut self, heap: &mut H, from: &SortedTree, leaves: usize) -> bool {
+        let mut left = leaves.saturating_mul(LEAF_COST);
+        let SortedTree { records, members } = from;
+        while left > 0 && self.numbers.copy_chunk(heap, &members.numbers) {
+            left = left.saturating_sub(LEAF_COST);
+        }
+        while let Some(copy) = self.records.step_leaf(heap, records, &mut left) {
+            self.numbers.set(copy);
+        }
+        let index = &mut self.index;
+        while (index.step_leaf(heap, &members.index, &mut left)).is_some() {}
+        self.records.has_all(records) && self.index.has_all(&members.index)
     }
 
-    /// Gives the copy up: what was copied is to be freed, the walk to be driven to its end.
-    pub fn give_up(self) -> (SortedGarbage, Frozen<Sorted>) {
-        let (tree, frozen) = self.into_parts();
-        (tree.into_garbage(), frozen)
+    /// The copy, which is complete.
+    #[must_use]
+    pub fn into_tree(self) -> SortedTree {
+        SortedTree {
+            records: self.records.into_tree(),
+            members: Members {
+                index: self.index.into_tree(),
+                numbers: self.numbers,
+            },
+        }
+    }
+
+    /// Gives the copy up: what there is of it is to be freed.
+    pub fn give_up(self) -> SortedGarbage {
+        SortedGarbage {
+            records: self.records.give_up(),
+            index: self.index.give_up(),
+            numbers: self.numbers,
+        }
+    }
+}
+
+impl SortedTree {
+    /// See [`Tree::relocate`](crate::Tree::relocate). Behind the records, `from` counts the entries
+    /// of the index.
+    pub fn relocate<H: Heap>(&mut self, heap: &mut H, from: u64, leaves: usize) -> Option<u64> {
+        let (records, Members { index, numbers }) = (&mut self.records, &mut self.members);
+        let Some(entry) = from.checked_sub(records.len()) else {
+            let next = records.relocate_with(heap, from, leaves, |leaf| numbers.set(leaf));
+            return Some(next.unwrap_or(records.len()));
+        };
+        Some(records.len() + index.relocate(heap, entry, leaves)?)
     }
 }
 

@@ -98,6 +98,21 @@ impl Numbers {
         self.free = number;
     }
 
+    /// Goes on with a copy of another table, by one chunk: the numbers of all pages, each of which is
+    /// to be [set](Self::set) before it is looked for. Returns false when all chunks are there.
+    pub fn copy_chunk<H: Heap>(&mut self, heap: &mut H, from: &Numbers) -> bool {
+        let Some(chunk) = from.chunks.get(self.chunks.len()) else {
+            return false;
+        };
+        let copy = heap.allocate(CHUNK_SIZE);
+        // SAFETY: both have that size, and the new one nothing else refers to. Slots that were never
+        // used are copied as what they are, and not looked at.
+        unsafe { copy.copy_from_nonoverlapping(chunk.cast(), CHUNK_SIZE) };
+        self.chunks.push(copy.cast());
+        (self.fresh, self.free) = (from.fresh, from.free);
+        true
+    }
+
     /// Bytes of its chunks.
     pub fn memory(&self) -> usize {
         self.chunks.len() * CHUNK_SIZE

@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 
 use super::{Counting, Random, rounds, spread, text};
-use crate::{Cut, Frozen, Key, Part, Scored, Sorted, SortedGarbage, SortedTree};
+use crate::{Cut, Frozen, Key, Part, Scored, Sorted, SortedCopying, SortedGarbage, SortedTree};
 
 /// A score in the order of scores: both zeros are one.
 #[derive(Clone, Copy, Debug)]

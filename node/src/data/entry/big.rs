@@ -7,17 +7,21 @@
     reason = "a tree keeps blocks of the heap that is lent to it"
 )]
 
+mod copying;
 mod list;
 mod records;
 mod sorted;
 
+use std::any::Any;
 use std::ptr::NonNull;
 
-use slotkeeper_tree::{AHEAD, Codec, Frozen, Key, Part, Tree};
+use slotkeeper_tree::{AHEAD, Codec, Copying, Frozen, Key, Part, Tree};
 
 use super::Heap;
 use super::heap::Waste;
 use crate::data::Stream;
+use copying::OneTree;
+pub use copying::{CopyingValue, source};
 pub use list::BigList;
 pub use records::{BigHash, BigRecords, BigSet};
 pub use sorted::BigZset;
@@ -77,6 +81,13 @@ impl Big {
         }
     }
 
+    /// Another one with the same elements, made at once.
+    pub fn copy(&self, heap: &mut Heap) -> Big {
+        let mut copying = self.value().begin_copy();
+        while !copying.step(heap, self.value(), usize::MAX) {}
+        copying.finish(heap, self.value())
+    }
+
     /// Bytes that it takes.
     pub fn memory(&self) -> usize {
         size_of::<Big>() + self.value().memory()
@@ -85,7 +96,7 @@ impl Big {
 
 /// What all big values can do. All calls on one are given the same heap: there is one for all
 /// entries.
-pub trait BigValue {
+pub trait BigValue: Any {
     /// How many elements it has.
     fn len(&self) -> usize;
 
@@ -97,8 +108,8 @@ pub trait BigValue {
         self.pages()
     }
 
-    /// Another one with the same elements.
-    fn copy(&mut self, heap: &mut Heap) -> Big;
+    /// Begins a copy, which is made in steps. For a value that is one tree: [`OneTree`].
+    fn begin_copy(&self) -> Box<dyn CopyingValue>;
 
     /// Freezes it as it is now, at a cost that does not depend on its size.
     fn freeze(&mut self, heap: &mut Heap) -> Box<dyn FrozenValue>;
@@ -135,14 +146,10 @@ pub fn new_tree<C: Codec>() -> Tree<C> {
     unsafe { Tree::new() }
 }
 
-/// How many leaves one step of a copy takes.
-const COPIED_AT_ONCE: usize = 1024;
-
-/// Another tree with the same records, page by page; none while a walk needs this one.
-pub fn copy_tree<C: Codec>(tree: &mut Tree<C>, heap: &mut Heap) -> Option<Tree<C>> {
-    let mut copying = tree.freeze(heap)?.copy();
-    while !copying.step(heap, COPIED_AT_ONCE) {}
-    Some(copying.into_parts().0)
+/// A copy of a tree that has nothing in it yet.
+pub fn new_copy<C: Codec>() -> Copying<C> {
+    // SAFETY: entries have one heap, which outlives them.
+    unsafe { Copying::new() }
 }
 
 /// Why a value that is to be frozen is not frozen yet.

@@ -41,11 +41,19 @@ impl Partition {
         self.store.saver_mut(id)
     }
 
+    /// Whether any walk is under way.
+    #[must_use]
+    pub fn walking(&self) -> bool {
+        !self.store.walks().is_empty()
+    }
+
     /// Whether a writer may have to wait, see [`Self::walk_wait`].
     #[must_use]
     #[inline]
     pub fn may_hold(&self) -> bool {
-        !self.store.walks().is_empty() | !self.store.dropping().is_empty()
+        !self.store.walks().is_empty()
+            | !self.store.dropping().is_empty()
+            | !self.store.copies().is_empty()
     }
 
     /// Whether a command that writes this key must wait: a walk is sending its large value in
@@ -80,11 +88,6 @@ impl Partition {
 impl Partition {
     fn only_walk(&self) -> Option<WalkId> {
         self.store.walks().first()
-    }
-
-    /// Whether there is one.
-    pub fn walking(&self) -> bool {
-        self.only_walk().is_some()
     }
 
     /// [`Self::step_walk`] of the oldest walk.

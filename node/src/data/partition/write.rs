@@ -14,9 +14,11 @@ use crate::data::members::Members;
 use crate::data::scores::Scores;
 use crate::data::store::Outcome;
 use crate::data::{
-    Event, Expire, HashLimits, HashMut, Key, ListLimits, ListMut, SetLimits, SetMut, WrongType,
-    ZsetLimits, ZsetMut,
+    Event, Expire, HashLimits, HashMut, Key, ListLimits, ListMut, SetLimits, SetMut, WalkWait,
+    WrongType, ZsetLimits, ZsetMut,
 };
+use crate::io::SessionId;
+use crate::time::Now;
 
 impl Partition {
     /// Sets a key to a string; creates it, or replaces its value.
@@ -305,6 +307,39 @@ impl Partition {
         }
         self.store
             .copy((from_db, from), (to_db, to), clock_of(self.now))
+    }
+
+    /// To be asked before a session may [copy](Self::copy) a key, what to wait for first: a copy of
+    /// a big value is made in steps, and writers of that value wait meanwhile. `writers`: whether any
+    /// of them waits already, for [`WalkWait::Source`].
+    #[must_use]
+    pub fn prepare_copy(
+        &mut self,
+        session: SessionId,
+        db: usize,
+        from: &Key<'_>,
+        writers: bool,
+    ) -> Option<WalkWait> {
+        self.store.prepare_copy(session, db, from, writers)
+    }
+
+    /// Whether any session wants copies of big values.
+    #[must_use]
+    pub fn is_copying(&self) -> bool {
+        !self.store.copies().is_empty()
+    }
+
+    /// Goes on with copies, about 0.1 ms; `is_there` tells whether a session has not ended. Returns
+    /// whether there is more to copy.
+    pub fn copy_step(&mut self, now: Now, is_there: impl Fn(SessionId) -> bool) -> bool {
+        self.is_copying() && self.store.copy_step(now, is_there)
+    }
+
+    /// Whether what a session waits for in matters of copies is over: [`WalkWait::Copy`],
+    /// [`WalkWait::Source`] or [`WalkWait::Turn`].
+    #[must_use]
+    pub fn copy_is_over(&self, wait: WalkWait, writers: bool) -> bool {
+        self.store.copies().is_over(wait, writers)
     }
 
     /// Removes all keys of these hash slots, however many they are: they are out of sight at once,

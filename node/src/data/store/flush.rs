@@ -19,6 +19,7 @@ impl Store {
         self.note_watched(db, |_| true, now_ms);
         self.changes.note_database(db);
         self.forget_dropped();
+        self.drop_copies();
         if self.dbs[db].len() == 0 {
             return 0;
         }
@@ -31,7 +32,11 @@ impl Store {
 
     /// Lets two databases change places; not during a walk.
     pub fn swap(&mut self, one: usize, other: usize, now_ms: i64) {
-        assert!(self.walk.is_none(), "who swaps databases waits for its end");
+        assert!(
+            self.walks.is_empty(),
+            "who swaps databases waits for their end"
+        );
+        self.drop_copies();
         for db in [one, other] {
             self.note_swapped(db, [one, other], now_ms);
             self.changes.note_database(db);
@@ -60,6 +65,7 @@ impl Store {
     /// [`Self::name_dropped`] or to be forgotten by [`Self::forget_dropped`].
     pub fn drop_slots(&mut self, slots: &SlotSet, now_ms: i64) -> usize {
         self.note_watched(0, |slot| slots.contains(slot), now_ms);
+        self.drop_copies();
         let mut count = 0;
         let tables = self.dbs[0].tables();
         for slot in slots.iter().take_while(|slot| slot.index() < tables) {

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
-use slotkeeper_tree::{Codec, Entries, Entry, StreamId, Tree};
+use slotkeeper_tree::{Copying, Entries, Messages, StreamId};
 
+use super::Stream;
 use super::change::group_memory;
 use super::consumers::Consumer;
 use super::frozen::FrozenStream;
-use super::group::Group;
-use super::{Stream, StreamLimits};
+use super::group::{Group, Owned, Pending};
 use crate::data::entry::{
-    Big, BigValue, FrozenValue, Heap, Waste, copy_tree, dispose_tree, freeze_tree, new_tree,
+    Big, BigValue, CopyingValue, FrozenValue, Heap, Waste, dispose_tree, freeze_tree, new_copy,
+    new_tree, source,
 };
 
 impl Stream {
@@ -52,22 +53,13 @@ impl BigValue for Stream {
         self.pages() + self.outside
     }
 
-    fn copy(&mut self, heap: &mut Heap) -> Big {
-        let mut copy = Box::new(Stream::new(heap));
-        copy.messages = match copy_tree(&mut self.messages, heap) {
-            Some(tree) => tree,
-            None => self.copy_messages(heap),
-        };
-        (copy.last_id, copy.max_deleted) = (self.last_id, self.max_deleted);
-        copy.entries_added = self.entries_added;
-        for (name, group) in &mut self.groups {
-            copy.groups.insert(name.clone(), group.copy(heap));
-            copy.outside += group_memory(name);
-            let consumers = group.consumers().map(|(_, it)| Consumer::memory(it.name()));
-            copy.outside += consumers.sum::<usize>();
-        }
-        heap.account(size_of::<Stream>(), copy.outside);
-        copy.into()
+    fn begin_copy(&self) -> Box<dyn CopyingValue> {
+        Box::new(StreamCopying {
+            messages: new_copy(),
+            has_messages: false,
+            groups: Vec::new(),
+            done: 0,
+        })
     }
 
     fn freeze(&mut self, heap: &mut Heap) -> Box<dyn FrozenValue> {
@@ -102,52 +94,69 @@ impl BigValue for Stream {
     }
 }
 
-impl Stream {
-    /// Message by message, while a walk needs the pages.
-    fn copy_messages(&self, heap: &mut Heap) -> slotkeeper_tree::StreamTree {
-        const LIMITS: StreamLimits = StreamLimits {
-            entries: 0,
-            bytes: 0,
-        };
-        let mut copy = new_tree();
-        for message in self.range(StreamId::MIN, true) {
-            copy.append(heap, message.id, message.pairs(), LIMITS);
+/// A copy of a stream: its messages first, then what is pending in one group after the other.
+struct StreamCopying {
+    messages: Copying<Messages>,
+    has_messages: bool,
+    groups: Vec<(Copying<Entries<Pending>>, Copying<Entries<Owned>>)>,
+    /// How many of the groups are complete.
+    done: usize,
+}
+
+impl CopyingValue for StreamCopying {
+    fn step(&mut self, heap: &mut Heap, from: &dyn BigValue, leaves: usize) -> bool {
+        let from = source::<Stream>(from);
+        if !self.has_messages {
+            self.has_messages = self.messages.step(heap, &from.messages, leaves);
+        } else if let Some(group) = from.groups.values().nth(self.done) {
+            if self.groups.len() == self.done {
+                self.groups.push((new_copy(), new_copy()));
+            }
+            let (pending, owned) = &mut self.groups[self.done];
+            let all_pending = pending.step(heap, &group.pending, leaves);
+            let all_owned = owned.step(heap, &group.owned, leaves);
+            self.done += usize::from(all_pending && all_owned);
         }
-        copy
+        self.has_messages && self.done == from.groups.len()
+    }
+
+    fn finish(self: Box<Self>, heap: &mut Heap, from: &dyn BigValue) -> Big {
+        let from = source::<Stream>(from);
+        let mut copy = Box::new(Stream::new(heap));
+        copy.messages = self.messages.into_tree();
+        (copy.last_id, copy.max_deleted) = (from.last_id, from.max_deleted);
+        copy.entries_added = from.entries_added;
+        for ((name, group), (pending, owned)) in from.groups.iter().zip(self.groups) {
+            let made = Group {
+                last_id: group.last_id,
+                entries_read: group.entries_read,
+                pending: pending.into_tree(),
+                owned: owned.into_tree(),
+                consumers: group.consumers.clone(),
+            };
+            copy.groups.insert(name.clone(), made);
+            copy.outside += group_memory(name);
+            let consumers = group.consumers().map(|(_, it)| Consumer::memory(it.name()));
+            copy.outside += consumers.sum::<usize>();
+        }
+        heap.account(size_of::<Stream>(), copy.outside);
+        copy.into()
+    }
+
+    fn give_up(self: Box<Self>, heap: &mut Heap) {
+        heap.free_later(Waste::Tree(Box::new(self.messages.give_up())));
+        for (pending, owned) in self.groups {
+            heap.free_later(Waste::Tree(Box::new(pending.give_up())));
+            heap.free_later(Waste::Tree(Box::new(owned.give_up())));
+        }
     }
 }
 
 impl Group {
-    fn copy(&mut self, heap: &mut Heap) -> Group {
-        Group {
-            last_id: self.last_id,
-            entries_read: self.entries_read,
-            pending: copy_entries(&mut self.pending, heap),
-            owned: copy_entries(&mut self.owned, heap),
-            consumers: self.consumers.clone(),
-        }
-    }
-
     /// Hands what it has to the heap, to be freed in steps.
     pub(super) fn dispose(&mut self, heap: &mut Heap) {
         dispose_tree(&mut self.pending, heap);
         dispose_tree(&mut self.owned, heap);
         heap.free_later(Waste::Tree(Box::new(std::mem::take(&mut self.consumers))));
     }
-}
-
-/// Page by page, or entry by entry while a walk needs the pages.
-fn copy_entries<E: Entry>(tree: &mut Tree<Entries<E>>, heap: &mut Heap) -> Tree<Entries<E>>
-where
-    Entries<E>: Codec,
-{
-    if let Some(copy) = copy_tree(tree, heap) {
-        return copy;
-    }
-    let mut copy = new_tree::<Entries<E>>();
-    tree.for_each_from(E::LOWEST, |entry| {
-        copy.insert(heap, *entry);
-        true
-    });
-    copy
 }

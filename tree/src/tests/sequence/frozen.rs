@@ -1,6 +1,7 @@
 //! Lists and walks: what outlives what, and what a writer copies.
 
 use super::*;
+use crate::Copying;
 
 #[test]
 fn a_walk_outlives_its_list_in_either_order_of_freeing() {
@@ -96,47 +97,33 @@ fn a_long_element_that_is_handed_out_in_pieces_outlives_its_removal() {
 }
 
 #[test]
-fn a_copy_has_what_was_there_at_the_freeze_and_its_own_life() {
-    let mut first = Subject::filled(rounds(9000, 260), 30);
-    let expected = first.model.clone();
-    let frozen = first.list.freeze(&mut first.heap);
-    let mut copying = frozen.expect("no other is open").copy();
-    let mut calls = 0;
-    while !copying.step(&mut first.heap, rounds(2, 1)) {
-        first.set(calls % first.model.len(), &vec![b'n'; calls % 600]);
-        first.remove(first.model.len() - 1);
+fn a_copy_has_the_same_elements_and_its_own_life() {
+    let mut subject = Subject::filled(rounds(9000, 260), 30);
+    #[expect(unsafe_code, reason = "the heap is the caller's")]
+    // SAFETY: each test has one heap, and frees what it made.
+    let mut copying = unsafe { Copying::<Sequence>::new() };
+    let mut calls = 1;
+    while !copying.step(&mut subject.heap, &subject.list, rounds(2, 1)) {
         calls += 1;
     }
-    let (list, frozen) = copying.into_parts();
-    assert!(frozen.is_over() && calls > 1);
+    assert!(calls > 2);
     // Both in one heap: the first is put aside while the copy is looked at.
-    let Subject {
-        heap,
-        list: first,
-        model,
-    } = first;
-    let mut second = Subject {
-        heap,
-        list,
-        model: expected,
-    };
-    let all = second.list.elements(0, true).map(text);
-    assert!(all.eq(second.model.iter().cloned()));
+    let first = std::mem::replace(&mut subject.list, copying.into_tree());
+    let model = subject.model.clone();
+    assert!(subject.list.memory() <= first.memory(), "it is packed");
     for number in 0..rounds(100, 20) {
-        second.remove(number % second.model.len());
-        second.push_front(&vec![b'p'; number * 7]);
+        let all = subject.list.elements(0, true).map(text);
+        assert!(number > 1 || all.eq(subject.model.iter().cloned()));
+        subject.remove(number % subject.model.len());
+        subject.push_front(&vec![b'p'; number * 7]);
     }
-    let all = second.list.elements(0, true).map(text);
-    assert!(all.eq(second.model.iter().cloned()));
-    let Subject { mut heap, list, .. } = second;
-    free(list.into_garbage(), &mut heap);
-    let first = Subject {
-        heap,
-        list: first,
-        model,
-    };
-    first.check(0);
-    first.end();
+    let all = subject.list.elements(0, true).map(text);
+    assert!(all.eq(subject.model.iter().cloned()));
+    let copy = std::mem::replace(&mut subject.list, first);
+    free(copy.into_garbage(), &mut subject.heap);
+    subject.model = model;
+    subject.check(0);
+    subject.end();
 }
 
 /// Random writes to the whole of it, and nothing else that drives the walk.

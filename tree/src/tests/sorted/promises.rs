@@ -170,61 +170,86 @@ fn a_scan_shows_what_stays_exactly_once_whatever_scores_do() {
     }
 }
 
+#[expect(unsafe_code, reason = "the heap is the caller's")]
+fn new_copy() -> SortedCopying {
+    // SAFETY: each test has one heap, and frees what it made.
+    unsafe { SortedCopying::new() }
+}
+
 #[test]
-fn a_copy_has_what_was_there_at_the_freeze_and_its_own_life() {
-    let mut first = Subject::new(|bytes| spread(bytes) >> 8 << 8);
-    first.fill(0..rounds(5000, 60), |number| (number % 100) as f64);
+fn a_copy_has_the_same_records_and_its_own_life() {
+    let mut subject = Subject::new(|bytes| spread(bytes) >> 8 << 8);
+    subject.fill(0..rounds(5000, 60), |number| (number % 100) as f64);
     for number in 0..10 {
-        first.insert(&vec![b'm'; 300 + number], 7.0);
+        subject.insert(&vec![b'm'; 300 + number], 7.0);
     }
-    let expected: Vec<_> = first.pairs().collect();
-    let mut copying = first.freeze().copy_sorted();
-    let mut calls = 0;
-    while !copying.step(&mut first.heap, first.hash, rounds(2, 1)) {
-        first.insert(&vec![b'm'; 300 + calls % 20], calls as f64);
-        first.remove(format!("member:{calls}").as_bytes());
+    // Some numbers of leaves are free again.
+    subject.remove_ranks(rounds(1000, 10) as u64, rounds(2000, 20) as u64);
+    let (mut copying, mut calls) = (new_copy(), 1);
+    subject.heap.moved = 0;
+    while !copying.step(&mut subject.heap, &subject.tree, rounds(2, 1)) {
+        assert!(std::mem::take(&mut subject.heap.moved) <= 16 * 1024);
         calls += 1;
     }
-    let (tree, frozen) = copying.into_parts();
-    assert!(frozen.is_over() && calls > 1);
+    assert!(calls > 2);
+    let copy = copying.into_tree();
+    assert!(copy.memory() <= subject.tree.memory(), "it is packed");
     // Both in one heap: the first is put aside while the copy is looked at.
-    let mut second = Subject {
-        tree,
-        ..Subject::new(first.hash)
-    };
-    for (member, bits) in expected {
-        let score = f64::from_bits(bits);
-        second.order.insert((Score(score), member.clone()), bits);
-        second.scores.insert(member, score);
-    }
-    std::mem::swap(&mut first.heap, &mut second.heap);
-    let used = second.heap.used - second.tree.memory();
-    second.heap.used -= used;
-    second.check();
+    let (scores, order) = (subject.scores.clone(), subject.order.clone());
+    let first = std::mem::replace(&mut subject.tree, copy);
+    let used = first.memory();
+    subject.heap.used -= used;
+    subject.check();
     for number in 0..rounds(300, 20) {
-        second.remove(format!("member:{number}").as_bytes());
-        second.insert(format!("more:{number}").as_bytes(), 5.0);
-        second.insert(&vec![b'm'; 300 + number % 12], number as f64);
+        subject.remove(format!("member:{number}").as_bytes());
+        subject.insert(format!("more:{number}").as_bytes(), 5.0);
+        subject.insert(&vec![b'm'; 300 + number % 12], number as f64);
     }
-    second.check();
-    second.heap.used += used;
-    free(second.tree.into_garbage(), &mut second.heap);
-    first.heap = second.heap;
-    first.check();
-    first.end();
+    subject.check();
+    subject.heap.used += used;
+    let copy = std::mem::replace(&mut subject.tree, first);
+    free(copy.into_garbage(), &mut subject.heap);
+    (subject.scores, subject.order) = (scores, order);
+    subject.check();
+    subject.end();
 }
 
 #[test]
 fn a_copy_that_is_given_up_leaves_nothing() {
-    let mut first = Subject::new(spread);
-    first.fill(0..rounds(3000, 100), |number| number as f64);
-    let mut copying = first.freeze().copy_sorted();
-    assert!(!copying.step(&mut first.heap, first.hash, 2));
-    let (garbage, mut frozen) = copying.give_up();
-    free(garbage, &mut first.heap);
-    while !frozen.discard(&mut first.heap, 2) {}
-    first.check();
-    first.end();
+    let mut subject = Subject::new(spread);
+    subject.fill(0..rounds(3000, 100), |number| number as f64);
+    let all = rounds(200, 12);
+    for steps in [1, all / 3, all / 2, all] {
+        let mut copying = new_copy();
+        for _ in 0..steps {
+            copying.step(&mut subject.heap, &subject.tree, 1);
+        }
+        free(copying.give_up(), &mut subject.heap);
+        subject.check();
+    }
+    subject.end();
+}
+
+#[test]
+fn pages_move_and_members_are_found() {
+    let mut subject = Subject::new(spread);
+    subject.fill(0..rounds(3000, 200), |number| (number % 50) as f64);
+    subject.heap.thin_from = Some(0);
+    let memory = subject.tree.memory();
+    let (mut next, mut all, mut number) = (Some(0), 0, 0);
+    while let Some(from) = next {
+        subject.heap.moved = 0;
+        next = subject.tree.relocate(&mut subject.heap, from, 2);
+        all += subject.heap.moved;
+        assert!(subject.heap.moved <= 16 * 1024);
+        // Others come and go meanwhile.
+        subject.remove(format!("member:{number}").as_bytes());
+        subject.insert(format!("member:{number}").as_bytes(), number as f64);
+        number += 7;
+    }
+    assert!(all > memory / 2, "{all} of {memory}");
+    subject.check();
+    subject.end();
 }
 
 #[test]

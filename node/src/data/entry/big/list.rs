@@ -3,7 +3,9 @@
 use slotkeeper_tree::element::{Element, Text, backward};
 use slotkeeper_tree::{Elements, Frozen, ListTree, Part, Sequence};
 
-use super::{Big, BigValue, FrozenValue, copy_tree, dispose_tree, freeze_tree, new_tree};
+use super::{
+    Big, BigValue, CopyingValue, FrozenValue, OneTree, dispose_tree, freeze_tree, new_tree,
+};
 use crate::data::End;
 use crate::data::entry::Heap;
 
@@ -128,17 +130,8 @@ impl BigValue for BigList {
         self.tree.memory()
     }
 
-    fn copy(&mut self, heap: &mut Heap) -> Big {
-        if let Some(tree) = copy_tree(&mut self.tree, heap) {
-            let listed = self.listed;
-            return BigList { tree, listed }.into();
-        }
-        let (mut copy, mut text) = (BigList::new(), Text::new());
-        for element in self.elements(0, true) {
-            let at = copy.len();
-            copy.insert(heap, at, element.bytes(&mut text));
-        }
-        copy.into()
+    fn begin_copy(&self) -> Box<dyn CopyingValue> {
+        self.begin_tree_copy()
     }
 
     fn freeze(&mut self, heap: &mut Heap) -> Box<dyn FrozenValue> {
@@ -155,6 +148,19 @@ impl BigValue for BigList {
 
     fn dispose(&mut self, heap: &mut Heap) {
         dispose_tree(&mut self.tree, heap);
+    }
+}
+
+impl OneTree for BigList {
+    type Codec = Sequence;
+
+    fn tree(&self) -> &ListTree {
+        &self.tree
+    }
+
+    fn with_copy(&self, tree: ListTree) -> Big {
+        let listed = self.listed;
+        BigList { tree, listed }.into()
     }
 }
 

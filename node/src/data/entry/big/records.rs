@@ -1,9 +1,10 @@
 //! Big hashes and sets: a tree of fields with values, or of members.
 
-use slotkeeper_tree::element::Text;
 use slotkeeper_tree::{AHEAD, Frozen, Key, Part, Record, Records, Tree};
 
-use super::{Big, BigValue, FrozenValue, Group, copy_tree, dispose_tree, freeze_tree, new_tree};
+use super::{
+    Big, BigValue, CopyingValue, FrozenValue, Group, OneTree, dispose_tree, freeze_tree, new_tree,
+};
 use crate::data::entry::Heap;
 use crate::data::hash::HashKey;
 
@@ -133,26 +134,6 @@ impl<const VALUED: bool> BigRecords<VALUED> {
     ) -> Option<R> {
         self.tree.remove_at(heap, rank as u64, visit)
     }
-
-    /// Record by record, while a walk needs the pages.
-    fn copy_records(&self, heap: &mut Heap) -> Self {
-        let mut copy = BigRecords::new(self.hasher);
-        self.for_each(|Record { key, value }| {
-            let (mut key_text, mut value_text) = (Text::new(), Text::new());
-            let key = key.bytes(&mut key_text);
-            copy.insert(heap, key, value.bytes(&mut value_text));
-            true
-        });
-        copy
-    }
-
-    fn copy_all(&mut self, heap: &mut Heap) -> Self {
-        let hasher = self.hasher;
-        match copy_tree(&mut self.tree, heap) {
-            Some(tree) => BigRecords { tree, hasher },
-            None => self.copy_records(heap),
-        }
-    }
 }
 
 impl From<BigHash> for Big {
@@ -179,8 +160,8 @@ where
         self.tree.memory()
     }
 
-    fn copy(&mut self, heap: &mut Heap) -> Big {
-        self.copy_all(heap).into()
+    fn begin_copy(&self) -> Box<dyn CopyingValue> {
+        self.begin_tree_copy()
     }
 
     fn freeze(&mut self, heap: &mut Heap) -> Box<dyn FrozenValue> {
@@ -197,6 +178,22 @@ where
 
     fn dispose(&mut self, heap: &mut Heap) {
         dispose_tree(&mut self.tree, heap);
+    }
+}
+
+impl<const VALUED: bool> OneTree for BigRecords<VALUED>
+where
+    Big: From<BigRecords<VALUED>>,
+{
+    type Codec = Records<VALUED>;
+
+    fn tree(&self) -> &Tree<Records<VALUED>> {
+        &self.tree
+    }
+
+    fn with_copy(&self, tree: Tree<Records<VALUED>>) -> Big {
+        let hasher = self.hasher;
+        BigRecords { tree, hasher }.into()
     }
 }
 

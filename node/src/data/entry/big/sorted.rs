@@ -1,11 +1,11 @@
 //! Big sorted sets: a tree in the order of scores, with its index of members.
 
-use slotkeeper_tree::element::Text;
 use slotkeeper_tree::{
-    AHEAD, Cut, Frozen, Key, Part, Ranks, Scored, Sorted, SortedGarbage, SortedTree,
+    AHEAD, Cut, Frozen, Key, Part, Ranks, Scored, Sorted, SortedCopying, SortedGarbage, SortedTree,
 };
 
-use super::{Big, BigValue, COPIED_AT_ONCE, FrozenValue, Group, NOT_FROZEN};
+use super::copying::source;
+use super::{Big, BigValue, CopyingValue, FrozenValue, Group, NOT_FROZEN};
 use crate::data::entry::Heap;
 use crate::data::entry::heap::{Leftover, Waste};
 use crate::data::hash::HashKey;
@@ -149,16 +149,6 @@ impl BigZset {
             .remove_ranks(heap, hash, rank as u64, count as u64, visit);
         gone as usize
     }
-
-    /// Record by record, while a walk needs the pages.
-    fn copy_records(&self, heap: &mut Heap) -> BigZset {
-        let mut copy = BigZset::new(self.hasher);
-        self.for_each(|Scored { member, score }| {
-            copy.insert(heap, member.bytes(&mut Text::new()), score);
-            true
-        });
-        copy
-    }
 }
 
 impl From<BigZset> for Big {
@@ -180,15 +170,14 @@ impl BigValue for BigZset {
         self.tree.memory()
     }
 
-    fn copy(&mut self, heap: &mut Heap) -> Big {
-        let hasher = self.hasher;
-        let Some(frozen) = self.tree.freeze(heap) else {
-            return self.copy_records(heap).into();
-        };
-        let mut copying = frozen.copy_sorted();
-        while !copying.step(heap, |bytes| hasher.hash(bytes), COPIED_AT_ONCE) {}
-        let tree = copying.into_parts().0;
-        BigZset { tree, hasher }.into()
+    fn begin_copy(&self) -> Box<dyn CopyingValue> {
+        #[expect(
+            unsafe_code,
+            reason = "a tree keeps blocks of the heap that is lent to it"
+        )]
+        // SAFETY: entries have one heap, which outlives them.
+        let copying = unsafe { SortedCopying::new() };
+        Box::new(ZsetCopying(copying))
     }
 
     fn freeze(&mut self, heap: &mut Heap) -> Box<dyn FrozenValue> {
@@ -206,6 +195,24 @@ impl BigValue for BigZset {
     fn dispose(&mut self, heap: &mut Heap) {
         let garbage = std::mem::replace(&mut self.tree, new_tree()).into_garbage();
         heap.free_later(Waste::Tree(Box::new(garbage)));
+    }
+}
+
+/// A copy of a tree with its index.
+struct ZsetCopying(SortedCopying);
+
+impl CopyingValue for ZsetCopying {
+    fn step(&mut self, heap: &mut Heap, from: &dyn BigValue, leaves: usize) -> bool {
+        self.0.step(heap, &source::<BigZset>(from).tree, leaves)
+    }
+
+    fn finish(self: Box<Self>, _: &mut Heap, from: &dyn BigValue) -> Big {
+        let (tree, hasher) = (self.0.into_tree(), source::<BigZset>(from).hasher);
+        BigZset { tree, hasher }.into()
+    }
+
+    fn give_up(self: Box<Self>, heap: &mut Heap) {
+        heap.free_later(Waste::Tree(Box::new(self.0.give_up())));
     }
 }
 

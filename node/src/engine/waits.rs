@@ -1,0 +1,114 @@
+//! What a request that would change keys has to wait for first: a walk, keys that are to be named, or
+//! a copy of a big value, which is made in steps.
+
+use std::collections::BTreeMap;
+
+use super::Engine;
+use super::parking::Parked;
+use crate::command::{Command, resolve};
+use crate::data::WalkWait;
+use crate::io::SessionId;
+use crate::resp::{Args, KeptRequests};
+use crate::time::Now;
+
+impl Engine {
+    /// What a request that would change keys has to wait for: for EXEC, all that its queue has to.
+    #[cold]
+    pub(super) fn walk_wait(
+        &mut self,
+        id: SessionId,
+        command: &'static Command,
+        args: &Args<'_>,
+    ) -> Option<WalkWait> {
+        let session = self.sessions.at_mut(id);
+        let db = session.db;
+        if command.id == self.command_ids.exec {
+            // The queue is put aside meanwhile, since a copy may have to begin.
+            let multi = session.multi.take()?;
+            let wait = self.queue_wait(id, db, &multi.queue);
+            self.sessions.at_mut(id).multi = Some(multi);
+            return wait;
+        }
+        if command.id == self.command_ids.copy && session.multi.is_none() {
+            return self.copy_wait(id, db, args);
+        }
+        self.keys_wait(db, command, args)
+    }
+
+    /// Whether a request may copy a value, for which a copy is prepared first.
+    pub(super) fn may_copy(&self, id: SessionId, command: &Command) -> bool {
+        let copies = |args: Args<'_>| self.is_copy(&args);
+        command.id == self.command_ids.copy
+            || command.id == self.command_ids.exec && self.sessions.at(id).queue().any(copies)
+    }
+
+    fn is_copy(&self, args: &Args<'_>) -> bool {
+        resolve(args).is_ok_and(|command| command.id == self.command_ids.copy)
+    }
+
+    /// Whether any writer waits for a copy of what it wants to change.
+    pub(super) fn waits_for_copy(&self) -> bool {
+        let held = self.replication.following.held;
+        let parked = |(_, parked)| matches!(parked, Parked::Walk(WalkWait::Source(_)));
+        matches!(held, Some(WalkWait::Source(_)))
+            || self.holds_waiters()
+            || self.parking.iter().any(parked)
+    }
+
+    /// Goes on with copies. Returns whether there is more to copy.
+    pub(super) fn step_copies(&mut self, now: Now) -> bool {
+        let sessions = &self.sessions;
+        let is_there = |id| sessions.get(id).is_some_and(|session| !session.killed);
+        self.data.copy_step(now, is_there)
+    }
+
+    fn keys_wait(&self, db: usize, command: &Command, args: &Args<'_>) -> Option<WalkWait> {
+        if command.id == self.command_ids.swapdb {
+            return self.data.walking().then_some(WalkWait::End);
+        }
+        (command.keys(args))
+            .find_map(|index| self.data.walk_wait(db, &self.data.key(args.get(index))))
+    }
+
+    fn queue_wait(&mut self, id: SessionId, db: usize, queue: &KeptRequests) -> Option<WalkWait> {
+        let uses = self.uses(queue);
+        queue.iter().find_map(|args| {
+            let command = resolve(&args).ok()?;
+            if command.id == self.command_ids.copy && uses.get(args.get(1)) == Some(&1) {
+                return self.copy_wait(id, db, &args);
+            }
+            self.keys_wait(db, command, &args)
+        })
+    }
+
+    /// How many requests of a queue that copies values name each key. Only what one request names
+    /// can be copied before: nothing changes it first.
+    fn uses<'q>(&self, queue: &'q KeptRequests) -> BTreeMap<&'q [u8], usize> {
+        let mut uses = BTreeMap::new();
+        if !queue.iter().any(|args| self.is_copy(&args)) {
+            return uses;
+        }
+        for args in queue.iter() {
+            if let Ok(command) = resolve(&args) {
+                for index in command.keys(&args) {
+                    *uses.entry(args.get(index)).or_insert(0) += 1;
+                }
+            }
+        }
+        uses
+    }
+
+    /// What COPY waits for: that it may write its destination, and for its own copy of the source.
+    fn copy_wait(&mut self, id: SessionId, db: usize, args: &Args<'_>) -> Option<WalkWait> {
+        let (from, to) = (self.data.key(args.get(1)), self.data.key(args.get(2)));
+        if let Some(wait) = self.data.walk_wait(db, &to) {
+            return Some(wait);
+        }
+        if args.len() == 3 && self.data.reader().get(db, &to).is_some() {
+            // It will not be replaced.
+            return None;
+        }
+        let writers = self.waits_for_copy();
+        self.data.prepare_copy(id, db, &from, writers)
+    }
+}
