@@ -36,6 +36,13 @@ pub fn size<S>(capacity: usize) -> usize {
     HEAD + capacity * (size_of::<Child<S>>() + size_of::<u64>())
 }
 
+/// For how many children a page has room that needs room for so many: trees of a few leaves are the
+/// most frequent ones.
+fn room(children: usize) -> usize {
+    let few = [4, STEP / 2].into_iter().find(|&few| children <= few);
+    few.unwrap_or(children.next_multiple_of(STEP))
+}
+
 /// The bytes of any page.
 pub fn page_size<S>(page: Page) -> usize {
     if page.is_leaf() {
@@ -68,7 +75,7 @@ pub fn root<S: Copy, H: Heap>(
     level: u8,
     children: [(S, Page); 2],
 ) -> Page {
-    let root = Inner::<S>::new(space.inner::<S>(level, STEP));
+    let root = Inner::<S>::new(space.inner::<S>(level, room(2)));
     for (at, (separator, page)) in children.into_iter().enumerate() {
         root.insert(at, Child { separator, page }, weight::<S>(page));
     }
@@ -213,7 +220,7 @@ impl<S: Copy> Inner<S> {
         len: usize,
         spare: usize,
     ) -> Inner<S> {
-        let capacity = (len + spare).next_multiple_of(STEP).min(fanout::<S>());
+        let capacity = room(len + spare).min(fanout::<S>());
         let copy = Inner::new(space.inner::<S>(self.0.level(), capacity));
         copy.append(self, first, len);
         space.note_copy(self.0, size::<S>(len));
