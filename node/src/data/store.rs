@@ -6,6 +6,7 @@
 //! Nothing here expires keys: [`Partition`](super::Partition) decides what an access finds.
 
 mod collections;
+mod compaction;
 mod copies;
 mod flush;
 mod streams;
@@ -15,6 +16,7 @@ use std::collections::VecDeque;
 
 use slotkeeper_topology::{SLOT_COUNT, SlotSet, key_slot};
 
+use self::compaction::Compaction;
 use self::copies::Copies;
 use super::changes::Changes;
 use super::database::{Database, Garbage};
@@ -60,6 +62,7 @@ pub(super) struct Store {
     scratch: Vec<u8>,
     dropping: Dropping,
     copies: Copies,
+    compaction: Compaction,
 }
 
 impl Store {
@@ -82,6 +85,7 @@ impl Store {
             scratch: Vec::new(),
             dropping: Dropping::default(),
             copies: Copies::default(),
+            compaction: Compaction::default(),
         };
         store.dbs = (0..count).map(|_| store.new_database()).collect();
         store
@@ -346,12 +350,12 @@ impl Store {
         wait.or_else(|| self.copies.wait(db, key))
     }
 
-    /// Frees what was flushed, and settles what a stopped walk left, about so many entries.
-    /// Returns whether there is more.
+    /// Frees what was flushed, and settles what stopped walks left, about so many entries; then
+    /// moves together what is scattered. Returns whether there is more.
     pub fn reclaim(&mut self, budget: usize) -> bool {
         let left = self.free_some(budget);
         // A region counts as a whole step: the system takes as long to get it back.
-        left == 0 || self.heap.trim() || !self.settle(left)
+        left == 0 || self.heap.trim() || !self.settle(left) || self.compact()
     }
 
     /// Returns what is left of the budget.

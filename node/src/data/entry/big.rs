@@ -120,6 +120,13 @@ pub trait BigValue: Any {
     /// Bytes that were copied for the sake of a walk since this was asked last.
     fn take_copied(&mut self) -> usize;
 
+    /// Moves pages out of memory that is hardly used, see [`Tree::relocate`]. A type that does not
+    /// say how is passed over.
+    fn relocate(&mut self, heap: &mut Heap, from: u64, leaves: usize) -> Option<u64> {
+        let _ = (heap, from, leaves);
+        None
+    }
+
     /// Hands what it has to the heap, to be freed in steps, and is empty then.
     fn dispose(&mut self, heap: &mut Heap);
 }

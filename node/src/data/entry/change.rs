@@ -1,6 +1,8 @@
 //! Changing an entry where it stands, or putting another in its place.
 #![expect(unsafe_code, reason = "writes into blocks that are laid out by hand")]
 
+use std::ptr::NonNull;
+
 use super::{
     ADDRESS, BIG, Big, Entry, EntryBox, EntryRef, GENERATION_SHIFT, HAS_TTL, Heap, IS_LARGE, LARGE,
     Meta, Parts, RAW, TYPED, boxed_at, head_len, length_width, parts, rounded, write_bytes,
@@ -113,6 +115,24 @@ impl<'a> EntryMut<'a> {
         let parts = self.parts();
         // SAFETY: the flags tell what the pointer is; the entry owns it, and is borrowed mutably.
         (parts.flags & BIG == BIG).then(|| unsafe { &mut *boxed_at(self.start(), &parts) })
+    }
+
+    /// Moves the entry's block if the memory around it is hardly used.
+    pub fn relocate(&mut self, heap: &mut Heap) {
+        let len = self.parts().end();
+        // SAFETY: the block is live and has that length; the word that owns it gets the copy, and the
+        // old block is not used any more.
+        unsafe {
+            let old = NonNull::new_unchecked(self.start());
+            if !heap.is_thin(old, len) {
+                return;
+            }
+            let block = heap.allocate(len);
+            block.copy_from_nonoverlapping(old, len);
+            heap.release(old, len);
+            let address = block.as_ptr().expose_provenance() as u64;
+            *self.word = (*self.word & !ADDRESS) | address;
+        }
     }
 
     /// Notes another encoding of a value that is no string.

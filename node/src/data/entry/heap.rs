@@ -37,7 +37,8 @@ pub struct Heap {
     medium: Pool,
     /// Every block from the global allocator, so that AddressSanitizer sees each of them.
     plain: bool,
-    used: usize,
+    /// Bytes in use outside of the pools.
+    outside: usize,
     /// What is freed in steps.
     waste: VecDeque<Waste>,
     /// How much of it are frozen trees.
@@ -80,7 +81,7 @@ impl Heap {
             small: Pool::new(SMALL_SHAPE),
             medium: Pool::new(MEDIUM_SHAPE),
             plain: false,
-            used: 0,
+            outside: 0,
             waste: VecDeque::new(),
             stopped: 0,
             moves: 0,
@@ -98,12 +99,20 @@ impl Heap {
 
     /// Bytes in use.
     pub fn used(&self) -> usize {
-        self.used
+        self.small.live() + self.medium.live() + self.outside
+    }
+
+    /// Bytes of chunks of small blocks that no block uses, and how many are worth to move blocks
+    /// for: an eighth of what is in use, beyond what is never full.
+    pub fn scattered(&self) -> (usize, usize) {
+        let small = &self.small;
+        let worth = small.live() / 8 + small.slack();
+        (small.held() - small.live(), worth)
     }
 
     /// Accounts for memory that entries own outside of this heap.
     pub fn account(&mut self, before: usize, after: usize) {
-        self.used = self.used + after - before;
+        self.outside = self.outside + after - before;
     }
 
     /// Gives memory that is not used back to the system, a few megabytes at most. Returns whether
@@ -115,13 +124,13 @@ impl Heap {
     /// A block of `rounded(len)` bytes, aligned to 8, its content undefined.
     pub fn allocate(&mut self, len: usize) -> NonNull<u8> {
         let size = rounded(len);
-        self.used += size;
         if size <= SMALL && !self.plain {
             return self.small.allocate(small_class(size), size);
         }
         if size <= MEDIUM && !self.plain {
             return self.medium.allocate(medium_class(size), size);
         }
+        self.outside += size;
         let layout = plain_layout(size);
         // SAFETY: the size is not 0.
         let block = unsafe { alloc(layout) };
@@ -153,7 +162,6 @@ impl Heap {
     /// any more.
     pub unsafe fn release(&mut self, block: NonNull<u8>, len: usize) {
         let size = rounded(len);
-        self.used -= size;
         // SAFETY: the block came from the same place.
         unsafe {
             if size <= SMALL && !self.plain {
@@ -161,6 +169,7 @@ impl Heap {
             } else if size <= MEDIUM && !self.plain {
                 self.medium.release(block, size);
             } else {
+                self.outside -= size;
                 dealloc(block.as_ptr(), plain_layout(size));
             }
         }

@@ -176,6 +176,10 @@ where
         self.tree.take_copied()
     }
 
+    fn relocate(&mut self, heap: &mut Heap, from: u64, leaves: usize) -> Option<u64> {
+        self.tree.relocate(heap, from, leaves)
+    }
+
     fn dispose(&mut self, heap: &mut Heap) {
         dispose_tree(&mut self.tree, heap);
     }

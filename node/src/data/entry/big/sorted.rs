@@ -192,6 +192,10 @@ impl BigValue for BigZset {
         self.tree.take_copied()
     }
 
+    fn relocate(&mut self, heap: &mut Heap, from: u64, leaves: usize) -> Option<u64> {
+        self.tree.relocate(heap, from, leaves)
+    }
+
     fn dispose(&mut self, heap: &mut Heap) {
         let garbage = std::mem::replace(&mut self.tree, new_tree()).into_garbage();
         heap.free_later(Waste::Tree(Box::new(garbage)));

@@ -107,6 +107,8 @@ pub(super) struct Pool {
     with_spare: BTreeSet<u32>,
     used: usize,
     spare: usize,
+    /// Bytes of blocks that are out.
+    live: usize,
 }
 
 // SAFETY: a pool owns its regions; nothing else points to them but blocks that it handed out.
@@ -124,11 +126,13 @@ impl Pool {
             with_spare: BTreeSet::new(),
             used: 0,
             spare: 0,
+            live: 0,
         }
     }
 
     /// A block of `size` bytes, which must be the size of `class`, a multiple of 8.
     pub fn allocate(&mut self, class: usize, size: usize) -> NonNull<u8> {
+        self.live += size;
         let chunk = match self.fullest(class) {
             Some(chunk) => chunk,
             None => self.new_chunk(class, size),
@@ -163,6 +167,7 @@ impl Pool {
     /// # Safety
     /// `block` came from `allocate` of this pool with this size, and is not used any more.
     pub unsafe fn release(&mut self, block: NonNull<u8>, size: usize) {
+        self.live -= size;
         let offset = block.as_ptr().addr() & (self.shape.chunk - 1);
         // SAFETY: chunks are aligned to their size, so the block's chunk starts `offset` before
         // it; the block is unused, so its first bytes are free for the list.
@@ -207,10 +212,20 @@ impl Pool {
         usize::from(level) < LEVELS / 2 && next().is_some_and(|next| next != chunk)
     }
 
+    /// Bytes of blocks that are out.
+    pub fn live(&self) -> usize {
+        self.live
+    }
+
     /// Bytes of chunks in use.
-    #[cfg(test)]
     pub fn held(&self) -> usize {
         self.used * self.shape.chunk
+    }
+
+    /// So many bytes may be held and not live though nothing is scattered: half a chunk of each
+    /// class, of which half are used.
+    pub fn slack(&self) -> usize {
+        self.shape.classes * self.shape.chunk / 4
     }
 
     /// Whether the chunk has a block to give.
