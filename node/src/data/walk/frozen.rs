@@ -2,7 +2,7 @@
 //! changing them.
 
 use super::step::{LEAST_PIECE, is_frozen_first};
-use super::{Targets, Walks};
+use super::{Saver, Targets, Walks};
 use crate::data::Type;
 use crate::data::entry::{EntryMut, FrozenValue, Heap, LARGE};
 
@@ -90,7 +90,7 @@ impl Walks {
         });
         self.debt = self.debt.saturating_sub(budget);
         if over {
-            self.tell(targets, |saver| saver.end_large());
+            self.tell(targets, Saver::end_large);
         } else {
             self.frozen.push_front(first);
         }
