@@ -34,10 +34,8 @@ impl Store {
             ((result, stream.take_copied()), outcome)
         });
         let (result, copied) = changed.expect("it was just seen");
-        if copied > 0
-            && let Some(walk) = &mut self.walk
-        {
-            walk.pay(&mut self.heap, copied);
+        if copied > 0 {
+            self.walks.pay(&mut self.heap, copied);
         }
         Ok(Some(result))
     }
