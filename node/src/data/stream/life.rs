@@ -94,11 +94,14 @@ impl BigValue for Stream {
     }
 }
 
+/// A copy of what is pending in a group, and of who owns it.
+type GroupCopying = (Copying<Entries<Pending>>, Copying<Entries<Owned>>);
+
 /// A copy of a stream: its messages first, then what is pending in one group after the other.
 struct StreamCopying {
     messages: Copying<Messages>,
     has_messages: bool,
-    groups: Vec<(Copying<Entries<Pending>>, Copying<Entries<Owned>>)>,
+    groups: Vec<GroupCopying>,
     /// How many of the groups are complete.
     done: usize,
 }
