@@ -28,7 +28,7 @@ use std::thread;
 use story::{End, Story};
 
 /// The number of seeds of a plain run.
-const SEEDS: u64 = 150;
+const SEEDS: u64 = 100;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
