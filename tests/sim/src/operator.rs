@@ -353,6 +353,7 @@ impl Operator {
         }
         self.nevers.learn(&Outcome { results });
         self.late.clear();
+        self.platform.take_request();
         for id in self.lines.keys().copied().collect::<Vec<_>>() {
             self.break_line(sim, id);
         }

@@ -75,6 +75,7 @@ impl Scenario {
     /// something. They are as many as find every planted fault, and some more; `make soak` plays others.
     pub fn seeds(self) -> impl Iterator<Item = u64> {
         let found: &[u64] = match self {
+            Scenario::Operated => &[1_795_919_078_000_301],
             Scenario::Succession => &[1_795_892_256_004_000],
             _ => &[],
         };
