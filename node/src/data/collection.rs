@@ -164,8 +164,8 @@ impl<C: Collection<Big = BigRecords<VALUED>>, const VALUED: bool> CollectionMut<
         names: impl Iterator<Item = &'k [u8]>,
         remove: impl Fn(&mut Self, &[u8]) -> bool,
     ) -> usize {
-        let is_one = is_one(&names);
-        let Some((big, heap)) = self.big_mut().filter(|_| !is_one) else {
+        let are_few = are_few(&names);
+        let Some((big, heap)) = self.big_mut().filter(|_| !are_few) else {
             return names.filter(|name| remove(self, name)).count();
         };
         let (mut removed, mut names) = (0, names.map(|name| (name, ())));
@@ -210,10 +210,10 @@ pub(super) fn elements(list: &[u8]) -> impl Iterator<Item = Element<'_>> {
     })
 }
 
-/// Whether this is one item, for which looking ahead would only take time.
+/// Whether these are known to be so few that looking ahead would only take time: one, or none.
 #[inline]
-pub(super) fn is_one(items: &impl Iterator) -> bool {
-    items.size_hint().1 == Some(1)
+pub(super) fn are_few(items: &impl Iterator) -> bool {
+    matches!(items.size_hint().1, Some(0 | 1))
 }
 
 /// How many elements a list has.

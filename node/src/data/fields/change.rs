@@ -5,7 +5,7 @@ use slotkeeper_tree::element::{Encoded, Text};
 
 use super::{Hash, HashMut, find, pairs};
 use crate::data::Encoding;
-use crate::data::collection::{LIST_MAX, is_one};
+use crate::data::collection::{LIST_MAX, are_few};
 use crate::data::entry::BigHash;
 
 impl HashMut<'_> {
@@ -40,8 +40,8 @@ impl HashMut<'_> {
     pub fn set_each<'k>(&mut self, mut pairs: impl Iterator<Item = (&'k [u8], &'k [u8])>) -> usize {
         let (mut new, longest) = (0, self.limits.value);
         loop {
-            let is_one = is_one(&pairs);
-            let Some((big, heap)) = self.big_mut().filter(|_| !is_one) else {
+            let are_few = are_few(&pairs);
+            let Some((big, heap)) = self.big_mut().filter(|_| !are_few) else {
                 let Some((field, value)) = pairs.next() else {
                     return new;
                 };

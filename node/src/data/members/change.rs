@@ -5,7 +5,7 @@ use slotkeeper_tree::element::{Element, Encoded, Text};
 
 use super::{Set, SetMut};
 use crate::data::Encoding;
-use crate::data::collection::{LIST_MAX, decode, elements, is_one, position, skip};
+use crate::data::collection::{LIST_MAX, are_few, decode, elements, position, skip};
 use crate::data::entry::{BigSet, BigValue};
 
 /// The longest decimal text of an integer.
@@ -108,7 +108,7 @@ impl SetMut<'_> {
         let (mut new, mut members) = (0, members.map(|member| (member, ())));
         loop {
             // Another encoding depends on each member.
-            let in_groups = self.encoding == Encoding::HashTable && !is_one(&members);
+            let in_groups = self.encoding == Encoding::HashTable && !are_few(&members);
             let Some((big, heap)) = self.big_mut().filter(|_| in_groups) else {
                 let Some((member, ())) = members.next() else {
                     return new;

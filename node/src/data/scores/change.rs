@@ -5,7 +5,7 @@ use slotkeeper_tree::{INLINE_MAX, Scored};
 
 use super::{Zset, ZsetMut, list};
 use crate::data::Encoding;
-use crate::data::collection::{LIST_MAX, is_one};
+use crate::data::collection::{LIST_MAX, are_few};
 use crate::data::entry::BigZset;
 
 impl ZsetMut<'_> {
@@ -67,7 +67,7 @@ impl ZsetMut<'_> {
         };
         loop {
             // Another encoding, and with it a zero, depends on each member.
-            let in_groups = self.encoding == Encoding::Skiplist && !is_one(&items);
+            let in_groups = self.encoding == Encoding::Skiplist && !are_few(&items);
             let Some((big, heap)) = self.big_mut().filter(|_| in_groups) else {
                 let Some((member, score)) = items.next() else {
                     return (added, updated);
