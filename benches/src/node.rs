@@ -217,7 +217,7 @@ fn open(engine: &mut Engine, now: Now) -> Result<SessionId, String> {
 struct Still;
 
 impl Stopwatch for Still {
-    fn micros(&self) -> u64 {
+    fn nanos(&self) -> u64 {
         0
     }
 }

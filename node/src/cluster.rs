@@ -94,6 +94,8 @@ pub struct Cluster {
     /// Nodes that CLUSTER FORGET named, until when (monotonic milliseconds) they stay unknown.
     forgotten: BTreeMap<NodeId, i64>,
     stats: Stats,
+    /// DEBUG DROP-CLUSTER-PACKET-FILTER.
+    dropped_kind: i64,
     ticks: u64,
     next_tick: u64,
     gossip_round: u64,
@@ -155,6 +157,7 @@ impl Cluster {
             waking: None,
             withholding: false,
             declared_failed: false,
+            dropped_kind: -1,
             found_failed: false,
             unsynced: false,
             own_ip_unconfirmed: config.cluster_announce_ip.is_none(),
@@ -412,6 +415,14 @@ impl Cluster {
     #[must_use]
     pub fn my_slots(&self) -> &SlotSet {
         &self.nodes.me().slots
+    }
+
+    /// The slots that this node's shard owns.
+    #[must_use]
+    pub fn slots_of_shard(&self) -> &SlotSet {
+        let me = self.nodes.my_ref();
+        let master = self.nodes.master_of(me).unwrap_or(me);
+        &self.nodes[master].slots
     }
 
     /// The replicas of this node: id and client address, where it is known.

@@ -7,6 +7,7 @@ mod directive;
 mod docs;
 mod fixed;
 mod include;
+mod latency;
 mod limits;
 mod lists;
 mod load;
@@ -19,6 +20,7 @@ mod tests;
 mod value;
 
 pub use change::Changes;
+pub use latency::Percentile;
 pub use limits::{HashLimits, Limits, ListLimits, SetLimits, ZsetLimits};
 pub use load::{ConfigError, Invocation, Source};
 pub use rewrite::transfer;
@@ -143,10 +145,21 @@ pub struct Config {
     pub list_max_listpack_size: i32,
     /// Milliseconds from which on an event enters LATENCY; 0 for none.
     pub latency_monitor_threshold: u64,
+    /// Whether it is counted how long the calls of each command take.
+    pub latency_tracking: bool,
+    /// The percentiles of INFO latencystats.
+    pub latency_tracking_percentiles: Vec<Percentile>,
     /// A command that takes longer is reported to other clients as -BUSY, in milliseconds.
     pub busy_reply_threshold: u64,
     /// Cluster mode.
     pub cluster_enabled: bool,
+    /// Microseconds that each key takes longer to be loaded; negative: one microsecond for so many
+    /// keys. For tests.
+    pub key_load_delay: i64,
+    /// How many bytes of the data file are loaded before clients have their turn.
+    pub loading_process_events_interval_bytes: usize,
+    /// Whether it is measured what is asked of each slot (CLUSTER SLOT-STATS).
+    pub cluster_slot_stats_enabled: bool,
     /// The file of the cluster's state, relative to `dir`.
     pub cluster_config_file: String,
     /// Milliseconds of silence after which a node is suspected.
@@ -368,8 +381,13 @@ impl Default for Config {
             set_max_listpack_value: 64,
             list_max_listpack_size: -2,
             latency_monitor_threshold: 0,
+            latency_tracking: true,
+            latency_tracking_percentiles: [50.0, 99.0, 99.9].map(Percentile::of).into(),
             busy_reply_threshold: 5000,
             cluster_enabled: false,
+            key_load_delay: 0,
+            loading_process_events_interval_bytes: 64 << 10,
+            cluster_slot_stats_enabled: false,
             cluster_config_file: "nodes.conf".to_owned(),
             cluster_node_timeout: 15_000,
             cluster_port: 0,

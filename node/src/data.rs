@@ -27,7 +27,7 @@ use slotkeeper_topology::{Slot, key_slot};
 
 pub use crate::key::Key;
 pub use changes::{Change, Keys, Scope};
-pub use entry::Entry;
+pub use entry::{Entry, HeapUse};
 pub use event::Event;
 pub use fields::{Hash, HashLimits, HashMut};
 pub use items::{End, List, ListElements, ListLimits, ListMut};

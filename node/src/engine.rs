@@ -24,11 +24,13 @@ mod meanwhile;
 mod memory;
 mod metrics;
 mod parking;
+mod reload;
 mod requests;
 mod route;
 mod sessions;
 mod shutdown;
 mod sleep;
+mod slot_stats;
 mod slowlog;
 mod snapshot;
 mod stats;
@@ -117,11 +119,14 @@ pub struct Engine {
     timers: timers::Timers,
     sleep: sleep::Sleep,
     stats: stats::Stats,
+    slot_stats: slot_stats::SlotStats,
     memory: memory::Memory,
     divergence: divergence::Divergence,
     slowlog: slowlog::SlowLog,
     latency: latency::Latency,
     command_ids: admit::CommandIds,
+    /// DEBUG RELOAD.
+    reload: Option<reload::Reload>,
     /// DEBUG SET-ACTIVE-EXPIRE.
     active_expiry: bool,
     /// The memory of the decoder, between two calls.
@@ -130,6 +135,8 @@ pub struct Engine {
     last_command: Option<&'static str>,
     /// When the last command ended, on the stopwatch: the next one begins then.
     stamp: u64,
+    /// Commands that take so many nanoseconds are looked at by the slow log or LATENCY.
+    slow_from_ns: u64,
     outputs: VecDeque<Output>,
     invariants: invariants::Invariants,
 }
@@ -190,20 +197,25 @@ impl Engine {
             timers: timers::Timers::new(now),
             sleep: sleep::Sleep::default(),
             stats: stats::Stats::new(COMMAND_COUNT),
+            slot_stats: slot_stats::SlotStats::default(),
             memory: memory::Memory::default(),
             divergence: divergence::Divergence::default(),
             slowlog: slowlog::SlowLog::default(),
             latency: latency::Latency::default(),
             command_ids: admit::CommandIds::new(),
+            reload: None,
             active_expiry: true,
             batch: Batch::new(),
             last_command: None,
             stamp: 0,
+            slow_from_ns: 0,
             outputs: VecDeque::new(),
             invariants: invariants::Invariants::default(),
         };
+        engine.measure();
         engine.keep_silent();
         engine.cluster_events(now);
+        engine.memory.startup = engine.memory().total();
         Ok(engine)
     }
 
@@ -326,6 +338,7 @@ impl Engine {
 
     /// CONFIG SET has changed something: those that keep copies take it up.
     fn config_changed(&mut self, now: Now) {
+        self.measure();
         if self.replication.stream.is_kept() {
             (self.replication.stream).keep(self.config.repl_backlog_size);
         }
@@ -333,6 +346,13 @@ impl Engine {
             cluster.config_changed(&self.config, now);
             self.cluster_events(now);
         }
+    }
+
+    /// Takes up what is to be measured.
+    fn measure(&mut self) {
+        self.slow_from_ns = self.config.slow_from_ns();
+        let slots = self.config.cluster_enabled && self.config.cluster_slot_stats_enabled;
+        self.slot_stats.set_enabled(slots);
     }
 
     fn out(&mut self, output: Output) {

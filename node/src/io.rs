@@ -260,6 +260,9 @@ pub enum DiskOp {
     SnapshotCommit,
     /// Remove it.
     SnapshotAbort,
+    /// Read the data file again; answered by `LoadBytes` and `LoadEnd`, or by `LoadFailed`, as at the
+    /// start.
+    Load,
     /// Open a file for the payload of a full sync, of which nothing stays behind, whatever happens;
     /// answered by `PayloadWritten(0)` or `PayloadFailed`.
     PayloadBegin,
@@ -286,7 +289,7 @@ pub enum DiskOp {
     },
 }
 
-/// What became of a [`DiskOp`], and the data file at the start.
+/// What became of a [`DiskOp`], and the data file.
 #[derive(Clone, Copy, Debug)]
 pub enum DiskEvent<'a> {
     /// The next piece of the data file. Where there is a file, one comes at least, if an empty one.

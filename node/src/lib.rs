@@ -17,6 +17,7 @@ pub mod replication;
 pub mod request;
 pub mod resp;
 pub mod session;
+pub mod sha1;
 pub mod shell;
 pub mod spec;
 pub mod time;

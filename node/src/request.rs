@@ -63,6 +63,10 @@ pub enum Action {
     SlowLog(SlowLogRequest),
     /// LATENCY.
     Latency(LatencyRequest),
+    /// MEMORY.
+    Memory(MemoryRequest),
+    /// CLUSTER SLOT-STATS.
+    SlotStats(SlotStatsRequest),
     /// SLOTKEEPER SERVE run-id: ends withholding; refused unless the run id is this process's.
     EndWithholding {
         /// The process that is meant.
@@ -359,6 +363,69 @@ pub enum SlowLogRequest {
     Reset,
 }
 
+/// What CLUSTER SLOT-STATS shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SlotStatsRequest {
+    /// SLOTSRANGE: from the first slot to the last.
+    Range(Slot, Slot),
+    /// ORDERBY.
+    Ordered {
+        /// By what.
+        metric: SlotMetric,
+        /// LIMIT.
+        limit: usize,
+        /// ASC.
+        ascending: bool,
+    },
+}
+
+/// A figure of CLUSTER SLOT-STATS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SlotMetric {
+    /// How many keys the slot has.
+    KeyCount,
+    /// How long the commands on its keys have run, in microseconds.
+    CpuUsec,
+    /// How many bytes the requests on its keys had.
+    BytesIn,
+    /// How many bytes their replies had.
+    BytesOut,
+}
+
+impl SlotMetric {
+    /// All of them; those behind the first are measured only on demand.
+    pub const ALL: &[SlotMetric] = &[
+        SlotMetric::KeyCount,
+        SlotMetric::CpuUsec,
+        SlotMetric::BytesIn,
+        SlotMetric::BytesOut,
+    ];
+
+    /// As the command names it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            SlotMetric::KeyCount => "key-count",
+            SlotMetric::CpuUsec => "cpu-usec",
+            SlotMetric::BytesIn => "network-bytes-in",
+            SlotMetric::BytesOut => "network-bytes-out",
+        }
+    }
+}
+
+/// MEMORY subcommands that look at no key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemoryRequest {
+    /// DOCTOR.
+    Doctor,
+    /// MALLOC-STATS.
+    MallocStats,
+    /// PURGE.
+    Purge,
+    /// STATS.
+    Stats,
+}
+
 /// LATENCY subcommands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LatencyRequest {
@@ -366,4 +433,12 @@ pub enum LatencyRequest {
     Latest,
     /// RESET event ...
     Reset(Vec<Vec<u8>>),
+    /// HISTORY event.
+    History(Vec<u8>),
+    /// GRAPH event.
+    Graph(Vec<u8>),
+    /// DOCTOR.
+    Doctor,
+    /// HISTOGRAM command ...
+    Histogram(Vec<Vec<u8>>),
 }

@@ -32,8 +32,8 @@ impl Now {
 /// Measures how long commands take, for SLOWLOG, LATENCY and the statistics only: nothing that it
 /// returns may change what a command does.
 pub trait Stopwatch {
-    /// Microseconds on the scale of [`Now::mono_us`]; 0 from a stopwatch that measures nothing.
-    fn micros(&self) -> u64;
+    /// Nanoseconds on the scale of [`Now::mono_us`]; 0 from a stopwatch that measures nothing.
+    fn nanos(&self) -> u64;
 
     /// What the process has used of the machine.
     fn usage(&self) -> Usage {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// The modules of the node, from the bottom up. Those of one layer do not know each other.
 const LAYERS: &[&[&str]] = &[
-    &["glob", "io", "key", "random", "request", "time"],
+    &["glob", "io", "key", "random", "request", "sha1", "time"],
     &["resp"],
     &["config"],
     &["data", "spec"],

@@ -48,7 +48,7 @@ static ALLOCATOR: Counting = Counting;
 struct Still;
 
 impl Stopwatch for Still {
-    fn micros(&self) -> u64 {
+    fn nanos(&self) -> u64 {
         0
     }
 }

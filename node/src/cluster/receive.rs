@@ -12,6 +12,9 @@ impl Cluster {
     pub(super) fn receive(&mut self, link: LinkId, message: &Message<'_>, facts: &Facts<'_>) {
         let header = &message.header;
         self.stats.received[header.kind as usize] += 1;
+        if self.drops(header.kind) {
+            return;
+        }
         let sender = self.sender_of(link, header);
         if let Some(sender) = sender {
             self.note_sender(sender, header);
@@ -41,6 +44,16 @@ impl Cluster {
             }
             _ => {}
         }
+    }
+
+    /// From now on passes over the messages of that type, by its number on the bus: -1 for none, -2
+    /// for all.
+    pub fn drop_messages_of(&mut self, kind: i64) {
+        self.dropped_kind = kind;
+    }
+
+    fn drops(&self, kind: Kind) -> bool {
+        self.dropped_kind == -2 || self.dropped_kind == i64::from(kind as u16)
     }
 
     /// The node that a message comes from, if it is known: on a link that we opened, the node that

@@ -301,6 +301,7 @@ impl Cluster {
             own_ip_unconfirmed: self.own_ip_unconfirmed,
             forgotten: self.forgotten.clone(),
             stats: Stats::default(),
+            dropped_kind: self.dropped_kind,
             ticks: self.ticks,
             next_tick: self.next_tick,
             gossip_round: self.gossip_round,

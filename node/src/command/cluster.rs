@@ -3,6 +3,7 @@
 mod admin;
 mod client;
 mod show;
+mod slot_stats;
 mod slots;
 
 use std::borrow::Cow;
@@ -46,6 +47,7 @@ static CLUSTER: Definition = Definition {
         &slots::FLUSHSLOTS,
         &slots::SETSLOT,
         &slots::KEYSLOT,
+        &slot_stats::SLOT_STATS,
         &slots::COUNTKEYSINSLOT,
         &slots::GETKEYSINSLOT,
         &admin::MEET,

@@ -6,6 +6,8 @@ mod debug;
 mod flush;
 mod info;
 mod latency;
+mod lolwut;
+mod memory;
 mod module;
 mod replication;
 mod save;
@@ -28,6 +30,8 @@ pub(super) const COMMANDS: &[&Definition] = &[
     &info::ROLE,
     &info::TIME,
     &latency::LATENCY,
+    &lolwut::LOLWUT,
+    &memory::MEMORY,
     &module::MODULE,
     &replication::REPLCONF,
     &replication::PSYNC,

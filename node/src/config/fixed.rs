@@ -87,7 +87,6 @@ const PACE: &str = "the pace of background work cannot be changed";
 const CRASH: &str = "a crash prints only its reason";
 const SIGNALS: &str = "both signals do what SHUTDOWN does";
 const SYSLOG: &str = "this server logs to standard output or to a file (logfile)";
-const PERCENTILES: &str = "latency percentiles per command are not supported yet";
 
 /// In alphabetical order of the names.
 pub(super) static FIXED: &[Fixed] = &[
@@ -156,12 +155,6 @@ pub(super) static FIXED: &[Fixed] = &[
         "jemalloc-bg-thread",
         &["yes", "no"],
         "this server does not use jemalloc; both values mean the same",
-    ),
-    of("latency-tracking", &["no"], PERCENTILES),
-    of(
-        "latency-tracking-info-percentiles",
-        &["50 99 99.9"],
-        PERCENTILES,
     ),
     of("lazyfree-lazy-eviction", &["no"], FREEING),
     of("lazyfree-lazy-expire", &["no"], FREEING),

@@ -2,7 +2,7 @@
 
 use super::directive::Kind;
 use super::value::{self, Invalid};
-use super::{ClientMemory, Config, OutputLimit, SavePoint};
+use super::{ClientMemory, Config, OutputLimit, Percentile, SavePoint};
 
 /// `save 3600 1 300 100`, `save ""`. The points add up; [`super::load`] and CONFIG SET clear them
 /// first where the new ones replace the old.
@@ -78,6 +78,41 @@ fn request_length(words: &[Vec<u8>]) -> Result<usize, Invalid> {
         return Err(Invalid(text));
     }
     Ok(bytes as usize)
+}
+
+/// `latency-tracking-info-percentiles 50 99 99.9`; none: `""`.
+pub(super) const PERCENTILES: Kind = Kind::Own {
+    set: set_percentiles,
+    show: |config| percentile_words(config).join(" "),
+    lines: |config| match percentile_words(config).as_slice() {
+        [] => vec!["\"\"".to_owned()],
+        words => vec![words.join(" ")],
+    },
+};
+
+fn percentile_words(config: &Config) -> Vec<String> {
+    let percentiles = config.latency_tracking_percentiles.iter();
+    percentiles.map(|one| one.percent().to_string()).collect()
+}
+
+fn set_percentiles(config: &mut Config, words: &[Vec<u8>]) -> Result<(), Invalid> {
+    let refuse = || {
+        let text = "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]";
+        Invalid(text.to_owned())
+    };
+    let number = |word: &Vec<u8>| {
+        let number: Option<f64> = std::str::from_utf8(word)
+            .ok()
+            .and_then(|text| text.parse().ok());
+        number
+            .filter(|number| (0.0..=100.0).contains(number))
+            .ok_or_else(refuse)
+    };
+    let words = words.iter().filter(|word| !word.is_empty());
+    config.latency_tracking_percentiles = words
+        .map(|word| number(word).map(Percentile::of))
+        .collect::<Result<_, _>>()?;
+    Ok(())
 }
 
 /// `maxmemory-clients 1gb`, or `5%` of `maxmemory`; 0 for no limit.

@@ -197,6 +197,11 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         Always,
         yes_no!(cluster_require_full_coverage),
     ),
+    of(
+        "cluster-slot-stats-enabled",
+        Always,
+        yes_no!(cluster_slot_stats_enabled),
+    ),
     of("databases", AtStart, number!(databases: usize, 1, INT_MAX)),
     of("dbfilename", Protected, text!(dbfilename, file_name)),
     of("dir", Protected, text!(dir, not_empty)),
@@ -227,9 +232,20 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         memory!(hll_sparse_max_bytes: usize, 0),
     ),
     of(
+        "key-load-delay",
+        Always,
+        number!(key_load_delay: i64, -1 - INT_MAX, INT_MAX),
+    ),
+    of(
         "latency-monitor-threshold",
         Always,
         number!(latency_monitor_threshold: u64, 0, i64::MAX),
+    ),
+    of("latency-tracking", Always, yes_no!(latency_tracking)),
+    of(
+        "latency-tracking-info-percentiles",
+        Always,
+        lists::PERCENTILES,
     ),
     of(
         "list-max-listpack-size",
@@ -237,6 +253,11 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         number!(list_max_listpack_size: i32, -1 - INT_MAX, INT_MAX),
     )
     .or("list-max-ziplist-size"),
+    of(
+        "loading-process-events-interval-bytes",
+        Always,
+        number!(loading_process_events_interval_bytes: usize, 1024, 2 << 20),
+    ),
     of("logfile", AtStart, text!(logfile)),
     of(
         "loglevel",

@@ -96,6 +96,7 @@ fn every_directive_sets_its_own_field_and_no_other() {
                 "client-output-buffer-limit" => "normal 1 2 3 replica 4kb 5mb 6".to_owned(),
                 "client-query-buffer-limit" | "proto-max-bulk-len" => "5mb".to_owned(),
                 "maxmemory-clients" => "7%".to_owned(),
+                "latency-tracking-info-percentiles" => "12.5 99".to_owned(),
                 other => panic!("no value for {other}"),
             },
         };

@@ -32,6 +32,7 @@ pub(super) use big::{
     dispose_tree, freeze_tree, new_copy, new_tree, source,
 };
 pub(super) use change::{EntryMut, fill_up};
+pub use heap::HeapUse;
 pub(super) use heap::{Heap, Leftover, Waste, rounded};
 pub use view::Entry;
 pub(super) use view::clock_of;

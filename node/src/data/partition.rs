@@ -17,7 +17,7 @@ use slotkeeper_topology::Slot;
 use super::entry::{Entry, Heap, clock_of};
 use super::store::Store;
 use super::{
-    Change, DataStats, ExpiryPolicy, Hash, Key, Layout, List, Scope, Set, Stream, Watched,
+    Change, DataStats, ExpiryPolicy, Hash, HeapUse, Key, Layout, List, Scope, Set, Stream, Watched,
     WrongType, Zset,
 };
 use crate::key::Locate;
@@ -334,6 +334,18 @@ impl Partition {
             expired: self.expired_count,
             memory: self.store.memory(),
         }
+    }
+
+    /// What the heap has of the system.
+    #[must_use]
+    pub fn heap_usage(&self) -> HeapUse {
+        self.store.heap_usage()
+    }
+
+    /// Gives all memory that is not used back to the system; its cost grows with how much that is.
+    /// Returns how many bytes it was.
+    pub fn purge(&mut self) -> usize {
+        self.store.purge()
     }
 
     /// Sets the counters of accesses and expiry to zero (CONFIG RESETSTAT).

@@ -25,7 +25,7 @@ use super::entry::{Entry, EntryBox, EntryMut, EntryRef, GENERATIONS, Heap, Meta}
 use super::hash::HashKey;
 use super::value::Kind;
 use super::walk::{Cursor, Saver, WalkId, WalkState, WalkWait, Walks, age};
-use super::{Event, Key, Layout, only_slot};
+use super::{Event, HeapUse, Key, Layout, only_slot};
 
 /// Entries bear at most so many numbers of walks before the last one: numbers are few.
 const SPREAD_MAX: u8 = GENERATIONS - 2;
@@ -121,6 +121,14 @@ impl Store {
 
     pub fn memory(&self) -> usize {
         self.heap.used()
+    }
+
+    pub fn heap_usage(&self) -> HeapUse {
+        self.heap.usage()
+    }
+
+    pub fn purge(&mut self) -> usize {
+        self.heap.purge()
     }
 
     #[inline]

@@ -70,7 +70,11 @@ impl Engine {
             Action::LastSave => self.last_save(reply),
             Action::Shutdown(request) => return self.shutdown(request, id, now, reply),
             Action::SlowLog(request) => self.slowlog.request(request, reply),
-            Action::Latency(request) => self.latency.request(&request, reply),
+            Action::Memory(request) => self.memory_request(request, reply),
+            Action::SlotStats(request) => self.slot_stats_request(request, reply),
+            Action::Latency(request) => {
+                self.latency_request(&request, now.unix_ms(), reply);
+            }
             Action::EndWithholding { run_id } => self.end_withholding(&run_id, now, reply),
             Action::Debug(args) => return self.debug(&args, call, reply),
             Action::Block(block) => return self.block(&block, id, args, reply),

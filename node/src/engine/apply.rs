@@ -42,7 +42,7 @@ impl Engine {
         let mut reply = Reply::new();
         let (mut read, mut done) = (0, 0);
         let db = self.sessions.at(STREAM).db;
-        self.stamp = self.stopwatch.micros();
+        self.stamp = self.stopwatch.nanos();
         loop {
             let rest = &input[read..];
             // The rest of an unfinished transaction is read again: nothing may be kept of it.

@@ -36,6 +36,7 @@ impl Engine {
             ConfigRequest::Set(pairs) => return self.config_set(pairs, id, now, reply),
             ConfigRequest::ResetStat => {
                 self.stats.reset();
+                self.slot_stats.reset();
                 self.data.reset_stats();
                 reply.ok();
             }

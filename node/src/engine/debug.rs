@@ -1,18 +1,26 @@
-//! DEBUG: the few subcommands that tests and tools use.
+//! DEBUG: what tests and tools use of it.
+
+mod digest;
+mod inspect;
+mod populate;
 
 use std::time::Duration;
 
+use self::digest::Digest;
 use crate::engine::actions::is_local;
 use crate::engine::requests::Call;
 use crate::engine::{Acted, Engine};
-use crate::io::{Level, Output, SessionId};
+use crate::glob;
+use crate::io::{Level, Output};
+use crate::replication::ReplId;
 use crate::resp::Reply;
-use crate::time::Now;
 
 /// The longest DEBUG SLEEP, in seconds.
 const SLEEP_MAX_S: f64 = 1e9;
 /// How long it waits from one beat to the next while nothing arrives.
 const BEAT: Duration = Duration::from_millis(5);
+/// The longest text of DEBUG STRINGMATCH-LEN.
+const MATCHED_MAX: usize = 512 << 20;
 
 impl Engine {
     /// DEBUG, if enable-debug-command lets this client use it.
@@ -22,12 +30,8 @@ impl Engine {
         call: &mut Call<'_>,
         reply: &mut Reply,
     ) -> Acted {
-        let (id, now) = (call.id, call.now);
-        if !self
-            .config
-            .enable_debug_command
-            .admits(is_local(self.sessions.at(id)))
-        {
+        let is_local = is_local(self.sessions.at(call.id));
+        if !self.config.enable_debug_command.admits(is_local) {
             reply.error(
                 "ERR DEBUG command not allowed. If the enable-debug-command option is set to \
                  \"local\", you can run it from a local connection, otherwise you need to set \
@@ -41,6 +45,34 @@ impl Engine {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         match words.as_slice() {
             ["help"] => help(reply),
+            ["reload", options @ ..] => {
+                return self.debug_reload(options, call.id, call.now, reply);
+            }
+            ["digest"] => self.debug_digest(call, reply),
+            ["digest-value", ..] => self.debug_digest_values(&args[1..], call, reply),
+            ["object", _] => self.debug_object(&args[1], call, reply),
+            ["listpack", _] => self.debug_listpack(&args[1], call, reply),
+            ["htstats-key", _] | ["htstats-key", _, "full"] => {
+                self.debug_tree(&args[1], call, reply);
+            }
+            ["populate", _] | ["populate", _, _] | ["populate", _, _, _] => {
+                self.debug_populate(args, call, reply);
+            }
+            ["sleep", seconds] => match seconds.parse() {
+                Ok(seconds) if (0.0..=SLEEP_MAX_S).contains(&seconds) => {
+                    self.debug_sleep(Duration::from_secs_f64(seconds), call);
+                    reply.ok();
+                }
+                _ => reply.error("ERR value is not a valid float"),
+            },
+            _ => self.debug_switch(&words, args, reply),
+        }
+        Acted::Replied
+    }
+
+    /// The subcommands that look at no key.
+    fn debug_switch(&mut self, words: &[&str], args: &[Vec<u8>], reply: &mut Reply) {
+        match words {
             ["set-active-expire", "0" | "1"] => {
                 self.active_expiry = words != ["set-active-expire", "0"];
                 reply.ok();
@@ -50,21 +82,39 @@ impl Engine {
                 self.log(Level::Warning, format!("DEBUG LOG: {text}"));
                 reply.ok();
             }
-            ["error", ..] if args.len() == 2 => {
-                reply.error(&String::from_utf8_lossy(&args[1]));
-            }
-            ["object", _] => self.debug_object(&args[1], id, now, reply),
-            ["sleep", seconds] => match seconds.parse() {
-                Ok(seconds) if (0.0..=SLEEP_MAX_S).contains(&seconds) => {
-                    self.debug_sleep(Duration::from_secs_f64(seconds), call);
-                    reply.ok();
-                }
-                _ => reply.error("ERR value is not a valid float"),
-            },
+            ["error", _] => reply.error(&String::from_utf8_lossy(&args[1])),
             ["segfault" | "panic" | "oom"] => {
                 self.log(Level::Warning, "DEBUG ends the process");
                 self.out(Output::Exit(139));
             }
+            ["change-repl-id"] if self.is_replica => {
+                reply.error("ERR DEBUG CHANGE-REPL-ID is for masters");
+            }
+            ["change-repl-id"] => {
+                self.log(
+                    Level::Notice,
+                    "Changing replication IDs after receiving change-repl-id",
+                );
+                let id = ReplId::from_bits(self.random.bytes());
+                self.replication.stream.start_anew(id);
+                self.drop_all_replicas("DEBUG CHANGE-REPL-ID gives the history another id");
+                reply.ok();
+            }
+            ["stringmatch-len", len, _] => match len.parse() {
+                Ok(len) if len <= MATCHED_MAX => {
+                    let text = vec![0; len];
+                    reply.integer(i64::from(glob::matches(&args[2], &text, false)));
+                }
+                _ => reply.error("ERR value is not an integer or out of range"),
+            },
+            ["drop-cluster-packet-filter", kind] => match (kind.parse(), &mut self.cluster) {
+                (Err(_), _) => reply.error("ERR value is not an integer or out of range"),
+                (Ok(_), None) => reply.error("ERR This instance has cluster support disabled"),
+                (Ok(kind), Some(cluster)) => {
+                    cluster.drop_messages_of(kind);
+                    reply.ok();
+                }
+            },
             _ => {
                 let name = args.first().map(|arg| String::from_utf8_lossy(arg));
                 let name = name.unwrap_or_default();
@@ -74,7 +124,6 @@ impl Engine {
                 ));
             }
         }
-        Acted::Replied
     }
 
     /// Does nothing for that time, as a long computation would: the others are served meanwhile.
@@ -90,17 +139,29 @@ impl Engine {
         self.after_meanwhile(after);
     }
 
-    fn debug_object(&mut self, name: &[u8], id: SessionId, now: Now, reply: &mut Reply) {
-        let key = self.data.key(name);
-        match self.data.peek(self.sessions.at(id).db, &key) {
-            None => reply.error("ERR no such key"),
-            Some(entry) => reply.simple(&format!(
-                "Value at:0x0 refcount:1 encoding:{} serializedlength:{} lru:0 \
-                 lru_seconds_idle:{}",
-                entry.encoding(),
-                entry.value_len(),
-                entry.idle_secs(now),
-            )),
+    fn debug_digest(&mut self, call: &mut Call<'_>, reply: &mut Reply) {
+        let (data, mut meanwhile) = self.apart(call.id, call.now);
+        let digest = Digest::of_all(data, || {
+            call.heartbeat.beat(&mut meanwhile, Duration::ZERO);
+            !meanwhile.is_called_off()
+        });
+        let after = meanwhile.end();
+        self.after_meanwhile(after);
+        // Who has called it off reads no reply.
+        reply.simple(&digest.unwrap_or_default().hex());
+    }
+
+    /// A digest for each key; zeros where there is none.
+    fn debug_digest_values(&mut self, names: &[Vec<u8>], call: &Call<'_>, reply: &mut Reply) {
+        let db = self.sessions.at(call.id).db;
+        reply.array(names.len());
+        for name in names {
+            let key = self.data.key(name);
+            let digest = self
+                .data
+                .peek(db, &key)
+                .map(|entry| Digest::of_value(&entry));
+            reply.simple(&digest.unwrap_or_default().hex());
         }
     }
 }
@@ -108,18 +169,37 @@ impl Engine {
 fn help(reply: &mut Reply) {
     let lines = [
         "DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+        "CHANGE-REPL-ID",
+        "    Gives the replication history another id: replicas get a full sync next time.",
+        "DIGEST",
+        "    A digest of all keys; the same as redis-server's of the same data set.",
+        "DIGEST-VALUE <key> [<key> ...]",
+        "    A digest of each value.",
+        "DROP-CLUSTER-PACKET-FILTER <packet-type>",
+        "    Passes over messages of that type on the cluster bus; -1: none, -2: all.",
         "ERROR <string>",
         "    Replies with the error.",
+        "HTSTATS-KEY <key> [full]",
+        "    Shows the tree of a big value.",
+        "LISTPACK <key>",
+        "    Writes to the log how a small value is held.",
         "LOG <message>",
         "    Writes the message to the log.",
         "OBJECT <key>",
         "    Shows how a key is kept.",
+        "POPULATE <count> [<prefix>] [<size>]",
+        "    Makes count strings named prefix:number where there is no key yet.",
+        "RELOAD [MERGE] [NOFLUSH] [NOSAVE]",
+        "    Saves the data set and loads it again. NOSAVE: loads the file as it is; NOFLUSH: keeps",
+        "    the keys that are there; MERGE: those in the file take their place.",
         "SEGFAULT",
         "    Ends the process.",
         "SET-ACTIVE-EXPIRE <0|1>",
         "    Stops expired keys from being removed without being accessed, or not.",
         "SLEEP <seconds>",
         "    Keeps the node busy; other clients get -BUSY after busy-reply-threshold.",
+        "STRINGMATCH-LEN <len> <pattern>",
+        "    Matches a pattern with so many zero bytes.",
         "HELP",
         "    Prints this help.",
     ];

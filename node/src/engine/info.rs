@@ -9,7 +9,7 @@ use crate::engine::Engine;
 use crate::time::Now;
 
 /// The sections in their order.
-const SECTIONS: [&str; 12] = [
+const SECTIONS: [&str; 13] = [
     "server",
     "clients",
     "memory",
@@ -20,12 +20,13 @@ const SECTIONS: [&str; 12] = [
     "modules",
     "commandstats",
     "errorstats",
+    "latencystats",
     "cluster",
     "keyspace",
 ];
 
 /// Those that only show when they, or `all`, are asked for.
-const EXTRA: [&str; 1] = ["commandstats"];
+const EXTRA: [&str; 2] = ["commandstats", "latencystats"];
 
 /// A section's text under construction.
 pub(super) struct Fields(String);
@@ -95,6 +96,7 @@ impl Engine {
             "cpu" => self.info_cpu(fields),
             "commandstats" => self.info_commands(fields),
             "errorstats" => self.info_errors(fields),
+            "latencystats" => self.info_latencies(fields),
             "cluster" => self.info_cluster(fields),
             "keyspace" => self.info_keyspace(fields),
             _ => {}

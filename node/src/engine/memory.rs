@@ -4,6 +4,8 @@
 //! what waits for replicas is not held against writers, nor what the backlog has beyond its size:
 //! refusing writes would be answered by more of it, since those that are refused are retried.
 
+mod report;
+
 use crate::config::ClientMemory;
 use crate::engine::Engine;
 use crate::io::{Level, Origin, SessionId};
@@ -23,6 +25,8 @@ pub(super) struct Memory {
     links: usize,
     /// What a walk has serialised and not handed out, or handed out and not written.
     pub(super) walk: usize,
+    /// All that was used at the start, before the data file was loaded.
+    pub(super) startup: usize,
     evict_at: u64,
     say_at: u64,
 }

@@ -345,7 +345,7 @@ impl Engine {
         );
         for (id, stats) in self.stats.used_commands() {
             let name = all_commands()[id].spec.name;
-            let seconds = stats.micros as f64 / 1e6;
+            let seconds = stats.micros() as f64 / 1e6;
             text.sample("command_seconds_total", &[("command", &name)], seconds);
         }
     }

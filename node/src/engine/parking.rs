@@ -244,6 +244,7 @@ pub(super) struct Pause {
     /// By the cluster or a shutdown, writes only: until when.
     by_cluster: Option<u64>,
     by_shutdown: bool,
+    by_reload: bool,
     by_sleep: bool,
 }
 
@@ -271,6 +272,11 @@ impl Pause {
         self.by_shutdown = paused;
     }
 
+    /// DEBUG RELOAD pauses writes until it is done.
+    pub(super) fn set_by_reload(&mut self, paused: bool) {
+        self.by_reload = paused;
+    }
+
     /// A master that has slept holds what touches keys; the cluster ends it.
     pub(super) fn set_by_sleep(&mut self, held: bool) {
         self.by_sleep = held;
@@ -286,7 +292,7 @@ impl Pause {
     }
 
     fn writes(&self) -> bool {
-        self.by_client.is_some() || self.by_cluster.is_some() || self.by_shutdown
+        self.by_client.is_some() || self.by_cluster.is_some() || self.by_shutdown || self.by_reload
     }
 
     /// Whether a request is paused, a write or another one, by all that asks for no more than that.
@@ -296,7 +302,8 @@ impl Pause {
 
     /// Whether nothing but a shutdown is the reason.
     pub(super) fn only_by_shutdown(&self) -> bool {
-        self.by_shutdown && self.by_client.is_none() && self.by_cluster.is_none() && !self.by_sleep
+        let others = self.by_client.is_some() || self.by_cluster.is_some();
+        self.by_shutdown && !others && !self.by_reload && !self.by_sleep
     }
 
     /// Whether all requests are paused, not only writes.

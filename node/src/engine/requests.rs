@@ -1,6 +1,6 @@
 //! From a client's bytes to its replies.
 
-use crate::command::{Command, is_http, resolve};
+use crate::command::{Command, is_http, lookup, resolve};
 use crate::command::{Effect, Exec, NodeView, Refused};
 use crate::config::Config;
 use crate::data::ExpiryPolicy;
@@ -129,7 +129,7 @@ impl Engine {
         let replied = reply.len();
         let id = call.id;
         let mut consumed = 0;
-        self.stamp = call.now.mono_us;
+        self.stamp = call.now.mono_us * 1000;
         loop {
             let rest = &input[consumed..];
             let session = self.sessions.at_mut(id);
@@ -217,7 +217,10 @@ impl Engine {
                 Next::Close
             }
             Err(refused) => {
-                self.refuse(id, None, &refused, reply);
+                // Wrong numbers of arguments are counted, and an EXEC with one ends its transaction.
+                let command = lookup(args.get(0));
+                let command = command.filter(|command| command.subcommands().is_empty());
+                self.refuse(id, command, &refused, reply);
                 Next::Go
             }
         };
@@ -361,13 +364,15 @@ impl Engine {
         now: Now,
         replied: &[u8],
     ) {
-        let stamp = self.stopwatch.micros();
-        let micros = stamp.saturating_sub(self.stamp);
+        let stamp = self.stopwatch.nanos();
+        let nanos = stamp.saturating_sub(self.stamp);
         self.stamp = stamp;
         self.stats.commands += 1;
         let counts = self.stats.of_command(command.id);
-        counts.calls += 1;
-        counts.micros += micros;
+        counts.count(nanos, self.config.latency_tracking);
+        if self.slot_stats.is_enabled() {
+            self.slot_stats.note(command, args, nanos, replied.len());
+        }
         if let [b'-', text @ ..] = replied {
             counts.failed += 1;
             self.stats.count_error(text);
@@ -376,7 +381,7 @@ impl Engine {
                 self.note_unexpected_error(role, command, text);
             }
         }
-        self.note_if_slow(id, command, args, micros, now);
+        self.note_if_slow(id, command, args, nanos, now);
     }
 
     #[inline]
@@ -385,12 +390,11 @@ impl Engine {
         id: SessionId,
         command: &'static Command,
         args: &Args<'_>,
-        micros: u64,
+        nanos: u64,
         now: Now,
     ) {
-        let slow = self.config.slowlog_log_slower_than;
-        if slow >= 0 && micros >= slow as u64 {
-            self.note_slow(id, command, args, micros, now);
+        if nanos >= self.slow_from_ns {
+            self.note_slow(id, command, args, nanos / 1000, now);
         }
     }
 
@@ -405,7 +409,9 @@ impl Engine {
     ) {
         use crate::spec::Flag;
         let flags = command.flags();
-        if !flags.has(Flag::SkipSlowLog) && command.id != self.command_ids.exec {
+        let slow = self.config.slowlog_log_slower_than;
+        let is_slow = slow >= 0 && micros >= slow.unsigned_abs();
+        if is_slow && !flags.has(Flag::SkipSlowLog) && command.id != self.command_ids.exec {
             let max = self.config.slowlog_max_len;
             let session = self.sessions.at(id);
             (self.slowlog).note(command.spec, args, session, micros, now.unix_ms(), max);

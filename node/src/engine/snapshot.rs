@@ -25,12 +25,24 @@ pub(super) struct Load {
     loader: Loader,
     begun: bool,
     ended: bool,
+    /// The keys up to here were paid for (`key-load-delay`).
+    delayed: u64,
     id: Option<ReplId>,
     offset: Option<u64>,
     second: Option<(ReplId, u64)>,
 }
 
 impl Load {
+    /// Whether a key that is there already is an error.
+    pub(super) fn keep_existing(&mut self, keep: bool) {
+        self.loader.keep_existing = keep;
+    }
+
+    /// Nothing more is taken up.
+    pub(super) fn end(&mut self) {
+        self.ended = true;
+    }
+
     /// Takes up a remark about the history of the data.
     fn remark(&mut self, name: &[u8], value: &[u8]) {
         let text = || std::str::from_utf8(value).unwrap_or_default();
@@ -72,18 +84,43 @@ impl Engine {
         !self.replication.snapshots.last_ok() && !self.config.save.is_empty()
     }
 
+    /// How many bytes of the data file are to be given at once.
+    #[must_use]
+    pub fn load_piece_bytes(&self) -> usize {
+        self.config.loading_process_events_interval_bytes
+    }
+
+    /// How long the next piece of the data file is to wait, in milliseconds, so that each key takes
+    /// `key-load-delay`. Told once for the keys that came.
+    pub fn load_delay_ms(&mut self) -> u64 {
+        let load = &mut self.replication.load;
+        let keys = load.loader.keys - load.delayed;
+        let micros = match self.config.key_load_delay {
+            delay @ ..0 => keys / delay.unsigned_abs(),
+            delay => keys.saturating_mul(delay.unsigned_abs()),
+        };
+        let millis = micros / 1000;
+        if millis > 0 {
+            load.delayed = load.loader.keys;
+        }
+        millis
+    }
+
     /// `LoadBytes`, `LoadEnd`, `LoadFailed`.
     pub(super) fn on_load(&mut self, event: DiskEvent<'_>, now: Now) {
         match event {
+            // The rest of a file whose beginning was refused.
+            _ if self.replication.load.ended => {}
             DiskEvent::LoadBytes(bytes) => {
                 if let Err(reason) = self.load(bytes, now) {
                     self.give_up_loading(&reason);
                 }
             }
-            DiskEvent::LoadEnd if self.replication.load.ended => {}
             DiskEvent::LoadEnd => {
                 let load = &self.replication.load;
-                if load.begun && !load.reader.is_done() {
+                if self.reload.is_some() && !load.begun {
+                    self.give_up_loading("there is no such file");
+                } else if load.begun && !load.reader.is_done() {
                     self.give_up_loading("Unexpected end of the RDB data");
                 } else {
                     self.file_loaded(now);
@@ -95,6 +132,10 @@ impl Engine {
     }
 
     fn give_up_loading(&mut self, reason: &str) {
+        if self.reload.is_some() {
+            self.reloaded(Err(reason));
+            return;
+        }
         let (dir, file) = (&self.config.dir, &self.config.dbfilename);
         let text = format!("Fatal error loading the DB from {dir}/{file}: {reason}. Exiting.");
         self.log(Level::Warning, text);
@@ -102,7 +143,8 @@ impl Engine {
     }
 
     fn load(&mut self, bytes: &[u8], now: Now) -> Result<(), String> {
-        let is_master = self.starts_as_master();
+        // After a reload they expire as they would have without it.
+        let drop_expired = self.starts_as_master() && self.reload.is_none();
         let limits = self.config.limits();
         let mut load = std::mem::take(&mut self.replication.load);
         load.begun = true;
@@ -116,7 +158,7 @@ impl Engine {
             if let RdbItem::Aux { name, value } = &item {
                 load.remark(name, value);
             }
-            loader.put(data, item, is_master, limits, now)
+            loader.put(data, item, drop_expired, limits, now)
         });
         (load.reader, load.loader) = (reader, loader);
         self.replication.load = load;
@@ -134,6 +176,10 @@ impl Engine {
 
     /// The whole file is in the keyspace, or there is none.
     fn file_loaded(&mut self, now: Now) {
+        if self.reload.is_some() {
+            self.reloaded(Ok(self.replication.load.loader.keys));
+            return;
+        }
         let load = &mut self.replication.load;
         load.ended = true;
         let (begun, keys, held) = (load.begun, load.loader.keys, load.held());
@@ -175,7 +221,9 @@ impl Engine {
                 let ended = self.replication.snapshots.saved(now);
                 self.log(Level::Notice, "DB saved on disk");
                 for session in ended.waiting {
-                    self.resume_with(session, b"+OK\r\n".to_vec());
+                    if !self.saved_for_reload(session) {
+                        self.resume_with(session, b"+OK\r\n".to_vec());
+                    }
                 }
                 self.snapshot_ended(true);
             }
@@ -184,6 +232,7 @@ impl Engine {
                 let ended = self.replication.snapshots.failed(reason, now);
                 self.log(Level::Warning, format!("Error saving DB on disk: {reason}"));
                 for session in ended.waiting {
+                    self.not_saved_for_reload(session);
                     self.resume_with(
                         session,
                         b"-ERR the snapshot failed, see the log\r\n".to_vec(),

@@ -1,7 +1,10 @@
 //! Counters for INFO and the metrics. Those that users may reset go with CONFIG RESETSTAT.
 
+mod histogram;
+
 use std::collections::BTreeMap;
 
+pub(super) use self::histogram::Histogram;
 use crate::time::Now;
 
 /// Rates are means over this many samples ...
@@ -48,12 +51,44 @@ pub(super) struct Stats {
 }
 
 /// What one command has done, by its place in the table of commands.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct CommandStats {
     pub(super) calls: u64,
-    pub(super) micros: u64,
+    nanos: u64,
     pub(super) rejected: u64,
     pub(super) failed: u64,
+    /// How long the calls took, since latency-tracking was on.
+    histogram: Option<Histogram>,
+}
+
+impl CommandStats {
+    /// Counts a call; `tracked`: with how long it took.
+    #[inline]
+    pub(super) fn count(&mut self, nanos: u64, tracked: bool) {
+        self.calls += 1;
+        self.nanos += nanos;
+        if tracked {
+            match &mut self.histogram {
+                Some(histogram) => histogram.record(nanos),
+                None => self.begin_histogram(nanos),
+            }
+        }
+    }
+
+    /// A call that was counted has taken so much more.
+    pub(super) fn go_on(&mut self, nanos: u64) {
+        self.nanos += nanos;
+    }
+
+    #[cold]
+    fn begin_histogram(&mut self, nanos: u64) {
+        self.histogram.insert(Histogram::new()).record(nanos);
+    }
+
+    /// How long all calls took together, in microseconds.
+    pub(super) fn micros(&self) -> u64 {
+        self.nanos / 1000
+    }
 }
 
 /// A rate per second.
@@ -68,7 +103,7 @@ impl Stats {
     /// Counters for that many commands.
     pub(super) fn new(commands: usize) -> Stats {
         Stats {
-            by_command: vec![CommandStats::default(); commands],
+            by_command: (0..commands).map(|_| CommandStats::default()).collect(),
             ..Stats::default()
         }
     }
@@ -95,6 +130,12 @@ impl Stats {
             stats.calls > 0 || stats.rejected > 0 || stats.failed > 0
         };
         self.by_command.iter().enumerate().filter(used)
+    }
+
+    /// How long the calls of commands took, by their place in the table.
+    pub(super) fn histograms(&self) -> impl Iterator<Item = (usize, &Histogram)> {
+        let all = self.by_command.iter().enumerate();
+        all.filter_map(|(index, stats)| Some((index, stats.histogram.as_ref()?)))
     }
 
     /// An error reply: its text without the `-`.

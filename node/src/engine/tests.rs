@@ -4,10 +4,12 @@ mod blocking;
 mod clients;
 mod cluster;
 mod copies;
+mod debug;
 mod dropping;
 mod heartbeat;
 mod invariants;
 mod keys;
+mod measured;
 mod memory;
 mod pauses;
 mod protocol;
@@ -30,7 +32,7 @@ use crate::time::{Now, Stopwatch};
 struct Still;
 
 impl Stopwatch for Still {
-    fn micros(&self) -> u64 {
+    fn nanos(&self) -> u64 {
         0
     }
 }

@@ -109,7 +109,7 @@ impl Engine {
         if self.is_replica || self.pause.any() || !self.active_expiry || self.is_loading() {
             return;
         }
-        let begun = self.stopwatch.micros();
+        let begun = self.stopwatch.nanos();
         let removed = self.data.expire_cycle(now, EXPIRE_LIMIT);
         if removed == 0 {
             return;
@@ -119,7 +119,7 @@ impl Engine {
             self.timers.expire = now.mono_ms() + EXPIRE_AGAIN_MS;
         }
         self.commit_expired();
-        let took = self.stopwatch.micros().saturating_sub(begun) / 1000;
+        let took = self.stopwatch.nanos().saturating_sub(begun) / 1_000_000;
         let threshold = self.config.latency_monitor_threshold;
         (self.latency).note("expire-cycle", took, threshold, now.unix_ms());
     }

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use super::files;
 use super::listen::listen;
 use super::net::Listener;
 use super::payload_file::PayloadFile;
 use super::ready::Token;
 use super::system::{reason, reserve_files};
 use super::turn::Shell;
+use super::{data_file, files};
 use crate::io::SessionId;
 use crate::io::{Denied, DiskEvent, DiskOp, Listen, Needs, Output, Reconfigure};
 
@@ -86,6 +86,7 @@ impl Shell {
             DiskOp::SnapshotWrite(bytes) => self.files.snapshot.write(bytes),
             DiskOp::SnapshotCommit => self.files.snapshot.commit(self.files.data.clone()),
             DiskOp::SnapshotAbort => self.files.snapshot.abort(),
+            DiskOp::Load => self.load_again(),
             DiskOp::PayloadBegin => {
                 let directory = self.files.data.parent().unwrap_or(Path::new("."));
                 let waker = self.net.queue.waker(Token::Files);
@@ -109,6 +110,22 @@ impl Shell {
                 };
                 let result = written.as_ref().copied().map_err(String::as_str);
                 let event = DiskEvent::ConfigRewritten { session, result };
+                self.engine.on_disk(event, self.net.clock.now());
+            }
+        }
+    }
+
+    fn load_again(&mut self) {
+        let waker = self.net.queue.waker(Token::Files);
+        match data_file::load(
+            self.files.data.clone(),
+            self.engine.load_piece_bytes(),
+            waker,
+        ) {
+            Ok(loading) => self.files.loading = Some(loading),
+            Err(error) => {
+                let failed = format!("Can't start a thread: {}", reason(&error));
+                let event = DiskEvent::LoadFailed(&failed);
                 self.engine.on_disk(event, self.net.clock.now());
             }
         }

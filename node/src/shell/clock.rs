@@ -74,8 +74,9 @@ impl Clock {
 }
 
 impl Stopwatch for Clock {
-    fn micros(&self) -> u64 {
-        micros(self.start)
+    fn nanos(&self) -> u64 {
+        let elapsed = self.start.elapsed();
+        elapsed.as_secs() * 1_000_000_000 + u64::from(elapsed.subsec_nanos())
     }
 
     fn usage(&self) -> Usage {

@@ -14,8 +14,6 @@ use super::files::sync_directory;
 use super::system::reason;
 use crate::persistence::snapshot_file::{FileSystem, SnapshotAnswer, SnapshotFile, SnapshotOrder};
 
-/// How many bytes of the file the engine decodes at once.
-const LOAD_BYTES: usize = 64 << 10;
 /// How many pieces are read ahead.
 const LOAD_AHEAD: usize = 8;
 
@@ -26,13 +24,13 @@ pub(super) enum Piece {
     Failed(String),
 }
 
-/// Reads the file on its own thread; the waker is told of each piece.
-pub(super) fn load(path: PathBuf, waker: Waker) -> io::Result<Receiver<Piece>> {
+/// Reads the file on its own thread, in pieces of so many bytes; the waker is told of each.
+pub(super) fn load(path: PathBuf, bytes: usize, waker: Waker) -> io::Result<Receiver<Piece>> {
     let (sender, receiver) = sync_channel(LOAD_AHEAD);
     std::thread::Builder::new()
         .name("load".to_owned())
         .spawn(move || {
-            let last = match read_all(&path, &sender, &waker) {
+            let last = match read_all(&path, bytes, &sender, &waker) {
                 Ok(()) => Piece::End,
                 Err(error) => Piece::Failed(reason(&error)),
             };
@@ -43,7 +41,12 @@ pub(super) fn load(path: PathBuf, waker: Waker) -> io::Result<Receiver<Piece>> {
     Ok(receiver)
 }
 
-fn read_all(path: &Path, sender: &SyncSender<Piece>, waker: &Waker) -> io::Result<()> {
+fn read_all(
+    path: &Path,
+    bytes: usize,
+    sender: &SyncSender<Piece>,
+    waker: &Waker,
+) -> io::Result<()> {
     let mut file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         result => result?,
@@ -53,7 +56,7 @@ fn read_all(path: &Path, sender: &SyncSender<Piece>, waker: &Waker) -> io::Resul
         return Ok(());
     }
     loop {
-        let mut piece = vec![0; LOAD_BYTES];
+        let mut piece = vec![0; bytes];
         let count = match file.read(&mut piece) {
             Ok(0) => return Ok(()),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -210,7 +213,7 @@ mod tests {
         writer.write(Bytes::from_static(b"unfinished"));
         drop(writer);
         assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
-        let pieces = load(target, Waker::noop().clone()).unwrap();
+        let pieces = load(target, 64, Waker::noop().clone()).unwrap();
         assert!(matches!(pieces.recv(), Ok(Piece::Bytes(bytes)) if bytes.is_empty()));
         assert!(matches!(pieces.recv(), Ok(Piece::Bytes(bytes)) if bytes == b"abc"));
         assert!(matches!(pieces.recv(), Ok(Piece::End)));
@@ -227,7 +230,7 @@ mod tests {
             wait(&writer),
             Answer::Failed("No such file or directory".to_owned())
         );
-        let pieces = load(nowhere, Waker::noop().clone()).unwrap();
+        let pieces = load(nowhere, 64, Waker::noop().clone()).unwrap();
         assert!(matches!(pieces.recv(), Ok(Piece::End)));
     }
 }

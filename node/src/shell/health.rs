@@ -14,7 +14,6 @@ use tokio::time::timeout;
 
 use super::clock::Clock;
 use crate::io::Health;
-use crate::time::Stopwatch;
 
 /// A main loop that has not turned for this long is dead.
 const DEAD_MS: u64 = 10_000;
@@ -40,7 +39,7 @@ impl Probes {
     pub(super) fn new(clock: Clock, ask: Waker) -> Probes {
         Probes {
             clock,
-            beat_ms: AtomicU64::new(clock.micros() / 1000),
+            beat_ms: AtomicU64::new(clock.now().mono_ms()),
             is_read: AtomicBool::new(false),
             health: Mutex::new(None),
             metrics: Mutex::new(None),
@@ -69,8 +68,11 @@ impl Probes {
     }
 
     fn live(&self) -> Result<(), String> {
-        let silent_ms =
-            (self.clock.micros() / 1000).saturating_sub(self.beat_ms.load(Ordering::Relaxed));
+        let silent_ms = self
+            .clock
+            .now()
+            .mono_ms()
+            .saturating_sub(self.beat_ms.load(Ordering::Relaxed));
         if silent_ms < DEAD_MS {
             return Ok(());
         }

@@ -94,7 +94,12 @@ pub(super) fn start(prepared: Prepared) -> Result<Shell, String> {
     let engine = Engine::start(config.clone(), boot, Box::new(clock), now)?;
     let data = Path::new(&config.dir).join(&config.dbfilename);
     let cannot = |error: std::io::Error| format!("Can't start a thread: {}", reason(&error));
-    let loading = load(data.clone(), queue.waker(Token::Files)).map_err(cannot)?;
+    let loading = load(
+        data.clone(),
+        config.loading_process_events_interval_bytes,
+        queue.waker(Token::Files),
+    )
+    .map_err(cannot)?;
     let snapshot = SnapshotWriter::start(queue.waker(Token::Files)).map_err(cannot)?;
     if let Err(reason) = write_pid(&config) {
         log.warning(&reason);
@@ -133,6 +138,7 @@ pub(super) fn start(prepared: Prepared) -> Result<Shell, String> {
             config: config_file,
             data,
             loading: Some(loading),
+            load_from_ms: u64::MAX,
             snapshot,
             payload: None,
         },

@@ -47,6 +47,9 @@ pub(super) struct Files {
     pub(super) config: Option<PathBuf>,
     pub(super) data: PathBuf,
     pub(super) loading: Option<Receiver<Piece>>,
+    /// `key-load-delay`: the next piece waits until then, in monotonic milliseconds; `u64::MAX` when
+    /// none does.
+    pub(super) load_from_ms: u64,
     pub(super) snapshot: SnapshotWriter,
     pub(super) payload: Option<PayloadFile>,
 }
@@ -106,6 +109,10 @@ impl Shell {
         let now = self.net.clock.begin_turn();
         self.engine.look_at_clock(now);
         self.drop_stale_replies();
+        if self.files.load_from_ms <= now.mono_ms() {
+            self.files.load_from_ms = u64::MAX;
+            self.net.serve_later(Token::Files);
+        }
         self.serve_ready(now.mono_us + TURN_US);
         let now = self.net.clock.now();
         if now.mono_ms() >= self.engine.next_timer() {
@@ -183,15 +190,23 @@ impl Shell {
         while let Some(answer) = self.files.payload.as_ref().and_then(PayloadFile::answer) {
             self.engine.on_disk(answer.event(), now);
         }
+        if self.files.load_from_ms != u64::MAX {
+            return;
+        }
         let Some(Ok(piece)) = self.files.loading.as_ref().map(Receiver::try_recv) else {
             return;
         };
-        match piece {
-            Piece::Bytes(bytes) => {
-                self.engine.on_disk(DiskEvent::LoadBytes(&bytes), now);
-                self.net.serve_later(Token::Files);
-                return;
+        if let Piece::Bytes(bytes) = piece {
+            self.engine.on_disk(DiskEvent::LoadBytes(&bytes), now);
+            match self.engine.load_delay_ms() {
+                0 => self.net.serve_later(Token::Files),
+                delay => self.files.load_from_ms = now.mono_ms() + delay,
             }
+            return;
+        }
+        self.files.loading = None;
+        match piece {
+            Piece::Bytes(_) => {}
             Piece::End => {
                 self.engine.on_disk(DiskEvent::LoadEnd, now);
                 // What it has to say of the file comes first.
@@ -202,7 +217,6 @@ impl Shell {
             }
             Piece::Failed(reason) => self.engine.on_disk(DiskEvent::LoadFailed(&reason), now),
         }
-        self.files.loading = None;
     }
 
     fn housekeep(&mut self) {
@@ -242,7 +256,8 @@ impl Shell {
         let wanted = self
             .engine
             .next_timer()
-            .min(self.turn.housekept_ms + HOUSEKEEPING_MS);
+            .min(self.turn.housekept_ms + HOUSEKEEPING_MS)
+            .min(self.files.load_from_ms);
         if self.turn.armed_ms.is_some_and(|armed| armed <= wanted) {
             return;
         }

@@ -66,7 +66,7 @@ pub struct Network {
 struct NoWatch;
 
 impl Stopwatch for NoWatch {
-    fn micros(&self) -> u64 {
+    fn nanos(&self) -> u64 {
         0
     }
 }

@@ -14,7 +14,7 @@ use slotkeeper_node::time::{Now, Stopwatch};
 struct Still;
 
 impl Stopwatch for Still {
-    fn micros(&self) -> u64 {
+    fn nanos(&self) -> u64 {
         0
     }
 }

@@ -5,10 +5,11 @@ use slotkeeper_node::resp::{ReplyValue, encode_command};
 use crate::process::{Client, Server};
 
 /// What we have that Redis 7.0 has not.
-const OURS: [(&str, &str); 8] = [
+const OURS: [(&str, &str); 9] = [
     ("client|no-touch", "of 7.2"),
     ("client|setinfo", "of 7.2: clients of today send it"),
     ("cluster|myshardid", "of 7.2"),
+    ("cluster|slot-stats", "of Valkey 8"),
     ("delifeq", "of Valkey 9.0"),
     ("msetex", "of Valkey 9.1"),
     ("slotkeeper", "our own: what the operator asks of a node"),

@@ -6,6 +6,7 @@ mod lists;
 mod migration;
 #[path = "../common/ports.rs"]
 mod ports;
+#[path = "../common/process.rs"]
 mod process;
 mod sets;
 mod streams;

@@ -86,8 +86,9 @@ impl Disk {
             DiskOp::SnapshotCommit => SnapshotOrder::Commit(DATA.into()),
             DiskOp::SnapshotAbort => SnapshotOrder::Abort,
             DiskOp::RewriteConfig { session, .. } => return Done::Rewritten(session),
-            // Nobody here asks for a payload with its length in front.
-            DiskOp::PayloadBegin
+            // Nobody here asks for a payload with its length in front, or for a reload.
+            DiskOp::Load
+            | DiskOp::PayloadBegin
             | DiskOp::PayloadWrite(_)
             | DiskOp::PayloadRead { .. }
             | DiskOp::PayloadEnd => return Done::Nothing,

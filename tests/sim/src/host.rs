@@ -212,7 +212,7 @@ impl Host {
 struct NoStopwatch;
 
 impl Stopwatch for NoStopwatch {
-    fn micros(&self) -> u64 {
+    fn nanos(&self) -> u64 {
         0
     }
 }

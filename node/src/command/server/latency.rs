@@ -7,6 +7,11 @@ use crate::spec::Flag::{Admin, Loading, NoScript, Stale};
 use crate::spec::{Argument, Flags, Group, Spec};
 
 const FLAGS: Flags = Flags::of(&[Admin, NoScript, Loading, Stale]);
+const READ_TIPS: &[&str] = &[
+    "nondeterministic_output",
+    "request_policy:all_nodes",
+    "response_policy:special",
+];
 
 pub(super) static LATENCY: Definition = Definition {
     spec: Spec {
@@ -15,42 +20,88 @@ pub(super) static LATENCY: Definition = Definition {
         summary: "Commands about pauses of the server",
         ..Spec::container(Group::Server)
     },
-    subcommands: &[&LATEST, &RESET, &HELP],
+    subcommands: &[
+        &DOCTOR, &GRAPH, &HELP, &HISTOGRAM, &HISTORY, &LATEST, &RESET,
+    ],
     ..Definition::CONTAINER
+};
+
+/// What all of them have in common.
+const SPEC: Spec = Spec {
+    arity: 2,
+    flags: FLAGS,
+    tips: READ_TIPS,
+    since: "2.8.13",
+    ..Spec::new(Group::Server)
+};
+
+fn ask(request: LatencyRequest) -> Effect {
+    Effect::ask(Action::Latency(request))
+}
+
+static DOCTOR: Definition = Definition {
+    spec: Spec {
+        name: "latency|doctor",
+        summary: "Says in words what the recorded pauses show",
+        ..SPEC
+    },
+    ..Definition::run(|_, _, _| Ok(ask(LatencyRequest::Doctor)))
+};
+
+static GRAPH: Definition = Definition {
+    spec: Spec {
+        name: "latency|graph",
+        arity: 3,
+        summary: "Returns the recorded pauses of an event as a drawing",
+        arguments: &[Argument::string("event")],
+        ..SPEC
+    },
+    ..Definition::run(|_, args, _| Ok(ask(LatencyRequest::Graph(args.get(2).to_vec()))))
+};
+
+static HISTOGRAM: Definition = Definition {
+    spec: Spec {
+        name: "latency|histogram",
+        arity: -2,
+        since: "7.0.0",
+        complexity: "O(N), N is the number of commands that were called",
+        summary: "Returns how many calls of a command took at most so long",
+        arguments: &[Argument::string("command").optional().multiple()],
+        ..SPEC
+    },
+    ..Definition::run(|_, args, _| Ok(ask(LatencyRequest::Histogram(rest(args, 2)))))
+};
+
+static HISTORY: Definition = Definition {
+    spec: Spec {
+        name: "latency|history",
+        arity: 3,
+        summary: "Returns the recorded pauses of an event",
+        arguments: &[Argument::string("event")],
+        ..SPEC
+    },
+    ..Definition::run(|_, args, _| Ok(ask(LatencyRequest::History(args.get(2).to_vec()))))
 };
 
 static LATEST: Definition = Definition {
     spec: Spec {
         name: "latency|latest",
-        arity: 2,
-        flags: FLAGS,
-        tips: &[
-            "nondeterministic_output",
-            "request_policy:all_nodes",
-            "response_policy:special",
-        ],
-        since: "2.8.13",
         summary: "Returns the latest and the longest pause of every event",
-        ..Spec::new(Group::Server)
+        ..SPEC
     },
-    ..Definition::run(|_, _, _| Ok(Effect::ask(Action::Latency(LatencyRequest::Latest))))
+    ..Definition::run(|_, _, _| Ok(ask(LatencyRequest::Latest)))
 };
 
 static RESET: Definition = Definition {
     spec: Spec {
         name: "latency|reset",
         arity: -2,
-        flags: FLAGS,
         tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
-        since: "2.8.13",
         summary: "Resets the recorded pauses of these events, or of all",
         arguments: &[Argument::string("event").optional().multiple()],
-        ..Spec::new(Group::Server)
+        ..SPEC
     },
-    ..Definition::run(|_, args, _| {
-        let events = rest(args, 2);
-        Ok(Effect::ask(Action::Latency(LatencyRequest::Reset(events))))
-    })
+    ..Definition::run(|_, args, _| Ok(ask(LatencyRequest::Reset(rest(args, 2)))))
 };
 
 static HELP: Definition = Definition {
@@ -66,9 +117,24 @@ mod tests {
     #[test]
     fn parses() {
         let mut bench = Bench::new();
-        let latest = Action::Latency(LatencyRequest::Latest);
-        assert_eq!(bench.ask("latency latest"), latest);
-        let reset = Action::Latency(LatencyRequest::Reset(vec![b"fork".to_vec()]));
-        assert_eq!(bench.ask("latency reset fork"), reset);
+        for (line, wanted) in [
+            ("latency latest", LatencyRequest::Latest),
+            ("latency doctor", LatencyRequest::Doctor),
+            (
+                "latency reset fork",
+                LatencyRequest::Reset(vec![b"fork".to_vec()]),
+            ),
+            (
+                "latency graph command",
+                LatencyRequest::Graph(b"command".to_vec()),
+            ),
+            (
+                "latency history command",
+                LatencyRequest::History(b"command".to_vec()),
+            ),
+            ("latency histogram", LatencyRequest::Histogram(Vec::new())),
+        ] {
+            assert_eq!(bench.ask(line), Action::Latency(wanted), "{line}");
+        }
     }
 }

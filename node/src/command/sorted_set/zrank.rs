@@ -40,7 +40,9 @@ const fn family() -> Spec {
             &[
                 Argument::key("key"),
                 Argument::string("member"),
-                Argument::word("withscore", "WITHSCORE").optional(),
+                Argument::word("withscore", "WITHSCORE")
+                    .since("7.2.0")
+                    .optional(),
             ]
         },
         ..Spec::new(Group::SortedSet)

@@ -75,6 +75,15 @@ fn plain_layout(size: usize) -> Layout {
     Layout::from_size_align(size, 8).expect("no block is near the size of the address space")
 }
 
+/// The memory of the heap, in bytes, with that of blocks that are not in its pools.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HeapUse {
+    /// With the chunks that have a block in use.
+    pub held: usize,
+    /// With all chunks that take memory.
+    pub resident: usize,
+}
+
 impl Heap {
     pub fn new() -> Heap {
         Heap {
@@ -119,6 +128,20 @@ impl Heap {
     /// there was any.
     pub fn trim(&mut self) -> bool {
         self.small.trim() || self.medium.trim()
+    }
+
+    /// Gives all memory that is not used back to the system; its cost grows with how much that is.
+    /// Returns how many bytes it was.
+    pub fn purge(&mut self) -> usize {
+        self.small.purge() + self.medium.purge()
+    }
+
+    /// What it has of the system.
+    pub fn usage(&self) -> HeapUse {
+        HeapUse {
+            held: self.small.held() + self.medium.held() + self.outside,
+            resident: self.small.resident() + self.medium.resident() + self.outside,
+        }
     }
 
     /// A block of `rounded(len)` bytes, aligned to 8, its content undefined.

@@ -149,6 +149,18 @@ impl<'a> Entry<'a> {
         u64::from(elapsed) % CLOCK_MODULUS
     }
 
+    /// When it was last accessed: seconds of a clock that starts over at 2^24.
+    #[must_use]
+    pub fn accessed_secs(&self) -> u32 {
+        self.meta.clock
+    }
+
+    /// Whether its value is held in a tree.
+    #[must_use]
+    pub fn is_big(&self) -> bool {
+        self.big.is_some()
+    }
+
     /// Bytes that it takes, its place in the table included.
     #[must_use]
     pub fn memory(&self) -> usize {

@@ -43,7 +43,7 @@ impl Engine {
         }
         self.blocking.is_serving = true;
         // The command that is being executed gets none of that time.
-        let spent = self.stopwatch.micros().saturating_sub(self.stamp);
+        let spent = self.stopwatch.nanos().saturating_sub(self.stamp);
         self.stamp += spent;
         let (now, touch, expiry) = self.data.access();
         while let Some((db, name)) = self.data.next_ready() {
@@ -67,7 +67,7 @@ impl Engine {
             return;
         }
         self.data.begin(now, true);
-        self.stamp = self.stopwatch.micros();
+        self.stamp = self.stopwatch.nanos();
         for _ in 0..HELD_LIMIT {
             let Some((db, name)) = self.blocking.held.pop_first() else {
                 break;
@@ -160,12 +160,12 @@ impl Engine {
         }
         self.begin(id, now);
         let waits = self.run_again(id, command, &args, reply, now);
-        let stamp = self.stopwatch.micros();
-        let micros = stamp.saturating_sub(self.stamp);
+        let stamp = self.stopwatch.nanos();
+        let nanos = stamp.saturating_sub(self.stamp);
         self.stamp = stamp;
         // Its call was counted when it came.
-        self.stats.of_command(command.id).micros += micros;
-        self.note_if_slow(id, command, &args, micros, now);
+        self.stats.of_command(command.id).go_on(nanos);
+        self.note_if_slow(id, command, &args, nanos, now);
         if waits { Served::Waits } else { Served::Done }
     }
 

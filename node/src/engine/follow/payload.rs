@@ -27,6 +27,8 @@ pub(super) struct Incoming {
 pub(in crate::engine) struct Loader {
     pub(in crate::engine) db: usize,
     pub(in crate::engine) keys: u64,
+    /// A key that is there already is an error.
+    pub(in crate::engine) keep_existing: bool,
     /// The collection whose elements are coming; none if they are passed over.
     coming: Option<Incomplete>,
 }
@@ -48,7 +50,8 @@ impl Loader {
     /// Takes up a database, an entry, or a part of one; `drop_expired` leaves out what has expired.
     ///
     /// # Errors
-    /// When there is no such database, or a collection has an element twice.
+    /// When there is no such database, a collection has an element twice, or a key is there that is
+    /// to be kept.
     pub(in crate::engine) fn put(
         &mut self,
         data: &mut Partition,
@@ -58,6 +61,13 @@ impl Loader {
         now: Now,
     ) -> Result<(), String> {
         let expired = |at: Option<i64>| drop_expired && at.is_some_and(|at| at <= now.unix_ms());
+        if self.keep_existing
+            && let RdbItem::Entry { key, .. } | RdbItem::Begin { key, .. } = &item
+            && data.peek(self.db, &data.key(key)).is_some()
+        {
+            let name = key.escape_ascii();
+            return Err(format!("The key '{name}' is there already"));
+        }
         match item {
             RdbItem::Aux { .. } | RdbItem::Sizes { .. } => {}
             RdbItem::Database(number) => {

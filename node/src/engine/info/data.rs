@@ -11,6 +11,7 @@ impl Engine {
         let peak = used.max(self.stats.peak_memory as u64);
         let usage = self.stopwatch.usage();
         let limit = self.config.maxmemory;
+        let heap = self.data.heap_usage();
         let ratio = |resident: u64| {
             if used == 0 {
                 0.0
@@ -23,8 +24,12 @@ impl Engine {
         fields.bytes("used_memory_peak", peak);
         fields.percent("used_memory_peak_perc", used, peak);
         fields.field("used_memory_overhead", memory.overhead());
+        fields.field("used_memory_startup", self.memory.startup);
         fields.field("used_memory_dataset", dataset);
         fields.percent("used_memory_dataset_perc", dataset, used);
+        fields.field("allocator_allocated", dataset);
+        fields.field("allocator_active", heap.held);
+        fields.field("allocator_resident", heap.resident);
         fields.bytes("total_system_memory", usage.machine);
         fields.bytes("maxmemory", limit);
         fields.field("maxmemory_policy", "noeviction");

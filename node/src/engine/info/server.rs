@@ -128,15 +128,36 @@ impl Engine {
     pub(super) fn info_commands(&self, fields: &mut Fields) {
         for (id, stats) in self.stats.used_commands() {
             let name = format!("cmdstat_{}", all_commands()[id].spec.name);
-            let per_call = stats.micros as f64 / (stats.calls.max(1)) as f64;
+            let per_call = stats.micros() as f64 / (stats.calls.max(1)) as f64;
             fields.field(
                 &name,
                 format_args!(
                     "calls={},usec={},usec_per_call={per_call:.2},rejected_calls={},\
                      failed_calls={}",
-                    stats.calls, stats.micros, stats.rejected, stats.failed
+                    stats.calls,
+                    stats.micros(),
+                    stats.rejected,
+                    stats.failed
                 ),
             );
+        }
+    }
+
+    /// The percentiles of latency-tracking-info-percentiles, in microseconds.
+    pub(super) fn info_latencies(&self, fields: &mut Fields) {
+        for (id, histogram) in self.stats.histograms() {
+            let shown = self
+                .config
+                .latency_tracking_percentiles
+                .iter()
+                .map(|percentile| {
+                    let percent = percentile.percent();
+                    let micros = histogram.percentile(percent) as f64 / 1000.0;
+                    format!("p{percent}={micros:.3}")
+                });
+            let shown: Vec<String> = shown.collect();
+            let name = all_commands()[id].spec.name;
+            fields.field(&format!("latency_percentiles_usec_{name}"), shown.join(","));
         }
     }
 

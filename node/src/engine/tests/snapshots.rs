@@ -4,7 +4,7 @@ use super::Node;
 use crate::io::{DiskEvent, DiskOp, Output};
 
 impl Node {
-    fn disk(&mut self, event: DiskEvent<'_>) {
+    pub(super) fn disk(&mut self, event: DiskEvent<'_>) {
         self.engine.on_disk(event, self.now);
         self.engine.on_turn(self.now);
         self.drain();

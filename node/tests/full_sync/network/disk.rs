@@ -29,6 +29,12 @@ impl Network {
                 this.engine.on_disk(DiskEvent::SnapshotSaved, now);
             }
             DiskOp::SnapshotAbort => this.writing.clear(),
+            DiskOp::Load => {
+                if let Some(file) = this.file.clone() {
+                    this.engine.on_disk(DiskEvent::LoadBytes(&file), now);
+                }
+                this.engine.on_disk(DiskEvent::LoadEnd, now);
+            }
             DiskOp::PayloadBegin if self.full_disk == Some(host) => {
                 let full = DiskEvent::PayloadFailed("No space left on device");
                 this.engine.on_disk(full, now);

@@ -352,6 +352,19 @@ impl Pool {
         true
     }
 
+    /// Gives all memory back that is not used, but for the addresses of one region. Returns how many
+    /// bytes that were.
+    pub fn purge(&mut self) -> usize {
+        let before = self.resident();
+        while self.idle.len() >= 2 {
+            self.unmap_idle();
+        }
+        while !self.with_spare.is_empty() {
+            self.drop_spare();
+        }
+        before - self.resident()
+    }
+
     fn unmap_idle(&mut self) {
         let index = self.idle.pop_last().expect("there are two");
         self.with_room.remove(&index);
@@ -424,7 +437,6 @@ impl Pool {
     }
 
     /// Bytes of chunks that take memory, used or not.
-    #[cfg(test)]
     pub fn resident(&self) -> usize {
         (self.used + self.spare) * self.shape.chunk
     }

@@ -1,5 +1,7 @@
 //! Servers as processes, and a client for them.
 
+#![allow(dead_code, reason = "each test uses what it needs of it")]
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -30,7 +32,8 @@ impl Server {
 
     fn start(program: &str, arguments: &[&str]) -> Server {
         let port = free_port_with_bus();
-        let dir = std::env::temp_dir().join(format!("with-redis-{}-{port}", std::process::id()));
+        let dir =
+            std::env::temp_dir().join(format!("slotkeeper-test-{}-{port}", std::process::id()));
         std::fs::create_dir_all(&dir).expect("a directory");
         let log = std::fs::File::create(dir.join("log")).expect("a log");
         let child = Command::new(program)
