@@ -50,6 +50,7 @@ faults:
 ## replays it.
 soak:
 	$(CARGO) run --profile soak --locked -p slotkeeper-sim --bin soak -- --minutes $(MINUTES)
+	MINUTES=$(MINUTES) $(CARGO) test --profile soak --locked -p slotkeeper-node --test differential -- --nocapture
 	scripts/faults all
 
 fmt:

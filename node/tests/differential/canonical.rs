@@ -1,0 +1,109 @@
+//! Replies in a form in which equal ones are equal: without an order where Redis promises none.
+
+use crate::Request;
+use crate::value::Value;
+
+/// How a command's replies are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// As they are.
+    Exact,
+    /// Elements in any order.
+    Unordered,
+    /// Pairs of elements in any order.
+    Pairs,
+    /// Elements of one reply or of many, in any order: the whole scan is compared.
+    Scan,
+    /// Elements by chance.
+    Drawn,
+    /// A time, which may differ by so much.
+    Time(i64),
+    /// OBJECT ENCODING.
+    Encoding,
+}
+
+/// The name of a request's command in lower case.
+pub fn name(request: &Request) -> String {
+    let word = request.first().map_or(&[][..], Vec::as_slice);
+    String::from_utf8_lossy(word).to_ascii_lowercase()
+}
+
+/// Whether an argument of a request is that word.
+pub fn has(request: &Request, word: &str) -> bool {
+    let mut words = request.iter().skip(1);
+    words.any(|argument| argument.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+/// How the replies to a request are compared.
+pub fn kind(request: &Request) -> Kind {
+    match name(request).as_str() {
+        "smembers" | "sinter" | "sunion" | "sdiff" | "hkeys" | "hvals" | "keys" => Kind::Unordered,
+        "sort" | "sort_ro" if has(request, "BY") => Kind::Unordered,
+        "hgetall" => Kind::Pairs,
+        "scan" | "sscan" | "hscan" | "zscan" => Kind::Scan,
+        "spop" | "srandmember" | "hrandfield" | "zrandmember" | "randomkey" => Kind::Drawn,
+        "ttl" | "expiretime" => Kind::Time(10),
+        "pttl" | "pexpiretime" => Kind::Time(10_000),
+        "object" if has(request, "idletime") => Kind::Time(10),
+        "object" if has(request, "encoding") => Kind::Encoding,
+        _ => Kind::Exact,
+    }
+}
+
+/// A reply as text.
+pub fn text(request: &Request, reply: Value) -> String {
+    let reply = match name(request).as_bytes() {
+        [b'z', ..] | [b'b', b'z', ..] | [b'g', b'e', b'o', ..] => with_plain_doubles(reply),
+        _ => reply,
+    };
+    match (kind(request), reply) {
+        (Kind::Unordered, reply) => reply.show(true),
+        (Kind::Pairs, Value::List(open, values, close)) => {
+            let mut pairs: Vec<String> = values.chunks(2).map(shown).collect();
+            pairs.sort();
+            format!("{open}{}{close}", pairs.join(" "))
+        }
+        (_, Value::List("~[", values, close)) => Value::List("~[", values, close).show(true),
+        (_, reply) => reply.show(false),
+    }
+}
+
+fn shown(values: &[Value]) -> String {
+    let texts: Vec<String> = values.iter().map(|value| value.show(false)).collect();
+    texts.join(" ")
+}
+
+/// Scores by their value: 7.0 prints them with 17 digits, 7.2 with as few as tell them apart.
+fn with_plain_doubles(reply: Value) -> Value {
+    match reply {
+        Value::List(open, values, close) => {
+            let values = values.into_iter().map(with_plain_doubles).collect();
+            Value::List(open, values, close)
+        }
+        Value::Bulk(bytes) => match number(&bytes) {
+            Some(number) => Value::Bulk(number.to_string().into_bytes()),
+            None => Value::Bulk(bytes),
+        },
+        Value::Plain(text) => match text
+            .strip_prefix(',')
+            .and_then(|text| number(text.as_bytes()))
+        {
+            Some(number) => Value::Plain(format!(",{number}")),
+            None => Value::Plain(text),
+        },
+        other => other,
+    }
+}
+
+/// A number with a fraction or an exponent.
+fn number(bytes: &[u8]) -> Option<f64> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let has_fraction =
+        text.contains(['.', 'e']) && text.starts_with(|c: char| c.is_ascii_digit() || c == '-');
+    has_fraction.then(|| text.parse().ok()).flatten()
+}
+
+/// The number of an integer reply.
+pub fn integer(text: &str) -> Option<i64> {
+    text.strip_prefix(':')?.parse().ok()
+}

@@ -1,0 +1,133 @@
+//! The differences to Redis 7.0 that are meant, each with its reason.
+
+use crate::Request;
+
+/// Replies that may differ.
+struct Known {
+    /// The command, in lower case.
+    command: &'static str,
+    /// Why they differ.
+    #[expect(dead_code, reason = "for those who read this list")]
+    reason: &'static str,
+    /// Whether these two replies differ for that reason.
+    holds: fn(&Request, ours: &str, theirs: &str) -> bool,
+}
+
+const KNOWN: &[Known] = &[
+    Known {
+        command: "exec",
+        reason: "outside of MULTI there is no transaction to be discarded",
+        holds: |request, ours, theirs| {
+            request.len() > 1 && ours.starts_with("-ERR wrong") && theirs.starts_with("-EXECABORT")
+        },
+    },
+    Known {
+        command: "lpos",
+        reason: "7.2 refuses the least RANK, which has no opposite",
+        holds: |request, ours, _| {
+            let least = b"-9223372036854775808";
+            request.iter().any(|word| word == least)
+                && ours.starts_with("-ERR value is out of range")
+        },
+    },
+    Known {
+        command: "bitcount",
+        reason: "7.2 reads the range before it looks for the key",
+        holds: |_, ours, theirs| ours.starts_with("-ERR") && theirs == ":0",
+    },
+    Known {
+        command: "bitpos",
+        reason: "7.2 reads the range before it looks for the key",
+        holds: |_, ours, theirs| ours.starts_with("-ERR") && [":0", ":-1"].contains(&theirs),
+    },
+    Known {
+        command: "move",
+        reason: "a number that no database has is always refused in the same words",
+        holds: |_, ours, theirs| {
+            ours == "-ERR DB index is out of range"
+                && theirs.starts_with("-ERR value is out of range")
+        },
+    },
+    Known {
+        command: "xread",
+        reason: "7.2 names the command as it was sent",
+        holds: |_, ours, theirs| {
+            [ours, theirs]
+                .iter()
+                .all(|reply| reply.contains(" list of streams"))
+        },
+    },
+    Known {
+        command: "xreadgroup",
+        reason: "7.2 names the command as it was sent",
+        holds: |_, ours, theirs| {
+            [ours, theirs]
+                .iter()
+                .all(|reply| reply.contains(" list of streams"))
+        },
+    },
+    Known {
+        command: "zrank",
+        reason: "WITHSCORE is of 7.2",
+        holds: |request, _, theirs| has_one_more(request, theirs),
+    },
+    Known {
+        command: "zrevrank",
+        reason: "WITHSCORE is of 7.2",
+        holds: |request, _, theirs| has_one_more(request, theirs),
+    },
+];
+
+/// Whether 7.0 refuses the fourth word that 7.2 takes.
+fn has_one_more(request: &Request, theirs: &str) -> bool {
+    request.len() == 4 && theirs.starts_with("-ERR wrong number of arguments")
+}
+
+/// Encodings that may differ: type, ours, theirs.
+const ENCODINGS: [(&str, &str, &str, &str); 4] = [
+    (
+        "string",
+        "int",
+        "embstr",
+        "a whole number by INCRBYFLOAT is an int at once, not only when loaded",
+    ),
+    (
+        "list",
+        "listpack",
+        "quicklist",
+        "7.2 has a small list in a listpack",
+    ),
+    (
+        "set",
+        "listpack",
+        "hashtable",
+        "7.2 has a small set in a listpack",
+    ),
+    (
+        "set",
+        "listpack",
+        "intset",
+        "7.2 keeps a set in a listpack until it is loaded",
+    ),
+];
+
+/// Whether the difference of two replies is known.
+pub fn is_known(request: &Request, ours: &str, theirs: &str) -> bool {
+    let name = String::from_utf8_lossy(&request[0]).to_ascii_lowercase();
+    let mut known = KNOWN.iter().filter(|known| known.command == name);
+    known.any(|known| (known.holds)(request, ours, theirs))
+}
+
+/// Whether a key, of whatever type, may be encoded in one way here and in another one there.
+pub fn may_be_encoded_here_and_there(ours: &str, theirs: &str) -> bool {
+    let (ours, theirs) = (ours.trim_matches('"'), theirs.trim_matches('"'));
+    let mut types = ENCODINGS.iter().map(|(of, ..)| *of);
+    ours == theirs || types.any(|of| may_be_encoded(of, ours, theirs))
+}
+
+/// Whether a key of that type may be encoded in one way here and in another one there.
+pub fn may_be_encoded(type_name: &str, ours: &str, theirs: &str) -> bool {
+    ours == theirs
+        || (ENCODINGS.iter())
+            .any(|(of, here, there, _)| (*of, *here, *there) == (type_name, ours, theirs))
+}
