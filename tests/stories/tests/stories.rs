@@ -8,6 +8,8 @@ mod asleep;
 mod bad_manifests;
 #[path = "stories/by_hand.rs"]
 mod by_hand;
+#[path = "stories/clients.rs"]
+mod clients;
 #[path = "stories/edited.rs"]
 mod edited;
 #[path = "stories/formed.rs"]
