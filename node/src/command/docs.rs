@@ -1,7 +1,10 @@
 //! What the table says of commands, as text: syntax, HELP, and docs/commands.md.
 
+mod missing;
+
 use std::fmt::Write;
 
+pub use self::missing::{MISSING, Missing};
 use super::table::{Command, commands, lookup};
 use super::{Effect, Exec, Refused};
 use crate::resp::{Args, Reply};
@@ -96,6 +99,15 @@ pub fn render_docs() -> String {
                 .for_each(|sub| row(&mut text, sub));
         }
     }
+    text.push_str(
+        "\n## Missing\n\nCommands of Redis 7.2 that are not in yet, with their subcommands:\n\n",
+    );
+    for missing in MISSING {
+        let names: Vec<String> = (missing.names.iter())
+            .map(|name| format!("`{}`", name.replace('|', " ").to_ascii_uppercase()))
+            .collect();
+        let _ = writeln!(text, "- {}: {}.", missing.what, names.join(", "));
+    }
     text
 }
 
@@ -138,6 +150,23 @@ mod tests {
              EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]"
         );
         assert_eq!(of("exec"), "");
+    }
+
+    #[test]
+    fn what_is_missing_is_not_there() {
+        for missing in MISSING {
+            for name in missing.names {
+                let words: Vec<&[u8]> = name.split('|').map(str::as_bytes).collect();
+                let command = lookup(words[0]);
+                let found = match (command, words.get(1)) {
+                    (Some(command), Some(_)) => {
+                        (command.subcommands().iter()).any(|sub| sub.spec.name == *name)
+                    }
+                    (command, _) => command.is_some(),
+                };
+                assert!(!found, "{name} is there");
+            }
+        }
     }
 
     #[test]

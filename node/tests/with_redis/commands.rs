@@ -1,5 +1,6 @@
 //! What COMMAND says of our commands, beside what redis-server 7.0 says of its own.
 
+use slotkeeper_node::command::docs::MISSING;
 use slotkeeper_node::resp::{ReplyValue, encode_command};
 
 use crate::process::{Client, Server};
@@ -108,6 +109,21 @@ fn commands_are_described_as_redis_describes_them() {
         }
     }
     assert_eq!(only_ours, OURS.map(|(name, _)| name));
+}
+
+#[test]
+fn what_only_redis_has_is_listed_as_missing() {
+    let (node, redis) = (Server::node(&[]), Server::redis(&[]));
+    let ours = names(&mut node.client());
+    let listed = |name: &str| {
+        let container = name.split('|').next().expect("a name has a first word");
+        (MISSING.iter().flat_map(|missing| missing.names))
+            .any(|missing| *missing == name || *missing == container)
+    };
+    for name in names(&mut redis.client()) {
+        let here = ours.contains(&name);
+        assert_ne!(here, listed(&name), "{name}: here {here}");
+    }
 }
 
 #[test]
