@@ -42,7 +42,7 @@ pub use watch::Watched;
 
 /// How often a test does something, or less often: Miri takes a thousand times as long.
 #[cfg(test)]
-const fn rounds(often: u64, under_miri: u64) -> u64 {
+pub(crate) const fn rounds(often: u64, under_miri: u64) -> u64 {
     if cfg!(miri) { under_miri } else { often }
 }
 

@@ -6,7 +6,6 @@ mod lists;
 mod model;
 mod scan;
 mod sets;
-mod streams;
 mod types;
 mod walk;
 mod zsets;

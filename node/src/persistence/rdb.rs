@@ -9,6 +9,8 @@ mod lzf;
 mod packed;
 mod partial;
 mod reader;
+#[cfg(test)]
+mod streams;
 mod writer;
 
 pub use crc64::crc64;

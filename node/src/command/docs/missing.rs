@@ -5,6 +5,7 @@
 pub struct Missing {
     /// What they are for, and what follows from their absence.
     pub what: &'static str,
+    /// Each with its container, as in `client|tracking`; a container alone stands for its subcommands.
     pub names: &'static [&'static str],
 }
 

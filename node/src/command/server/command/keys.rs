@@ -41,10 +41,12 @@ fn inner(args: &Args<'_>) -> Vec<Vec<u8>> {
     args.from(2).map(<[u8]>::to_vec).collect()
 }
 
-/// The keys of a request.
+/// The keys of a request. One that names none, as XREAD without STREAMS, is as wrong as one with too few:
+/// no command of ours can do without keys if it takes any.
 fn keys(request: &Args<'_>) -> Result<Vec<(usize, &'static [KeyFlag])>, Refused> {
     let keys = keyed(request)?.keys_and_flags(request);
-    keys.map_err(|_| Refused::new("ERR Invalid arguments specified for command"))
+    let keys = keys.ok().filter(|keys| !keys.is_empty());
+    keys.ok_or(Refused::new("ERR Invalid arguments specified for command"))
 }
 
 /// The command of a request, which has keys.

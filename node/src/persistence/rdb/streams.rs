@@ -1,10 +1,16 @@
-//! Streams in the keyspace: equal to maps through all that happens to them, and a walk hands out what
-//! they were when it began.
+//! Streams in the keyspace and in files: equal to maps through all that happens to them, and a walk
+//! hands out what they were when it began.
+
+use std::any::Any;
+use std::collections::BTreeMap;
 
 use slotkeeper_tree::StreamId;
+use slotkeeper_tree::element::{Element, Text};
 
-use super::*;
-use crate::persistence::rdb::{History, RdbItem, RdbReader, RdbWriter};
+use super::{History, RdbItem, RdbReader, RdbWriter};
+use crate::data::{
+    Event, Group, Layout, Partition, Pending, Stream, StreamLimits, StreamMut, WalkState, rounds,
+};
 
 const LIMITS: StreamLimits = StreamLimits {
     entries: 100,
@@ -167,7 +173,7 @@ struct Subject {
 impl Subject {
     fn new(seed: u64) -> Subject {
         Subject {
-            data: partition(Layout::Databases(1)),
+            data: Partition::new(Layout::Databases(1), [11, 12]),
             model: Model::default(),
             random: crate::random::Random::new(seed),
         }
