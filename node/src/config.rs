@@ -5,6 +5,7 @@ mod change;
 mod directive;
 #[cfg(test)]
 mod docs;
+mod eviction;
 mod fixed;
 mod include;
 mod latency;
@@ -20,6 +21,7 @@ mod tests;
 mod value;
 
 pub use change::Changes;
+pub use eviction::{EvictionPolicy, Frequency};
 pub use latency::Percentile;
 pub use limits::{HashLimits, Limits, ListLimits, SetLimits, ZsetLimits};
 pub use load::{ConfigError, Invocation, Source};
@@ -91,6 +93,18 @@ pub struct Config {
     pub min_replicas_max_lag: u64,
     /// Bytes of memory above which what takes more of it is refused; 0 for no limit.
     pub maxmemory: u64,
+    /// Which keys go before.
+    pub maxmemory_policy: EvictionPolicy,
+    /// How many keys are looked at for one that goes.
+    pub maxmemory_samples: usize,
+    /// How much is done at once to get below the limit: 0 is the least, 100 the most.
+    pub maxmemory_eviction_tenacity: u64,
+    /// How rarely a use of a key counts that is used often.
+    pub lfu_log_factor: u32,
+    /// Minutes without a use in which the count of a key goes down by one; 0 for never.
+    pub lfu_decay_time: u32,
+    /// Whether replicas are told to UNLINK a key that goes for want of memory, not to DEL it.
+    pub lazyfree_lazy_eviction: bool,
     /// What clients may take together before the largest are closed.
     pub maxmemory_clients: ClientMemory,
     /// What the requests of one client may take before they are executed, in bytes.
@@ -351,6 +365,12 @@ impl Default for Config {
             min_replicas_to_write: 0,
             min_replicas_max_lag: 10,
             maxmemory: 0,
+            maxmemory_policy: EvictionPolicy::NoEviction,
+            maxmemory_samples: 5,
+            maxmemory_eviction_tenacity: 10,
+            lfu_log_factor: 10,
+            lfu_decay_time: 1,
+            lazyfree_lazy_eviction: false,
             maxmemory_clients: ClientMemory::Unlimited,
             client_query_buffer_limit: 1 << 30,
             propagation_error_behavior: PropagationErrors::Ignore,

@@ -15,6 +15,7 @@ mod configure;
 mod debug;
 mod divergence;
 mod dropping;
+mod eviction;
 mod follow;
 mod health;
 mod info;
@@ -122,6 +123,7 @@ pub struct Engine {
     slot_stats: slot_stats::SlotStats,
     memory: memory::Memory,
     divergence: divergence::Divergence,
+    eviction: eviction::Eviction,
     slowlog: slowlog::SlowLog,
     latency: latency::Latency,
     command_ids: admit::CommandIds,
@@ -200,6 +202,7 @@ impl Engine {
             slot_stats: slot_stats::SlotStats::default(),
             memory: memory::Memory::default(),
             divergence: divergence::Divergence::default(),
+            eviction: eviction::Eviction::default(),
             slowlog: slowlog::SlowLog::default(),
             latency: latency::Latency::default(),
             command_ids: admit::CommandIds::new(),
@@ -353,6 +356,7 @@ impl Engine {
         self.slow_from_ns = self.config.slow_from_ns();
         let slots = self.config.cluster_enabled && self.config.cluster_slot_stats_enabled;
         self.slot_stats.set_enabled(slots);
+        self.data.set_frequency(self.config.frequency());
     }
 
     fn out(&mut self, output: Output) {

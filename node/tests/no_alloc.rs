@@ -127,6 +127,23 @@ fn get_allocates_nothing(cluster_enabled: bool) {
 }
 
 #[test]
+fn a_write_that_is_refused_for_memory_allocates_nothing() {
+    let (mut engine, session, now) = node(false);
+    let mut reply = Reply::new();
+    let limit = b"CONFIG SET maxmemory 1\r\n";
+    run(&mut engine, session, now, limit, &mut reply);
+    let sets = b"*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$1\r\n1\r\n".repeat(40);
+    run(&mut engine, session, now, &sets, &mut reply);
+    let refused = "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
+    assert_eq!(String::from_utf8_lossy(reply.bytes()), refused.repeat(40));
+    let before = ALLOCATIONS.get();
+    for _ in 0..100 {
+        run(&mut engine, session, now, &sets, &mut reply);
+    }
+    assert_eq!(ALLOCATIONS.get() - before, 0);
+}
+
+#[test]
 fn a_get_allocates_nothing() {
     get_allocates_nothing(false);
     get_allocates_nothing(true);

@@ -72,7 +72,6 @@ fn means_same(given: &[u8], value: &str) -> bool {
 }
 
 const AOF: &str = "the append-only file is not supported yet";
-const EVICTION: &str = "eviction is not supported yet";
 const TLS: &str = "TLS is not supported yet";
 const ACL: &str = "ACL users are not supported yet";
 const MODULES: &str = "modules are not supported";
@@ -156,13 +155,10 @@ pub(super) static FIXED: &[Fixed] = &[
         &["yes", "no"],
         "this server does not use jemalloc; both values mean the same",
     ),
-    of("lazyfree-lazy-eviction", &["no"], FREEING),
     of("lazyfree-lazy-expire", &["no"], FREEING),
     of("lazyfree-lazy-server-del", &["no"], FREEING),
     of("lazyfree-lazy-user-del", &["no"], FREEING),
     of("lazyfree-lazy-user-flush", &["no"], FREEING),
-    of("lfu-decay-time", &["1"], EVICTION),
-    of("lfu-log-factor", &["10"], EVICTION),
     of(
         "list-compress-depth",
         &["0"],
@@ -170,9 +166,6 @@ pub(super) static FIXED: &[Fixed] = &[
     ),
     of("loadmodule", &[], MODULES),
     of("locale-collate", &[""], "SORT is not supported yet"),
-    of("maxmemory-eviction-tenacity", &["10"], EVICTION),
-    of("maxmemory-policy", &["noeviction"], EVICTION),
-    of("maxmemory-samples", &["5"], EVICTION),
     of("no-appendfsync-on-rewrite", &["no"], AOF),
     of(
         "notify-keyspace-events",

@@ -4,7 +4,7 @@ use super::directive::Change::{self, Always, AtStart, Protected};
 use super::directive::{Directive, Kind};
 use super::lists;
 use super::value::Invalid;
-use super::{Gate, PropagationErrors};
+use super::{EvictionPolicy, Gate, PropagationErrors};
 use crate::io::Level;
 
 const LEVELS: &[&str] = &["debug", "verbose", "notice", "warning"];
@@ -248,6 +248,21 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         lists::PERCENTILES,
     ),
     of(
+        "lazyfree-lazy-eviction",
+        Always,
+        yes_no!(lazyfree_lazy_eviction),
+    ),
+    of(
+        "lfu-decay-time",
+        Always,
+        number!(lfu_decay_time: u32, 0, INT_MAX),
+    ),
+    of(
+        "lfu-log-factor",
+        Always,
+        number!(lfu_log_factor: u32, 0, INT_MAX),
+    ),
+    of(
         "list-max-listpack-size",
         Always,
         number!(list_max_listpack_size: i32, -1 - INT_MAX, INT_MAX),
@@ -277,6 +292,25 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     ),
     of("maxmemory", Always, memory!(maxmemory: u64, 0)),
     of("maxmemory-clients", Always, lists::CLIENT_MEMORY),
+    of(
+        "maxmemory-eviction-tenacity",
+        Always,
+        number!(maxmemory_eviction_tenacity: u64, 0, 100),
+    ),
+    of(
+        "maxmemory-policy",
+        Always,
+        Kind::Word(
+            EvictionPolicy::NAMES,
+            |c| c.maxmemory_policy as usize,
+            |c, i| c.maxmemory_policy = EvictionPolicy::ALL[i],
+        ),
+    ),
+    of(
+        "maxmemory-samples",
+        Always,
+        number!(maxmemory_samples: usize, 1, 64),
+    ),
     of(
         "min-replicas-max-lag",
         Always,

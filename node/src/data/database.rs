@@ -249,18 +249,102 @@ impl Database {
         named.collect()
     }
 
-    /// An entry picked by `random`, all of them about equally likely.
-    pub fn sample(&self, random: u64) -> Option<Entry<'_>> {
+    /// The entry of a table with that hash.
+    pub fn by_hash(&self, hasher: &HashKey, index: usize, hash: u64) -> Option<Entry<'_>> {
+        let table = &self.tables.get(index)?.table;
+        let found = table.find(hash, |entry| hasher.hash(entry.view().key()) == hash);
+        found.map(EntryRef::view)
+    }
+
+    /// Shows up to `count` entries that stand beside each other in a table, from a place on that
+    /// `random` picks. Returns how many; at least one, if there is any.
+    pub fn sample_some<'a>(
+        &'a self,
+        random: u64,
+        count: usize,
+        mut show: impl FnMut(usize, Entry<'a>),
+    ) -> usize {
+        let Some(index) = self.pick_table(random) else {
+            return 0;
+        };
+        let table = &self.tables[index].table;
+        table.sample_some(next_random(random), count, |entry| show(index, entry))
+    }
+
+    /// Shows when the next key expires in each of up to `tables` tables, with its hash, from a place
+    /// on that `random` picks.
+    pub fn next_to_expire(
+        &self,
+        random: u64,
+        tables: usize,
+        mut show: impl FnMut(usize, (i64, u64)),
+    ) {
+        let mut random = random;
+        for _ in 0..tables {
+            random = next_random(random);
+            if let Some((index, times)) = self.pick_times(random)
+                && let Some(first) = times.keys.first()
+            {
+                show(index, *first);
+            }
+        }
+    }
+
+    /// Shows when keys of a table expire that have a time to live, and their hashes: up to `count`
+    /// that follow each other, from a time on that `random` picks.
+    pub fn sample_timed(&self, random: u64, count: usize, mut show: impl FnMut(usize, (i64, u64))) {
+        let mut random = random;
+        for _ in 0..count {
+            random = next_random(random);
+            let Some((index, times)) = self.pick_times(random) else {
+                return;
+            };
+            let (Some(first), Some(last)) = (times.keys.first(), times.keys.last()) else {
+                return;
+            };
+            random = next_random(random);
+            // Some times lie close together and some far apart: by turns all are likely.
+            let span = last.0.abs_diff(first.0).saturating_add(1);
+            let reach = if random & 1 == 0 {
+                span
+            } else {
+                span >> (random >> 58).min(u64::from(span.ilog2()))
+            };
+            let at = first
+                .0
+                .saturating_add_unsigned((random >> 6) % reach.max(1));
+            let from = (at, next_random(!random));
+            let found = times.keys.range(from..).next().or(times.keys.first());
+            if let Some(found) = found {
+                show(index, *found);
+            }
+        }
+    }
+
+    /// The times of a table that has some.
+    fn pick_times(&self, random: u64) -> Option<(usize, &Times)> {
+        let from = random as usize % self.tables.len();
+        let index = self.next_timed(from).or_else(|| self.next_timed(0))?;
+        let times = self.tables[index].times.as_deref()?;
+        Some((index, times))
+    }
+
+    /// The table of the key that `random` picks.
+    fn pick_table(&self, random: u64) -> Option<usize> {
         let mut nth = random as usize % self.len.max(1);
         let group = self
             .groups
             .iter()
             .position(|&count| skip(&mut nth, count))?;
-        let tables = self.tables.iter().skip(group * GROUP);
-        let slot_table = tables
-            .map(|slot_table| &slot_table.table)
-            .find(|table| skip(&mut nth, table.len()))?;
-        slot_table.sample(next_random(random))
+        let mut tables = self.tables.iter().skip(group * GROUP);
+        let place = tables.position(|slot_table| skip(&mut nth, slot_table.table.len()))?;
+        Some(group * GROUP + place)
+    }
+
+    /// An entry picked by `random`, all of them about equally likely.
+    pub fn sample(&self, random: u64) -> Option<Entry<'_>> {
+        let index = self.pick_table(random)?;
+        self.tables[index].table.sample(next_random(random))
     }
 }
 

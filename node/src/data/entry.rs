@@ -3,7 +3,8 @@
 //! ```text
 //! byte 0      flags: 1 has a time to live, 2 raw, 4 large, 8 typed; upper four bits: the walk's
 //!             generation
-//! bytes 1-3   access clock, seconds modulo 2^24
+//! bytes 1-3   what it remembers of its use: the access clock, seconds modulo 2^24; or how often it is
+//!             used, see `usage.rs`
 //! 8 bytes     unix time in milliseconds when it expires, only with its flag
 //! 1 byte      type and encoding, only if typed: a string is not
 //! 1-5 bytes   length of the key
@@ -65,7 +66,7 @@ pub(super) struct Meta {
     pub kind: Kind,
     /// OBJECT ENCODING says `raw` whatever the string.
     pub raw: bool,
-    /// Seconds, modulo [`CLOCK_MODULUS`].
+    /// Seconds, modulo [`CLOCK_MODULUS`]; or how often it is used.
     pub clock: u32,
     /// The last walk that has saved it, or during which it was born; modulo [`GENERATIONS`].
     pub generation: u8,

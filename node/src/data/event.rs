@@ -21,6 +21,8 @@ pub enum Event {
     Del,
     /// The key was removed because its time had come.
     Expired,
+    /// The key was removed because memory was short.
+    Evicted,
     /// It got a time to live.
     Expire,
     /// It lost its time to live.
@@ -140,6 +142,7 @@ impl Event {
             Event::IncrByFloat => "incrbyfloat",
             Event::Del => "del",
             Event::Expired => "expired",
+            Event::Evicted => "evicted",
             Event::Expire => "expire",
             Event::Persist => "persist",
             Event::RenameFrom => "rename_from",

@@ -4,6 +4,7 @@
 //! that changes a key is left to the store, `store.rs`.
 
 mod check;
+mod eviction;
 mod expiry;
 mod list;
 mod reader;
@@ -14,7 +15,7 @@ mod write;
 
 use slotkeeper_topology::Slot;
 
-use super::entry::{Entry, Heap, clock_of};
+use super::entry::{Entry, Heap};
 use super::store::Store;
 use super::{
     Change, DataStats, ExpiryPolicy, Hash, HeapUse, Key, Layout, List, Scope, Set, Stream, Watched,
@@ -22,12 +23,16 @@ use super::{
 };
 use crate::key::Locate;
 use crate::time::Now;
+use eviction::Pool;
+pub use eviction::{Evicted, Eviction};
 pub use reader::Reader;
 
 /// All keys that this node holds, and what belongs to them.
 pub struct Partition {
     store: Store,
     now: Now,
+    /// What a key remembers that is made or used now.
+    stamp: u32,
     touch: bool,
     expiry: ExpiryPolicy,
     hits: u64,
@@ -36,6 +41,7 @@ pub struct Partition {
     expired: Vec<(usize, Vec<u8>)>,
     /// Where active expiry goes on: database and table.
     expiry_next: (usize, usize),
+    pool: Pool,
 }
 
 impl Partition {
@@ -49,6 +55,7 @@ impl Partition {
         Partition {
             store: Store::new(layout, hash_key, heap),
             now: Now::default(),
+            stamp: 0,
             touch: true,
             expiry: ExpiryPolicy::default(),
             hits: 0,
@@ -56,6 +63,7 @@ impl Partition {
             expired_count: 0,
             expired: Vec::new(),
             expiry_next: (0, 0),
+            pool: Pool::default(),
         }
     }
 
@@ -99,6 +107,7 @@ impl Partition {
     #[inline]
     pub fn begin(&mut self, now: Now, touch: bool) {
         self.now = now;
+        self.stamp = self.store.usage.stamp(now);
         self.touch = touch;
     }
 
@@ -123,7 +132,7 @@ impl Partition {
             return None;
         }
         let found = if self.touch {
-            self.store.touch(db, key, clock_of(self.now))
+            self.store.touch(db, key, self.stamp)
         } else {
             self.store.get(db, key)
         };
@@ -212,7 +221,7 @@ impl Partition {
             return None;
         }
         if self.touch {
-            return self.store.touch(db, key, clock_of(self.now));
+            return self.store.touch(db, key, self.stamp);
         }
         self.store.get(db, key)
     }

@@ -23,6 +23,7 @@ use super::database::{Database, Garbage};
 use super::dropping::Dropping;
 use super::entry::{Entry, EntryBox, EntryMut, EntryRef, GENERATIONS, Heap, Meta};
 use super::hash::HashKey;
+use super::usage::Usage;
 use super::value::Kind;
 use super::walk::{Cursor, Saver, WalkId, WalkState, WalkWait, Walks, age};
 use super::{Event, HeapUse, Key, Layout, only_slot};
@@ -50,6 +51,7 @@ pub(super) struct Store {
     dbs: Vec<Database>,
     heap: Heap,
     pub changes: Changes,
+    pub usage: Usage,
     walks: Walks,
     /// The number of the last walk; new entries bear it.
     generation: u8,
@@ -77,6 +79,7 @@ impl Store {
             dbs: Vec::new(),
             heap,
             changes: Changes::new(count),
+            usage: Usage::default(),
             walks: Walks::new(HashKey::new(hash_key)),
             generation: 0,
             spread: 0,
@@ -136,11 +139,11 @@ impl Store {
         self.dbs[db].get(key).map(EntryRef::view)
     }
 
-    /// The entry, after its access clock was set. That alone is no change.
+    /// The entry, after a use was noted in it. That alone is no change.
     #[inline]
     pub fn touch(&mut self, db: usize, key: &Key<'_>, clock: u32) -> Option<Entry<'_>> {
         let mut entry = self.dbs[db].get_mut(key)?;
-        entry.set_clock(clock);
+        self.usage.note(&mut entry, clock);
         Some(entry.into_view())
     }
 
@@ -181,7 +184,7 @@ impl Store {
     ) -> Option<R> {
         self.before_change(db, key);
         let mut entry = self.dbs[db].get_mut(key)?;
-        entry.set_clock(clock);
+        self.usage.note(&mut entry, clock);
         let meta = Meta {
             generation: self.generation,
             ..entry.view().meta()
@@ -366,8 +369,13 @@ impl Store {
         left == 0 || self.heap.trim() || !self.settle(left) || self.compact()
     }
 
-    /// Returns what is left of the budget.
-    fn free_some(&mut self, budget: usize) -> usize {
+    /// Whether something is to be freed.
+    pub fn is_freeing(&self) -> bool {
+        !self.garbage.is_empty() || self.heap.has_waste()
+    }
+
+    /// Frees what was removed, about so many entries. Returns what is left of the budget.
+    pub fn free_some(&mut self, budget: usize) -> usize {
         let mut left = budget;
         while let Some(garbage) = self.garbage.front_mut() {
             if !garbage.step(&mut self.heap, &mut left) {

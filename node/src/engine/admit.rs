@@ -2,7 +2,9 @@
 
 use crate::command::Refused;
 use crate::command::{Command, lookup, resolve};
+use crate::data::WalkWait;
 use crate::engine::Engine;
+use crate::engine::eviction::Room;
 use crate::engine::parking::Parked;
 use crate::io::SessionId;
 use crate::resp::Args;
@@ -152,8 +154,11 @@ impl Engine {
             }
         };
         // A queue takes memory whatever is in it.
-        if traits.deny_oom || queues {
-            self.admit_memory()?;
+        if (traits.deny_oom || queues)
+            && self.lacks_memory()
+            && let Some(wait) = self.admit_memory(is_normal, now)?
+        {
+            return Ok(Admission::Park(Parked::Walk(wait)));
         }
         if traits.write || command.id == self.command_ids.ping {
             self.admit_write(command, traits, now)?;
@@ -218,14 +223,16 @@ impl Engine {
         Ok(())
     }
 
-    fn admit_memory(&self) -> Result<(), Refused> {
-        let limit = self.config.maxmemory;
-        if limit > 0 && !self.is_replica && self.memory_counted() as u64 > limit {
-            return Err(Refused::new(
+    /// Makes room for what takes memory; or says what to wait for until keys may go.
+    #[cold]
+    fn admit_memory(&mut self, may_wait: bool, now: Now) -> Result<Option<WalkWait>, Refused> {
+        match self.make_memory_room(now) {
+            Room::Enough | Room::Coming => Ok(None),
+            Room::After(wait) if may_wait => Ok(Some(wait)),
+            Room::After(_) | Room::None => Err(Refused::new(
                 "OOM command not allowed when used memory > 'maxmemory'.",
-            ));
+            )),
         }
-        Ok(())
     }
 
     fn admit_stale(&self) -> Result<(), Refused> {

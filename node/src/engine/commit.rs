@@ -63,13 +63,13 @@ impl Engine {
     fn write_expired(&mut self) -> bool {
         let expired = self.data.take_expired();
         for (db, key) in &expired {
-            self.commit_removal(*db, key);
+            self.commit_removal(*db, &[b"DEL", key]);
         }
         !expired.is_empty()
     }
 
-    /// Commits the removal of a key that no client asked for.
-    pub(super) fn commit_removal(&mut self, db: usize, key: &[u8]) {
+    /// Commits the removal of a key that no client asked for, by the command that removes it.
+    pub(super) fn commit_removal(&mut self, db: usize, command: &[&[u8]; 2]) {
         if self.is_replica {
             return;
         }
@@ -77,7 +77,7 @@ impl Engine {
             self.replication.count_change();
             return;
         }
-        self.write(db, |out| encode_command(out, &[b"DEL", key]));
+        self.write(db, |out| encode_command(out, command));
     }
 
     /// From now on all changes belong to one EXEC.

@@ -38,6 +38,7 @@ impl Engine {
                 self.stats.reset();
                 self.slot_stats.reset();
                 self.data.reset_stats();
+                self.eviction = Default::default();
                 reply.ok();
             }
             ConfigRequest::Rewrite => return self.config_rewrite(id, reply),

@@ -50,7 +50,7 @@ impl Engine {
             return false;
         }
         for key in self.data.name_dropped(STEP_BYTES) {
-            self.commit_removal(0, &key);
+            self.commit_removal(0, &[b"DEL", &key]);
         }
         true
     }

@@ -86,7 +86,7 @@ impl Engine {
             "clients" => self.info_clients(fields),
             "memory" => self.info_memory(fields),
             "persistence" => self.info_persistence(now, fields),
-            "stats" => self.info_stats(fields),
+            "stats" => self.info_stats(now, fields),
             "replication" => {
                 self.info_replication(now, &mut fields.0);
                 fields.field("slotkeeper_withholding", u8::from(self.is_withholding()));

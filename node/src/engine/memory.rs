@@ -79,9 +79,16 @@ impl Engine {
         }
     }
 
+    /// Whether more is used than `maxmemory` allows.
+    #[inline]
+    pub(super) fn lacks_memory(&self) -> bool {
+        let limit = self.config.maxmemory;
+        limit > 0 && self.memory_counted() as u64 > limit
+    }
+
     /// What is held against `maxmemory`, in bytes. The same as [`Engine::memory`] has it, without a
     /// look at each replica.
-    pub(super) fn memory_counted(&self) -> usize {
+    fn memory_counted(&self) -> usize {
         let backlog = self.replication.stream.memory();
         self.data.stats().memory
             + self.sessions.memory()

@@ -109,6 +109,11 @@ impl Engine {
             rejected,
         );
         text.counter(
+            "evicted_keys_total",
+            "Keys removed for maxmemory.",
+            stats.evicted_keys,
+        );
+        text.counter(
             "evicted_clients_total",
             "Clients closed for maxmemory-clients.",
             stats.evicted_clients,

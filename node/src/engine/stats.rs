@@ -24,6 +24,8 @@ pub(super) struct Stats {
     pub(super) input_bytes: u64,
     pub(super) output_bytes: u64,
     pub(super) errors: u64,
+    /// Keys that `maxmemory` has cost.
+    pub(super) evicted_keys: u64,
     /// Clients that `maxmemory-clients` has closed ...
     pub(super) evicted_clients: u64,
     /// ... and `client-query-buffer-limit`, and `client-output-buffer-limit`.

@@ -6,6 +6,7 @@ mod cluster;
 mod copies;
 mod debug;
 mod dropping;
+mod eviction;
 mod heartbeat;
 mod invariants;
 mod keys;

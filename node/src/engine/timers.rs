@@ -77,9 +77,10 @@ impl Engine {
         self.feed_replicas(now);
         self.resume_acked(now);
         let frees = self.data.reclaim_step(RECLAIM_LIMIT);
+        let evicts = self.step_eviction(now);
         self.evict_clients(now);
         self.check_invariants();
-        walks || drops || copies || reviews || frees
+        walks || drops || copies || reviews || frees || evicts
     }
 
     /// Whether `on_sent` may have let something go on that `on_turn` does: a walk, or what replicas

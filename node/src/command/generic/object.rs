@@ -42,8 +42,10 @@ static IDLETIME: Definition = Definition {
         ..inspection()
     },
     ..Definition::run(|exec, args, reply| {
-        inspect(exec, args, reply, |entry, now, reply| {
-            reply.integer(entry.idle_secs(now).cast_signed());
+        let counts = exec.node.config.maxmemory_policy.counts_uses();
+        inspect(exec, args, reply, |entry, now, reply| match counts {
+            true => reply.error(COUNTED),
+            false => reply.integer(entry.idle_secs(now).cast_signed()),
         })
     })
 };
@@ -70,15 +72,21 @@ static FREQ: Definition = Definition {
         ..inspection()
     },
     ..Definition::run(|exec, args, reply| {
-        inspect(exec, args, reply, |_, _, reply| {
-            reply.error(
-                "ERR An LFU maxmemory policy is not selected, access frequency not tracked. \
-                 Please note that when switching between policies at runtime LRU and LFU data \
-                 will take some time to adjust.",
-            );
+        let frequency = exec.node.config.frequency();
+        inspect(exec, args, reply, |entry, now, reply| match frequency {
+            None => reply.error(NOT_COUNTED),
+            Some(frequency) => {
+                reply.integer(entry.frequency(now, frequency.decay_minutes).into());
+            }
         })
     })
 };
+
+const NOT_COUNTED: &str = "ERR An LFU maxmemory policy is not selected, access frequency not tracked. \
+    Please note that when switching between policies at runtime LRU and LFU data will take some time \
+    to adjust.";
+const COUNTED: &str = "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note \
+    that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
 
 static HELP: Definition = Definition {
     spec: Spec {
@@ -130,6 +138,7 @@ fn refcount(entry: &Entry<'_>) -> i64 {
 #[cfg(test)]
 mod tests {
     use crate::command::testing::Bench;
+    use crate::config::EvictionPolicy;
 
     #[test]
     fn names_encodings() {
@@ -156,6 +165,25 @@ mod tests {
             bench.reply(&format!("set a {value}"));
             assert_eq!(bench.reply("object refcount a"), count, "{value}");
         }
+    }
+
+    #[test]
+    fn counts_uses_and_no_idle_seconds_where_the_policy_says_so() {
+        let mut bench = Bench::new();
+        bench.config.maxmemory_policy = EvictionPolicy::AllKeysLfu;
+        bench.config.lfu_log_factor = 0;
+        bench.data.set_frequency(bench.config.frequency());
+        bench.reply("set a 1");
+        assert_eq!(bench.reply("object freq a"), ":5");
+        bench.reply("get a");
+        bench.reply("append a 2");
+        bench.reply("set a 3");
+        assert_eq!(bench.reply("object freq a"), ":8");
+        bench.advance_ms(120_000);
+        assert_eq!(bench.reply("object freq a"), ":6");
+        let refused = bench.reply("object idletime a");
+        assert!(refused.starts_with("-ERR An LFU maxmemory policy is selected, idle time not"));
+        assert_eq!(bench.reply("object idletime b"), "$-1");
     }
 
     #[test]

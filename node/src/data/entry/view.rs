@@ -1,6 +1,7 @@
 //! What others see of an entry.
 
 use super::{Big, CLOCK_MODULUS, LARGE, Meta, length_width, rounded};
+use crate::data::usage::count_of;
 use crate::data::value::Kind;
 use crate::data::{Encoding, Hash, List, Set, Stream, Type, Value, WrongType, Zset};
 use crate::time::Now;
@@ -149,7 +150,15 @@ impl<'a> Entry<'a> {
         u64::from(elapsed) % CLOCK_MODULUS
     }
 
-    /// When it was last accessed: seconds of a clock that starts over at 2^24.
+    /// How often it is used, by a counter that goes down by one in so many minutes without a use; if
+    /// that is counted.
+    #[must_use]
+    pub fn frequency(&self, now: Now, decay_minutes: u32) -> u8 {
+        count_of(self.meta.clock, now, decay_minutes)
+    }
+
+    /// When it was last accessed: seconds of a clock that starts over at 2^24. In place of that, how
+    /// often it is used.
     #[must_use]
     pub fn accessed_secs(&self) -> u32 {
         self.meta.clock

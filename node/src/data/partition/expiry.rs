@@ -63,7 +63,7 @@ impl Partition {
     /// names are on the list of [`Self::take_expired`]. A call looks at a bounded number of
     /// tables, and the next one goes on where it ended. For masters.
     pub fn expire_cycle(&mut self, now: Now, limit: usize) -> usize {
-        self.now = now;
+        self.begin(now, self.touch);
         let mut removed = 0;
         let mut looks = TABLES_PER_CYCLE.min(self.tables());
         while looks > 0 && removed < limit {

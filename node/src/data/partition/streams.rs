@@ -1,7 +1,6 @@
 //! Changes of streams.
 
 use super::Partition;
-use crate::data::entry::clock_of;
 use crate::data::{Event, Key, StreamMut, WrongType};
 
 impl Partition {
@@ -19,7 +18,7 @@ impl Partition {
         change: impl FnOnce(&mut StreamMut<'_>) -> (R, Option<Event>),
     ) -> Result<Option<R>, WrongType> {
         self.make_way(db, key);
-        let clock = clock_of(self.now);
+        let clock = self.stamp;
         self.store.change_stream(db, key, clock, create, change)
     }
 }

@@ -7,7 +7,7 @@ use slotkeeper_topology::{Slot, SlotSet};
 use super::{Partition, Reader};
 use crate::data::collection::{Collection, CollectionMut};
 use crate::data::database::Database;
-use crate::data::entry::{LARGE, clock_of};
+use crate::data::entry::LARGE;
 use crate::data::fields::Fields;
 use crate::data::items::Items;
 use crate::data::members::Members;
@@ -27,7 +27,7 @@ impl Partition {
             self.make_way(db, key);
         }
         self.store
-            .set(db, key, value, expire, Event::Set, clock_of(self.now));
+            .set(db, key, value, expire, Event::Set, self.stamp);
     }
 
     /// Sets a key to a string, and when it expires, in unix milliseconds. One that is owned and long
@@ -36,7 +36,7 @@ impl Partition {
         match value {
             Cow::Owned(value) if value.len() > LARGE => {
                 self.make_way(db, key);
-                let clock = clock_of(self.now);
+                let clock = self.stamp;
                 self.store
                     .set_raw(db, key, value, expire_at, Event::Set, clock);
                 if expire_at.is_some() {
@@ -55,8 +55,8 @@ impl Partition {
         if self.store.dbs()[db].expires() > 0 {
             self.make_way(db, key);
         }
-        let clock = clock_of(self.now);
-        self.store.set(db, key, value, Expire::Keep, event, clock);
+        let stamp = self.stamp;
+        self.store.set(db, key, value, Expire::Keep, event, stamp);
     }
 
     /// Sets a key to a string that was computed, which OBJECT ENCODING calls `raw` whatever it
@@ -65,14 +65,14 @@ impl Partition {
         self.make_way(db, key);
         let entry = self.store.get(db, key).filter(|_| keep);
         let expire_at = entry.and_then(|entry| entry.expire_at());
-        let clock = clock_of(self.now);
+        let clock = self.stamp;
         self.store.set_raw(db, key, value, expire_at, event, clock);
     }
 
     /// Appends to a string, created when missing. Returns its new length.
     pub fn append(&mut self, db: usize, key: &Key<'_>, tail: &[u8]) -> usize {
         self.make_way(db, key);
-        self.store.append(db, key, tail, clock_of(self.now))
+        self.store.append(db, key, tail, self.stamp)
     }
 
     /// Overwrites part of a string from `offset` on, filled up with zero bytes, created when
@@ -87,7 +87,7 @@ impl Partition {
         event: Option<Event>,
     ) -> usize {
         self.make_way(db, key);
-        let clock = clock_of(self.now);
+        let clock = self.stamp;
         self.store.set_range(db, key, offset, bytes, event, clock)
     }
 
@@ -200,7 +200,7 @@ impl Partition {
         fill: impl FnOnce(&mut CollectionMut<'_, C>, &Reader<'_>) -> R,
     ) -> (R, bool) {
         self.make_way(db, key);
-        let (clock, expiry, now_ms) = (clock_of(self.now), self.expiry, self.now.unix_ms());
+        let (clock, expiry, now_ms) = (self.stamp, self.expiry, self.now.unix_ms());
         let fill = |made: &mut CollectionMut<'_, C>, dbs: &[Database]| {
             fill(made, &Reader::new(dbs, expiry, now_ms))
         };
@@ -246,7 +246,7 @@ impl Partition {
         change: impl FnOnce(&mut CollectionMut<'_, C>) -> (R, Option<Event>),
     ) -> Result<R, WrongType> {
         self.make_way(db, key);
-        let clock = clock_of(self.now);
+        let clock = self.stamp;
         let change = |held: &mut CollectionMut<'_, C>| {
             let (result, event) = change(held);
             let outcome = match event {
@@ -305,8 +305,7 @@ impl Partition {
         if !self.live(from_db, from) || (self.make_way(to_db, to) && !replace) {
             return false;
         }
-        self.store
-            .copy((from_db, from), (to_db, to), clock_of(self.now))
+        self.store.copy((from_db, from), (to_db, to), self.stamp)
     }
 
     /// To be asked before a session may [copy](Self::copy) a key, what to wait for first: a copy of

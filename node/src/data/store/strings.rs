@@ -26,10 +26,13 @@ impl Store {
             self.insert(db, key, [value, b""], meta);
             return;
         };
-        let old = entry.view().expire_at();
+        let had = entry.view().meta();
+        let old = had.expire_at;
         if expire == Expire::Keep {
             meta.expire_at = old;
         }
+        // Commands that compute a value have looked at the old one, which is a use by itself.
+        meta.clock = self.usage.again(had.clock, clock, event == Event::Set);
         if !entry.overwrite(value, meta) {
             let made = EntryBox::new(&mut self.heap, key.bytes, [value, b""], meta);
             entry.replace(made).release(&mut self.heap);
@@ -55,12 +58,15 @@ impl Store {
             raw: true,
             ..self.new_meta(clock)
         };
-        let made = string_box(&mut self.heap, key, value, meta);
         let Some(mut entry) = self.dbs[db].get_mut(key) else {
+            let made = string_box(&mut self.heap, key, value, meta);
             self.dbs[db].insert(&mut self.heap, &self.hasher, key, made);
             return;
         };
-        let old = entry.view().expire_at();
+        let had = entry.view().meta();
+        let old = had.expire_at;
+        let clock = self.usage.again(had.clock, clock, event == Event::Set);
+        let made = string_box(&mut self.heap, key, value, Meta { clock, ..meta });
         entry.replace(made).release(&mut self.heap);
         self.dbs[db].retime(key, old, expire_at);
     }

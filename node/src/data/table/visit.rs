@@ -7,10 +7,13 @@
     reason = "segments are reached through the pointers of the directory"
 )]
 
-use super::Table;
 use super::segment::{Segment, tag_of};
+use super::{Table, prefetch};
 use crate::data::entry::{ADDRESS, Entry, EntryMut, EntryRef};
 use crate::data::hash::HashKey;
+
+/// How many entries a sample has at most.
+pub(in crate::data) const SOME_MAX: usize = 64;
 
 /// The range of hashes that a segment holds.
 struct Range {
@@ -115,6 +118,46 @@ impl Table {
             }
         }
         self.first_from(random).or_else(|| self.first_from(0))
+    }
+
+    /// Shows up to `count` entries that stand beside each other, from a place on that `random` picks.
+    /// Returns how many there are; all of them, if the table has fewer.
+    pub fn sample_some<'a>(
+        &'a self,
+        random: u64,
+        count: usize,
+        mut show: impl FnMut(Entry<'a>),
+    ) -> usize {
+        let mut addresses = [0; SOME_MAX];
+        let count = count.min(SOME_MAX).min(self.len());
+        let (mut found, mut is_first) = (0, true);
+        let mut position = random;
+        while found < count {
+            let Some(segment) = self.locate(position) else {
+                break;
+            };
+            // SAFETY: the table is borrowed, so the segment is live and does not change.
+            let words: &[u64] = unsafe { segment.words() };
+            let from = match std::mem::take(&mut is_first) {
+                true => next_random(random) as usize % words.len(),
+                false => 0,
+            };
+            for word in words[from..].iter().filter(|&&word| word != 0) {
+                if found == count {
+                    break;
+                }
+                addresses[found] = word & ADDRESS;
+                prefetch(std::ptr::with_exposed_provenance(addresses[found] as usize));
+                found += 1;
+            }
+            // The end is followed by the beginning. That of the first segment may come twice.
+            position = Range::of(segment, position).end.unwrap_or(0);
+        }
+        for address in &addresses[..found] {
+            // SAFETY: the words that were seen are those of live entries.
+            show(unsafe { EntryRef::from_address(*address) }.view());
+        }
+        found
     }
 
     /// The first entry at or behind a position.

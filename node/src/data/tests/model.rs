@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 
 use super::lists::operate;
 use super::*;
+use crate::config::EvictionPolicy;
 use crate::data::rounds;
 use crate::data::table::next_random;
 
@@ -105,7 +106,8 @@ impl Harness {
             84..=86 => self.expire_cycle(),
             87 if self.below(8) == 0 => self.flush(db),
             88 => self.flush_slot(&name),
-            89..=98 => self.walk(),
+            89..=96 => self.walk(),
+            97 | 98 => self.evict(),
             _ => {
                 self.data.reclaim_step(10);
             }
@@ -385,6 +387,25 @@ impl Harness {
         let count = self.data.expire_cycle(at(self.now), limit);
         assert!(count <= limit);
         self.learn_expired();
+    }
+
+    /// A key goes, whatever the walks, if there is one that may.
+    fn evict(&mut self) {
+        let how = Eviction {
+            policy: EvictionPolicy::ALL[self.below(7)],
+            samples: 1 + self.below(8),
+            decay_minutes: 1,
+            now: at(self.now),
+        };
+        let is_timed = |held: &Held| !how.policy.is_volatile() || held.1.is_some();
+        match self.data.evict(&how, self.random) {
+            Evicted::Key(db) => {
+                let gone = self.model.remove(&(db, self.data.take_evicted_name()));
+                assert!(is_timed(&gone.expect("it was there")));
+            }
+            Evicted::Wait(_) => assert!(self.data.may_hold()),
+            Evicted::Nothing => assert!(!self.model.values().any(is_timed)),
+        }
     }
 
     fn flush(&mut self, db: usize) {

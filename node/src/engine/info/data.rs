@@ -32,7 +32,7 @@ impl Engine {
         fields.field("allocator_resident", heap.resident);
         fields.bytes("total_system_memory", usage.machine);
         fields.bytes("maxmemory", limit);
-        fields.field("maxmemory_policy", "noeviction");
+        fields.field("maxmemory_policy", self.config.maxmemory_policy.name());
         fields.field(
             "mem_fragmentation_ratio",
             format_args!("{:.2}", ratio(usage.resident)),

@@ -53,7 +53,7 @@ impl Engine {
         fields.field("total_blocking_keys_on_nokey", on_nokey);
     }
 
-    pub(super) fn info_stats(&self, fields: &mut Fields) {
+    pub(super) fn info_stats(&self, now: Now, fields: &mut Fields) {
         let stats = &self.stats;
         let data = self.data.stats();
         let kilobytes = |bytes: u64| format!("{:.2}", bytes as f64 / 1024.0);
@@ -79,8 +79,11 @@ impl Engine {
             "expired_time_cap_reached_count",
             stats.expire_cycle_cap_reached,
         );
-        fields.field("evicted_keys", 0);
+        fields.field("evicted_keys", stats.evicted_keys);
         fields.field("evicted_clients", stats.evicted_clients);
+        let (total, current) = self.eviction.exceeded_ms(now);
+        fields.field("total_eviction_exceeded_time", total);
+        fields.field("current_eviction_exceeded_time", current);
         fields.field("keyspace_hits", data.hits);
         fields.field("keyspace_misses", data.misses);
         fields.field("pubsub_channels", 0);

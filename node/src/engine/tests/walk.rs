@@ -140,6 +140,36 @@ fn a_writer_without_room_goes_on_when_there_is_room_and_not_before() {
 }
 
 #[test]
+fn a_writer_that_needs_room_in_memory_waits_until_keys_may_go() {
+    let (mut node, _replica, mut way) = start();
+    let mut writer = node.client();
+    let used = node.engine.memory().total();
+    let limit = format!(
+        "CONFIG SET maxmemory-policy allkeys-random maxmemory {}",
+        used / 2
+    );
+    node.ask(&mut writer, &limit);
+    let replies = node.ask(&mut writer, &"SET new 1\n".repeat(3000));
+    assert!(!replies.contains("OOM") && writer.state == SessionState::Parked);
+    let mut resumed = Vec::new();
+    for _ in 0..1000 {
+        resumed = way.turn(&mut node, 100_000);
+        if !resumed.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(resumed, [writer.session]);
+    while node.engine.is_walking() {
+        let resumed = way.turn(&mut node, 1 << 20);
+        if resumed.contains(&writer.session) {
+            assert!(!node.send(&mut writer, b"").contains("OOM"));
+        }
+    }
+    while node.engine.on_turn(node.now) {}
+    assert!(node.engine.memory().total() <= used / 2);
+}
+
+#[test]
 fn all_keys_change_while_a_large_value_is_sent_and_the_sync_ends() {
     let (mut node, _replica, mut way) = start();
     way.until_large(&mut node);

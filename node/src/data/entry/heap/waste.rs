@@ -51,6 +51,11 @@ impl Heap {
         }
     }
 
+    /// Whether anything is to be freed in steps.
+    pub fn has_waste(&self) -> bool {
+        !self.waste.is_empty()
+    }
+
     /// Whether a frozen tree is left, which cannot be frozen again yet.
     pub fn has_frozen(&self) -> bool {
         self.stopped > 0
