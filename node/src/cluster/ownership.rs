@@ -8,11 +8,35 @@ use super::send::Audience;
 use super::{Cluster, ClusterEvent, Facts, NodeRef};
 use crate::io::{Level, LinkId};
 
+/// A master's claim of slots, in its own header or told by another node.
+struct Claim<'a> {
+    sender: NodeRef,
+    /// The master whose replica it was for us until now.
+    followed: Option<NodeRef>,
+    epoch: Epoch,
+    slots: &'a SlotSet,
+}
+
+impl Claim<'_> {
+    /// Whether it beats the claim of an owner with that config epoch.
+    ///
+    /// A master takes an epoch alone when it imports a slot, or when another master has the same one.
+    /// If it dies before anybody has heard of that, its replica can win an election in the very same
+    /// epoch. The replica's claim is then the later one, and the majority knows it: the old master
+    /// yields. The rule of the Redis Cluster specification for equal epochs (the smaller id takes a new
+    /// one) would give the slots back to it with half of the ids, and lose what was written since.
+    fn beats(&self, owner: NodeRef, epoch: Epoch) -> bool {
+        self.epoch > epoch || (self.epoch == epoch && self.followed == Some(owner))
+    }
+}
+
 impl Cluster {
-    /// Compares the slots that a sender claims, for itself or its master, with our table.
+    /// Compares the slots that a sender claims, for itself or its master, with our table. With the
+    /// master that it followed until this message.
     pub(super) fn update_ownership(
         &mut self,
         sender: NodeRef,
+        followed: Option<NodeRef>,
         header: &Header<'_>,
         facts: &Facts<'_>,
     ) {
@@ -24,7 +48,13 @@ impl Cluster {
         }
         let claimed = SlotSet::from_bitmap(header.slots);
         if self.nodes[sender].is_master() {
-            self.adopt_claims(sender, header.config_epoch, &claimed, facts);
+            let claim = Claim {
+                sender,
+                followed,
+                epoch: header.config_epoch,
+                slots: &claimed,
+            };
+            self.adopt_claims(&claim, facts);
         }
         if header.kind != Kind::Ping
             && let Some(owner) = self.newer_owner(sender, header)
@@ -42,7 +72,9 @@ impl Cluster {
         }
     }
 
-    /// Who owns one of the slots that a sender claims, by a newer epoch than its claim has.
+    /// Who owns one of the slots that a sender claims, by a newer epoch than its claim has; or by the
+    /// same one: the sender may have taken that alone, and its replica have won it (see
+    /// [`Claim::beats`]).
     fn newer_owner(&self, sender: NodeRef, header: &Header<'_>) -> Option<NodeRef> {
         let master = self.nodes.master_of(sender)?;
         if self.nodes[master].slots.as_bitmap() == header.slots {
@@ -50,7 +82,9 @@ impl Cluster {
         }
         SlotSet::from_bitmap(header.slots).iter().find_map(|slot| {
             let owner = self.slots.owner(slot).filter(|&owner| owner != sender)?;
-            (self.nodes[owner].config_epoch > header.config_epoch).then_some(owner)
+            let epoch = self.nodes[owner].config_epoch;
+            let newer = epoch > header.config_epoch;
+            (newer || (epoch == header.config_epoch && owner != master)).then_some(owner)
         })
     }
 
@@ -63,26 +97,30 @@ impl Cluster {
         facts: &Facts<'_>,
     ) {
         let Some(r) = self.nodes.find(id) else { return };
-        if r == self.nodes.my_ref() || self.nodes[r].config_epoch >= epoch {
+        let followed = self.nodes[r].master;
+        // A replica has the epoch of its master: that it has claimed anything in it is news.
+        let elected = followed.is_some_and(|master| self.nodes[master].config_epoch == epoch);
+        let known = self.nodes[r].config_epoch;
+        if r == self.nodes.my_ref() || known > epoch || (known == epoch && !elected) {
             return;
         }
         self.set_role_master(r);
         self.nodes[r].config_epoch = epoch;
         self.todo.save = true;
-        self.adopt_claims(r, epoch, &SlotSet::from_bitmap(slots), facts);
+        let claim = Claim {
+            sender: r,
+            followed,
+            epoch,
+            slots: &SlotSet::from_bitmap(slots),
+        };
+        self.adopt_claims(&claim, facts);
     }
 
-    /// Gives slots to a node that claims them with a higher epoch than their owner has. If that
-    /// takes the last one of this shard by a failover, its nodes become replicas of the new owner;
-    /// if the slots were moved away, they do so with `cluster-allow-replica-migration yes`, and else
-    /// stay what they are.
-    fn adopt_claims(
-        &mut self,
-        sender: NodeRef,
-        epoch: Epoch,
-        claimed: &SlotSet,
-        facts: &Facts<'_>,
-    ) {
+    /// Gives slots to a node whose claim beats that of their owner. If that takes the last one of this
+    /// shard by a failover, its nodes become replicas of the new owner; if the slots were moved away,
+    /// they do so with `cluster-allow-replica-migration yes`, and else stay what they are.
+    fn adopt_claims(&mut self, claim: &Claim<'_>, facts: &Facts<'_>) {
+        let (sender, claimed) = (claim.sender, claim.slots);
         let me = self.nodes.my_ref();
         if sender == me {
             return;
@@ -94,7 +132,7 @@ impl Cluster {
             if owner == Some(sender) || self.slots.importing_from(slot).is_some() {
                 continue;
             }
-            if owner.is_some_and(|owner| self.nodes[owner].config_epoch >= epoch) {
+            if owner.is_some_and(|owner| !claim.beats(owner, self.nodes[owner].config_epoch)) {
                 continue;
             }
             if owner == Some(me) && (facts.slot_has_keys)(slot) {

@@ -150,8 +150,9 @@ impl Cluster {
         self.nodes[sender]
             .flags
             .assign(Flags::NO_FAILOVER, header.flags.has(Flags::NO_FAILOVER));
+        let followed = self.nodes[sender].master;
         self.update_role(sender, header);
-        self.update_ownership(sender, header, facts);
+        self.update_ownership(sender, followed, header, facts);
         self.resolve_collision(sender, header.config_epoch);
         self.process_gossip(sender, entries);
         if header.kind == Kind::Pong {

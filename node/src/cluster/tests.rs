@@ -2,6 +2,7 @@
 
 mod busy;
 mod chaos;
+mod claims;
 mod failover;
 mod join;
 mod links;

@@ -94,7 +94,10 @@ fn play(
         1 => two_at_once(sim)?,
         2 => unready_heir(sim)?,
         4 => late_comeback(sim)?,
-        5 => full_voters(sim)?,
+        5 => {
+            full_voters(sim)?;
+            epoch_taken_alone(sim)?;
+        }
         7 => lonely(sim)?,
         8 => orphan(sim, seed.is_multiple_of(2))?,
         _ => {}
@@ -221,6 +224,39 @@ fn full_voters(sim: &mut Simulation) -> Result<(), String> {
     run_checked(sim, 10 * NODE_TIMEOUT_MS * 1000)?;
     sim.start(first);
     converge(sim)
+}
+
+/// A master takes an epoch alone while nobody hears it, and its replica is elected in the same one.
+fn epoch_taken_alone(sim: &mut Simulation) -> Result<(), String> {
+    let owners: Vec<NodeIx> = (0..sim.hosts.len())
+        .filter(|&ix| sim.owns_slots(ix))
+        .collect();
+    let heir_of = |sim: &mut Simulation, master: NodeIx| {
+        (0..sim.hosts.len()).find(|&ix| sim.master_of(ix) == Some(master))
+    };
+    // Of two masters with one epoch the one with the smaller id takes another.
+    let pair = owners.iter().find_map(|&master| {
+        let heir = heir_of(sim, master)?;
+        (sim.id_of(master) < sim.id_of(heir)).then_some((master, heir))
+    });
+    let Some((master, heir)) = pair else {
+        return Ok(());
+    };
+    // Who has the highest epoch is given no other one.
+    let other = owners.iter().find(|&&other| other != master);
+    sim.call(other.copied().unwrap_or(heir), &["CLUSTER", "BUMPEPOCH"]);
+    // A vote about this master may have been given in the last two node timeouts.
+    run_checked(sim, 3 * NODE_TIMEOUT_MS * 1000)?;
+    sim.partition(&[master]);
+    sim.call(master, &["CLUSTER", "BUMPEPOCH"]);
+    run_checked(sim, 10 * NODE_TIMEOUT_MS * 1000)?;
+    let elected = sim.owns_slots(heir);
+    sim.heal();
+    converge(sim)?;
+    if elected && sim.owns_slots(master) {
+        return Err(format!("node {master} takes back what node {heir} has won"));
+    }
+    Ok(())
 }
 
 /// A node on its own suspects everybody, and may call nobody failed.

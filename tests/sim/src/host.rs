@@ -75,6 +75,8 @@ pub struct Host {
     pub log: Vec<String>,
     /// The last epoch in which it voted, by its log.
     voted_in: u64,
+    /// The last epoch that it was elected in, by its log.
+    pub won: Option<Epoch>,
     /// The epoch in which it voted twice, or after a later one.
     pub voted_again: Option<u64>,
     /// The epoch in which it voted although its disk does not say so.
@@ -112,6 +114,7 @@ impl Host {
             timer_at: u64::MAX,
             log: Vec::new(),
             voted_in: 0,
+            won: None,
             voted_again: None,
             unstored_vote: None,
             gave_up: None,
@@ -146,6 +149,14 @@ impl Host {
         self.engine = Some(engine);
         self.timer_at = u64::MAX;
         Ok(())
+    }
+
+    /// Keeps in mind the epoch that it was elected in.
+    pub fn note_election(&mut self, logged: &str) {
+        let won = (logged.strip_prefix("configEpoch set to "))
+            .and_then(|text| text.strip_suffix(" after successful failover"))
+            .and_then(|epoch| epoch.parse().ok());
+        self.won = won.map(Epoch).or(self.won);
     }
 
     /// Keeps count of its votes, over restarts too: one in an epoch.

@@ -7,13 +7,26 @@ use slotkeeper_topology::{Epoch, NodeId, NodeLine, SlotSet};
 
 use crate::simulation::Simulation;
 
+/// Two masters that claim the same slots in the same epoch.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Dispute {
+    /// Who was elected in that epoch.
+    elected: usize,
+    /// Who took it alone.
+    other: usize,
+    epoch: Epoch,
+    slots: SlotSet,
+}
+
 impl Simulation {
     /// Checked after every event: no two masters own one slot in the same epoch, and nobody votes twice
     /// in one; and no vote and no claim is out that the disk does not say.
     ///
-    /// Only epochs that were won count: masters that were never told an epoch share 0, and two
-    /// that took the same one resolve it between themselves (Redis Cluster specification,
-    /// "configEpoch conflicts resolution"); a collision with a common slot is what may never be.
+    /// Masters that were never told an epoch share 0, and two that took the same one resolve it between
+    /// themselves (Redis Cluster specification, "configEpoch conflicts resolution"); a collision with a
+    /// common slot is what may never be. One is: a master takes an epoch alone, nobody hears of it,
+    /// and its replica is elected in that epoch. The elected one is the owner then, and the other one
+    /// has to yield as soon as it hears.
     ///
     /// # Errors
     /// Names the epoch, the nodes and the slots.
@@ -37,19 +50,70 @@ impl Simulation {
                     .push((host.ix, cluster.my_slots()));
             }
         }
+        let mut found = Vec::new();
         for (epoch, nodes) in &owners {
             for (i, (a, slots)) in nodes.iter().enumerate() {
                 for (b, others) in &nodes[i + 1..] {
                     let both = slots.intersection(others);
-                    if !both.is_empty() {
-                        return Err(format!(
-                            "nodes {a} and {b} both own {both} in epoch {epoch}"
-                        ));
+                    if both.is_empty() {
+                        continue;
                     }
+                    let won = [a, b].map(|&ix| self.hosts[ix].won == Some(*epoch));
+                    let (elected, other) = match won {
+                        [true, false] => (*a, *b),
+                        [false, true] => (*b, *a),
+                        _ => {
+                            return Err(format!(
+                                "nodes {a} and {b} both own {both} in epoch {epoch}"
+                            ));
+                        }
+                    };
+                    found.push(Dispute {
+                        elected,
+                        other,
+                        epoch: *epoch,
+                        slots: both,
+                    });
                 }
             }
         }
+        self.check_disputes(found)
+    }
+
+    /// Who has to yield to a node that was elected does not take a newer epoch for its claim.
+    fn check_disputes(&mut self, found: Vec<Dispute>) -> Result<(), String> {
+        for dispute in found {
+            if !self.disputes.contains(&dispute) {
+                self.disputes.push(dispute);
+            }
+        }
+        let mut open = std::mem::take(&mut self.disputes);
+        for dispute in &open {
+            let Dispute { elected, other, .. } = dispute;
+            let claim = self.claim_of(*other);
+            if claim.is_some_and(|(epoch, slots)| {
+                epoch > dispute.epoch && !slots.intersection(&dispute.slots).is_empty()
+            }) {
+                return Err(format!(
+                    "node {other} takes back what node {elected} has won in its epoch {}",
+                    dispute.epoch
+                ));
+            }
+        }
+        // A node that is down comes back with what it claimed.
+        open.retain(|dispute| {
+            let other = dispute.other;
+            !self.is_up(other) || self.claim_of(other).is_some()
+        });
+        self.disputes = open;
         Ok(())
+    }
+
+    /// What a master claims, if it runs and claims anything.
+    fn claim_of(&self, ix: usize) -> Option<(Epoch, &SlotSet)> {
+        let cluster = self.hosts[ix].engine.as_ref()?.cluster()?;
+        let claims = cluster.is_master() && !cluster.my_slots().is_empty();
+        claims.then(|| (cluster.my_config_epoch(), cluster.my_slots()))
     }
 
     /// What others rely on after a crash is on the disk.

@@ -16,6 +16,7 @@ use slotkeeper_topology::{Slot, key_slot};
 
 use crate::disk::Disk;
 use crate::host::{ConnKind, Host};
+use crate::invariants::Dispute;
 use crate::net::{ConnId, End, Endpoint, Net, NodeIx, Segment};
 use crate::rng::Rng;
 use crate::writer::Writer;
@@ -59,6 +60,8 @@ pub struct Simulation {
     pub events: u64,
     /// Clients that write throughout; one that is at it is taken out meanwhile.
     pub writers: Vec<Option<Writer>>,
+    /// Owners that an old master does not know yet, and that its claim has the epoch of.
+    pub(crate) disputes: Vec<Dispute>,
     clients: BTreeMap<usize, ClientConn>,
     next_client: usize,
     queue: BinaryHeap<Reverse<(u64, u64, usize)>>,
@@ -88,6 +91,7 @@ impl Simulation {
             now_us: 0,
             events: 0,
             writers: Vec::new(),
+            disputes: Vec::new(),
             clients: BTreeMap::new(),
             next_client: 0,
             queue: BinaryHeap::new(),

@@ -215,6 +215,7 @@ impl Simulation {
             Output::Disk(op) => self.disk_op(ix, op),
             Output::Log(_, level, text) => {
                 self.hosts[ix].note_vote(&text);
+                self.hosts[ix].note_election(&text);
                 self.log(ix, level, &text);
             }
             Output::Reconfigure(_) => {}
