@@ -35,6 +35,7 @@ pub use items::{End, List, ListElements, ListLimits, ListMut};
 pub use members::{Set, SetLimits, SetMut};
 pub use partition::{Evicted, Eviction, Partition, Reader};
 pub use scores::{Direction, Zset, ZsetLimits, ZsetMut};
+pub use store::Portrait;
 pub use stream::{Consumer, Facts, Group, GroupMut, Pending, Stream, StreamLimits, StreamMut};
 pub use usage::Frequency;
 pub use value::{Encoding, Type, Value, WrongType};

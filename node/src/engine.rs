@@ -15,6 +15,7 @@ mod configure;
 mod debug;
 mod divergence;
 mod dropping;
+mod dump;
 mod eviction;
 mod follow;
 mod health;
@@ -27,6 +28,7 @@ mod metrics;
 mod parking;
 mod reload;
 mod requests;
+mod restore;
 mod route;
 mod sessions;
 mod shutdown;
@@ -127,6 +129,10 @@ pub struct Engine {
     slowlog: slowlog::SlowLog,
     latency: latency::Latency,
     command_ids: admit::CommandIds,
+    /// DUMPs that are being encoded.
+    dumps: Vec<dump::Dump>,
+    /// RESTOREs that are being decoded, by session.
+    restoring: std::collections::BTreeMap<SessionId, restore::Restoring>,
     /// DEBUG RELOAD.
     reload: Option<reload::Reload>,
     /// DEBUG SET-ACTIVE-EXPIRE.
@@ -206,6 +212,8 @@ impl Engine {
             slowlog: slowlog::SlowLog::default(),
             latency: latency::Latency::default(),
             command_ids: admit::CommandIds::new(),
+            dumps: Vec::new(),
+            restoring: Default::default(),
             reload: None,
             active_expiry: true,
             batch: Batch::new(),
@@ -255,6 +263,7 @@ impl Engine {
         }
         self.unwatch_all(session);
         self.end_block(session);
+        self.drop_restoring(session);
         self.parking.forget(session);
         self.replica_closed(session, now);
         self.sessions.close(session);

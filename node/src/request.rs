@@ -72,10 +72,29 @@ pub enum Action {
         /// The process that is meant.
         run_id: Vec<u8>,
     },
+    /// DUMP: the value of the request's key.
+    Dump,
+    /// RESTORE: the request's payload becomes the value of its key.
+    Restore(Restore),
     /// DEBUG and its arguments.
     Debug(Vec<Vec<u8>>),
     /// Nothing was found: wait for keys.
     Block(Block),
+}
+
+/// What RESTORE makes of its payload.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Restore {
+    /// In how many milliseconds the key expires; 0 for never.
+    pub ttl: i64,
+    /// ABSTTL: `ttl` is unix time.
+    pub absolute: bool,
+    /// REPLACE: what is there makes way.
+    pub replace: bool,
+    /// IDLETIME: so long ago the key was used last.
+    pub idle_secs: u64,
+    /// FREQ: so often it was used, on a logarithmic scale.
+    pub uses: Option<u8>,
 }
 
 /// What a command that found nothing waits for. It is run again when one of the keys has changed:

@@ -38,6 +38,8 @@ pub struct Spec {
     pub summary: &'static str,
     /// What replaces it, if it is deprecated, and since when.
     pub deprecated: Option<Deprecated>,
+    /// Only servers send it to each other.
+    pub is_internal: bool,
     /// What changed in later versions: version and change.
     pub history: &'static [(&'static str, &'static str)],
     /// Its syntax.
@@ -70,6 +72,7 @@ impl Spec {
             complexity: "O(1)",
             summary: "",
             deprecated: None,
+            is_internal: false,
             history: &[],
             arguments: &[],
         }

@@ -2,6 +2,7 @@
 
 mod copy;
 mod del;
+mod dump;
 mod exists;
 mod expire;
 mod keys;
@@ -9,6 +10,7 @@ mod move_key;
 mod object;
 mod persist;
 mod rename;
+mod restore;
 mod scan;
 mod sort;
 mod ttl;
@@ -22,6 +24,7 @@ pub(super) const COMMANDS: &[&Definition] = &[
     &copy::COPY,
     &del::DEL,
     &del::UNLINK,
+    &dump::DUMP,
     &exists::EXISTS,
     &exists::TOUCH,
     &exists::TYPE,
@@ -36,6 +39,8 @@ pub(super) const COMMANDS: &[&Definition] = &[
     &persist::PERSIST,
     &rename::RENAME,
     &rename::RENAMENX,
+    &restore::RESTORE,
+    &restore::RESTORE_ASKING,
     &scan::SCAN,
     &sort::SORT,
     &sort::SORT_RO,

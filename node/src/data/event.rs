@@ -37,6 +37,8 @@ pub enum Event {
     MoveFrom,
     /// It came from another database.
     MoveTo,
+    /// It was put together from what DUMP had replied.
+    Restore,
     /// It became a list of sorted elements.
     SortStore,
     /// Fields of a hash were set.
@@ -150,6 +152,7 @@ impl Event {
             Event::CopyTo => "copy_to",
             Event::MoveFrom => "move_from",
             Event::MoveTo => "move_to",
+            Event::Restore => "restore",
             Event::SortStore => "sortstore",
             Event::HSet => "hset",
             Event::HDel => "hdel",

@@ -3,6 +3,7 @@
 //! It decides what an access finds: whether a key has expired, and what is done about that. All
 //! that changes a key is left to the store, `store.rs`.
 
+mod aside;
 mod check;
 mod eviction;
 mod expiry;

@@ -5,6 +5,7 @@
 //! each change.
 //! Nothing here expires keys: [`Partition`](super::Partition) decides what an access finds.
 
+mod aside;
 mod collections;
 mod compaction;
 mod copies;
@@ -16,6 +17,8 @@ use std::collections::VecDeque;
 
 use slotkeeper_topology::{SLOT_COUNT, SlotSet, key_slot};
 
+use self::aside::Aside;
+pub use self::aside::Portrait;
 use self::compaction::Compaction;
 use self::copies::Copies;
 use super::changes::Changes;
@@ -65,6 +68,8 @@ pub(super) struct Store {
     dropping: Dropping,
     copies: Copies,
     compaction: Compaction,
+    /// What is put together beside the keyspace.
+    aside: Option<Box<Aside>>,
 }
 
 impl Store {
@@ -89,6 +94,7 @@ impl Store {
             dropping: Dropping::default(),
             copies: Copies::default(),
             compaction: Compaction::default(),
+            aside: None,
         };
         store.dbs = (0..count).map(|_| store.new_database()).collect();
         store
@@ -420,7 +426,8 @@ impl Drop for Store {
         }
         self.drop_copies();
         self.forget_dropped();
-        for db in std::mem::take(&mut self.dbs) {
+        let aside = self.aside.take().map(|aside| aside.into_databases());
+        for db in (std::mem::take(&mut self.dbs).into_iter()).chain(aside.into_iter().flatten()) {
             self.garbage.push_back(Garbage::new(db.into_tables()));
         }
         self.free_some(usize::MAX);

@@ -4,7 +4,7 @@
 //! counter fades when its key is not used. Both are as in Redis. Another `maxmemory-policy` changes
 //! no entry: what it remembers means something else from then on, until it is used again.
 
-use super::entry::{EntryMut, clock_of};
+use super::entry::{CLOCK_MODULUS, EntryMut, clock_of};
 use super::table::next_random;
 pub use crate::config::Frequency;
 use crate::time::Now;
@@ -28,6 +28,16 @@ impl Usage {
             return minute_of(now) << 8 | u32::from(FIRST_COUNT);
         }
         clock_of(now)
+    }
+
+    /// What a key remembers that was put together from a payload: it was used last so long ago, or so
+    /// often if that is known. `stamp` is that of a new key.
+    pub fn restored(&self, stamp: u32, idle_secs: u64, count: Option<u8>) -> u32 {
+        if self.frequency.is_some() {
+            return count.map_or(stamp, |count| stamp & !0xFF | u32::from(count));
+        }
+        let idle = idle_secs.min(CLOCK_MODULUS - 1);
+        ((u64::from(stamp) + CLOCK_MODULUS - idle) % CLOCK_MODULUS) as u32
     }
 
     /// Notes one use. `stamp` is that of a new key.

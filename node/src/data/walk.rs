@@ -86,6 +86,8 @@ pub enum WalkWait {
     Source(u64),
     /// That this session comes to its turn to have a value copied.
     Turn(SessionId),
+    /// The next turn, in which the session goes on with a value that it puts together in steps.
+    Step,
 }
 
 /// What a step of a walk came to.

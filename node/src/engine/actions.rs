@@ -76,6 +76,8 @@ impl Engine {
                 self.latency_request(&request, now.unix_ms(), reply);
             }
             Action::EndWithholding { run_id } => self.end_withholding(&run_id, now, reply),
+            Action::Dump => return self.dump(id, args, reply),
+            Action::Restore(wanted) => self.restore(wanted, id, args, now, reply),
             Action::Debug(args) => return self.debug(&args, call, reply),
             Action::Block(block) => return self.block(&block, id, args, reply),
         }
@@ -196,6 +198,7 @@ impl Engine {
     pub(super) fn kill_session(&mut self, session: SessionId) {
         if self.sessions.kill(session) {
             self.end_block(session);
+            self.drop_restoring(session);
             self.parking.forget(session);
             self.out(Output::Close {
                 session,
@@ -250,6 +253,7 @@ impl Engine {
             WalkWait::Debt => self.data.walk_is_paid(),
             WalkWait::Slot(slot) => !self.data.is_dropping_slot(slot),
             WalkWait::End => !self.data.walking(),
+            WalkWait::Step => true,
             WalkWait::Copy(_) | WalkWait::Source(_) | WalkWait::Turn(_) => {
                 self.data.copy_is_over(wait, writers)
             }

@@ -29,6 +29,9 @@ pub(super) struct CommandIds {
     pub(super) exec: usize,
     pub(super) asking: usize,
     pub(super) copy: usize,
+    pub(super) dump: usize,
+    restore: usize,
+    restore_asking: usize,
     ping: usize,
     discard: usize,
     multi: usize,
@@ -48,6 +51,9 @@ impl CommandIds {
             exec: id("exec"),
             asking: id("asking"),
             copy: id("copy"),
+            dump: id("dump"),
+            restore: id("restore"),
+            restore_asking: id("restore-asking"),
             ping: id("ping"),
             discard: id("discard"),
             multi: id("multi"),
@@ -59,6 +65,16 @@ impl CommandIds {
             sync: id("sync"),
             swapdb: id("swapdb"),
         }
+    }
+
+    /// Whether a command has to wait for what is made in steps for it.
+    pub(super) fn is_prepared(&self, id: usize) -> bool {
+        [self.copy, self.dump].contains(&id) || self.is_restore(id)
+    }
+
+    /// Whether it is RESTORE or RESTORE-ASKING.
+    pub(super) fn is_restore(&self, id: usize) -> bool {
+        [self.restore, self.restore_asking].contains(&id)
     }
 
     /// Whether a command is executed at once even after MULTI.
@@ -84,8 +100,8 @@ struct Traits {
     deny_oom: bool,
     deny_stale: bool,
     deny_loading: bool,
-    /// It may copy a value, for which a copy is prepared first.
-    copies: bool,
+    /// Something may have to be made for it first, in steps.
+    prepared: bool,
 }
 
 impl Traits {
@@ -96,7 +112,7 @@ impl Traits {
             deny_oom: flags.has(Flag::DenyOom),
             deny_stale: !flags.has(Flag::Stale),
             deny_loading: !flags.has(Flag::Loading),
-            copies: false,
+            prepared: false,
         }
     }
 
@@ -111,7 +127,7 @@ impl Traits {
                 all.deny_oom |= one.deny_oom;
                 all.deny_stale |= one.deny_stale;
                 all.deny_loading |= one.deny_loading;
-                all.copies |= command.id == ids.copy;
+                all.prepared |= command.id == ids.copy;
             }
         }
         all
@@ -149,7 +165,7 @@ impl Engine {
             Traits::of_queue(session, flags, &self.command_ids)
         } else {
             Traits {
-                copies: command.id == self.command_ids.copy,
+                prepared: self.command_ids.is_prepared(command.id),
                 ..Traits::of(flags)
             }
         };
@@ -177,9 +193,8 @@ impl Engine {
             {
                 return Ok(Admission::Park(Parked::Pause));
             }
-            if traits.write
-                && (self.data.may_hold() || traits.copies)
-                && let Some(wait) = self.walk_wait(id, command, args)
+            if (traits.prepared || traits.write && self.data.may_hold())
+                && let Some(wait) = self.walk_wait(id, command, args, now)
             {
                 return Ok(Admission::Park(Parked::Walk(wait)));
             }

@@ -78,8 +78,8 @@ impl Engine {
     /// Executes one command of the stream; false when it must wait for the walk.
     fn apply(&mut self, args: &Args<'_>, now: Now, reply: &mut Reply) -> Result<bool, String> {
         let command = resolve(args).map_err(|refused| without_arguments(&refused.0))?;
-        if self.data.may_hold() || self.may_copy(STREAM, command) {
-            self.replication.following.held = self.walk_wait(STREAM, command, args);
+        if self.data.may_hold() || self.is_prepared(STREAM, command) {
+            self.replication.following.held = self.walk_wait(STREAM, command, args, now);
             if self.replication.following.held.is_some() {
                 return Ok(false);
             }

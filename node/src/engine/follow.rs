@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use self::payload::Incoming;
 use crate::data::WalkWait;
 use crate::engine::Engine;
+use crate::engine::sessions::STREAM;
 use crate::io::{Level, LinkEvent, LinkId, Origin, Output};
 use crate::replication::ReplId;
 use crate::replication::upstream::{Settings, Step, Upstream, UpstreamEvent};
@@ -163,6 +164,7 @@ impl Engine {
     /// What has not been received to its end is worth nothing without its link.
     fn forget_unfinished(&mut self) {
         self.replication.following.unfinished = Vec::new();
+        self.drop_restoring(STREAM);
         self.replication.following.held = None;
         if self
             .replication

@@ -61,7 +61,7 @@ impl Engine {
                     !self.data.copy_is_over(wait, false)
                 }
                 // Those before it in the line take their copies or leave.
-                Parked::Walk(WalkWait::Turn(_)) => true,
+                Parked::Walk(WalkWait::Turn(_) | WalkWait::Step) => true,
                 Parked::Keys { .. } => session.is_some_and(|session| session.blocked.is_some()),
                 // Confirmations and replies come from outside.
                 Parked::Acks { .. } | Parked::Reply => true,

@@ -25,6 +25,8 @@ pub(super) struct Memory {
     links: usize,
     /// What a walk has serialised and not handed out, or handed out and not written.
     pub(super) walk: usize,
+    /// What was encoded for DUMP so far.
+    pub(super) dumps: usize,
     /// All that was used at the start, before the data file was loaded.
     pub(super) startup: usize,
     evict_at: u64,
@@ -70,7 +72,9 @@ impl Engine {
         let beyond = backlog.saturating_sub(self.config.repl_backlog_size);
         Use {
             dataset: self.data.stats().memory,
-            clients: self.sessions.memory() + self.replication.following.memory(),
+            clients: self.sessions.memory()
+                + self.replication.following.memory()
+                + self.memory.dumps,
             replicas,
             backlog,
             links: self.memory.links,
@@ -96,6 +100,7 @@ impl Engine {
             + backlog.min(self.config.repl_backlog_size)
             + self.memory.links
             + self.memory.walk
+            + self.memory.dumps
     }
 
     /// Ten times a second.

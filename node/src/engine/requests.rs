@@ -283,6 +283,7 @@ impl Engine {
         refused: &Refused,
         reply: &mut Reply,
     ) {
+        self.drop_restoring(id);
         if let Some(command) = command {
             self.stats.of_command(command.id).rejected += 1;
         }
@@ -340,6 +341,7 @@ impl Engine {
             Ok(Effect::Rewritten(commands)) => self.wrote(id, Change::Commands(&commands)),
             Ok(Effect::Ask(action)) => acted = self.act(*action, call, args, reply),
             Err(refused) => {
+                self.drop_restoring(id);
                 reply.truncate(start);
                 reply.error(&refused.0);
                 self.commit_expired();

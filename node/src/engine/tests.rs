@@ -1,6 +1,7 @@
 //! Whole engines, driven by text: what a client writes and what it reads.
 
 mod blocking;
+mod carried;
 mod clients;
 mod cluster;
 mod copies;

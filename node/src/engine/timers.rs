@@ -70,6 +70,7 @@ impl Engine {
         let walks = self.step_walk(now);
         let drops = self.step_drop();
         let copies = self.step_copies(now);
+        let dumps = self.step_dumps();
         self.resume_walked(now);
         self.serve_held(now);
         let reviews = self.step_review();
@@ -80,7 +81,7 @@ impl Engine {
         let evicts = self.step_eviction(now);
         self.evict_clients(now);
         self.check_invariants();
-        walks || drops || copies || reviews || frees || evicts
+        walks || drops || copies || dumps || reviews || frees || evicts
     }
 
     /// Whether `on_sent` may have let something go on that `on_turn` does: a walk, or what replicas

@@ -19,6 +19,7 @@ impl Engine {
         id: SessionId,
         command: &'static Command,
         args: &Args<'_>,
+        now: Now,
     ) -> Option<WalkWait> {
         let session = self.sessions.at_mut(id);
         let db = session.db;
@@ -29,16 +30,22 @@ impl Engine {
             self.sessions.at_mut(id).multi = Some(multi);
             return wait;
         }
-        if command.id == self.command_ids.copy && session.multi.is_none() {
-            return self.copy_wait(id, db, args);
+        if session.multi.is_some() || !self.command_ids.is_prepared(command.id) {
+            return self.keys_wait(db, command, args);
         }
-        self.keys_wait(db, command, args)
+        if self.command_ids.is_restore(command.id) {
+            return self.restore_wait(id, db, args, now);
+        }
+        if command.id == self.command_ids.dump {
+            return self.dump_wait(id, db, args);
+        }
+        self.copy_wait(id, db, args)
     }
 
-    /// Whether a request may copy a value, for which a copy is prepared first.
-    pub(super) fn may_copy(&self, id: SessionId, command: &Command) -> bool {
+    /// Whether something may have to be made for a request first, in steps.
+    pub(super) fn is_prepared(&self, id: SessionId, command: &Command) -> bool {
         let copies = |args: Args<'_>| self.is_copy(&args);
-        command.id == self.command_ids.copy
+        self.command_ids.is_prepared(command.id)
             || command.id == self.command_ids.exec && self.sessions.at(id).queue().any(copies)
     }
 
@@ -96,6 +103,13 @@ impl Engine {
             }
         }
         uses
+    }
+
+    /// What DUMP waits for: a copy of a big value.
+    fn dump_wait(&mut self, id: SessionId, db: usize, args: &Args<'_>) -> Option<WalkWait> {
+        let key = self.data.key(args.get(1));
+        let writers = self.waits_for_copy();
+        self.data.prepare_copy(id, db, &key, writers)
     }
 
     /// What COPY waits for: that it may write its destination, and for its own copy of the source.

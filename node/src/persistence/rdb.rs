@@ -4,6 +4,7 @@
 //! Redis up to 12 and Valkey's own; of the types all but modules and hashes whose fields expire.
 
 mod crc64;
+mod dump;
 mod encode;
 mod lzf;
 mod packed;
@@ -14,6 +15,7 @@ mod streams;
 mod writer;
 
 pub use crc64::crc64;
+pub use dump::{BadDump, DumpReader, DumpWriter};
 pub use reader::{Fed, PackedPairs, RdbItem, RdbReader};
 pub use writer::{History, RdbWriter, SECOND_ID};
 
@@ -25,6 +27,14 @@ const NEWEST_REDIS: u32 = 12;
 
 /// The oldest version under Valkey's own signature.
 const OLDEST_VALKEY: u32 = 80;
+
+/// Whether a version is read: one of Redis, or one of Valkey's own.
+fn is_known(version: u32, is_valkey: bool) -> bool {
+    match is_valkey {
+        true => version >= OLDEST_VALKEY,
+        false => (1..=NEWEST_REDIS).contains(&version),
+    }
+}
 
 const TYPE_STRING: u8 = 0;
 const TYPE_SET: u8 = 2;

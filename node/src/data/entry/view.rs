@@ -164,6 +164,12 @@ impl<'a> Entry<'a> {
         self.meta.clock
     }
 
+    /// Whether its value is written at once: it is no big one, or goes into one listpack.
+    #[must_use]
+    pub fn is_written_whole(&self) -> bool {
+        self.big.is_none() || self.is_listpack_list()
+    }
+
     /// Whether its value is held in a tree.
     #[must_use]
     pub fn is_big(&self) -> bool {

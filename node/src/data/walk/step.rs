@@ -34,7 +34,7 @@ struct Visited {
 
 /// Whether a value is sent in parts, as it was when it was frozen.
 pub(super) fn is_frozen_first(entry: &Entry<'_>) -> bool {
-    entry.big().is_some() && !entry.is_listpack_list()
+    !entry.is_written_whole()
 }
 
 impl Walks {

@@ -155,7 +155,7 @@ impl Engine {
             }
         };
         let holds = self.data.may_hold() && command.flags().has(Flag::Write);
-        if holds && self.walk_wait(id, command, &args).is_some() {
+        if holds && self.walk_wait(id, command, &args, now).is_some() {
             return Served::Held;
         }
         self.begin(id, now);

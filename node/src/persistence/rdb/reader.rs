@@ -9,6 +9,7 @@ mod hash;
 mod input;
 mod list;
 mod set;
+mod single;
 mod stream;
 mod value;
 mod zset;
@@ -17,9 +18,10 @@ use std::borrow::Cow;
 
 use self::cursor::{Step, take};
 use self::input::{Held, Input};
+pub use self::single::ValueReader;
 pub use self::stream::PackedPairs;
 use self::value::{Keyed, ValueState};
-use super::{NEWEST_REDIS, OLDEST_VALKEY, RdbError, crc64, opcode};
+use super::{RdbError, crc64, is_known, opcode};
 use slotkeeper_tree::StreamId;
 
 use crate::data::{Encoding, Type};
@@ -148,7 +150,7 @@ pub enum RdbItem<'a> {
 }
 
 /// Takes what is read, and may refuse it.
-type Sink<'s> = dyn FnMut(RdbItem<'_>) -> Result<(), String> + 's;
+pub type Sink<'s> = dyn FnMut(RdbItem<'_>) -> Result<(), String> + 's;
 
 /// What a call of [`RdbReader::feed`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -330,12 +332,7 @@ impl Machine {
             }
             version = version * 10 + u32::from(digit - b'0');
         }
-        let known = if valkey {
-            version >= OLDEST_VALKEY
-        } else {
-            (1..=NEWEST_REDIS).contains(&version)
-        };
-        if !known {
+        if !is_known(version, valkey) {
             return Err(RdbError::Version(version));
         }
         self.version = version;

@@ -1,16 +1,14 @@
 //! Writes an RDB file: what a walk hands out goes in, bytes in small buffers come out.
 
+pub(super) mod value;
+
 use bytes::Bytes;
-
-use super::lzf::Packer;
 use slotkeeper_tree::Part;
-use slotkeeper_tree::element::{Element, Text};
 
-use super::{
-    TYPE_HASH, TYPE_LIST_QUICKLIST_2, TYPE_SET, TYPE_STREAM_LISTPACKS_2, TYPE_STRING, TYPE_ZSET_2,
-    WRITTEN_VERSION, crc64, encode, opcode,
-};
-use crate::data::{Entry, Saver, Type, Value};
+use self::value::written_type;
+use super::lzf::Packer;
+use super::{TYPE_STRING, WRITTEN_VERSION, crc64, encode, opcode};
+use crate::data::{Entry, Saver, Type};
 
 /// The name of our own remark: the id that the history had before, and its first offset that is
 /// not part of it.
@@ -179,23 +177,6 @@ impl RdbWriter {
     }
 }
 
-/// Appends an element of a collection.
-fn element(out: &mut Vec<u8>, element: Element<'_>, packer: Option<&mut Packer>) {
-    encode::string(out, element.bytes(&mut Text::new()), packer);
-}
-
-/// As what a value is written: in a form that every version loads, and packs again if it is small.
-fn written_type(of: Type) -> u8 {
-    match of {
-        Type::String => TYPE_STRING,
-        Type::Set => TYPE_SET,
-        Type::Hash => TYPE_HASH,
-        Type::List => TYPE_LIST_QUICKLIST_2,
-        Type::Zset => TYPE_ZSET_2,
-        Type::Stream => TYPE_STREAM_LISTPACKS_2,
-    }
-}
-
 /// Appends what stands before type, key and value: the database if it changes, the time to live.
 fn begin(out: &mut Vec<u8>, selected: &mut Option<usize>, db: usize, expire_at: Option<i64>) {
     if *selected != Some(db) {
@@ -228,35 +209,7 @@ impl Saver for RdbWriter {
         begin(out, selected, db, entry.expire_at());
         out.push(written_type(entry.kind()));
         encode::string(out, entry.key(), packer.as_deref_mut());
-        match entry.value() {
-            Value::Str(string) => encode::string(out, string, packer),
-            Value::Hash(hash) => {
-                encode::length(out, hash.len());
-                hash.for_each(|field, value| {
-                    element(out, field, packer.as_deref_mut());
-                    element(out, value, packer.as_deref_mut());
-                });
-            }
-            Value::List(list) => {
-                // One that does not fit into a node is sent in parts.
-                encode::length(out, 1);
-                list.with_listpack(|elements, count| {
-                    encode::listpack_node(out, elements, count, packer);
-                });
-            }
-            Value::Set(set) => {
-                encode::length(out, set.len());
-                set.for_each(|member| element(out, member, packer.as_deref_mut()));
-            }
-            Value::Zset(zset) => {
-                encode::length(out, zset.len());
-                zset.for_each(|record| {
-                    element(out, record.member, packer.as_deref_mut());
-                    out.extend_from_slice(&record.score.to_le_bytes());
-                });
-            }
-            Value::Stream(_) => unreachable!("a stream is sent in parts"),
-        }
+        value::whole(out, entry, packer);
         self.serialised += (entry.key().len() + entry.value_len()) as u64;
         self.keys += 1;
     }
@@ -282,20 +235,7 @@ impl Saver for RdbWriter {
 
     fn part(&mut self, part: Part<'_>) {
         let before = self.out.len();
-        match part {
-            Part::Whole(whole) => element(&mut self.out, whole, self.packer.as_mut()),
-            Part::Begin(len) => encode::length(&mut self.out, len),
-            Part::Piece(bytes) | Part::Fixed(bytes) => self.out.extend_from_slice(bytes),
-            Part::Length(number) => encode::length(&mut self.out, number as usize),
-            Part::Score(score) => self.out.extend_from_slice(&score.to_le_bytes()),
-            Part::Packed { elements, count } => {
-                encode::listpack_node(&mut self.out, elements, count, self.packer.as_mut());
-            }
-            Part::Plain(len) => {
-                encode::length(&mut self.out, encode::PLAIN_NODE);
-                encode::length(&mut self.out, len);
-            }
-        }
+        value::part(&mut self.out, part, self.packer.as_mut());
         self.serialised += (self.out.len() - before) as u64;
     }
 

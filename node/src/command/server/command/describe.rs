@@ -98,12 +98,20 @@ pub(super) fn docs(command: &Command, reply: &mut Reply) {
     let optional = [!history.is_empty(), !arguments.is_empty()];
     let optional = optional.iter().filter(|given| **given).count();
     let container = usize::from(!command.subcommands().is_empty());
-    let deprecated = if spec.deprecated.is_some() { 3 } else { 0 };
-    reply.map(4 + optional + container + deprecated);
+    let flags = match (&spec.deprecated, spec.is_internal) {
+        (Some(_), _) => 3,
+        (None, internal) => usize::from(internal),
+    };
+    reply.map(4 + optional + container + flags);
     text(reply, "summary", spec.summary);
     text(reply, "since", spec.since);
     text(reply, "group", spec.group.name());
     text(reply, "complexity", spec.complexity);
+    if spec.is_internal {
+        reply.bulk(b"doc_flags");
+        reply.set(1);
+        reply.simple("syscmd");
+    }
     if let Some(deprecated) = &spec.deprecated {
         reply.bulk(b"doc_flags");
         reply.set(1);
