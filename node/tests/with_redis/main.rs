@@ -1,5 +1,6 @@
 //! Our node and Debian's redis-server as each other's master and replica, as processes.
 
+mod carried;
 mod commands;
 mod hashes;
 mod lists;

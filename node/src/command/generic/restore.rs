@@ -39,9 +39,9 @@ const fn spec(group: Group) -> Spec {
         complexity: "O(N) with N the length of the value, O(N*log(N)) for sorted sets",
         history: const {
             &[
-                ("3.0.0", "The option `REPLACE`"),
-                ("5.0.0", "The option `ABSTTL`"),
-                ("5.0.0", "The options `IDLETIME` and `FREQ`"),
+                ("3.0.0", "The option `REPLACE`."),
+                ("5.0.0", "The option `ABSTTL`."),
+                ("5.0.0", "The options `IDLETIME` and `FREQ`."),
             ]
         },
         arguments: const {
@@ -101,7 +101,7 @@ fn options(args: &Args<'_>) -> Result<Restore, Refused> {
         } else if args.is(at, "freq") && has_value && idle.is_none() {
             at += 1;
             let uses = integer(args.get(at))?;
-            frequency =
+            wanted.uses =
                 Some(u8::try_from(uses).map_err(|_| {
                     Refused::new("ERR Invalid FREQ value, must be >= 0 and <= 255")
                 })?);

@@ -142,7 +142,7 @@ fn a_long_value_is_carried_in_steps_and_is_out_of_sight_until_it_is_whole() {
     let mut request = Vec::new();
     encode_command(&mut request, &[&b"RESTORE"[..], b"new", b"0", &payload]);
     node.send(&mut client, &request);
-    for _ in 0..10 {
+    for _ in 0..5 {
         assert_eq!(client.state, SessionState::Parked);
         assert_eq!(node.ask(&mut other, "EXISTS new\nDBSIZE"), ":0\r\n:2\r\n");
         assert!(node.resumed(client.session), "it goes on in every turn");
