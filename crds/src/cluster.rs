@@ -54,7 +54,10 @@ pub const DEFAULT_REPLICAS_PER_SHARD: u8 = 1;
 #[x_kube(
     validation = Rule::new("has(self.storage) == has(oldSelf.storage) && (!has(self.storage) || self.storage == oldSelf.storage)")
         .message("storage cannot be changed: the volumes of a cluster stay as they were created")
-        .field_path(".storage")
+        .field_path(".storage"),
+    validation = Rule::new("!has(self.persistence) || !has(self.persistence.snapshots) || !has(self.config) || !('save' in self.config)")
+        .message("config.save and persistence.snapshots say the same: use one of them")
+        .field_path(".persistence.snapshots")
 )]
 pub struct RedisClusterSpec {
     /// The number of shards that share the 16384 slots. With fewer than three, the masters cannot
@@ -105,6 +108,10 @@ pub struct RedisClusterSpec {
     /// changed later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage: Option<Storage>,
+
+    /// When the nodes write their data to files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub persistence: Option<Persistence>,
 
     /// Where the pods may run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -180,6 +187,32 @@ pub struct Storage {
     /// Its StorageClass. Default: the default StorageClass of the Kubernetes cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage_class_name: Option<String>,
+}
+
+/// When the nodes write their data to files.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Persistence {
+    /// When a node makes an RDB snapshot by itself: at the first of these points that is reached.
+    /// An empty list means never. Default: with `spec.storage`, after an hour with a change, and
+    /// after five minutes with 10000 changes; without it, as `redis-server` does. With
+    /// `spec.storage`, a node also makes a snapshot before it stops, whatever this says: after a
+    /// restart it asks its shard only for what it missed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16))]
+    pub snapshots: Option<Vec<SavePoint>>,
+}
+
+/// A snapshot is due when both have passed since the last one.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SavePoint {
+    /// Seconds since the last snapshot.
+    #[schemars(range(min = 1, max = 2_147_483_647), extend("format" = "int32"))]
+    pub seconds: u32,
+    /// Changes of keys since the last snapshot.
+    #[schemars(range(min = 0, max = 2_147_483_647), extend("format" = "int32"))]
+    pub changes: u32,
 }
 
 /// Where the pods may run.

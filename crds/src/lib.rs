@@ -11,8 +11,8 @@ mod status;
 
 pub use check::{Violation, check};
 pub use cluster::{
-    Auth, DEFAULT_REPLICAS_PER_SHARD, DEFAULT_SHARDS, NetworkPolicy, PullPolicy, RedisCluster,
-    RedisClusterSpec, Scheduling, SecretKey, Spread, Storage,
+    Auth, DEFAULT_REPLICAS_PER_SHARD, DEFAULT_SHARDS, NetworkPolicy, Persistence, PullPolicy,
+    RedisCluster, RedisClusterSpec, SavePoint, Scheduling, SecretKey, Spread, Storage,
 };
 pub use generate::{crd_yaml, reference_markdown};
 pub use status::{Condition, MemberStatus, RedisClusterStatus, Role, ShardStatus};

@@ -15,6 +15,7 @@ mod load;
 mod password;
 mod rewrite;
 mod secrecy;
+mod signals;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ pub use rewrite::transfer;
 pub use secrecy::{REDACTED, Secrecy, exposed_secret};
 
 use crate::io::Level;
+use crate::request::ShutdownRequest;
 
 /// The version of this server.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -125,6 +127,10 @@ pub struct Config {
     pub shutdown_timeout: u64,
     /// On shutdown, hand over to the best replica first (ours; the operator sets it).
     pub shutdown_handover: bool,
+    /// What SIGTERM asks for.
+    pub shutdown_on_sigterm: ShutdownRequest,
+    /// What SIGINT asks for.
+    pub shutdown_on_sigint: ShutdownRequest,
     /// Who may change protected directives with CONFIG SET.
     pub enable_protected_configs: Gate,
     /// Who may use DEBUG.
@@ -381,6 +387,8 @@ impl Default for Config {
             disable_thp: false,
             shutdown_timeout: 10,
             shutdown_handover: false,
+            shutdown_on_sigterm: ShutdownRequest::default(),
+            shutdown_on_sigint: ShutdownRequest::default(),
             enable_protected_configs: Gate::No,
             enable_debug_command: Gate::No,
             client_output_buffer_limit: OutputLimits {

@@ -53,7 +53,7 @@ use crate::cluster::Cluster;
 use crate::command::COMMAND_COUNT;
 use crate::config::Config;
 use crate::data::{Layout, Partition};
-use crate::io::{DiskEvent, Level, LinkId, LinkOp, Origin, Output, SessionId, Unsent};
+use crate::io::{DiskEvent, Level, LinkId, LinkOp, Origin, Output, SessionId, StopSignal, Unsent};
 use crate::random::Random;
 use crate::resp::Batch;
 use crate::session::SessionRole;
@@ -337,10 +337,10 @@ impl Engine {
         }
     }
 
-    /// The process was asked to end (SIGTERM, SIGINT).
-    pub fn on_terminate(&mut self, now: Now) {
+    /// The process was asked to end.
+    pub fn on_signal(&mut self, signal: StopSignal, now: Now) {
         self.look_at_clock(now);
-        self.terminate(now);
+        self.signalled(signal, now);
     }
 
     /// The next thing to carry out.

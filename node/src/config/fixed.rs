@@ -84,7 +84,6 @@ const STARTER: &str = "set it where the process is started, such as in a systemd
 const TITLE: &str = "this server does not change its process title";
 const PACE: &str = "the pace of background work cannot be changed";
 const CRASH: &str = "a crash prints only its reason";
-const SIGNALS: &str = "both signals do what SHUTDOWN does";
 const SYSLOG: &str = "this server logs to standard output or to a file (logfile)";
 
 /// In alphabetical order of the names.
@@ -245,8 +244,6 @@ pub(super) static FIXED: &[Fixed] = &[
     ),
     of("server_cpulist", &[""], STARTER).or("server-cpulist"),
     of("set-proc-title", &["no"], TITLE),
-    of("shutdown-on-sigint", &["default"], SIGNALS),
-    of("shutdown-on-sigterm", &["default"], SIGNALS),
     of("socket-mark-id", &["0"], "marking sockets is not supported"),
     of(
         "stop-writes-on-bgsave-error",

@@ -3,6 +3,7 @@
 use super::directive::Change::{self, Always, AtStart, Protected};
 use super::directive::{Directive, Kind};
 use super::lists;
+use super::signals;
 use super::value::Invalid;
 use super::{EvictionPolicy, Gate, PropagationErrors};
 use crate::io::Level;
@@ -395,6 +396,8 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         number!(set_max_listpack_value: usize, 0, i64::MAX),
     ),
     of("shutdown-handover", Always, yes_no!(shutdown_handover)),
+    of("shutdown-on-sigint", Always, signals::INTERRUPT),
+    of("shutdown-on-sigterm", Always, signals::TERMINATE),
     of(
         "shutdown-timeout",
         Always,

@@ -5,7 +5,7 @@ mod hand_over;
 use self::hand_over::HandOver;
 use crate::engine::parking::Parked;
 use crate::engine::{Acted, Engine};
-use crate::io::{Level, Output, SessionId};
+use crate::io::{Level, Output, SessionId, StopSignal};
 use crate::replication::master::ReplicaState;
 use crate::request::ShutdownRequest;
 use crate::resp::Reply;
@@ -72,15 +72,19 @@ impl Engine {
         reply.ok();
     }
 
-    /// SIGTERM or SIGINT. A second one does not wait any longer.
-    pub(super) fn terminate(&mut self, now: Now) {
+    /// A second signal does not wait any longer.
+    pub(super) fn signalled(&mut self, signal: StopSignal, now: Now) {
         if self.replication.shutdown.is_some() {
             self.log(Level::Warning, "Asked to end a second time, exiting now...");
             self.out(Output::Exit(1));
             return;
         }
         self.log(Level::Warning, "User requested shutdown...");
-        self.begin_shutdown(None, ShutdownRequest::default(), now);
+        let request = match signal {
+            StopSignal::Terminate => self.config.shutdown_on_sigterm,
+            StopSignal::Interrupt => self.config.shutdown_on_sigint,
+        };
+        self.begin_shutdown(None, request, now);
     }
 
     fn begin_shutdown(&mut self, session: Option<SessionId>, request: ShutdownRequest, now: Now) {

@@ -19,7 +19,7 @@ use super::net::Net;
 use super::payload_file::PayloadFile;
 use super::ready::{ReadyQueue, Token};
 use crate::engine::Engine;
-use crate::io::DiskEvent;
+use crate::io::{DiskEvent, StopSignal};
 use crate::resp::Reply;
 
 /// A turn takes in no other client after this long ...
@@ -151,12 +151,12 @@ impl Shell {
 
     pub(super) fn take_signals(&mut self) {
         let mut context = Context::from_waker(&self.signals.waker);
-        let mut asked = false;
+        let mut asked = None;
         while self.signals.terminate.poll_recv(&mut context).is_ready() {
             self.net
                 .log
                 .warning("Received SIGTERM scheduling shutdown...");
-            asked = true;
+            asked = Some(StopSignal::Terminate);
         }
         while self.signals.interrupt.poll_recv(&mut context).is_ready() {
             self.signals.interrupts += 1;
@@ -168,11 +168,11 @@ impl Shell {
             self.net
                 .log
                 .warning("Received SIGINT scheduling shutdown...");
-            asked = true;
+            asked = asked.or(Some(StopSignal::Interrupt));
         }
         while self.signals.hangup.poll_recv(&mut context).is_ready() {}
-        if asked {
-            self.engine.on_terminate(self.net.clock.now());
+        if let Some(signal) = asked {
+            self.engine.on_signal(signal, self.net.clock.now());
         }
     }
 

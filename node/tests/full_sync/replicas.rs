@@ -1,6 +1,7 @@
 //! Whole nodes that follow each other.
 
 use slotkeeper_node::config::Config;
+use slotkeeper_node::io::StopSignal;
 
 use crate::network::Network;
 
@@ -215,7 +216,9 @@ fn a_master_that_leaves_hands_over_first() {
     let client = network.connect(0);
     network.call(0, client, &["SET", "b", "1"]);
     let now = network.now;
-    network.hosts[0].engine.on_terminate(now);
+    network.hosts[0]
+        .engine
+        .on_signal(StopSignal::Terminate, now);
     network.until("it has left", |network| network.hosts[0].exited.is_some());
     assert_eq!(network.hosts[0].exited, Some(0));
     assert_eq!(network.info(3, "role"), "master");
@@ -245,7 +248,9 @@ fn die(network: &mut Network, host: usize) {
 
 fn terminate(network: &mut Network, host: usize) {
     let now = network.now;
-    network.hosts[host].engine.on_terminate(now);
+    network.hosts[host]
+        .engine
+        .on_signal(StopSignal::Terminate, now);
 }
 
 /// How many milliseconds it takes until the node has left.

@@ -29,6 +29,24 @@ fn leaves_without_a_file_when_no_save_point_is_set() {
 }
 
 #[test]
+fn each_signal_asks_for_what_it_is_told() {
+    let directory = Directory::new();
+    let told = ["--save", "", "--shutdown-on-sigterm", "save"];
+    let mut node = Node::start(&directory, &told);
+    assert_eq!(node.client().text(&["SET", "hello", "world"]), "OK");
+    node.signal(Signal::TERM);
+    assert_eq!(node.exit_code(), Some(0));
+    let told = ["--save", "3600 1", "--shutdown-on-sigint", "nosave force"];
+    let mut node = Node::start(&directory, &told);
+    assert_eq!(node.client().text(&["GET", "hello"]), "world");
+    assert_eq!(node.client().text(&["SET", "hello", "again"]), "OK");
+    node.signal(Signal::INT);
+    assert_eq!(node.exit_code(), Some(0));
+    let node = Node::start(&directory, &["--save", ""]);
+    assert_eq!(node.client().text(&["GET", "hello"]), "world");
+}
+
+#[test]
 fn hangups_are_ignored() {
     let directory = Directory::new();
     let node = Node::start(&directory, &[]);

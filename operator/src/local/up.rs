@@ -13,6 +13,7 @@ use super::lock::{self, Taken};
 use super::progress::{Printer, say};
 use crate::interrupts::Interrupts;
 use crate::model::Memory;
+use crate::platform::directives::complete;
 use crate::platform::local::{
     Layout, LocalPlatform, State, default_dir, load_cluster, load_memory, save_cluster,
     save_manifest,
@@ -228,7 +229,7 @@ fn validated(
 ) -> Result<BTreeMap<String, String>, String> {
     let Manifest { cluster, .. } = manifest;
     let name = cluster.metadata.name.as_deref().unwrap_or_default();
-    check_config(binary, &cluster.spec.config)
+    check_config(binary, &complete(&cluster.spec))
         .map_err(|error| format!("{}: RedisCluster {name}: {error}", path.display()))
 }
 

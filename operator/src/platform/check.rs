@@ -18,8 +18,8 @@ const SECRETS: [&str; 5] = [
     "tls-client-key-file-pass",
 ];
 
-/// Lets the node's program check the directives of a manifest before they are used. Returns every
-/// directive that the program knows, with its effective value.
+/// Lets the node's program check the directives of a manifest, completed, before they are used.
+/// Returns every directive that the program knows, with its effective value.
 ///
 /// # Errors
 /// Names the directive and what is wrong with it.

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::net::SocketAddr;
 
 use slotkeeper_node::config::Config;
-use slotkeeper_node::io::{LinkEvent, LinkId};
+use slotkeeper_node::io::{LinkEvent, LinkId, StopSignal};
 use slotkeeper_topology::{Slot, key_slot};
 
 use crate::disk::Disk;
@@ -130,7 +130,7 @@ impl Simulation {
     pub fn terminate(&mut self, ix: NodeIx) {
         let now = self.hosts[ix].now(self.now_us);
         if let Some(engine) = &mut self.hosts[ix].engine {
-            engine.on_terminate(now);
+            engine.on_signal(StopSignal::Terminate, now);
             self.after(ix);
         }
     }

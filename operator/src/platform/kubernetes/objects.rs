@@ -142,7 +142,7 @@ pub fn unwanted(cluster: &RedisCluster) -> Vec<(Kind, String)> {
 /// The directives of a manifest's nodes, without those that the operator owns.
 #[must_use]
 pub fn directives(spec: &RedisClusterSpec) -> BTreeMap<String, String> {
-    complete(&spec.config)
+    complete(spec)
 }
 
 /// The input of every object.

@@ -31,7 +31,7 @@ impl ConfigValidator {
 
     /// The result for a manifest; the program runs only if the directives have changed.
     pub async fn of(&self, cluster: &RedisCluster) -> Validation {
-        let config = complete(&cluster.spec.config);
+        let config = complete(&cluster.spec);
         if let Some(validation) = self.known(&config) {
             return validation;
         }

@@ -30,12 +30,11 @@ pub fn render(
         own.push(("requirepass", quoted(password)));
         own.push(("masterauth", quoted(password)));
     }
-    directives::render(&own, &spec.config)
+    directives::render(&own, spec)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::path::PathBuf;
 
     use slotkeeper_crds::owned::OWNED;
@@ -80,7 +79,7 @@ mod tests {
     #[test]
     fn every_directive_written_here_is_one_that_users_may_not_set() {
         let text = rendered(&[]);
-        let defaults = directives::lines(&BTreeMap::new());
+        let defaults = directives::lines(&directives::complete(&RedisClusterSpec::default()));
         for line in text.trim_end_matches(&defaults).lines().skip(1) {
             let directive = line.split(' ').next().unwrap();
             let owned = OWNED.iter().any(|owned| owned.directive == directive);

@@ -47,5 +47,5 @@ fn redis_conf(context: &RenderContext<'_>) -> String {
         // The password itself stays in its Secret.
         own.push(("password-file", password_file()));
     }
-    directives::render(&own, &context.spec().config)
+    directives::render(&own, context.spec())
 }
