@@ -97,6 +97,7 @@ fn every_directive_sets_its_own_field_and_no_other() {
                 "client-query-buffer-limit" | "proto-max-bulk-len" => "5mb".to_owned(),
                 "maxmemory-clients" => "7%".to_owned(),
                 "latency-tracking-info-percentiles" => "12.5 99".to_owned(),
+                "shutdown-on-sigint" | "shutdown-on-sigterm" => "nosave now".to_owned(),
                 other => panic!("no value for {other}"),
             },
         };
