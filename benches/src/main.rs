@@ -8,6 +8,7 @@
 
 mod bounds;
 mod collections;
+mod eviction;
 mod hashes;
 mod lists;
 mod load;
@@ -59,7 +60,7 @@ struct Options {
     /// The first of two free ports.
     #[arg(long, default_value_t = 16900)]
     port: u16,
-    /// Measure only this: `strings`, or the name of another type. May be given several times.
+    /// Measure only this: `strings`, `eviction`, or the name of another type. May be given several times.
     #[arg(long)]
     only: Vec<String>,
     /// Leave out the comparison with the other server.
@@ -90,9 +91,12 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<Verdicts, String> {
     let names = || COLLECTIONS.iter().map(|collection| collection.name);
     for only in &options.only {
-        if only != "strings" && !names().any(|name| name == only) {
+        let has_no_type = ["strings", eviction::NAME].contains(&only.as_str());
+        if !has_no_type && !names().any(|name| name == only) {
             let names = names().collect::<Vec<_>>().join(", ");
-            return Err(format!("--only takes strings, {names}; not {only}"));
+            return Err(format!(
+                "--only takes strings, eviction, {names}; not {only}"
+            ));
         }
     }
     let mut verdicts = Verdicts::default();
@@ -104,6 +108,9 @@ fn run(options: &Options) -> Result<Verdicts, String> {
     if !options.only_pauses {
         if options.wants("strings") {
             strings::compare(options, &mut verdicts)?;
+        }
+        if options.wants(eviction::NAME) {
+            eviction::compare(options, &mut verdicts)?;
         }
         for collection in collections() {
             collections::compare(options, &mut verdicts, collection)?;

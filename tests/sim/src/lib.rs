@@ -7,6 +7,7 @@ pub mod busy;
 pub mod clocks;
 mod dataset;
 mod disk;
+pub mod evicting;
 pub mod gossip;
 pub mod handover;
 pub mod hard;

@@ -72,6 +72,16 @@ impl Simulation {
         }
     }
 
+    /// A number of INFO; none if the node does not answer, or not with such a field.
+    pub fn number(&mut self, node: NodeIx, field: &str) -> Option<i64> {
+        let reply = self.call(node, &["INFO", "everything"])?;
+        let text = String::from_utf8_lossy(reply.text()?).into_owned();
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        line?.trim().parse().ok()
+    }
+
     /// As [`Simulation::call`], for a command that must succeed.
     ///
     /// # Panics

@@ -2,8 +2,8 @@
 
 use crate::gossip::{self, Summary};
 use crate::{
-    asleep, busy, clocks, handover, hard, operated, partitioned, queues, restarted, succession,
-    synced,
+    asleep, busy, clocks, evicting, handover, hard, operated, partitioned, queues, restarted,
+    succession, synced,
 };
 
 /// A kind of run; the seed does the rest.
@@ -33,11 +33,13 @@ pub enum Scenario {
     Synced,
     /// Clients that wait for elements of lists.
     Queues,
+    /// A master at its memory limit.
+    Evicting,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Scenario; 12] = [
+    pub const ALL: [Scenario; 13] = [
         Scenario::Gossip,
         Scenario::Asleep,
         Scenario::Busy,
@@ -50,6 +52,7 @@ impl Scenario {
         Scenario::Succession,
         Scenario::Synced,
         Scenario::Queues,
+        Scenario::Evicting,
     ];
 
     /// The name on the command line.
@@ -68,6 +71,7 @@ impl Scenario {
             Scenario::Succession => "succession",
             Scenario::Synced => "synced",
             Scenario::Queues => "queues",
+            Scenario::Evicting => "evicting",
         }
     }
 
@@ -96,6 +100,7 @@ impl Scenario {
             Scenario::Succession => 36,
             Scenario::Synced => 6,
             Scenario::Queues => 12,
+            Scenario::Evicting => 7,
         }
     }
 
@@ -125,6 +130,7 @@ impl Scenario {
             Scenario::Succession => succession::run(seed),
             Scenario::Synced => synced::run(seed),
             Scenario::Queues => queues::run(seed),
+            Scenario::Evicting => evicting::run(seed),
         }
     }
 

@@ -149,7 +149,7 @@ fn break_within_sync(sim: &mut Simulation) -> Result<(), String> {
 /// changes there were.
 fn short_cut(sim: &mut Simulation) -> Result<usize, String> {
     let resyncs = |sim: &mut Simulation| {
-        ["sync_full", "sync_partial_ok"].map(|field| number(sim, MASTER, field))
+        ["sync_full", "sync_partial_ok"].map(|field| sim.number(MASTER, field))
     };
     let before = resyncs(sim);
     if before.contains(&None) {
@@ -188,16 +188,6 @@ fn heal(sim: &mut Simulation) {
         sim.break_conn(conn, end);
     }
     sim.heal();
-}
-
-/// A number of INFO.
-fn number(sim: &mut Simulation, node: NodeIx, field: &str) -> Option<i64> {
-    let reply = sim.call(node, &["INFO", "everything"])?;
-    let text = String::from_utf8_lossy(reply.text()?).into_owned();
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
-    line?.trim().parse().ok()
 }
 
 fn is_synced(sim: &Simulation) -> bool {

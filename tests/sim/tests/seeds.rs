@@ -48,6 +48,11 @@ fn replicas_hold_what_their_masters_hold() {
 }
 
 #[test]
+fn replicas_lose_the_keys_that_their_master_evicts_and_no_others() {
+    run_all(Scenario::Evicting);
+}
+
+#[test]
 fn who_waits_gets_each_element_once() {
     run_all(Scenario::Queues);
 }
