@@ -33,7 +33,13 @@ pub fn compare(options: &Options, verdicts: &mut Verdicts) -> Result<(), String>
             fill(server, places, policy)?;
         }
         let [rate, their_rate] = hit_rates([&ours, &theirs], places, 8 * places)?;
+        let keys = |server: &Server| {
+            server
+                .ask("DBSIZE\r\n")
+                .map(|reply| reply.trim().to_owned())
+        };
         println!("\nHit rate, {policy}: {rate:.4}, redis-server {their_rate:.4}");
+        println!("Keys that they hold {}, {}", keys(&ours)?, keys(&theirs)?);
         let what = format!("hit rate of redis-server, {policy}");
         verdicts.judge(&what, their_rate / rate, HITS);
         let range = u32::try_from(places * KEYS_PER_PLACE).unwrap_or(u32::MAX);

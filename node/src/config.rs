@@ -107,6 +107,12 @@ pub struct Config {
     pub lfu_decay_time: u32,
     /// Whether replicas are told to UNLINK a key that goes for want of memory, not to DEL it.
     pub lazyfree_lazy_eviction: bool,
+    /// The same of one whose time has come.
+    pub lazyfree_lazy_expire: bool,
+    /// How many more expired keys are removed at once: from 1, the fewest, to 10.
+    pub active_expire_effort: usize,
+    /// How often, each second, expired keys are looked for.
+    pub hz: u64,
     /// What clients may take together before the largest are closed.
     pub maxmemory_clients: ClientMemory,
     /// What the requests of one client may take before they are executed, in bytes.
@@ -377,6 +383,9 @@ impl Default for Config {
             lfu_log_factor: 10,
             lfu_decay_time: 1,
             lazyfree_lazy_eviction: false,
+            lazyfree_lazy_expire: false,
+            active_expire_effort: 1,
+            hz: 10,
             maxmemory_clients: ClientMemory::Unlimited,
             client_query_buffer_limit: 1 << 30,
             propagation_error_behavior: PropagationErrors::Ignore,

@@ -1,6 +1,14 @@
 //! Which keys go when memory is short, and what is remembered of their use for that.
 
 use super::Config;
+use super::directive::Kind;
+
+/// The values of `maxmemory-policy`.
+pub(super) const POLICY: Kind = Kind::Word(
+    EvictionPolicy::NAMES,
+    |c| c.maxmemory_policy as usize,
+    |c, i| c.maxmemory_policy = EvictionPolicy::ALL[i],
+);
 
 /// `maxmemory-policy`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +45,7 @@ impl EvictionPolicy {
     ];
 
     /// Their names, in the same order.
-    pub(super) const NAMES: &[&str] = &[
+    const NAMES: &[&str] = &[
         "volatile-lru",
         "volatile-lfu",
         "volatile-random",

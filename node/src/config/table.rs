@@ -5,7 +5,7 @@ use super::directive::{Directive, Kind};
 use super::lists;
 use super::signals;
 use super::value::Invalid;
-use super::{EvictionPolicy, Gate, PropagationErrors};
+use super::{Gate, PropagationErrors};
 use crate::io::Level;
 
 const LEVELS: &[&str] = &["debug", "verbose", "notice", "warning"];
@@ -115,6 +115,11 @@ macro_rules! words {
 
 /// In alphabetical order of the names.
 pub(super) static DIRECTIVES: &[Directive] = &[
+    of(
+        "active-expire-effort",
+        Always,
+        number!(active_expire_effort: usize, 1, 10),
+    ),
     of("bind", Always, words!(bind)),
     of("bind-source-addr", AtStart, lists::SOURCE_ADDRESS),
     of(
@@ -232,6 +237,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         Always,
         memory!(hll_sparse_max_bytes: usize, 0),
     ),
+    of("hz", Always, number!(hz: u64, 1, 500)),
     of(
         "key-load-delay",
         Always,
@@ -252,6 +258,11 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         "lazyfree-lazy-eviction",
         Always,
         yes_no!(lazyfree_lazy_eviction),
+    ),
+    of(
+        "lazyfree-lazy-expire",
+        Always,
+        yes_no!(lazyfree_lazy_expire),
     ),
     of(
         "lfu-decay-time",
@@ -298,15 +309,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         Always,
         number!(maxmemory_eviction_tenacity: u64, 0, 100),
     ),
-    of(
-        "maxmemory-policy",
-        Always,
-        Kind::Word(
-            EvictionPolicy::NAMES,
-            |c| c.maxmemory_policy as usize,
-            |c, i| c.maxmemory_policy = EvictionPolicy::ALL[i],
-        ),
-    ),
+    of("maxmemory-policy", Always, super::eviction::POLICY),
     of(
         "maxmemory-samples",
         Always,

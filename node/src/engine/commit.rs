@@ -62,8 +62,12 @@ impl Engine {
     /// Writes the removal of keys that have expired. Whether there are any.
     fn write_expired(&mut self) -> bool {
         let expired = self.data.take_expired();
+        let command: &[u8] = match self.config.lazyfree_lazy_expire {
+            true => b"UNLINK",
+            false => b"DEL",
+        };
         for (db, key) in &expired {
-            self.commit_removal(*db, &[b"DEL", key]);
+            self.commit_removal(*db, &[command, key]);
         }
         !expired.is_empty()
     }

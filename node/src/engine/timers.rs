@@ -7,7 +7,7 @@ use crate::time::Now;
 
 /// How often the regular work is done, in milliseconds.
 const CRON_MS: u64 = 100;
-/// How many expired keys one cycle removes at most ...
+/// How many expired keys one cycle removes at most, times 10 to 19 tenths by active-expire-effort ...
 const EXPIRE_LIMIT: usize = 200;
 /// ... and how soon the next one follows when there were as many, in milliseconds.
 const EXPIRE_AGAIN_MS: u64 = 2;
@@ -107,16 +107,17 @@ impl Engine {
     /// Removes keys whose time has come: a master's task, unless its clients are paused, since
     /// then nothing may enter the stream.
     fn expire_keys(&mut self, now: Now) {
-        self.timers.expire = now.mono_ms() + CRON_MS;
+        self.timers.expire = now.mono_ms() + 1000 / self.config.hz;
         if self.is_replica || self.pause.any() || !self.active_expiry || self.is_loading() {
             return;
         }
         let begun = self.stopwatch.nanos();
-        let removed = self.data.expire_cycle(now, EXPIRE_LIMIT);
+        let limit = EXPIRE_LIMIT * (9 + self.config.active_expire_effort) / 10;
+        let removed = self.data.expire_cycle(now, limit);
         if removed == 0 {
             return;
         }
-        if removed >= EXPIRE_LIMIT {
+        if removed >= limit {
             self.stats.expire_cycle_cap_reached += 1;
             self.timers.expire = now.mono_ms() + EXPIRE_AGAIN_MS;
         }

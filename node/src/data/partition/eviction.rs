@@ -1,5 +1,5 @@
 //! Which key goes when memory is short: the best of a sample, and of what samples before it have
-//! found (as Redis's pool).
+//! found (Redis's pool, four times as large).
 
 use super::Partition;
 use crate::config::EvictionPolicy;
@@ -12,7 +12,7 @@ use crate::data::{Event, WalkWait};
 use crate::time::Now;
 
 /// How many candidates are kept from one eviction to the next.
-const POOL: usize = 16;
+const POOL: usize = 64;
 /// How many databases an eviction looks at; the next one goes on with the others.
 const DATABASES: usize = 16;
 /// How often a sample is taken until a key is found that may go.

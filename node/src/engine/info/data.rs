@@ -12,13 +12,10 @@ impl Engine {
         let usage = self.stopwatch.usage();
         let limit = self.config.maxmemory;
         let heap = self.data.heap_usage();
-        let ratio = |resident: u64| {
-            if used == 0 {
-                0.0
-            } else {
-                resident as f64 / used as f64
-            }
-        };
+        // What there is of something, beside what it is for.
+        let ratio = |whole: u64, part: u64| format!("{:.2}", whole as f64 / part.max(1) as f64);
+        let more = |whole: u64, part: u64| whole.cast_signed() - part.cast_signed();
+        let (held, resident) = (heap.held as u64, heap.resident as u64);
         fields.bytes("used_memory", used);
         fields.bytes("used_memory_rss", usage.resident);
         fields.bytes("used_memory_peak", peak);
@@ -33,14 +30,14 @@ impl Engine {
         fields.bytes("total_system_memory", usage.machine);
         fields.bytes("maxmemory", limit);
         fields.field("maxmemory_policy", self.config.maxmemory_policy.name());
-        fields.field(
-            "mem_fragmentation_ratio",
-            format_args!("{:.2}", ratio(usage.resident)),
-        );
-        fields.field(
-            "mem_fragmentation_bytes",
-            usage.resident.saturating_sub(used),
-        );
+        fields.field("allocator_frag_ratio", ratio(held, dataset));
+        fields.field("allocator_frag_bytes", more(held, dataset));
+        fields.field("allocator_rss_ratio", ratio(resident, held));
+        fields.field("allocator_rss_bytes", more(resident, held));
+        fields.field("rss_overhead_ratio", ratio(usage.resident, resident));
+        fields.field("rss_overhead_bytes", more(usage.resident, resident));
+        fields.field("mem_fragmentation_ratio", ratio(usage.resident, used));
+        fields.field("mem_fragmentation_bytes", more(usage.resident, used));
         fields.field("mem_not_counted_for_evict", memory.not_counted);
         fields.field("mem_replication_backlog", memory.backlog);
         fields.field(

@@ -38,6 +38,33 @@ fn expired_keys_go_by_themselves() {
 }
 
 #[test]
+fn how_soon_and_how_many_expired_keys_go_is_said_by_hz_and_effort() {
+    let left = |hz, effort| {
+        let mut node = Node::with(Config {
+            hz,
+            active_expire_effort: effort,
+            ..Config::default()
+        });
+        let mut client = node.client();
+        node.pass(2000);
+        for n in 0..500 {
+            node.ask(&mut client, &format!("SET k{n} v PX 5"));
+        }
+        // The first cycle after that.
+        let from = node.engine.data.len(0);
+        let mut waited = 0;
+        while node.engine.data.len(0) == from {
+            node.pass(1);
+            waited += 1;
+        }
+        (waited, from - node.engine.data.len(0))
+    };
+    assert_eq!(left(100, 1).1, 200);
+    assert_eq!(left(100, 10).1, 380);
+    assert!(left(1, 1).0 >= 50 && left(100, 1).0 <= 20);
+}
+
+#[test]
 fn beyond_maxmemory_only_what_frees_is_allowed() {
     let mut node = Node::with(Config {
         maxmemory: 1,

@@ -58,6 +58,13 @@ fn what_expired_goes_first_and_relative_times_become_absolute() {
     node.pass(10);
     let stream = streamed(&mut node, &mut client, "INCR a");
     assert_eq!(stream, ["SELECT 0", "DEL a", "INCR a"]);
+    node.ask(
+        &mut client,
+        "CONFIG SET lazyfree-lazy-expire yes\nSET a 1 PX 5",
+    );
+    node.pass(10);
+    let stream = streamed(&mut node, &mut client, "INCR a");
+    assert_eq!(stream, ["UNLINK a", "INCR a"]);
     let at = node.now.unix_ms() + 1000;
     let stream = streamed(&mut node, &mut client, "SET b 1 PX 1000");
     assert_eq!(stream, [format!("SET b 1 PXAT {at}")]);
