@@ -2,12 +2,14 @@
 //! in both directions or in one, clients from nodes that the operator reaches, and the operator from
 //! nodes that others reach. Every cut heals, and then all is as it was promised.
 
-use crate::gossip::Summary;
+use crate::gossip::{NODE_TIMEOUT_MS, Summary};
 use crate::net::{ClientKind, NodeIx, Party};
 use crate::operated_cluster::{Action, OperatedCluster, run_operated};
 
 /// A cut lasts up to so many node timeouts.
 const LONGEST: u64 = 10;
+/// A master that is not heard is replaced after so many of them at most.
+const REPLACED_AFTER: u64 = 4;
 
 /// Runs a seed.
 ///
@@ -48,7 +50,29 @@ fn scenario(cluster: &mut OperatedCluster) -> Result<(), String> {
         cluster.sim.heal();
         cluster.heal()?;
     }
+    if cluster.sim.rng.one_in(3) {
+        unheard_master(cluster)?;
+    }
     cluster.wrote()
+}
+
+/// A master hears the other nodes, and clients write to it, but no node hears it: its replica confirms
+/// what it had, and is elected.
+fn unheard_master(cluster: &mut OperatedCluster) -> Result<(), String> {
+    let count = cluster.sim.hosts.len();
+    let owners: Vec<NodeIx> = (0..count)
+        .filter(|&ix| cluster.sim.owns_slots(ix))
+        .collect();
+    let master = owners[cluster.sim.rng.index(owners.len())];
+    cluster.note(&format!("no node hears node {master}"));
+    for ix in (0..count).filter(|&ix| ix != master) {
+        let net = &mut cluster.sim.net;
+        net.silence(Party::Node(master), Party::Node(ix));
+    }
+    cluster.operate(REPLACED_AFTER * NODE_TIMEOUT_MS * 1000)?;
+    cluster.note("every node hears it again");
+    cluster.sim.heal();
+    cluster.heal()
 }
 
 /// Some nodes, at least one, and not all where there are more.

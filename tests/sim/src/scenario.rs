@@ -1,5 +1,8 @@
 //! What can be played, by name.
 
+use std::any::Any;
+use std::panic::catch_unwind;
+
 use crate::gossip::{self, Summary};
 use crate::{
     asleep, busy, clocks, evicting, handover, hard, operated, partitioned, queues, restarted,
@@ -112,11 +115,16 @@ impl Scenario {
             .find(|scenario| scenario.name() == name)
     }
 
-    /// Plays one seed.
+    /// Plays one seed. That a node panics is a finding, too.
     ///
     /// # Errors
     /// What was found, in words.
     pub fn run(self, seed: u64) -> Result<Summary, String> {
+        let played = catch_unwind(|| self.play(seed));
+        played.unwrap_or_else(|panic| Err(format!("panicked: {}", words_of(&*panic))))
+    }
+
+    fn play(self, seed: u64) -> Result<Summary, String> {
         match self {
             Scenario::Gossip => gossip::run(seed),
             Scenario::Asleep => asleep::run(seed),
@@ -141,9 +149,27 @@ impl Scenario {
     }
 }
 
+/// What a panic says.
+fn words_of(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no words")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_panic_is_told_in_its_words() {
+        for played in [
+            catch_unwind(|| panic!("so many: {}", std::hint::black_box(3))),
+            catch_unwind(|| panic!("so many: 3")),
+        ] {
+            let panic: Box<dyn Any + Send> = played.map(|(): ()| ()).unwrap_err();
+            assert_eq!(words_of(&*panic), "so many: 3");
+        }
+    }
 
     #[test]
     fn every_scenario_is_found_by_its_name() {

@@ -1,7 +1,6 @@
 //! Plays seeds that nobody has played before, for so many minutes: every scenario in turn, on every
 //! core. For each finding it prints the command that plays it again.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -60,15 +59,13 @@ impl Soak {
     }
 
     fn play_one(&self, scenario: Scenario, seed: u64) {
-        let finding = match catch_unwind(AssertUnwindSafe(|| scenario.run(seed))) {
-            Ok(Ok(summary)) => {
+        let finding = match scenario.run(seed) {
+            Ok(summary) => {
                 self.faults
                     .fetch_add(summary.faults as u64, Ordering::Relaxed);
                 return;
             }
-            Ok(Err(finding)) => finding,
-            // The panic itself has been printed.
-            Err(_) => "panicked".to_owned(),
+            Err(finding) => finding,
         };
         self.failed.fetch_add(1, Ordering::Relaxed);
         println!("seed {seed}: {finding}\nreplay: {}", scenario.replay(seed));
