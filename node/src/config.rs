@@ -182,6 +182,8 @@ pub struct Config {
     /// Microseconds that each key takes longer to be loaded; negative: one microsecond for so many
     /// keys. For tests.
     pub key_load_delay: i64,
+    /// The same for a key to be saved, in a data file or for a replica.
+    pub rdb_key_save_delay: i64,
     /// How many bytes of the data file are loaded before clients have their turn.
     pub loading_process_events_interval_bytes: usize,
     /// Whether it is measured what is asked of each slot (CLUSTER SLOT-STATS).
@@ -328,6 +330,11 @@ pub struct OutputLimits {
     pub replica: OutputLimit,
 }
 
+/// Bytes that are given as a memory value, with or without a unit.
+pub(crate) fn memory_value(word: &[u8]) -> Option<u64> {
+    value::memory(word).ok()
+}
+
 impl Config {
     /// The port of the cluster bus, `cluster-port` or the default that belongs to `port`.
     #[must_use]
@@ -423,6 +430,7 @@ impl Default for Config {
             busy_reply_threshold: 5000,
             cluster_enabled: false,
             key_load_delay: 0,
+            rdb_key_save_delay: 0,
             loading_process_events_interval_bytes: 64 << 10,
             cluster_slot_stats_enabled: false,
             cluster_config_file: "nodes.conf".to_owned(),

@@ -2,6 +2,7 @@
 
 use super::Refused;
 use super::long_double::LongDouble;
+use crate::data::Partition;
 use crate::resp::Args;
 use crate::resp::number::parse_integer;
 use crate::time::Now;
@@ -22,6 +23,21 @@ pub(super) const STRING_TOO_LONG: Refused =
 /// A whole number.
 pub(super) fn integer(text: &[u8]) -> Result<i64, Refused> {
     parse_integer(text).ok_or(NOT_AN_INTEGER)
+}
+
+/// The number of a database that a client names: Redis reads it into 32 bits.
+pub(super) fn database_number(text: &[u8]) -> Result<i32, Refused> {
+    i32::try_from(integer(text)?).map_err(|_| {
+        Refused::new("ERR value is out of range, value must between -2147483648 and 2147483647")
+    })
+}
+
+/// The database of that number, if it exists.
+pub(super) fn database(data: &Partition, number: i32) -> Result<usize, Refused> {
+    usize::try_from(number)
+        .ok()
+        .filter(|database| *database < data.databases())
+        .ok_or(const { Refused::new("ERR DB index is out of range") })
 }
 
 /// A number as C's strtod reads it as a whole, white space in front of it and nothing at all (0)

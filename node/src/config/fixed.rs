@@ -143,6 +143,11 @@ pub(super) static FIXED: &[Fixed] = &[
         &["yes"],
         "expired keys are looked for again at once where many were found",
     ),
+    of(
+        "enable-debug-assert",
+        &["no"],
+        "what the assertions check is always checked, or in tests",
+    ),
     of("enable-module-command", &["no"], MODULES),
     of(
         "ignore-warnings",
@@ -165,7 +170,16 @@ pub(super) static FIXED: &[Fixed] = &[
         "lists are packed, but not compressed",
     ),
     of("loadmodule", &[], MODULES),
-    of("locale-collate", &[""], "SORT is not supported yet"),
+    of(
+        "locale-collate",
+        &[""],
+        "SORT ALPHA compares bytes, in no locale",
+    ),
+    of(
+        "lua-enable-deprecated-api",
+        &["no"],
+        "scripts are not supported yet",
+    ),
     of("no-appendfsync-on-rewrite", &["no"], AOF),
     of(
         "notify-keyspace-events",
@@ -290,5 +304,15 @@ pub(super) static FIXED: &[Fixed] = &[
         &["0"],
         "Unix sockets are not supported yet",
     ),
+    of(
+        "use-exit-on-panic",
+        &["no"],
+        "an invariant that is broken always ends the process in the same way",
+    ),
     of("user", &[], ACL).secret(),
+    of(
+        "watchdog-period",
+        &["0"],
+        "SLOWLOG and LATENCY show what takes long; nothing interrupts it",
+    ),
 ];

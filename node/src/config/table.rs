@@ -341,6 +341,11 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     ),
     of("protected-mode", Always, yes_no!(protected_mode)),
     of("proto-max-bulk-len", Always, lists::BULK_LENGTH),
+    of(
+        "rdb-key-save-delay",
+        Always,
+        number!(rdb_key_save_delay: i64, -1 - INT_MAX, INT_MAX),
+    ),
     of("rdbcompression", Always, yes_no!(rdbcompression)),
     of(
         "repl-backlog-size",

@@ -247,6 +247,14 @@ impl Partition {
         self.store.dbs()[db].expires()
     }
 
+    /// What the tables of a database take beside its keys and values, and about what the times to
+    /// live of its keys take, in bytes. The cost grows with the number of tables and the size of
+    /// their directories.
+    #[must_use]
+    pub fn overhead(&self, db: usize) -> (usize, usize) {
+        self.store.dbs()[db].overhead()
+    }
+
     /// The mean time to live, in milliseconds, of the keys that have one.
     #[must_use]
     pub fn avg_ttl(&self, db: usize) -> i64 {

@@ -83,6 +83,31 @@ impl Pointer {
         unsafe { std::slice::from_raw_parts(self.node_start(), 1 << self.bits()) }
     }
 
+    /// The memory of what it leads to, in bytes, and how many bits of the hash that needs; `used`
+    /// bits lead to it.
+    ///
+    /// # Safety
+    /// What it leads to is live, and does not change meanwhile.
+    unsafe fn memory(self, used: u8) -> (usize, u8) {
+        if !self.is_node() {
+            // SAFETY: what is no node is a segment.
+            let segment = unsafe { self.as_segment() };
+            return (segment.memory(), segment.depth);
+        }
+        // SAFETY: promised by the caller.
+        let pointers = unsafe { self.pointers() };
+        let bits = used + self.bits();
+        let (mut memory, mut at) = (size_of_val(pointers), 0);
+        while let Some(pointer) = pointers.get(at) {
+            // SAFETY: promised by the caller.
+            let (below, needed) = unsafe { pointer.memory(bits) };
+            memory += below;
+            // Several neighbours lead to a segment that needs fewer bits.
+            at += 1 << bits.saturating_sub(needed);
+        }
+        (memory, bits)
+    }
+
     /// # Safety
     /// It is that of a live node, not accessed otherwise for `'a`.
     unsafe fn pointers_mut<'a>(self) -> &'a mut [Pointer] {
@@ -133,6 +158,16 @@ impl Table {
     /// How many entries it holds.
     pub fn len(&self) -> usize {
         self.len as usize
+    }
+
+    /// The memory of its directory and its segments, without its entries, in bytes. It looks at the
+    /// directory alone.
+    pub fn memory(&self) -> usize {
+        match self.root {
+            Pointer(0) => 0,
+            // SAFETY: what a table refers to is live, and the table is borrowed.
+            root => unsafe { root.memory(0) }.0,
+        }
     }
 
     /// Whether emptying it left a directory behind, worth dropping as a whole.

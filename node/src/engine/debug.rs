@@ -7,6 +7,7 @@ mod populate;
 use std::time::Duration;
 
 use self::digest::Digest;
+use crate::config::memory_value;
 use crate::engine::actions::is_local;
 use crate::engine::requests::Call;
 use crate::engine::{Acted, Engine};
@@ -21,6 +22,11 @@ const SLEEP_MAX_S: f64 = 1e9;
 const BEAT: Duration = Duration::from_millis(5);
 /// The longest text of DEBUG STRINGMATCH-LEN.
 const MATCHED_MAX: usize = 512 << 20;
+
+/// From this length on an element of a big list is not packed with others; as in Redis, the
+/// threshold is below 4 GB.
+const OWN_BLOCK_FROM: u64 = slotkeeper_tree::INLINE_MAX as u64 + 1;
+const OWN_BLOCK_MAX: u64 = (4 << 30) - 1;
 
 impl Engine {
     /// DEBUG, if enable-debug-command lets this client use it.
@@ -107,6 +113,16 @@ impl Engine {
                 }
                 _ => reply.error("ERR value is not an integer or out of range"),
             },
+            ["quicklist-packed-threshold", size] => match memory_value(size.as_bytes()) {
+                Some(0 | OWN_BLOCK_FROM) => reply.ok(),
+                Some(2..=OWN_BLOCK_MAX) => reply.error(
+                    "ERR The threshold is fixed: an element of 256 bytes or more has a block of its \
+                     own in a big list",
+                ),
+                _ => reply.error(
+                    "ERR argument must be a memory value bigger than 1 and smaller than 4gb",
+                ),
+            },
             ["drop-cluster-packet-filter", kind] => match (kind.parse(), &mut self.cluster) {
                 (Err(_), _) => reply.error("ERR value is not an integer or out of range"),
                 (Ok(_), None) => reply.error("ERR This instance has cluster support disabled"),
@@ -189,6 +205,9 @@ fn help(reply: &mut Reply) {
         "    Shows how a key is kept.",
         "POPULATE <count> [<prefix>] [<size>]",
         "    Makes count strings named prefix:number where there is no key yet.",
+        "QUICKLIST-PACKED-THRESHOLD <size>",
+        "    From this size on an element of a big list has a block of its own. It is always 256; 0",
+        "    stands for that.",
         "RELOAD [MERGE] [NOFLUSH] [NOSAVE]",
         "    Saves the data set and loads it again. NOSAVE: loads the file as it is; NOFLUSH: keeps",
         "    the keys that are there; MERGE: those in the file take their place.",

@@ -291,7 +291,7 @@ impl Engine {
         self.stats.count_error(refused.0.as_bytes());
         let redirected = ["MOVED", "ASK", "CLUSTERDOWN", "CROSSSLOT", "TRYAGAIN"];
         let session = self.sessions.at_mut(id);
-        if !is_exec || session.multi.is_none() {
+        if !is_exec {
             reply.error(&refused.0);
             session.spoil_transaction();
             return;
@@ -300,7 +300,8 @@ impl Engine {
         if redirected.iter().any(|code| refused.0.starts_with(code)) {
             reply.error(&refused.0);
         } else {
-            let why = &refused.0;
+            // As in Redis, refusals with a code of their own keep it.
+            let why = refused.0.strip_prefix("ERR ").unwrap_or(&refused.0);
             reply.error(&format!(
                 "EXECABORT Transaction discarded because of: {why}"
             ));

@@ -68,6 +68,14 @@ impl Load {
     }
 }
 
+/// How long so many keys take longer by `key-load-delay` or `rdb-key-save-delay`, in microseconds.
+pub(super) fn delay_us(keys: u64, delay: i64) -> u64 {
+    match delay {
+        ..0 => keys / delay.unsigned_abs(),
+        _ => keys.saturating_mul(delay.unsigned_abs()),
+    }
+}
+
 impl Engine {
     /// Whether the data file is still being loaded (or a full sync is being received).
     pub(super) fn is_loading(&self) -> bool {
@@ -95,11 +103,7 @@ impl Engine {
     pub fn load_delay_ms(&mut self) -> u64 {
         let load = &mut self.replication.load;
         let keys = load.loader.keys - load.delayed;
-        let micros = match self.config.key_load_delay {
-            delay @ ..0 => keys / delay.unsigned_abs(),
-            delay => keys.saturating_mul(delay.unsigned_abs()),
-        };
-        let millis = micros / 1000;
+        let millis = delay_us(keys, self.config.key_load_delay) / 1000;
         if millis > 0 {
             load.delayed = load.loader.keys;
         }

@@ -1,6 +1,7 @@
 //! The node as a master: its stream and its replicas.
 
 mod hold;
+mod pace;
 mod report;
 mod spool;
 mod walk;
@@ -8,6 +9,7 @@ mod walk;
 use bytes::Bytes;
 
 use self::hold::Holding;
+use self::pace::Pace;
 use self::spool::Spool;
 pub(super) use self::walk::WalkTarget;
 use super::follow::Following;
@@ -38,6 +40,7 @@ pub(super) struct Replication {
     pub(super) stream: Stream,
     pub(super) replicas: Replicas,
     walks: Vec<(WalkId, WalkTarget)>,
+    pace: Pace,
     spool: Option<Spool>,
     pub(super) holding: Holding,
     resting: Resting,
@@ -62,6 +65,7 @@ impl Replication {
             stream: Stream::new(ReplId::from_bits(random.bytes())),
             replicas: Replicas::default(),
             walks: Vec::new(),
+            pace: Pace::default(),
             spool: None,
             holding: Holding::default(),
             resting: Resting::default(),

@@ -57,7 +57,12 @@ impl Engine {
     pub fn next_timer(&self) -> u64 {
         let cluster = self.cluster.as_ref().map(|cluster| cluster.next_timer());
         let own = [self.timers.cron, self.timers.expire];
-        let waits = [self.pause.next_end(), self.parking.next_deadline(), cluster];
+        let waits = [
+            self.pause.next_end(),
+            self.parking.next_deadline(),
+            self.walks_rest_until(),
+            cluster,
+        ];
         let all = own.into_iter().chain(waits.into_iter().flatten());
         all.min().unwrap_or(self.timers.cron)
     }

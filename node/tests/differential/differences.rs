@@ -15,13 +15,6 @@ struct Known {
 
 const KNOWN: &[Known] = &[
     Known {
-        command: "exec",
-        reason: "outside of MULTI there is no transaction to be discarded",
-        holds: |request, ours, theirs| {
-            request.len() > 1 && ours.starts_with("-ERR wrong") && theirs.starts_with("-EXECABORT")
-        },
-    },
-    Known {
         command: "lpos",
         reason: "7.2 refuses the least RANK, which has no opposite",
         holds: |request, ours, _| {
@@ -33,24 +26,21 @@ const KNOWN: &[Known] = &[
     Known {
         command: "bitcount",
         reason: "7.2 reads the range before it looks for the key",
-        holds: |_, ours, theirs| ours.starts_with("-ERR") && theirs == ":0",
+        holds: |_, ours, theirs| {
+            ours.starts_with("-ERR") && (theirs == ":0" || theirs.starts_with("-WRONGTYPE"))
+        },
     },
     Known {
         command: "bitpos",
         reason: "7.2 reads the range before it looks for the key",
-        holds: |_, ours, theirs| ours.starts_with("-ERR") && [":0", ":-1"].contains(&theirs),
-    },
-    Known {
-        command: "move",
-        reason: "a number that no database has is always refused in the same words",
         holds: |_, ours, theirs| {
-            ours == "-ERR DB index is out of range"
-                && theirs.starts_with("-ERR value is out of range")
+            let found = [":0", ":-1"].contains(&theirs);
+            ours.starts_with("-ERR") && (found || theirs.starts_with("-WRONGTYPE"))
         },
     },
     Known {
         command: "xread",
-        reason: "7.2 names the command as it was sent",
+        reason: "7.2 quotes the name of the command, and says what an ID may be",
         holds: |_, ours, theirs| {
             [ours, theirs]
                 .iter()
@@ -59,7 +49,7 @@ const KNOWN: &[Known] = &[
     },
     Known {
         command: "xreadgroup",
-        reason: "7.2 names the command as it was sent",
+        reason: "7.2 quotes the name of the command, and says what an ID may be",
         holds: |_, ours, theirs| {
             [ours, theirs]
                 .iter()
@@ -78,9 +68,15 @@ const KNOWN: &[Known] = &[
     },
 ];
 
+/// Whether a request is one that 7.0 refuses at once: in a transaction, EXEC would fail.
+pub fn is_newer(request: &Request) -> bool {
+    let name = request[0].to_ascii_lowercase();
+    request.len() == 4 && [&b"zrank"[..], b"zrevrank"].contains(&&name[..])
+}
+
 /// Whether 7.0 refuses the fourth word that 7.2 takes.
 fn has_one_more(request: &Request, theirs: &str) -> bool {
-    request.len() == 4 && theirs.starts_with("-ERR wrong number of arguments")
+    is_newer(request) && theirs.starts_with("-ERR wrong number of arguments")
 }
 
 /// Encodings that may differ: type, ours, theirs.

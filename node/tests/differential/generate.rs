@@ -7,7 +7,7 @@ use slotkeeper_node::spec::{Argument, ArgumentKind, Spec};
 
 use crate::draw::Draw;
 use crate::values::{self, Bounds};
-use crate::{Request, exclusions};
+use crate::{Request, differences, exclusions, mistakes};
 
 /// How often commands of a group are drawn. Groups that are not here are drawn as often as the
 /// first: a new group is tested without further ado.
@@ -27,6 +27,8 @@ const WEIGHTS: [(&str, usize); 9] = [
 pub struct Generator {
     draw: Draw,
     groups: Vec<(usize, Vec<&'static Command>)>,
+    /// How many of a hundred requests have a mistake.
+    mistakes: usize,
 }
 
 impl Generator {
@@ -50,8 +52,10 @@ impl Generator {
             listed.map_or(WEIGHTS[0].1, |(_, weight)| *weight)
         };
         let groups = groups.into_iter();
+        let mut draw = Draw::new(seed);
         Generator {
-            draw: Draw::new(seed),
+            mistakes: draw.one(&[4, 4, 60]),
+            draw,
             groups: groups.map(|(name, all)| (weight(name), all)).collect(),
         }
     }
@@ -82,7 +86,8 @@ impl Generator {
         }
         requests.push(word("MULTI"));
         for _ in 0..self.draw.below(5) {
-            requests.push(self.request());
+            let request = self.request();
+            requests.extend(Some(request).filter(|request| !differences::is_newer(request)));
         }
         let end = self.draw.one(&["EXEC", "EXEC", "EXEC", "DISCARD"]);
         requests.push(word(end));
@@ -96,21 +101,10 @@ impl Generator {
         let mut words = Words::new(&mut self.draw, command.spec);
         words.list(command.spec.arguments);
         let (mut request, alike) = (words.request, words.alike);
-        if !alike && self.draw.percent(4) {
-            self.spoil(&mut request);
+        if !alike && self.draw.percent(self.mistakes) {
+            mistakes::make(&mut self.draw, command.spec, &mut request);
         }
         request
-    }
-
-    /// Makes a mistake.
-    fn spoil(&mut self, request: &mut Request) {
-        let at = 1 + self.draw.below(request.len());
-        match self.draw.below(4) {
-            0 => request.truncate(at),
-            1 if at < request.len() => drop(request.remove(at)),
-            2 if at < request.len() => request[at] = values::content(&mut self.draw),
-            _ => request.insert(at, values::content(&mut self.draw)),
-        }
     }
 }
 

@@ -16,6 +16,7 @@ mod exclusions;
 mod generate;
 mod keyspace;
 mod minimise;
+mod mistakes;
 mod pair;
 #[path = "../common/ports.rs"]
 mod ports;

@@ -192,7 +192,8 @@ impl Both {
         let reply = reply.show(false);
         match name(request).as_str() {
             "multi" if reply == "+OK" => self.queued = Some(Vec::new()),
-            "exec" | "discard" => self.queued = None,
+            "exec" => self.queued = None,
+            "discard" if reply == "+OK" => self.queued = None,
             _ if reply == "+QUEUED" => {
                 let queued = self.queued.as_mut();
                 queued.expect("MULTI was answered").push(request.clone());
@@ -220,20 +221,22 @@ fn whole_scan(server: &mut Connection, request: &Request, at: usize) -> String {
     } else {
         1
     };
-    let (mut request, mut found) = (request.clone(), Vec::new());
+    let (mut next, mut found) = (request.clone(), Vec::new());
     loop {
-        let (cursor, elements) = match server.ask(&request) {
+        let (cursor, elements) = match server.ask(&next) {
             Value::List(_, mut parts, _) if parts.len() == 2 => (parts.remove(0), parts.remove(0)),
             refused => return refused.show(false),
         };
         if let Value::List(_, values, _) = elements {
             found.extend(values.chunks(width).map(|part| {
-                let texts = part.iter().map(|value| value.show(false));
+                let texts = part
+                    .iter()
+                    .map(|value| canonical::text(request, value.clone()));
                 texts.collect::<Vec<_>>().join(" ")
             }));
         }
         match cursor {
-            Value::Bulk(cursor) if cursor != b"0" => request[at] = cursor,
+            Value::Bulk(cursor) if cursor != b"0" => next[at] = cursor,
             _ => break,
         }
     }

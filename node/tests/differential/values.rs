@@ -110,7 +110,12 @@ const BAD_TIMES: [&str; 5] = [
 /// A key, mostly of the type that a group works on. `alike`: a sorted set whose members all have the
 /// same score.
 pub fn key(draw: &mut Draw, group: &str, alike: bool) -> Vec<u8> {
+    // In the last, which strings' commands could spoil, each server looks for damage in its own way.
     const TYPES: [&str; 7] = ["s", "h", "l", "t", "z", "x", "p"];
+    let types = match group {
+        "string" | "bitmap" | "" => &TYPES[..6],
+        _ => &TYPES,
+    };
     let own = match group {
         "string" | "bitmap" => Some("s"),
         "hash" => Some("h"),
@@ -124,7 +129,7 @@ pub fn key(draw: &mut Draw, group: &str, alike: bool) -> Vec<u8> {
     let letter = match own {
         Some("z") if alike => "y",
         Some(own) if draw.percent(94) => own,
-        _ => draw.one(&TYPES),
+        _ => draw.one(types),
     };
     format!("{letter}{}", draw.below(3)).into_bytes()
 }

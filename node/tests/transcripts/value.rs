@@ -1,6 +1,7 @@
 //! Replies as text, and patterns of such text.
 
 /// A reply, read from a connection that gives bytes as they are needed.
+#[derive(Clone)]
 pub enum Value {
     /// Shown as it is: simple strings, errors, integers, doubles, booleans.
     Plain(String),

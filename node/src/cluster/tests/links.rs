@@ -314,3 +314,30 @@ fn a_connection_that_hangs_is_dialled_anew_though_the_other_side_speaks() {
     let other = cluster.nodes.find(&network.id(1)).unwrap();
     assert!(cluster.linked(other));
 }
+
+#[test]
+fn messages_can_be_passed_over() {
+    let (all, none) = (-2, -1);
+    let mut network = Network::formed(3, 0);
+    let mut failed = |kind| {
+        network.members[0].cluster.drop_messages_of(kind);
+        network.run(TIMEOUT * 5);
+        [(0, 1), (1, 0)].map(|(viewer, about)| network.line(viewer, about).contains("fail"))
+    };
+    assert_eq!(failed(all), [true, true]);
+    assert_eq!(failed(none), [false, false]);
+}
+
+#[test]
+fn messages_of_one_type_can_be_passed_over() {
+    let mut network = Network::new(2);
+    let mut meets = |kind| {
+        network.members[0].cluster.drop_messages_of(kind);
+        network.meet(1, 0);
+        network.run(3000);
+        let info = network.request(0, ClusterRequest::Info);
+        info.contains("cluster_known_nodes:2\r\n")
+    };
+    assert!(!meets(i64::from(Kind::Meet as u16)));
+    assert!(meets(i64::from(Kind::Fail as u16)), "another type");
+}

@@ -35,7 +35,7 @@ pub(super) static BITCOUNT: Definition = Definition {
 fn bitcount(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
     let range = match args.len() {
         2 => Range::ALL,
-        4 | 5 => Range::parse(args, 2)?,
+        4 | 5 => Range::parse(args, 2, false)?,
         _ => return Err(SYNTAX),
     };
     let key = args.key(exec.data, 1);
@@ -88,6 +88,7 @@ mod tests {
             ("bitcount a 0 1 bit bit", "-ERR syntax error"),
             ("bitcount a x 1", number),
             ("bitcount a 0 x", number),
+            ("bitcount a 0 x foo", number),
             ("bitcount missing 0 x", number),
             ("bitcount missing 0", "-ERR syntax error"),
             ("bitcount h", wrong),

@@ -254,6 +254,35 @@ mod tests {
     use crate::command::testing::Bench;
 
     #[test]
+    fn a_replica_gets_what_did_not_fail() {
+        let (mut master, mut replica) = (Bench::new(), Bench::new());
+        for (line, is_written) in [
+            (
+                "bitfield k set u8 0 255 overflow fail incrby u8 0 1 incrby u8 8 1",
+                true,
+            ),
+            (
+                "bitfield k overflow fail incrby u8 0 1 set i4 100 -9",
+                false,
+            ),
+            ("bitfield k overflow fail incrby u8 0 1", false),
+            (
+                "bitfield k overflow sat incrby u8 0 9 overflow fail incrby u2 20 3",
+                true,
+            ),
+            ("bitfield k overflow fail incrby u2 20 3 get u8 0", false),
+        ] {
+            let effect = master.effect(line);
+            let is_first_growth = line.contains("set i4 100");
+            assert_eq!(!effect.is_empty(), is_written || is_first_growth, "{line}");
+            if !effect.is_empty() {
+                replica.reply(&effect);
+            }
+            assert_eq!(master.reply("get k"), replica.reply("get k"), "{line}");
+        }
+    }
+
+    #[test]
     fn reads_and_writes_fields() {
         let mut bench = Bench::new();
         bench.replies(&[

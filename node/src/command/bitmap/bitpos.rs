@@ -44,7 +44,7 @@ fn bitpos(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Eff
     };
     let range = match args.len() {
         3 => Range::ALL,
-        4..=6 => Range::parse(args, 3)?,
+        4..=6 => Range::parse(args, 3, true)?,
         _ => return Err(SYNTAX),
     };
     let key = args.key(exec.data, 1);

@@ -31,15 +31,20 @@ impl Range {
         bits: false,
     };
 
-    /// That of the arguments from an index on, of which there is at least one.
-    pub(super) fn parse(args: &Args<'_>, at: usize) -> Result<Range, Refused> {
+    /// That of the arguments from an index on, of which there is at least one. BITPOS looks at the
+    /// unit before the end, BITCOUNT after it.
+    pub(super) fn parse(args: &Args<'_>, at: usize, unit_first: bool) -> Result<Range, Refused> {
         let start = integer(args.get(at))?;
+        let end = args.opt(at + 1).map(integer).transpose();
+        if !unit_first {
+            end.clone()?;
+        }
         let bits = match args.opt(at + 2) {
             Some(_) if args.is(at + 2, "bit") => true,
             Some(_) if !args.is(at + 2, "byte") => return Err(SYNTAX),
             _ => false,
         };
-        let end = args.opt(at + 1).map(integer).transpose()?;
+        let end = end?;
         Ok(Range { start, end, bits })
     }
 

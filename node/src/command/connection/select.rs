@@ -1,6 +1,6 @@
 //! SELECT, and the two that leave: RESET and QUIT.
 
-use crate::command::parse::integer;
+use crate::command::parse::{database, database_number};
 use crate::command::{Definition, Effect, Exec, Refused};
 use crate::request::Action;
 use crate::resp::{Args, Reply};
@@ -46,14 +46,11 @@ pub(super) static QUIT: Definition = Definition {
 };
 
 fn select(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
-    let index = integer(args.get(1))?;
+    let index = database_number(args.get(1))?;
     if index != 0 && exec.node.config.cluster_enabled {
         return Err(Refused::new("ERR SELECT is not allowed in cluster mode"));
     }
-    exec.session.db = usize::try_from(index)
-        .ok()
-        .filter(|&index| index < exec.data.databases())
-        .ok_or(const { Refused::new("ERR DB index is out of range") })?;
+    exec.session.db = database(exec.data, index)?;
     reply.ok();
     Ok(Effect::None)
 }
@@ -73,6 +70,10 @@ mod tests {
         assert_eq!(
             bench.reply("select x"),
             "-ERR value is not an integer or out of range"
+        );
+        assert_eq!(
+            bench.reply("select 2147483648"),
+            "-ERR value is out of range, value must between -2147483648 and 2147483647"
         );
         assert_eq!(bench.session.db, 15);
     }

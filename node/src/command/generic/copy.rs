@@ -1,6 +1,6 @@
 //! COPY.
 
-use crate::command::parse::{SYNTAX, integer};
+use crate::command::parse::{self, SYNTAX, database_number};
 use crate::command::{Definition, Effect, Exec, Refused};
 use crate::resp::{Args, Reply};
 use crate::spec::Flag::{DenyOom, Write};
@@ -39,7 +39,7 @@ fn copy(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effec
             replace = true;
             at += 1;
         } else if args.is(at, "db") && at + 1 < args.len() {
-            to_db = database(exec, integer(args.get(at + 1))?)?;
+            to_db = database(exec, database_number(args.get(at + 1))?)?;
             at += 2;
         } else {
             return Err(SYNTAX);
@@ -58,17 +58,14 @@ fn copy(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effec
     Ok(Effect::if_changed(done))
 }
 
-fn database(exec: &Exec<'_>, index: i64) -> Result<usize, Refused> {
+fn database(exec: &Exec<'_>, index: i32) -> Result<usize, Refused> {
     let config = exec.node.config;
     if config.cluster_enabled && (1..16).contains(&index) {
         return Err(Refused::new(
             "ERR Copying to another database is not allowed in cluster mode",
         ));
     }
-    usize::try_from(index)
-        .ok()
-        .filter(|&db| db < exec.data.databases())
-        .ok_or(const { Refused::new("ERR DB index is out of range") })
+    parse::database(exec.data, index)
 }
 
 #[cfg(test)]
@@ -92,6 +89,10 @@ mod tests {
             ),
             ("copy a b db 16", "-ERR DB index is out of range"),
             ("copy a b db", "-ERR syntax error"),
+            (
+                "copy a b db -2147483649",
+                "-ERR value is out of range, value must between -2147483648 and 2147483647",
+            ),
         ]);
     }
 }

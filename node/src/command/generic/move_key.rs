@@ -1,6 +1,6 @@
 //! MOVE.
 
-use crate::command::parse::integer;
+use crate::command::parse::{database, database_number};
 use crate::command::{Definition, Effect, Exec, Refused};
 use crate::resp::{Args, Reply};
 use crate::spec::Flag::{Fast, Write};
@@ -25,10 +25,7 @@ fn move_key(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<E
         return Err(Refused::new("ERR MOVE is not allowed in cluster mode"));
     }
     let (from, key) = (exec.session.db, args.key(exec.data, 1));
-    let to = usize::try_from(integer(args.get(2))?).ok();
-    let to = to
-        .filter(|to| *to < exec.data.databases())
-        .ok_or(const { Refused::new("ERR DB index is out of range") })?;
+    let to = database(exec.data, database_number(args.get(2))?)?;
     if from == to {
         return Err(Refused::new(
             "ERR source and destination objects are the same",
@@ -78,6 +75,10 @@ mod tests {
             ("move a 16", "-ERR DB index is out of range"),
             ("move a -1", "-ERR DB index is out of range"),
             ("move a x", "-ERR value is not an integer or out of range"),
+            (
+                "move a 2147483648",
+                "-ERR value is out of range, value must between -2147483648 and 2147483647",
+            ),
         ]);
         bench.config.cluster_enabled = true;
         let refused = "-ERR MOVE is not allowed in cluster mode";

@@ -191,6 +191,11 @@ fn sort(
     if !matches!(kind, None | Some(Type::List | Type::Set | Type::Zset)) {
         return Err(WrongType.into());
     }
+    if kind == Some(Type::Zset) && !exec.data.must_wait(db, &key) {
+        // As in Redis, it is a skiplist from now on.
+        let limits = exec.node.config.limits().zset;
+        (exec.data).change_zset(db, &key, limits, |zset| (zset.unpack(), None))?;
+    }
     if let Some(store) = options.store {
         return sort_and_store(exec, args, reply, &options, store);
     }

@@ -25,7 +25,7 @@ impl Place {
 
     /// That of a score: the middle of what has this hash.
     pub(super) fn of_score(score: f64) -> Place {
-        let bits = score as u64;
+        let bits = bits_of(score);
         let cell = Cell::new(bits, STEPS_MAX).bounds();
         let middle = |low: f64, high: f64, most: f64| ((low + high) / 2.0).clamp(-most, most);
         Place {
@@ -199,6 +199,17 @@ fn gather(bits: u64) -> u32 {
         bits = (bits | bits >> shift) & mask;
     }
     bits as u32
+}
+
+/// The bits of a score, as C converts it on x86-64: any number may be a score.
+fn bits_of(score: f64) -> u64 {
+    const HALF: f64 = (1u64 << 63) as f64;
+    match score {
+        _ if (-HALF..HALF).contains(&score) => (score as i64).cast_unsigned(),
+        _ if (HALF..2.0 * HALF).contains(&score) => score as u64,
+        _ if score > 0.0 => 0,
+        _ => 1 << 63,
+    }
 }
 
 #[cfg(test)]

@@ -105,7 +105,10 @@ static RESET: Definition = Definition {
 };
 
 static HELP: Definition = Definition {
-    spec: Spec::help("latency|help", Group::Server),
+    spec: Spec {
+        since: "2.8.13",
+        ..Spec::help("latency|help", Group::Server)
+    },
     ..Definition::run(docs::help)
 };
 

@@ -111,7 +111,10 @@ static USAGE: Definition = Definition {
 };
 
 static HELP: Definition = Definition {
-    spec: Spec::help("memory|help", Group::Server),
+    spec: Spec {
+        since: "4.0.0",
+        ..Spec::help("memory|help", Group::Server)
+    },
     ..Definition::run(docs::help)
 };
 

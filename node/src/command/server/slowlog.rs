@@ -70,7 +70,10 @@ static RESET: Definition = Definition {
 };
 
 static HELP: Definition = Definition {
-    spec: Spec::help("slowlog|help", Group::Server),
+    spec: Spec {
+        since: "6.2.0",
+        ..Spec::help("slowlog|help", Group::Server)
+    },
     ..Definition::run(docs::help)
 };
 

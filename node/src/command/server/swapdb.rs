@@ -1,6 +1,6 @@
 //! SWAPDB. It waits for the end of a walk, which saves each key under the database where it found it.
 
-use crate::command::parse::integer;
+use crate::command::parse::{database, database_number};
 use crate::command::{Definition, Effect, Exec, Refused};
 use crate::resp::{Args, Reply};
 use crate::spec::Flag::{Fast, Write};
@@ -29,13 +29,7 @@ fn swapdb(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Eff
         return Err(Refused::new("ERR SWAPDB is not allowed in cluster mode"));
     }
     let [one, other] = [index(args, 1, NO_FIRST)?, index(args, 2, NO_SECOND)?];
-    let database = |index: i32| {
-        let index = usize::try_from(index).ok();
-        index.filter(|index| *index < exec.data.databases())
-    };
-    let (one, other) = database(one)
-        .zip(database(other))
-        .ok_or(const { Refused::new("ERR DB index is out of range") })?;
+    let (one, other) = (database(exec.data, one)?, database(exec.data, other)?);
     if one != other {
         exec.data.swap(one, other);
     }
@@ -44,10 +38,7 @@ fn swapdb(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Eff
 }
 
 fn index(args: &Args<'_>, at: usize, refused: Refused) -> Result<i32, Refused> {
-    let number = integer(args.get(at)).ok();
-    number
-        .and_then(|number| i32::try_from(number).ok())
-        .ok_or(refused)
+    database_number(args.get(at)).map_err(|_| refused)
 }
 
 #[cfg(test)]

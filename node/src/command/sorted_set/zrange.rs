@@ -207,11 +207,11 @@ impl<'a> Request<'a> {
             } else if args.is(at, "limit") && args.len() > at + 2 {
                 limit = (integer(args.get(at + 1))?, integer(args.get(at + 2))?);
                 at += 2;
-            } else if kind.direction.is_none() && args.is(at, "rev") {
+            } else if direction.is_none() && args.is(at, "rev") {
                 direction = Some(Down);
-            } else if kind.by.is_none() && args.is(at, "bylex") {
+            } else if by.is_none() && args.is(at, "bylex") {
                 by = Some(By::Lex);
-            } else if kind.by.is_none() && args.is(at, "byscore") {
+            } else if by.is_none() && args.is(at, "byscore") {
                 by = Some(By::Score);
             } else {
                 return Err(SYNTAX);

@@ -45,6 +45,13 @@ impl<'a> Given<'a> {
             .ok_or_else(|| invalid_expire_time(command))
     }
 
+    /// Whether it may follow another one: as in Redis, only as the same option again, which then
+    /// counts.
+    pub(super) fn may_follow(self, other: Option<Given<'_>>) -> bool {
+        let option = std::mem::discriminant::<Given<'_>>;
+        other.is_none_or(|other| option(&other) == option(&self))
+    }
+
     /// Whether it names a moment, which may have passed already.
     pub(super) fn is_moment(self) -> bool {
         matches!(self, Given::AtSeconds(_) | Given::AtMillis(_))

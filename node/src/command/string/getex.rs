@@ -74,12 +74,25 @@ fn getex(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effe
 }
 
 fn parse<'a>(args: &Args<'a>) -> Result<Change<'a>, Refused> {
-    match args.len() {
-        2 => Ok(Change::None),
-        3 if args.is(2, "persist") => Ok(Change::Persist),
-        4 => Given::parse(args, 2).map(Change::Expire).ok_or(SYNTAX),
-        _ => Err(SYNTAX),
+    let (mut persist, mut expire, mut at) = (false, None, 2);
+    while at < args.len() {
+        if args.is(at, "persist") && expire.is_none() {
+            persist = true;
+            at += 1;
+        } else if let (false, Some(given)) = (persist, Given::parse(args, at))
+            && given.may_follow(expire)
+        {
+            expire = Some(given);
+            at += 2;
+        } else {
+            return Err(SYNTAX);
+        }
     }
+    Ok(match expire {
+        Some(given) => Change::Expire(given),
+        None if persist => Change::Persist,
+        None => Change::None,
+    })
 }
 
 #[cfg(test)]

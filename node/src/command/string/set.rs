@@ -124,7 +124,6 @@ impl<'a> Options<'a> {
         let mut options = Options::default();
         let mut at = 3;
         while at < args.len() {
-            let timed = options.keep || options.expire.is_some();
             let compared = options.equal.is_some();
             if args.is(at, "nx") && !options.xx && !compared {
                 options.nx = true;
@@ -137,7 +136,9 @@ impl<'a> Options<'a> {
                 options.get = true;
             } else if args.is(at, "keepttl") && options.expire.is_none() {
                 options.keep = true;
-            } else if let (false, Some(given)) = (timed, Given::parse(args, at)) {
+            } else if let (false, Some(given)) = (options.keep, Given::parse(args, at))
+                && given.may_follow(options.expire)
+            {
                 options.expire = Some(given);
                 at += 1;
             } else {

@@ -22,6 +22,11 @@ impl ZsetMut<'_> {
         }
     }
 
+    /// Counts as one of many members from now on.
+    pub fn unpack(&mut self) {
+        self.encoding = Encoding::Skiplist;
+    }
+
     /// Gives a member a score, which is no NaN. Returns the one that it had; one that equals the new
     /// one stays.
     pub fn set(&mut self, member: &[u8], score: f64) -> Option<f64> {

@@ -83,9 +83,8 @@ impl Segment {
     /// # Safety
     /// The segment came from this heap, is live, and no handle to it is used again.
     pub unsafe fn release(self, heap: &mut Heap) {
-        let len = (1 + words_of(self.code)) * 8;
         // SAFETY: promised by the caller.
-        unsafe { heap.release(self.block.cast(), len) };
+        unsafe { heap.release(self.block.cast(), self.memory()) };
     }
 
     /// # Safety
@@ -96,6 +95,11 @@ impl Segment {
         // SAFETY: the address of a block is not 0.
         let block = unsafe { NonNull::new_unchecked(pointer) };
         Segment { block, code, depth }
+    }
+
+    /// The memory of its block, in bytes.
+    pub fn memory(self) -> usize {
+        (1 + words_of(self.code)) * 8
     }
 
     pub fn address(self) -> u64 {

@@ -105,6 +105,25 @@ fn finds_what_it_holds_and_nothing_else_through_growth_and_shrinking() {
 }
 
 #[test]
+fn tells_the_memory_of_its_directory_and_segments() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.table.memory(), 0);
+    for number in 0..rounds(60_000, 1000) {
+        bench.insert(&name(number));
+        if number.is_power_of_two() {
+            let (mut entries, mut next) = (0, Some(0));
+            while let Some(position) = next {
+                next = bench.table.visit(&bench.hasher, position, |entry| {
+                    entries += entry.block_memory();
+                    true
+                });
+            }
+            assert_eq!(bench.table.memory() + entries, bench.heap.used());
+        }
+    }
+}
+
+#[test]
 #[cfg_attr(miri, ignore = "counts what others have touched")]
 fn visits_in_the_order_of_hashes() {
     let mut bench = Bench::new();

@@ -35,13 +35,14 @@ impl Figures {
         self.resident as f64 / self.used.max(1) as f64
     }
 
-    fn fields(&self) -> Vec<(&'static str, Figure)> {
+    /// What comes before the databases, and after them.
+    fn fields(&self) -> [Vec<(&'static str, Figure)>; 2] {
         let percent = |part: usize, whole: usize| part as f64 * 100.0 / whole.max(1) as f64;
         let ratio = |part: usize, whole: usize| part as f64 / whole.max(1) as f64;
         let net = self.used.saturating_sub(self.startup);
         let bytes = |value: usize| Figure::Bytes(value as i64);
         let more = |part: usize, whole: usize| Figure::Bytes(part as i64 - whole as i64);
-        vec![
+        let before = vec![
             ("peak.allocated", bytes(self.peak)),
             ("total.allocated", bytes(self.used)),
             ("startup.allocated", bytes(self.startup)),
@@ -50,6 +51,10 @@ impl Figures {
             ("clients.normal", bytes(self.clients)),
             ("cluster.links", bytes(self.links)),
             ("aof.buffer", bytes(0)),
+            ("lua.caches", bytes(0)),
+            ("functions.caches", bytes(0)),
+        ];
+        let after = vec![
             ("overhead.total", bytes(self.overhead)),
             ("keys.count", bytes(self.keys)),
             ("keys.bytes-per-key", bytes(net / self.keys.max(1))),
@@ -78,9 +83,15 @@ impl Figures {
                 Figure::Part(ratio(self.kept, self.held)),
             ),
             ("allocator-rss.bytes", more(self.kept, self.held)),
+            (
+                "rss-overhead.ratio",
+                Figure::Part(ratio(self.resident, self.kept)),
+            ),
+            ("rss-overhead.bytes", more(self.resident, self.kept)),
             ("fragmentation", Figure::Part(self.fragmentation())),
             ("fragmentation.bytes", more(self.resident, self.used)),
-        ]
+        ];
+        [before, after]
     }
 }
 
@@ -103,18 +114,31 @@ impl Engine {
                 );
                 reply.ok();
             }
-            MemoryRequest::Stats => {
-                let fields = self.figures().fields();
-                reply.map(fields.len());
-                for (name, figure) in fields {
-                    reply.bulk(name.as_bytes());
-                    match figure {
-                        Figure::Bytes(bytes) => reply.integer(bytes),
-                        Figure::Part(part) => reply.double(part),
-                    }
-                }
+            MemoryRequest::Stats => self.memory_stats(reply),
+        }
+    }
+
+    fn memory_stats(&self, reply: &mut Reply) {
+        let [before, after] = self.figures().fields();
+        let with_keys = |db: &usize| self.data.len(*db) > 0;
+        let databases: Vec<usize> = (0..self.data.databases()).filter(with_keys).collect();
+        reply.map(before.len() + databases.len() + after.len());
+        show(before, reply);
+        for db in databases {
+            let (tables, times) = self.data.overhead(db);
+            reply.bulk(format!("db.{db}").as_bytes());
+            reply.map(3);
+            for (name, bytes) in [
+                ("overhead.hashtable.main", tables),
+                ("overhead.hashtable.expires", times),
+                // Each slot has a table of its own, which is part of the first.
+                ("overhead.hashtable.slot-to-keys", 0),
+            ] {
+                reply.bulk(name.as_bytes());
+                reply.integer(bytes as i64);
             }
         }
+        show(after, reply);
     }
 
     fn figures(&self) -> Figures {
@@ -153,6 +177,16 @@ impl Engine {
              What is neither a key nor a value comes from the system's allocator, which keeps no \
              account.\n"
         )
+    }
+}
+
+fn show(fields: Vec<(&'static str, Figure)>, reply: &mut Reply) {
+    for (name, figure) in fields {
+        reply.bulk(name.as_bytes());
+        match figure {
+            Figure::Bytes(bytes) => reply.integer(bytes),
+            Figure::Part(part) => reply.double(part),
+        }
     }
 }
 

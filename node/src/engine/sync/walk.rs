@@ -4,6 +4,7 @@ use std::any::Any;
 
 use bytes::Bytes;
 
+use super::pace::Pace;
 use crate::config::Config;
 use crate::data::{Saver, WalkId, WalkState};
 use crate::engine::Engine;
@@ -41,13 +42,18 @@ impl Engine {
         self.start_wanted_walk(now);
         self.forget_lost_readers();
         if self.replication.walks.is_empty() {
+            self.replication.pace = Pace::default();
             self.memory.walk = 0;
             return false;
         }
         let ids = self.walk_ids();
+        let rests = self.walks_rest(now);
         let (mut goes_on, mut done) = (false, Vec::new());
         for &id in &ids {
             self.note_in_flight(id);
+            if rests {
+                continue;
+            }
             match self.data.step_walk(id, STEP_BYTES) {
                 WalkState::More => goes_on = true,
                 WalkState::PausedAtBound => {}
@@ -60,14 +66,18 @@ impl Engine {
             self.deliver(id, bytes);
         }
         goes_on |= !done.is_empty();
-        for id in done {
-            self.finish_walk(id, now);
+        if rests || self.pay_for_keys(now) {
+            goes_on = false;
+        } else {
+            for id in done {
+                self.finish_walk(id, now);
+            }
         }
         self.count_walk_memory();
         goes_on
     }
 
-    fn walk_ids(&self) -> Vec<WalkId> {
+    pub(super) fn walk_ids(&self) -> Vec<WalkId> {
         self.replication.walks.iter().map(|(id, _)| *id).collect()
     }
 
@@ -92,7 +102,7 @@ impl Engine {
         sum
     }
 
-    fn writer(&mut self, id: WalkId) -> Option<&mut RdbWriter> {
+    pub(super) fn writer(&mut self, id: WalkId) -> Option<&mut RdbWriter> {
         let saver: &mut dyn Any = self.data.saver_of(id)?;
         saver.downcast_mut()
     }

@@ -215,6 +215,17 @@ fn small_questions() {
         ),
         ("DEBUG LISTPACK none", "-ERR no such key\r\n"),
         ("DEBUG CHANGE-REPL-ID", "+OK\r\n"),
+        ("DEBUG QUICKLIST-PACKED-THRESHOLD 0", "+OK\r\n"),
+        ("DEBUG QUICKLIST-PACKED-THRESHOLD 256b", "+OK\r\n"),
+        (
+            "DEBUG QUICKLIST-PACKED-THRESHOLD 100",
+            "-ERR The threshold is fixed: an element of 256 bytes or more has a block of its own in \
+             a big list\r\n",
+        ),
+        (
+            "DEBUG QUICKLIST-PACKED-THRESHOLD 4gb",
+            "-ERR argument must be a memory value bigger than 1 and smaller than 4gb\r\n",
+        ),
         (
             "DEBUG DROP-CLUSTER-PACKET-FILTER 1",
             "-ERR This instance has cluster support disabled\r\n",
@@ -247,4 +258,34 @@ fn keys_can_be_made_slow_to_load() {
         node.disk(DiskEvent::LoadEnd);
         assert_eq!(node.late_reply(&mut client), "+OK\r\n");
     }
+}
+
+#[test]
+fn keys_can_be_made_slow_to_save() {
+    let (mut node, mut client) = node();
+    node.ask(
+        &mut client,
+        "DEBUG POPULATE 100\nCONFIG SET rdb-key-save-delay 5000",
+    );
+    let begun = node.now;
+    node.ask(&mut client, "BGSAVE");
+    let mut file = Vec::new();
+    let saving = |node: &mut Node, client: &mut Client| {
+        let info = node.ask(client, "INFO persistence");
+        info.contains("rdb_bgsave_in_progress:1")
+    };
+    node.serve_file(&mut file, true);
+    assert!(saving(&mut node, &mut client));
+    while saving(&mut node, &mut client) {
+        assert_eq!(
+            node.ask(&mut client, "SET key:1 x"),
+            "+OK\r\n",
+            "nobody waits"
+        );
+        node.pass(1);
+        node.serve_file(&mut file, true);
+    }
+    let took_ms = (node.now.mono_us - begun.mono_us) / 1000;
+    assert!((500..600).contains(&took_ms), "{took_ms}");
+    assert!(!file.is_empty());
 }
