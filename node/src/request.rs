@@ -105,7 +105,7 @@ pub struct Block {
     pub keys: Range<usize>,
     /// What has to be there.
     pub awaited: Awaited,
-    /// Until when, in monotonic milliseconds; none for ever.
+    /// Until when, in monotonic milliseconds; none: without an end.
     pub deadline: Option<u64>,
     /// The reply where nothing waits: within an EXEC.
     pub otherwise: Nothing,
@@ -353,7 +353,7 @@ pub enum ReplicationRequest {
     Wait {
         /// How many replicas.
         replicas: u64,
-        /// For how long, in milliseconds; 0 for ever.
+        /// For how long, in milliseconds; 0: without an end.
         millis: u64,
     },
 }

@@ -82,8 +82,8 @@ impl Block {
     }
 
     pub fn set_epoch(self, epoch: u32) {
-        // SAFETY: the handle is to a live block, and heads are written only by whoever has the
-        // heap at that moment.
+        // SAFETY: the handle is to a live block, and heads are written only by the code that
+        // holds the heap at that moment.
         unsafe { (*self.head()).epoch = epoch }
     }
 

@@ -1,7 +1,7 @@
 //! Pages: one block of memory each, with a head of 16 bytes.
 //!
-//! A handle to a page is copied freely. It stays good until the page is released; whoever does that
-//! keeps no handle to it, and puts another page, or none, where one was kept.
+//! A handle to a page is copied freely. It stays good until the page is released; the code that does
+//! so keeps no handle to it, and puts another page, or none, where one was kept.
 #![expect(
     unsafe_code,
     reason = "the content of a page follows its head in one block"
@@ -61,8 +61,8 @@ macro_rules! field {
     };
     ($page:expr, $name:ident = $value:expr) => {{
         let value = $value;
-        // SAFETY: the handle is to a live page, and heads are written only by whoever has the
-        // heap at that moment.
+        // SAFETY: the handle is to a live page, and heads are written only by the code that
+        // holds the heap at that moment.
         unsafe { (*$page.0.as_ptr()).$name = value }
     }};
 }

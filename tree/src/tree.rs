@@ -86,7 +86,7 @@ impl<C: Codec> Tree<C> {
     }
 
     /// How many bytes of pages that it shares with a walk were copied since this was asked last.
-    /// Whoever drives the walk lets it pass [`STEP_PER_COPIED`](crate::STEP_PER_COPIED) times as
+    /// The code that drives the walk lets it pass [`STEP_PER_COPIED`](crate::STEP_PER_COPIED) times as
     /// many before the next write, so that writers cannot outrun it.
     pub fn take_copied(&mut self) -> usize {
         std::mem::take(&mut self.copied)

@@ -112,7 +112,8 @@ pub(super) fn timeout_millis(text: &[u8]) -> Result<u64, Refused> {
     u64::try_from(millis).map_err(|_| Refused::new("ERR timeout is negative"))
 }
 
-/// Until when a command may wait, in monotonic milliseconds, by a timeout in seconds; none for ever.
+/// Until when a command may wait, in monotonic milliseconds, by a timeout in seconds; none: without
+/// an end.
 pub(super) fn deadline_after_seconds(text: &[u8], now: Now) -> Result<Option<u64>, Refused> {
     let seconds = LongDouble::parse(text)
         .ok_or(const { Refused::new("ERR timeout is not a float or out of range") })?;
@@ -121,8 +122,8 @@ pub(super) fn deadline_after_seconds(text: &[u8], now: Now) -> Result<Option<u64
     deadline(millis, now)
 }
 
-/// Until when a command may wait, in monotonic milliseconds, by a timeout in milliseconds; none (of 0)
-/// for ever.
+/// Until when a command may wait, in monotonic milliseconds, by a timeout in milliseconds; none
+/// (of 0): without an end.
 pub(super) fn deadline(millis: u64, now: Now) -> Result<Option<u64>, Refused> {
     let left = i64::MAX - now.unix_ms().clamp(0, i64::MAX);
     if millis > left.cast_unsigned() {

@@ -1,7 +1,7 @@
 //! Who waits for keys, in the order of waiting, and which of those keys have changed.
 //!
 //! Those who wait for the same of a key stand in one queue. A place in it is a number that is given
-//! once, so whoever leaves early is found without a search, however long the queue is.
+//! once, so a client that leaves early is found without a search, however long the queue is.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

@@ -102,7 +102,7 @@ impl Engine {
         }
     }
 
-    /// Takes a session out of all queues, if it waits for keys. Whoever calls this ends its parking.
+    /// Takes a session out of all queues, if it waits for keys. The caller ends its parking.
     pub(super) fn end_block(&mut self, id: SessionId) -> Option<Box<Blocked>> {
         let session = self.sessions.get_mut(id)?;
         let (db, blocked) = (session.db, session.blocked.take()?);

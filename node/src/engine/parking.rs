@@ -21,14 +21,14 @@ pub(super) enum Parked {
         offset: u64,
         /// How many replicas.
         replicas: u64,
-        /// Until when, in monotonic milliseconds; none for ever.
+        /// Until when, in monotonic milliseconds; none: without an end.
         deadline: Option<u64>,
     },
     /// A reply that someone else brings.
     Reply,
     /// A key; what it runs then is kept in the session.
     Keys {
-        /// Until when, in monotonic milliseconds; none for ever.
+        /// Until when, in monotonic milliseconds; none: without an end.
         deadline: Option<u64>,
     },
 }

@@ -121,7 +121,7 @@ pub enum RdbError {
     /// The content ended early.
     #[error("Unexpected end of the RDB data")]
     Truncated,
-    /// Whoever takes the entries refused one.
+    /// An entry was refused by the keyspace.
     #[error("{0}")]
     Refused(String),
 }

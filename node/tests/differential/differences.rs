@@ -4,7 +4,7 @@ use crate::Request;
 
 /// Replies that may differ.
 struct Known {
-    /// The command, in lower case.
+    /// The command, in lower case; empty for any.
     command: &'static str,
     /// Why they differ.
     #[expect(dead_code, reason = "for those who read this list")]
@@ -14,6 +14,13 @@ struct Known {
 }
 
 const KNOWN: &[Known] = &[
+    Known {
+        command: "",
+        reason: "7.2 looks whether a timeout is too long before it makes a number of it",
+        holds: |_, ours, theirs| {
+            ours == "-ERR timeout is out of range" && theirs == "-ERR timeout is negative"
+        },
+    },
     Known {
         command: "lpos",
         reason: "7.2 refuses the least RANK, which has no opposite",
@@ -110,7 +117,9 @@ const ENCODINGS: [(&str, &str, &str, &str); 4] = [
 /// Whether the difference of two replies is known.
 pub fn is_known(request: &Request, ours: &str, theirs: &str) -> bool {
     let name = String::from_utf8_lossy(&request[0]).to_ascii_lowercase();
-    let mut known = KNOWN.iter().filter(|known| known.command == name);
+    let mut known = KNOWN
+        .iter()
+        .filter(|known| [&name, ""].contains(&known.command));
     known.any(|known| (known.holds)(request, ours, theirs))
 }
 

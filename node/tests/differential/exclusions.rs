@@ -39,7 +39,7 @@ const EXCLUDED: [(&str, &str); 45] = [
     ("asking", "for clusters"),
     ("readonly", "for clusters"),
     ("readwrite", "for clusters"),
-    ("wait", "may wait for ever"),
+    ("wait", "may wait without an end"),
     ("dump", "the payload has a version"),
     ("restore", "the payload has a version"),
     ("migrate", "needs a third server"),

@@ -237,7 +237,7 @@ impl<'a> Words<'a> {
 }
 
 /// Whether Redis 7.0 does not know yet what came with that version.
-fn is_newer_than_redis(version: &str) -> bool {
+pub fn is_newer_than_redis(version: &str) -> bool {
     let mut numbers = version.split('.').map(|part| part.parse().unwrap_or(0));
     let version: (u32, u32) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     version > (7, 0)

@@ -4,6 +4,7 @@ use slotkeeper_node::spec::{Argument, ArgumentKind, Flag, Spec};
 
 use crate::Request;
 use crate::draw::Draw;
+use crate::generate::is_newer_than_redis;
 use crate::values;
 
 /// What no option is, and numbers that are none or out of range.
@@ -75,6 +76,9 @@ fn sets_time(arguments: &[Argument]) -> bool {
 /// The words of a command's options, but for those that stand for the clock's ids.
 fn options(arguments: &'static [Argument], words: &mut Vec<&'static str>) {
     for argument in arguments {
+        if argument.since.is_some_and(is_newer_than_redis) {
+            continue;
+        }
         let token = argument.token.filter(|token| token.len() > 1);
         words.extend(token);
         options(argument.arguments, words);

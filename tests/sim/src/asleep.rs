@@ -1,5 +1,5 @@
 //! One run of processes that are stopped for a while and go on: what a node acknowledges after that
-//! is kept, whoever was elected meanwhile, and everybody who waits for it gets an answer.
+//! is kept, whichever node was elected meanwhile, and every client that waits for it gets an answer.
 
 use slotkeeper_node::resp::{ReplyParser, ReplyValue, encode_command};
 

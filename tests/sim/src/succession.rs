@@ -1,6 +1,6 @@
 //! One run where operators take each other's place while masters die: votes are lost, late and
 //! unheard of, and what was to be stored is stored, stale or gone. No second vote in place of a
-//! master within two node timeouts, whoever asks.
+//! master within two node timeouts, whichever operator asks.
 
 use crate::gossip::Summary;
 use crate::net::NodeIx;

@@ -35,8 +35,8 @@ pub enum Durability {
 /// One client. It writes ever higher numbers under a few keys of its own, one at a time, and asks
 /// with WAIT whether replicas have the write. Some keys are deleted in turn, one expires, two are
 /// written by one transaction, and there is one of every other type. Before each write it reads what
-/// it was promised to find there: what was lost meanwhile must not go unseen because it is written
-/// anew.
+/// it was promised to find there: what was lost meanwhile must be found before it is written
+/// again.
 #[derive(Debug)]
 pub struct Writer {
     name: usize,

@@ -87,6 +87,8 @@ fn show(
     let (db, limits) = (exec.session.db, limits(exec));
     let shape = Shape::of(reply, request.with_scores);
     exec.data.with_zset(limits, |made, reader| {
+        // As in Redis, a zero may be negative here.
+        made.unpack();
         request.compute(reader, db, made);
         let zset = made.view();
         shape.begin(reply, zset.len());

@@ -37,7 +37,7 @@ pub(super) const STREAMS: Argument = Argument::block(
 pub(super) struct Request<'a> {
     /// The most messages of each stream; none for any number.
     pub count: Option<usize>,
-    /// How long to wait for one, in milliseconds; 0 for ever.
+    /// How long to wait for one, in milliseconds; 0: without an end.
     pub block: Option<u64>,
     /// Where the first key is, and how many there are; their ids follow.
     pub first: usize,

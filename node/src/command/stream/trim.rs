@@ -3,6 +3,7 @@
 use slotkeeper_tree::StreamId;
 
 use super::ids::{self, IdText};
+use super::xadd::Wanted;
 use crate::command::parse::{SYNTAX, integer};
 use crate::command::{Exec, Refused};
 use crate::data::StreamMut;
@@ -88,6 +89,10 @@ impl Options {
             } else if is_xadd && args.is(at, "nomkstream") {
                 options.no_mkstream = true;
             } else if is_xadd {
+                if limit.is_some() {
+                    // As in Redis, the id is looked at first.
+                    Wanted::parse(args.get(at))?;
+                }
                 break;
             } else {
                 return Err(SYNTAX);

@@ -54,7 +54,7 @@ const MESSAGE_MAX: usize = 1 << 30;
 
 /// The id that a message is to get.
 #[derive(Clone, Copy)]
-enum Wanted {
+pub(super) enum Wanted {
     /// One of now.
     Auto,
     /// The next one of a time.
@@ -64,7 +64,7 @@ enum Wanted {
 }
 
 impl Wanted {
-    fn parse(text: &[u8]) -> Result<Wanted, Refused> {
+    pub(super) fn parse(text: &[u8]) -> Result<Wanted, Refused> {
         if text == b"*" {
             return Ok(Wanted::Auto);
         }
@@ -74,13 +74,17 @@ impl Wanted {
                 _ => Err(ids::INVALID),
             };
         }
-        let id = ids::id(text)?;
-        if id == StreamId::MIN {
-            return Err(Refused::new(
+        ids::id(text).map(Wanted::Exactly)
+    }
+
+    /// Whether any message may have it.
+    fn check(self) -> Result<(), Refused> {
+        match self {
+            Wanted::Exactly(StreamId::MIN) => Err(Refused::new(
                 "ERR The ID specified in XADD must be greater than 0-0",
-            ));
+            )),
+            _ => Ok(()),
         }
-        Ok(Wanted::Exactly(id))
     }
 
     /// The id behind the last one of a stream.
@@ -111,6 +115,7 @@ fn xadd(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effec
     else {
         return Err(wrong_arity("xadd"));
     };
+    wanted.check()?;
     if args.from(first).map(<[u8]>::len).sum::<usize>() > MESSAGE_MAX {
         return Err(Refused::new("ERR Elements are too large to be stored"));
     }
@@ -191,6 +196,14 @@ mod tests {
             (
                 "xadd u 0-0 a 1",
                 "-ERR The ID specified in XADD must be greater than 0-0",
+            ),
+            (
+                "xadd u 0-0 a",
+                "-ERR wrong number of arguments for 'xadd' command",
+            ),
+            (
+                "xadd u maxlen 1 limit 1 x a 1",
+                "-ERR Invalid stream ID specified as stream command argument",
             ),
             (
                 "xadd u 18446744073709551615-18446744073709551615 a 1",

@@ -21,7 +21,7 @@ use crate::time::Now;
 const AT_ONCE: usize = 128 * 1024;
 /// How many leaves are copied in a step.
 const LEAVES: usize = 128;
-/// Whoever is first and does not take its copies leaves the line after this time: it may not write
+/// A session that is first and does not take its copies leaves the line after this time: it may not write
 /// any more, or no longer wants to.
 const KEPT_MS: u64 = 1000;
 
@@ -144,8 +144,8 @@ impl Store {
         }
     }
 
-    /// Goes on with the copy that is not complete. Whoever has gone leaves the line, as `is_there`
-    /// says. Returns whether there is more to copy.
+    /// Goes on with the copy that is not complete. Sessions that have gone leave the line, as
+    /// `is_there` says. Returns whether there is more to copy.
     pub fn copy_step(&mut self, now: Now, is_there: impl Fn(SessionId) -> bool) -> bool {
         let first = self.copies.line.front().copied();
         (self.copies.line).retain(|session| Some(*session) == first || is_there(*session));

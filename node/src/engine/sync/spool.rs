@@ -1,5 +1,5 @@
-//! Full syncs for whoever wants the length of the payload in front, as SYNC and PSYNC without
-//! `REPLCONF capa eof` do: the walk writes a file, and all who waited for it read it, each at its
+//! Full syncs for replicas that want the length of the payload in front, as after SYNC, or PSYNC
+//! without `REPLCONF capa eof`: the walk writes a file, and all who waited for it read it, each at its
 //! own pace. Writers wait for the disk at most, never for one of them.
 
 use bytes::Bytes;
