@@ -95,12 +95,15 @@ fn with_plain_doubles(reply: Value) -> Value {
     }
 }
 
-/// A number with a fraction or an exponent.
+/// A whole number of so many digits has no other double beside it.
+const EXACT_DIGITS: usize = 15;
+
+/// A number with a fraction or an exponent, or with more digits than count.
 fn number(bytes: &[u8]) -> Option<f64> {
     let text = std::str::from_utf8(bytes).ok()?;
-    let has_fraction =
-        text.contains(['.', 'e']) && text.starts_with(|c: char| c.is_ascii_digit() || c == '-');
-    has_fraction.then(|| text.parse().ok()).flatten()
+    let begins = text.starts_with(|c: char| c.is_ascii_digit() || c == '-');
+    let is_rounded = text.contains(['.', 'e']) || text.len() > EXACT_DIGITS;
+    (begins && is_rounded).then(|| text.parse().ok()).flatten()
 }
 
 /// The number of an integer reply.
