@@ -173,12 +173,13 @@ impl<'a> Encoded<'a> {
         out.extend_from_slice(self.body);
     }
 
-    fn of_header(bytes: &[u8], body: &'a [u8]) -> Encoded<'a> {
+    #[inline]
+    fn of_header<const LEN: usize>(bytes: &[u8; LEN], body: &'a [u8]) -> Encoded<'a> {
         let mut header = [0; MAX_HEADER];
-        header[..bytes.len()].copy_from_slice(bytes);
+        header[..LEN].copy_from_slice(bytes);
         Encoded {
             header,
-            header_len: bytes.len() as u8,
+            header_len: LEN as u8,
             body,
         }
     }

@@ -36,9 +36,8 @@ struct Search {
     tag: u64,
     /// What stands before and behind the page.
     bounds: [Separator; 2],
-    /// Whether the part of the page that matters is on its way, and not only its head.
-    is_near: bool,
-    is_over: bool,
+    /// Which child of the page it is in proportion.
+    guess: usize,
 }
 
 impl Search {
@@ -48,34 +47,24 @@ impl Search {
             target: key.position().separator(),
             tag: key.hash,
             bounds: [Separator(0), Separator(HIGHEST)],
-            is_near: false,
-            is_over: false,
+            guess: 0,
         }
     }
 
-    /// Goes on by one step. Returns false when there is nothing more to do.
+    /// Brings the children near the place in an inner page into the cache; its head is there.
     #[inline]
-    fn step<const VALUED: bool>(&mut self, aim: Aim) -> bool {
-        if self.is_over {
-            return false;
-        }
-        if self.page.is_leaf() {
-            self.is_over = true;
-            leaf::prefetch_record(self.page, self.tag);
-            if aim == Aim::Change {
-                leaf::prefetch_end(self.page);
-            }
-            return false;
-        }
+    fn approach(&mut self) {
         let inner = Inner::<Separator>::new(self.page);
-        let guess = self.guess(inner.n());
-        if !self.is_near {
-            inner.prefetch_children(guess.saturating_sub(NEAR), 2 * NEAR);
-            self.is_near = true;
-            return true;
-        }
+        self.guess = self.guess(inner.n());
+        inner.prefetch_children(self.guess.saturating_sub(NEAR), 2 * NEAR);
+    }
+
+    /// Goes on to the child.
+    #[inline]
+    fn descend(&mut self, aim: Aim) {
+        let inner = Inner::<Separator>::new(self.page);
         let children = inner.children();
-        let at = super::walk_to_child(children, guess, self.target);
+        let at = super::walk_to_child(children, self.guess, self.target);
         if aim == Aim::Change {
             inner.prefetch_count(at);
         }
@@ -86,9 +75,15 @@ impl Search {
             self.bounds[1] = next.separator;
         }
         self.page = children[at].page;
-        self.page.prefetch(LEAF_HEAD);
-        self.is_near = false;
-        true
+    }
+
+    /// Brings what will be looked at in a leaf into the cache; its slots are there.
+    #[inline]
+    fn arrive(&self, aim: Aim) {
+        leaf::prefetch_record(self.page, self.tag);
+        if aim == Aim::Change {
+            leaf::prefetch_end(self.page);
+        }
     }
 
     /// Which of so many children it is in proportion.
@@ -143,8 +138,18 @@ impl<const VALUED: bool> Tree<Records<VALUED>> {
         for (search, key) in searches.iter_mut().zip(keys) {
             *search = key.as_ref().map(|key| Search::new(root, key));
         }
-        let step = |more, search: &mut Search| search.step::<VALUED>(aim) | more;
-        while searches.iter_mut().flatten().fold(false, step) {}
+        // All leaves are equally deep. The prefetches of pages stand close together: each of them may
+        // first wait for its address to be translated, and only near ones do so at the same time.
+        for _ in 0..root.level() {
+            searches.iter_mut().flatten().for_each(Search::approach);
+            let descend = |search: &mut Search| search.descend(aim);
+            searches.iter_mut().flatten().for_each(descend);
+            for search in searches.iter().flatten() {
+                search.page.prefetch(LEAF_HEAD);
+            }
+        }
+        let arrive = |search: &Search| search.arrive(aim);
+        searches.iter().flatten().for_each(arrive);
         searches
     }
 
