@@ -90,8 +90,9 @@ impl Pool {
         if self.candidates.len() == POOL {
             self.candidates.remove(0);
         }
-        let better = |known: &Candidate| known.score <= candidate.score;
-        let at = self.candidates.partition_point(better);
+        // Of equals the one that was found first goes first: it is idle since then.
+        let worse = |known: &Candidate| known.score < candidate.score;
+        let at = self.candidates.partition_point(worse);
         self.candidates.insert(at, candidate);
     }
 }
