@@ -265,6 +265,7 @@ impl Engine {
         }
         upstream.on_link(&event, now);
         if let LinkEvent::Bytes(mut input) = event {
+            self.stats.replication.input += input.len() as u64;
             while let Some(step) = self.next_upstream_step(&mut input, now) {
                 self.drain_upstream();
                 self.on_upstream_step(step, &mut input, now);

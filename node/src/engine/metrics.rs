@@ -125,11 +125,25 @@ impl Engine {
         );
         text.counter("commands_total", "Executed commands.", stats.commands);
         text.counter("error_replies_total", "Error replies.", stats.errors);
-        text.counter("input_bytes_total", "Bytes of requests.", stats.input_bytes);
+        text.counter(
+            "input_bytes_total",
+            "Bytes of requests.",
+            stats.clients.input,
+        );
         text.counter(
             "output_bytes_total",
             "Bytes of replies.",
-            stats.output_bytes,
+            stats.clients.output,
+        );
+        text.counter(
+            "replication_input_bytes_total",
+            "Bytes received from the master.",
+            stats.replication.input,
+        );
+        text.counter(
+            "replication_output_bytes_total",
+            "Bytes sent to replicas.",
+            stats.replication.output,
         );
     }
 

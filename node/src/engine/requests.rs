@@ -63,8 +63,8 @@ impl Engine {
         let mut call = Call { id, now, heartbeat };
         let progress = self.batches(&mut call, input, reply, &mut batch);
         self.batch = batch;
-        self.stats.input_bytes += progress.consumed as u64;
-        self.stats.output_bytes += (reply.len() - replied) as u64;
+        self.stats.clients.input += progress.consumed as u64;
+        self.stats.clients.output += (reply.len() - replied) as u64;
         if self.sessions.at(id).role == SessionRole::Replica {
             self.replication.replicas.heard(id, now.mono_ms());
         }

@@ -21,8 +21,10 @@ pub(super) struct Stats {
     pub(super) connections: u64,
     pub(super) rejected_connections: u64,
     pub(super) commands: u64,
-    pub(super) input_bytes: u64,
-    pub(super) output_bytes: u64,
+    /// Requests and replies.
+    pub(super) clients: Traffic,
+    /// The stream and the data sets: what our master sent, and what our replicas were sent.
+    pub(super) replication: Traffic,
     pub(super) errors: u64,
     /// Keys that `maxmemory` has cost.
     pub(super) evicted_keys: u64,
@@ -48,6 +50,13 @@ pub(super) struct Stats {
     by_command: Vec<CommandStats>,
     pub(super) peak_memory: usize,
     commands_rate: Rate,
+}
+
+/// Bytes that came and went, and how fast.
+#[derive(Debug, Default)]
+pub(super) struct Traffic {
+    pub(super) input: u64,
+    pub(super) output: u64,
     input_rate: Rate,
     output_rate: Rate,
 }
@@ -116,8 +125,8 @@ impl Stats {
             changes: self.changes,
             peak_memory: self.peak_memory,
             commands_rate: std::mem::take(&mut self.commands_rate),
-            input_rate: std::mem::take(&mut self.input_rate),
-            output_rate: std::mem::take(&mut self.output_rate),
+            clients: self.clients.from_zero(),
+            replication: self.replication.from_zero(),
             ..Stats::new(self.by_command.len())
         };
     }
@@ -160,12 +169,28 @@ impl Stats {
     pub(super) fn sample(&mut self, memory: usize, now: Now) {
         self.peak_memory = self.peak_memory.max(memory);
         self.commands_rate.sample(self.commands, now);
-        self.input_rate.sample(self.input_bytes, now);
-        self.output_rate.sample(self.output_bytes, now);
+        self.clients.sample(now);
+        self.replication.sample(now);
     }
 
     pub(super) fn commands_per_second(&self) -> u64 {
         self.commands_rate.mean()
+    }
+}
+
+impl Traffic {
+    /// The same with nothing counted yet.
+    fn from_zero(&mut self) -> Traffic {
+        Traffic {
+            input: 0,
+            output: 0,
+            ..std::mem::take(self)
+        }
+    }
+
+    fn sample(&mut self, now: Now) {
+        self.input_rate.sample(self.input, now);
+        self.output_rate.sample(self.output, now);
     }
 
     pub(super) fn input_per_second(&self) -> u64 {

@@ -364,6 +364,7 @@ impl Engine {
     fn push_to_replica(&mut self, session: SessionId, bytes: Bytes) {
         if let Some(replica) = self.replication.replicas.of_mut(session) {
             replica.unsent += bytes.len();
+            self.stats.replication.output += bytes.len() as u64;
             self.out(Output::Push(session, bytes));
         }
     }
@@ -388,6 +389,7 @@ impl Engine {
         }
         let part = self.replication.stream.take_turn();
         for session in self.replication.replicas.feed(&part) {
+            self.stats.replication.output += part.len() as u64;
             self.out(Output::Push(session, part.clone()));
         }
         self.drop_slow_replicas(now);

@@ -60,15 +60,26 @@ impl Engine {
         fields.field("total_connections_received", stats.connections);
         fields.field("total_commands_processed", stats.commands);
         fields.field("instantaneous_ops_per_sec", stats.commands_per_second());
-        fields.field("total_net_input_bytes", stats.input_bytes);
-        fields.field("total_net_output_bytes", stats.output_bytes);
+        let (clients, replication) = (&stats.clients, &stats.replication);
+        fields.field("total_net_input_bytes", clients.input);
+        fields.field("total_net_output_bytes", clients.output);
+        fields.field("total_net_repl_input_bytes", replication.input);
+        fields.field("total_net_repl_output_bytes", replication.output);
         fields.field(
             "instantaneous_input_kbps",
-            kilobytes(stats.input_per_second()),
+            kilobytes(clients.input_per_second()),
         );
         fields.field(
             "instantaneous_output_kbps",
-            kilobytes(stats.output_per_second()),
+            kilobytes(clients.output_per_second()),
+        );
+        fields.field(
+            "instantaneous_input_repl_kbps",
+            kilobytes(replication.input_per_second()),
+        );
+        fields.field(
+            "instantaneous_output_repl_kbps",
+            kilobytes(replication.output_per_second()),
         );
         fields.field("rejected_connections", stats.rejected_connections);
         fields.field("sync_full", stats.sync_full);
