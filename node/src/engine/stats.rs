@@ -125,8 +125,8 @@ impl Stats {
             changes: self.changes,
             peak_memory: self.peak_memory,
             commands_rate: std::mem::take(&mut self.commands_rate),
-            clients: self.clients.from_zero(),
-            replication: self.replication.from_zero(),
+            clients: self.clients.restart(),
+            replication: self.replication.restart(),
             ..Stats::new(self.by_command.len())
         };
     }
@@ -180,7 +180,7 @@ impl Stats {
 
 impl Traffic {
     /// The same with nothing counted yet.
-    fn from_zero(&mut self) -> Traffic {
+    fn restart(&mut self) -> Traffic {
         Traffic {
             input: 0,
             output: 0,
