@@ -121,8 +121,8 @@ fn a_long_transaction_arrives_in_pieces() {
 #[test]
 fn a_stream_that_cannot_be_followed_says_why() {
     let mut node = Node::standalone();
-    let unknown = applied(&mut node, "SET a 1\r\nRESTORE s 0 v\r\n").unwrap_err();
-    assert!(unknown.contains("unknown command 'RESTORE'"), "{unknown}");
+    let unknown = applied(&mut node, "SET a 1\r\nFCALL f 0\r\n").unwrap_err();
+    assert!(unknown.contains("unknown command 'FCALL'"), "{unknown}");
     let garbled = applied(&mut node, "*1\r\n!x\r\n").unwrap_err();
     assert!(garbled.contains("expected '$', got '!'"), "{garbled}");
 }
