@@ -332,3 +332,22 @@ fn a_batch_of_very_many_arguments_gives_its_memory_back() {
     node.ask(&mut client, "PING");
     assert!(node.engine.batch.memory() < 1 << 20);
 }
+
+#[test]
+fn each_database_with_keys_is_told_of() {
+    let mut node = Node::standalone();
+    let mut client = node.client();
+    node.ask(&mut client, "SET a 1\nSELECT 3\nSET b 1 EX 100\nSET c 1");
+    let stats = node.ask(&mut client, "MEMORY STATS");
+    let of = |db: &str, field: &str| -> u64 {
+        let (_, after) = stats.split_once(&format!("\r\n{db}\r\n")).expect(db);
+        let (_, after) = after.split_once(&format!("{field}\r\n:")).expect(field);
+        let (number, _) = after.split_once("\r\n").expect("a line");
+        number.parse().expect("a number")
+    };
+    assert!(!stats.contains("db.1\r\n"), "{stats}");
+    assert!(of("db.0", "overhead.hashtable.main") > 0);
+    assert_eq!(of("db.0", "overhead.hashtable.expires"), 0);
+    assert!(of("db.3", "overhead.hashtable.expires") > 0);
+    assert_eq!(of("db.3", "overhead.hashtable.slot-to-keys"), 0);
+}
