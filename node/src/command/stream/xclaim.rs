@@ -103,15 +103,15 @@ impl Request {
     }
 
     /// When entries count as delivered: what is given, unless it cannot be.
-    fn delivered(&self, now_ms: i64) -> i64 {
-        let time = self.time.filter(|time| (0..=now_ms).contains(time));
+    fn delivered(&self, now_ms: i64, latest: i64) -> i64 {
+        let time = self.time.filter(|time| (0..=latest).contains(time));
         time.unwrap_or(now_ms)
     }
 
     fn run(
         &self,
         group: &mut GroupMut<'_>,
-        (consumer, now_ms): (&[u8], i64),
+        (consumer, delivered, now_ms): (&[u8], i64, i64),
         told: &mut Told,
         reply: &mut Reply,
     ) -> bool {
@@ -122,7 +122,7 @@ impl Request {
         }
         let mut claim = Claim::new(group, consumer, now_ms);
         claim.min_idle = self.min_idle;
-        claim.time = self.delivered(now_ms);
+        claim.time = delivered;
         claim.count = self.count;
         claim.just_ids = self.just_ids;
         show::counted(reply, |reply| {
@@ -151,10 +151,23 @@ fn xclaim(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Eff
     }
     let now_ms = exec.now.unix_ms();
     let request = Request::parse(args, now_ms)?;
+    // What a master tells is as it says, whatever this clock says: Redis takes its own time for a later
+    // one there, too, and then a replica differs from its master.
+    let latest = if exec.node.is_replica {
+        i64::MAX
+    } else {
+        now_ms
+    };
+    let delivered = request.delivered(now_ms, latest);
     let mut told = Told::new(args.get(1), name);
     exec.data.change_stream(db, &key, false, |stream| {
         let mut group = stream.group(name).expect("it was just seen");
-        let is_new = request.run(&mut group, (args.get(3), now_ms), &mut told, reply);
+        let is_new = request.run(
+            &mut group,
+            (args.get(3), delivered, now_ms),
+            &mut told,
+            reply,
+        );
         ((), is_new.then_some(Event::XGroupCreateConsumer))
     })?;
     Ok(told.into_effect())
@@ -228,6 +241,21 @@ mod tests {
             bench.reply("xpending s g - + 9"),
             "*1|*4|$3|2-0|$3|bob|:100|:5"
         );
+    }
+
+    #[test]
+    fn a_replica_whose_clock_is_behind_takes_the_time_of_its_master() {
+        let later = START_MS + 5_000;
+        let claimed = format!("xclaim s g bob 0 1-0 time {later} justid");
+        let idle_then = |is_replica| {
+            let mut bench = bench();
+            bench.is_replica = is_replica;
+            bench.reply(&claimed);
+            bench.advance_ms(5_000);
+            bench.reply("xpending s g - + 9 bob")
+        };
+        assert_eq!(idle_then(true), "*1|*4|$3|1-0|$3|bob|:100|:1");
+        assert_eq!(idle_then(false), "*1|*4|$3|1-0|$3|bob|:5000|:1");
     }
 
     #[test]
