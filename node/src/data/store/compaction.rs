@@ -94,11 +94,14 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
+    use slotkeeper_tree::StreamId;
+    use slotkeeper_tree::element::Element;
+
     use super::*;
     use crate::data::entry::Heap;
     use crate::data::fields::Fields;
     use crate::data::store::Outcome;
-    use crate::data::{Event, HashLimits, Layout, rounds};
+    use crate::data::{Event, HashLimits, Layout, Pending, StreamLimits, StreamMut, Value, rounds};
 
     const LIMITS: HashLimits = HashLimits {
         entries: 128,
@@ -157,5 +160,75 @@ mod tests {
             assert_eq!(entry.is_some(), stays);
             assert!(entry.is_none_or(|it| it.as_str() == Ok(b"a string of some bytes")));
         }
+    }
+
+    /// As many messages as were asked for, all pending, of which four fifths go.
+    fn shrunk_stream(heap: Heap, count: u64) -> Store {
+        let mut store = Store::new(Layout::Databases(1), [1, 2], heap);
+        let limits = StreamLimits {
+            bytes: 4096,
+            entries: 100,
+        };
+        let mut change = |change: &mut dyn FnMut(&mut StreamMut<'_>)| {
+            let key = store.key(b"stream");
+            let changed = store.change_stream(0, &key, 0, true, |stream| {
+                change(stream);
+                ((), Some(Event::XAdd))
+            });
+            changed.expect("it is a stream").expect("it was made");
+        };
+        change(&mut |stream| {
+            stream.create_group(b"group", StreamId::MIN, None);
+        });
+        for ms in 1..=count {
+            let id = StreamId { ms, seq: 0 };
+            let pair = [(
+                Element::new(b"field"),
+                Element::new(b"a value of some bytes"),
+            )];
+            change(&mut |stream| {
+                stream.append(id, pair.iter().copied(), limits);
+                let mut group = stream.group(b"group").expect("it was made");
+                let (consumer, _) = group.make_consumer(b"consumer", 5);
+                group.put(Pending::new(id, consumer, 5, 1));
+            });
+        }
+        for ms in (1..=count).filter(|ms| ms % 5 != 0) {
+            let id = StreamId { ms, seq: 0 };
+            change(&mut |stream| {
+                assert!(stream.remove(id));
+                let mut group = stream.group(b"group").expect("it was made");
+                assert!(group.acknowledge(id).is_some());
+            });
+        }
+        while store.reclaim(1000) {}
+        store
+    }
+
+    #[test]
+    fn what_is_left_of_a_stream_and_of_its_groups_moves_together() {
+        let count = rounds(60_000, 300);
+        let store = shrunk_stream(Heap::new(), count);
+        let (scattered, worth) = store.heap.scattered();
+        assert!(scattered < worth + worth / 4, "{scattered} of {worth}");
+        let entry = store.get(0, &store.key(b"stream")).expect("it is there");
+        let Value::Stream(stream) = entry.value() else {
+            panic!("it is a stream");
+        };
+        let left: Vec<u64> = (1..=count).filter(|ms| ms % 5 == 0).collect();
+        let messages = stream.range(StreamId::MIN, true).map(|it| it.id.ms);
+        assert_eq!(messages.collect::<Vec<_>>(), left);
+        let group = stream.group(b"group").expect("it was made");
+        let (mut pending, mut owned) = (Vec::new(), Vec::new());
+        group.for_each_pending(StreamId::MIN, |it| {
+            pending.push(it.id().ms);
+            true
+        });
+        let number = group.consumer(b"consumer").expect("it was made");
+        group.for_each_owned(number, StreamId::MIN, |id| {
+            owned.push(id.ms);
+            true
+        });
+        assert_eq!((pending, owned), (left.clone(), left));
     }
 }

@@ -84,6 +84,30 @@ impl BigValue for Stream {
         self.messages.take_copied() + std::mem::take(&mut self.copied)
     }
 
+    /// `from` counts the messages first, then what is pending in one group after the other.
+    fn relocate(&mut self, heap: &mut Heap, from: u64, leaves: usize) -> Option<u64> {
+        let mut before = self.messages.len();
+        if from < before {
+            let next = self.messages.relocate(heap, from, leaves);
+            return Some(next.unwrap_or(before));
+        }
+        for group in self.groups.values_mut() {
+            let (start, len) = (before, group.pending.len());
+            before += len;
+            if from < before {
+                let next = group.pending.relocate(heap, from - start, leaves);
+                return Some(start + next.unwrap_or(len));
+            }
+            let (start, len) = (before, group.owned.len());
+            before += len;
+            if from < before {
+                let next = group.owned.relocate(heap, from - start, leaves);
+                return Some(start + next.unwrap_or(len));
+            }
+        }
+        None
+    }
+
     fn dispose(&mut self, heap: &mut Heap) {
         heap.account(self.outside, 0);
         self.outside = 0;
