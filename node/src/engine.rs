@@ -25,6 +25,7 @@ mod latency;
 mod meanwhile;
 mod memory;
 mod metrics;
+mod migrate;
 mod parking;
 mod reload;
 mod requests;
@@ -131,6 +132,8 @@ pub struct Engine {
     command_ids: admit::CommandIds,
     /// DUMPs that are being encoded.
     dumps: Vec<dump::Dump>,
+    /// MIGRATEs under way, and the connections that they have or had.
+    migrations: migrate::Migrations,
     /// RESTOREs that are being decoded, by session.
     restoring: std::collections::BTreeMap<SessionId, restore::Restoring>,
     /// DEBUG RELOAD.
@@ -213,6 +216,7 @@ impl Engine {
             latency: latency::Latency::default(),
             command_ids: admit::CommandIds::new(),
             dumps: Vec::new(),
+            migrations: migrate::Migrations::default(),
             restoring: Default::default(),
             reload: None,
             active_expiry: true,
@@ -297,7 +301,9 @@ impl Engine {
     /// How much waits to be sent on a link, and how much memory holds it, in bytes; called when
     /// that has changed.
     pub fn on_link_sent(&mut self, link: LinkId, unsent: usize, allocated: usize) {
-        if let Some(cluster) = &mut self.cluster {
+        if let LinkId::Migrate(_) = link {
+            self.migrations.sent(link, unsent);
+        } else if let Some(cluster) = &mut self.cluster {
             cluster.on_link_sent(link, unsent, allocated);
         }
     }

@@ -49,6 +49,8 @@ pub enum LinkId {
     Master(u64),
     /// An enquiry at another node's data port.
     Enquiry(u64),
+    /// MIGRATE's, to another server's data port.
+    Migrate(u64),
 }
 
 /// Where an accepted connection comes from and where it arrived.

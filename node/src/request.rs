@@ -1,6 +1,7 @@
 //! What a command asks of the engine when it is about more than keys. The command has parsed and
 //! checked its arguments; the engine, or the room that it hands the request to, acts and replies.
 
+use std::net::SocketAddr;
 use std::ops::Range;
 
 use slotkeeper_topology::{Epoch, Slot};
@@ -76,6 +77,8 @@ pub enum Action {
     Dump,
     /// RESTORE: the request's payload becomes the value of its key.
     Restore(Restore),
+    /// MIGRATE.
+    Migrate(Migrate),
     /// DEBUG and its arguments.
     Debug(Vec<Vec<u8>>),
     /// Nothing was found: wait for keys.
@@ -95,6 +98,25 @@ pub struct Restore {
     pub idle_secs: u64,
     /// FREQ: so often it was used, on a logarithmic scale.
     pub uses: Option<u8>,
+}
+
+/// What MIGRATE moves, and where to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Migrate {
+    /// The other server.
+    pub to: Option<SocketAddr>,
+    /// Its database.
+    pub db: i64,
+    /// The keys, which are there, each once.
+    pub keys: Vec<Vec<u8>>,
+    /// For how long nothing may move on, in milliseconds.
+    pub timeout_ms: u64,
+    /// COPY: the keys stay here, too.
+    pub copy: bool,
+    /// REPLACE: keys that the other server has make way.
+    pub replace: bool,
+    /// AUTH's password, or AUTH2's user and password.
+    pub auth: Vec<Vec<u8>>,
 }
 
 /// What a command that found nothing waits for. It is run again when one of the keys has changed:

@@ -6,6 +6,7 @@ mod dump;
 mod exists;
 mod expire;
 mod keys;
+mod migrate;
 mod move_key;
 mod object;
 mod persist;
@@ -34,6 +35,7 @@ pub(super) const COMMANDS: &[&Definition] = &[
     &expire::PEXPIREAT,
     &keys::KEYS,
     &keys::RANDOMKEY,
+    &migrate::MIGRATE,
     &move_key::MOVE,
     &object::OBJECT,
     &persist::PERSIST,

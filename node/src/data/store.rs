@@ -13,7 +13,7 @@ mod flush;
 mod streams;
 mod strings;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use slotkeeper_topology::{SLOT_COUNT, SlotSet, key_slot};
 
@@ -68,6 +68,8 @@ pub(super) struct Store {
     dropping: Dropping,
     copies: Copies,
     compaction: Compaction,
+    /// Keys that nobody may change: database and name, and the number that those wait for.
+    pub held: BTreeMap<(usize, Vec<u8>), u64>,
     /// What is put together beside the keyspace.
     aside: Option<Box<Aside>>,
 }
@@ -94,6 +96,7 @@ impl Store {
             dropping: Dropping::default(),
             copies: Copies::default(),
             compaction: Compaction::default(),
+            held: BTreeMap::new(),
             aside: None,
         };
         store.dbs = (0..count).map(|_| store.new_database()).collect();
@@ -361,6 +364,11 @@ impl Store {
     pub fn walk_wait(&self, db: usize, key: &Key<'_>) -> Option<WalkWait> {
         if self.dropping.has(key.slot) {
             return Some(WalkWait::Slot(key.slot));
+        }
+        if !self.held.is_empty()
+            && let Some(number) = self.held.get(&(db, key.bytes.to_vec()))
+        {
+            return Some(WalkWait::Move(*number));
         }
         let walks = Some(&self.walks).filter(|walks| !walks.is_empty());
         let wait = walks.and_then(|walks| walks.wait(&self.dbs, db, key));

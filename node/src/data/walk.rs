@@ -86,6 +86,9 @@ pub enum WalkWait {
     Source(u64),
     /// That this session comes to its turn to have a value copied.
     Turn(SessionId),
+    /// That the key, which is on its way to another server, has arrived or stays: by the number of
+    /// that move.
+    Move(u64),
     /// The next turn, in which the session goes on with a value that it puts together in steps.
     Step,
 }

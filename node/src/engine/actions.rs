@@ -78,6 +78,7 @@ impl Engine {
             Action::EndWithholding { run_id } => self.end_withholding(&run_id, now, reply),
             Action::Dump => return self.dump(id, args, reply),
             Action::Restore(wanted) => self.restore(wanted, id, args, now, reply),
+            Action::Migrate(wanted) => return self.migrate(wanted, id, now, reply),
             Action::Debug(args) => return self.debug(&args, call, reply),
             Action::Block(block) => return self.block(&block, id, args, reply),
         }
@@ -254,6 +255,7 @@ impl Engine {
             WalkWait::Slot(slot) => !self.data.is_dropping_slot(slot),
             WalkWait::End => !self.data.walking(),
             WalkWait::Step => true,
+            WalkWait::Move(number) => !self.data.is_held(number),
             WalkWait::Copy(_) | WalkWait::Source(_) | WalkWait::Turn(_) => {
                 self.data.copy_is_over(wait, writers)
             }

@@ -32,6 +32,7 @@ impl Engine {
             }),
             LinkId::Master(_) => self.on_upstream_link(link, event, now),
             LinkId::Enquiry(_) => self.on_enquiry_link(link, event, now),
+            LinkId::Migrate(_) => self.on_migrate_link(link, event, now),
         }
         self.offset_moved(now);
     }

@@ -6,7 +6,8 @@
 
 use super::parking::Parked;
 use super::{Acted, Engine};
-use crate::data::{Portrait, Value};
+use crate::config::Config;
+use crate::data::{Key, Partition, Portrait, Value};
 use crate::io::SessionId;
 use crate::persistence::rdb::DumpWriter;
 use crate::resp::{Args, Reply};
@@ -18,12 +19,64 @@ const LONG: usize = 64 * 1024;
 /// How many steps are taken at once.
 const AT_ONCE: usize = 2;
 
-/// A value on its way out.
-pub(super) struct Dump {
-    session: SessionId,
+/// A value that is being encoded.
+pub(super) struct Encoding {
     writer: DumpWriter,
     /// What is still to be encoded.
     portrait: Option<Portrait>,
+}
+
+/// A DUMP whose client waits.
+pub(super) struct Dump {
+    session: SessionId,
+    encoding: Encoding,
+}
+
+impl Encoding {
+    /// Of the value that a key has now; none if there is no such key. It counts as used.
+    pub(super) fn begin(
+        data: &mut Partition,
+        db: usize,
+        key: &Key<'_>,
+        config: &Config,
+    ) -> Option<Encoding> {
+        let mut writer = DumpWriter::new(config.rdbcompression);
+        let entry = data.get(db, key)?;
+        match entry.value() {
+            Value::Str(string) if string.len() > LONG => writer.long_string(string),
+            _ if entry.is_written_whole() => writer.whole(&entry),
+            _ => {}
+        }
+        let portrait = data.portray(db, key);
+        if let Some(portrait) = &portrait {
+            writer.begin(portrait.kind(), portrait.len());
+        }
+        Some(Encoding { writer, portrait })
+    }
+
+    /// Encodes some more. Returns whether nothing is left to do but the end.
+    pub(super) fn step(&mut self, data: &mut Partition) -> bool {
+        let Some(portrait) = &mut self.portrait else {
+            return self.writer.sum();
+        };
+        let writer = &mut self.writer;
+        if data.step_portrait(portrait, STEP_BYTES, &mut |part| writer.part(part)) {
+            self.portrait = None;
+        }
+        false
+    }
+
+    /// The payload.
+    pub(super) fn finish(self) -> Vec<u8> {
+        self.writer.finish()
+    }
+
+    /// It is not wanted.
+    pub(super) fn give_up(self, data: &mut Partition) {
+        if let Some(portrait) = self.portrait {
+            data.give_up_portrait(portrait);
+        }
+    }
 }
 
 impl Engine {
@@ -31,35 +84,21 @@ impl Engine {
     pub(super) fn dump(&mut self, id: SessionId, args: &Args<'_>, reply: &mut Reply) -> Acted {
         let db = self.sessions.at(id).db;
         let key = args.key(&self.data, 1);
-        let mut writer = DumpWriter::new(self.config.rdbcompression);
-        match self.data.get(db, &key) {
-            None => {
-                reply.null();
-                return Acted::Replied;
-            }
-            Some(entry) => match entry.value() {
-                Value::Str(string) if string.len() > LONG => writer.long_string(string),
-                _ if entry.is_written_whole() => writer.whole(&entry),
-                _ => {}
-            },
-        }
-        let portrait = self.data.portray(db, &key);
-        if let Some(portrait) = &portrait {
-            writer.begin(portrait.kind(), portrait.len());
-        }
-        let mut dump = Dump {
-            session: id,
-            writer,
-            portrait,
+        let Some(mut encoding) = Encoding::begin(&mut self.data, db, &key, &self.config) else {
+            reply.null();
+            return Acted::Replied;
         };
         let steps = if self.in_exec() { usize::MAX } else { AT_ONCE };
         for _ in 0..steps {
-            if self.step_dump(&mut dump) {
-                reply.bulk(&dump.writer.finish());
+            if encoding.step(&mut self.data) {
+                reply.bulk(&encoding.finish());
                 return Acted::Replied;
             }
         }
-        self.dumps.push(dump);
+        self.dumps.push(Dump {
+            session: id,
+            encoding,
+        });
         self.park(id, Parked::Reply);
         Acted::Waiting
     }
@@ -72,36 +111,21 @@ impl Engine {
         for mut dump in std::mem::take(&mut self.dumps) {
             let session = self.sessions.get(dump.session);
             let Some(session) = session.filter(|session| !session.killed) else {
-                if let Some(portrait) = dump.portrait {
-                    self.data.give_up_portrait(portrait);
-                }
+                dump.encoding.give_up(&mut self.data);
                 continue;
             };
             let resp3 = session.resp3;
-            if self.step_dump(&mut dump) {
+            if dump.encoding.step(&mut self.data) {
                 let mut reply = Reply::new();
                 reply.set_resp3(resp3);
-                reply.bulk(&dump.writer.finish());
+                reply.bulk(&dump.encoding.finish());
                 self.resume_with(dump.session, reply.bytes().to_vec());
             } else {
                 self.dumps.push(dump);
             }
         }
-        self.memory.dumps = self.dumps.iter().map(|dump| dump.writer.memory()).sum();
+        let memory = |dump: &Dump| dump.encoding.writer.memory();
+        self.memory.dumps = self.dumps.iter().map(memory).sum();
         !self.dumps.is_empty()
-    }
-
-    /// Returns whether nothing is left to do but the end.
-    fn step_dump(&mut self, dump: &mut Dump) -> bool {
-        let Some(portrait) = &mut dump.portrait else {
-            return dump.writer.sum();
-        };
-        let writer = &mut dump.writer;
-        let is_over =
-            (self.data).step_portrait(portrait, STEP_BYTES, &mut |part| writer.part(part));
-        if is_over {
-            dump.portrait = None;
-        }
-        false
     }
 }

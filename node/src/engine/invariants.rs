@@ -56,6 +56,7 @@ impl Engine {
                 Parked::Walk(WalkWait::Debt) => !self.data.walk_is_paid(),
                 Parked::Walk(WalkWait::Value(number)) => self.data.walk_value() == Some(number),
                 Parked::Walk(WalkWait::End) => self.data.walking(),
+                Parked::Walk(WalkWait::Move(number)) => self.data.is_held(number),
                 Parked::Walk(WalkWait::Slot(slot)) => self.data.is_dropping_slot(slot),
                 Parked::Walk(wait @ (WalkWait::Copy(_) | WalkWait::Source(_))) => {
                     !self.data.copy_is_over(wait, false)

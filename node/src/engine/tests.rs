@@ -13,6 +13,7 @@ mod invariants;
 mod keys;
 mod measured;
 mod memory;
+mod migrate;
 mod pauses;
 mod protocol;
 mod queues;

@@ -43,6 +43,7 @@ impl Engine {
         }
         self.resume_acked(now);
         self.end_overdue(now);
+        self.end_stuck_migrations(now);
         if now.mono_ms() >= self.timers.expire {
             self.expire_keys(now);
         }
@@ -61,6 +62,7 @@ impl Engine {
             self.pause.next_end(),
             self.parking.next_deadline(),
             self.walks_rest_until(),
+            self.migrations.next_deadline(),
             cluster,
         ];
         let all = own.into_iter().chain(waits.into_iter().flatten());
@@ -75,7 +77,7 @@ impl Engine {
         let walks = self.step_walk(now);
         let drops = self.step_drop();
         let copies = self.step_copies(now);
-        let dumps = self.step_dumps();
+        let dumps = self.step_dumps() | self.step_migrations(now);
         self.resume_walked(now);
         self.serve_held(now);
         let reviews = self.step_review();

@@ -9,6 +9,7 @@ mod migration;
 mod ports;
 #[path = "../common/process.rs"]
 mod process;
+mod reshard;
 mod sets;
 mod streams;
 mod strings;

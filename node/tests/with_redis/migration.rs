@@ -5,7 +5,7 @@ use slotkeeper_node::resp::ReplyValue;
 use crate::process::Server;
 use crate::sync::{CLUSTER, is_up};
 
-fn id(server: &Server) -> String {
+pub fn id(server: &Server) -> String {
     let id = server.client().call(&["CLUSTER", "MYID"]);
     String::from_utf8_lossy(id.text().expect("an id")).into_owned()
 }

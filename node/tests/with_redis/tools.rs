@@ -18,7 +18,7 @@ fn run(program: &str, args: &[&str]) -> Output {
     command.unwrap_or_else(|error| panic!("{program}: {error}"))
 }
 
-fn succeeds(program: &str, args: &[&str]) -> String {
+pub fn succeeds(program: &str, args: &[&str]) -> String {
     let output = run(program, args);
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text).into_owned();

@@ -12,10 +12,6 @@ pub struct Missing {
 /// All of them. A test compares this list with the commands of a real redis-server.
 pub const MISSING: &[Missing] = &[
     Missing {
-        what: "Values carried from server to server. DUMP and RESTORE are there",
-        names: &["migrate"],
-    },
-    Missing {
         what: "Publish and subscribe",
         names: &[
             "psubscribe",

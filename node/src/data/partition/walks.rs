@@ -54,6 +54,7 @@ impl Partition {
         !self.store.walks().is_empty()
             | !self.store.dropping().is_empty()
             | !self.store.copies().is_empty()
+            | !self.store.held.is_empty()
     }
 
     /// Whether a command that writes this key must wait: a walk is sending its large value in
@@ -74,6 +75,23 @@ impl Partition {
     #[must_use]
     pub fn walk_is_paid(&self) -> bool {
         self.store.walks().is_paid()
+    }
+
+    /// From now on, who wants to change this key waits ([`WalkWait::Move`]), and it does not expire. Keys
+    /// that are held under one number wait together.
+    pub fn hold(&mut self, db: usize, key: &[u8], number: u64) {
+        self.store.held.insert((db, key.to_vec()), number);
+    }
+
+    /// Ends what [`Self::hold`] began.
+    pub fn let_go(&mut self, db: usize, key: &[u8]) {
+        self.store.held.remove(&(db, key.to_vec()));
+    }
+
+    /// Whether a key is held under that number.
+    #[must_use]
+    pub fn is_held(&self, number: u64) -> bool {
+        self.store.held.values().any(|held| *held == number)
     }
 
     /// The number of the large value whose writers wait at present.

@@ -88,7 +88,10 @@ fn start(replicas: &[NodeId], wait_secs: i64) -> (Withholding, Vec<(NodeId, Opti
 
 fn number(link: LinkId) -> u64 {
     match link {
-        LinkId::Bus(number) | LinkId::Master(number) | LinkId::Enquiry(number) => number,
+        LinkId::Bus(number)
+        | LinkId::Master(number)
+        | LinkId::Enquiry(number)
+        | LinkId::Migrate(number) => number,
     }
 }
 

@@ -83,5 +83,5 @@ fn every_password_of_a_syntax_is_a_secret() {
             found.push(spec.name);
         }
     }
-    assert_eq!(found, ["auth", "hello"]);
+    assert_eq!(found, ["migrate", "auth", "hello"]);
 }
