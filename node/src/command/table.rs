@@ -42,8 +42,10 @@ pub struct Command {
     pub id: usize,
     /// The keys that are at the same place in every request.
     fixed: KeyRange,
-    /// Others must be looked for.
+    /// Others must be looked for ...
     movable: bool,
+    /// ... and the first one, too.
+    first_moves: bool,
     /// The id of its first subcommand, and how many it has.
     first_subcommand: usize,
     subcommand_count: usize,
@@ -105,10 +107,10 @@ impl Command {
     #[must_use]
     #[inline]
     pub fn first_key(&self, args: &Args<'_>) -> Option<usize> {
-        match self.fixed_first_key() {
-            None if self.movable => self.keys(args).next(),
-            first => first.filter(|&first| first < args.len()),
+        if self.first_moves {
+            return self.keys(args).next();
         }
+        (self.fixed_first_key()).filter(|&first| first < args.len())
     }
 
     /// Whether a request names more than one key.
@@ -347,6 +349,7 @@ const fn command(definition: &'static Definition, id: usize, first_subcommand: u
         id,
         fixed: fixed_range(spec.keys),
         movable: !all_fixed(spec.keys),
+        first_moves: first_moves(spec.keys),
         first_subcommand,
         subcommand_count: definition.subcommands.len(),
     }
@@ -372,6 +375,14 @@ const fn fixed_range(specs: &[KeySpec]) -> KeyRange {
         index += 1;
     }
     whole
+}
+
+/// Whether the first key may be at another place than the first spec's range says.
+const fn first_moves(specs: &[KeySpec]) -> bool {
+    match specs {
+        [] => false,
+        [first, ..] => !all_fixed(specs) && (first.fixed().is_none() || first.found_by.is_some()),
+    }
 }
 
 const fn all_fixed(specs: &[KeySpec]) -> bool {

@@ -112,8 +112,9 @@ fn counting<R>(servers: &[&Server], run: impl FnOnce() -> R) -> R {
             }
             count
         });
-        let result = run();
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
         over.store(true, Relaxed);
+        let result = result.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         let rounds: usize = counter.join().expect("all are taken");
         for number in 0..20 {
             let key = format!("key:{}", number * 3);
