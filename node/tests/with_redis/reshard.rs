@@ -39,7 +39,10 @@ fn follow(servers: &[&Server], words: &[&str]) -> ReplyValue {
             Some((_, to)) if asking || text.starts_with("MOVED ") => {
                 port = to.parse().expect("a port");
             }
-            _ if text.starts_with("TRYAGAIN") => {}
+            // It has not heard of all others yet, or the rest of the keys is on its way.
+            _ if text.starts_with("CLUSTERDOWN") || text.starts_with("TRYAGAIN") => {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
             _ => panic!("{words:?}: {text}"),
         }
     }
