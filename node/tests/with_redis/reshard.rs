@@ -102,14 +102,19 @@ fn has_all(servers: &[&Server]) {
 
 /// Counts a key up while something else happens; in the end it has counted everything.
 fn counting<R>(servers: &[&Server], run: impl FnOnce() -> R) -> R {
+    let key = |number: usize| format!("key:{}", number * 3);
+    let len = |number| match follow(servers, &["STRLEN", &key(number)]) {
+        ReplyValue::Integer(len) => len as usize,
+        other => panic!("{other:?}"),
+    };
+    let before: Vec<usize> = (0..20).map(len).collect();
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let counter = scope.spawn(|| {
             let mut count = 0;
             while !over.load(Relaxed) {
                 for number in 0..20 {
-                    let key = format!("key:{}", number * 3);
-                    follow(servers, &["APPEND", &key, "x"]);
+                    follow(servers, &["APPEND", &key(number), "x"]);
                 }
                 count += 1;
             }
@@ -119,11 +124,8 @@ fn counting<R>(servers: &[&Server], run: impl FnOnce() -> R) -> R {
         over.store(true, Relaxed);
         let result = result.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         let rounds: usize = counter.join().expect("all are taken");
-        for number in 0..20 {
-            let key = format!("key:{}", number * 3);
-            let len = format!("value of {}", number * 3).len() + rounds;
-            let expected = ReplyValue::Integer(len as i64);
-            assert_eq!(follow(servers, &["STRLEN", &key]), expected, "{key}");
+        for (number, before) in before.into_iter().enumerate() {
+            assert_eq!(len(number), before + rounds, "{}", key(number));
         }
         result
     })
