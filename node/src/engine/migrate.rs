@@ -5,32 +5,25 @@
 //! change the key waits, and it does not expire, so that what arrives is what is removed. A move that
 //! nothing comes of for the client's timeout ends: keys that were not confirmed stay here, and may be
 //! at the other server, too, as in Redis. A client that goes does not end its move.
-//!
-//! Connections are kept for ten seconds for the next move to the same server.
+
+mod connections;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
 
 use bytes::Bytes;
 
+use self::connections::{Connection, Expected};
 use super::commit::Change;
 use super::dump::Encoding;
 use super::parking::Parked;
 use super::{Acted, Engine};
 use crate::io::{LinkEvent, LinkId, LinkOp, SessionId};
 use crate::request::Migrate;
-use crate::resp::{Reply, ReplyParser, ReplyValue, encode_command};
+use crate::resp::{Reply, ReplyValue, encode_command};
 use crate::time::Now;
 
-/// How long a connection without a move is kept, in milliseconds.
-const KEPT_MS: u64 = 10_000;
-/// How many of them are kept.
-const KEPT_MAX: usize = 64;
 /// So many bytes may be under way before the other server has to confirm some.
 const WINDOW: usize = 1 << 20;
-/// The longest answer to RESTORE that is read, in bytes.
-const ANSWER_MAX: usize = 64 * 1024;
-
 const CONNECTING: &str = "IOERR error or timeout connecting to the client";
 
 /// All moves, by their numbers, and all connections.
@@ -39,14 +32,6 @@ pub(super) struct Migrations {
     moves: BTreeMap<u64, Migration>,
     connections: BTreeMap<LinkId, Connection>,
     last: u64,
-}
-
-/// What the answer that comes next is about.
-enum Expected {
-    Auth,
-    Select,
-    /// A key, and how many bytes were sent for it.
-    Key(Vec<u8>, usize),
 }
 
 struct Migration {
@@ -68,33 +53,7 @@ struct Migration {
     may_retry: bool,
 }
 
-struct Connection {
-    to: SocketAddr,
-    up: bool,
-    parser: ReplyParser,
-    /// The database that is selected.
-    db: Option<i64>,
-    /// The move that it is used for.
-    user: Option<u64>,
-    used_at: u64,
-    expected: VecDeque<Expected>,
-    /// Bytes of keys that are sent and not confirmed.
-    under_way: usize,
-    /// Bytes that have not left.
-    waiting: usize,
-    /// Some have left since this was looked at.
-    moved: bool,
-}
-
 impl Migrations {
-    /// How many bytes have not left.
-    pub(super) fn sent(&mut self, link: LinkId, waiting: usize) {
-        if let Some(connection) = self.connections.get_mut(&link) {
-            connection.moved |= waiting < connection.waiting;
-            connection.waiting = waiting;
-        }
-    }
-
     /// When a move ends that nothing comes of, in monotonic milliseconds.
     pub(super) fn next_deadline(&self) -> Option<u64> {
         self.moves.values().map(Migration::deadline).min()
@@ -143,38 +102,6 @@ impl Engine {
         self.begin_migration(number);
         self.park(id, Parked::Reply);
         Acted::Waiting
-    }
-
-    /// A connection for a move, and whether it was there already.
-    fn migrate_link(&mut self, to: SocketAddr, number: u64, now: Now) -> (LinkId, bool) {
-        let mut connections = self.migrations.connections.iter_mut();
-        let is_free = |it: &Connection| it.to == to && it.user.is_none();
-        if let Some((link, connection)) = connections.find(|(_, it)| is_free(it)) {
-            connection.user = Some(number);
-            return (*link, true);
-        }
-        (self.open_migrate_link(to, number, now), false)
-    }
-
-    fn open_migrate_link(&mut self, to: SocketAddr, number: u64, now: Now) -> LinkId {
-        self.migrations.last += 1;
-        let link = LinkId::Migrate(self.migrations.last);
-        let connection = Connection {
-            to,
-            up: false,
-            parser: ReplyParser::new(ANSWER_MAX),
-            db: None,
-            user: Some(number),
-            used_at: now.mono_ms(),
-            expected: VecDeque::new(),
-            under_way: 0,
-            waiting: 0,
-            moved: false,
-        };
-        self.migrations.connections.insert(link, connection);
-        let from = self.config.bind_source_addr;
-        self.link(link, LinkOp::Open { to, from });
-        link
     }
 
     /// Sends what stands before the keys, if the connection is up.
@@ -461,16 +388,6 @@ impl Engine {
         self.end_migration(number, Some(text.to_owned()));
     }
 
-    /// Closes a connection, and ends the move that it is used for.
-    fn close_migrate_link(&mut self, link: LinkId, now: Now) {
-        if let Some(connection) = self.migrations.connections.remove(&link) {
-            self.link(link, LinkOp::Close);
-            if let Some(number) = connection.user {
-                self.lost_migrate_link(number, &connection, false, now);
-            }
-        }
-    }
-
     /// Ends moves that nothing comes of.
     pub(super) fn end_stuck_migrations(&mut self, now: Now) {
         if self.migrations.connections.is_empty() {
@@ -490,21 +407,5 @@ impl Engine {
             self.close_migrate_link(link, now);
         }
         self.drop_idle_migrate_links(now);
-    }
-
-    fn drop_idle_migrate_links(&mut self, now: Now) {
-        let idle = self
-            .migrations
-            .connections
-            .iter()
-            .filter(|(_, it)| it.user.is_none());
-        let mut idle: Vec<(u64, LinkId)> = idle.map(|(link, it)| (it.used_at, *link)).collect();
-        idle.sort_unstable();
-        let beyond = idle.len().saturating_sub(KEPT_MAX);
-        for (position, (used_at, link)) in idle.into_iter().enumerate() {
-            if position < beyond || used_at + KEPT_MS <= now.mono_ms() {
-                self.close_migrate_link(link, now);
-            }
-        }
     }
 }
