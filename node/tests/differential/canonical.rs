@@ -54,6 +54,8 @@ pub fn kind(request: &Request) -> Kind {
 pub fn text(request: &Request, reply: Value) -> String {
     let reply = match name(request).as_bytes() {
         [b'z', ..] | [b'b', b'z', ..] | [b'g', b'e', b'o', ..] => with_plain_doubles(reply),
+        b"xinfo" => without_clock(reply),
+        b"xpending" => with_rough_idle_times(reply),
         _ => reply,
     };
     match (kind(request), reply) {
@@ -71,6 +73,62 @@ pub fn text(request: &Request, reply: Value) -> String {
 fn shown(values: &[Value]) -> String {
     let texts: Vec<String> = values.iter().map(|value| value.show(false)).collect();
     texts.join(" ")
+}
+
+/// What XINFO tells, but for the clock, for how each lays nodes out, and for what came with 7.2.
+fn without_clock(reply: Value) -> Value {
+    const DIFFER: [&[u8]; 4] = [
+        b"idle",
+        b"seen-time",
+        b"radix-tree-keys",
+        b"radix-tree-nodes",
+    ];
+    const NEWER: [&[u8]; 2] = [b"inactive", b"active-time"];
+    let Value::List(open, values, close) = reply else {
+        return match reply {
+            Value::Plain(text) if integer(&text).is_some_and(is_of_the_clock) => {
+                Value::Plain("(a time)".to_owned())
+            }
+            other => other,
+        };
+    };
+    let (mut kept, mut values) = (Vec::new(), values.into_iter());
+    while let Some(value) = values.next() {
+        let is_one_of = |names: &[&[u8]]| match &value {
+            Value::Bulk(name) => names.contains(&name.as_slice()),
+            _ => false,
+        };
+        if is_one_of(&NEWER) || is_one_of(&DIFFER) {
+            values.next();
+        } else {
+            kept.push(without_clock(value));
+        }
+    }
+    Value::List(open, kept, close)
+}
+
+/// Whether a number is a time of about now, in unix milliseconds.
+fn is_of_the_clock(number: i64) -> bool {
+    (1_700_000_000_000..4_000_000_000_000).contains(&number)
+}
+
+/// What XPENDING tells of each entry, with the idle time in thousands of seconds.
+fn with_rough_idle_times(reply: Value) -> Value {
+    let Value::List(open, mut values, close) = reply else {
+        return reply;
+    };
+    if let [
+        Value::Bulk(_),
+        Value::Bulk(_),
+        Value::Plain(idle),
+        Value::Plain(_),
+    ] = values.as_mut_slice()
+    {
+        let rough = integer(idle).map(|idle| idle / 1_000_000);
+        *idle = format!(":{rough:?}");
+    }
+    let values = values.into_iter().map(with_rough_idle_times).collect();
+    Value::List(open, values, close)
 }
 
 /// Scores by their value: 7.0 prints them with 17 digits, 7.2 with as few as tell them apart.

@@ -1,13 +1,9 @@
 //! Commands that are not drawn, and why.
 
 /// Names, or their beginnings, and why their replies cannot be compared.
-const EXCLUDED: [(&str, &str); 45] = [
+const EXCLUDED: [(&str, &str); 41] = [
     ("time", "the clock"),
     ("lastsave", "the clock"),
-    ("xinfo|", "the clock, and how nodes are laid out"),
-    ("xpending", "the clock"),
-    ("xclaim", "the clock"),
-    ("xautoclaim", "the clock"),
     ("role", "of the process"),
     ("info", "of the process"),
     ("debug", "of the process"),

@@ -67,7 +67,9 @@ impl Generator {
             if self.draw.percent(2) {
                 self.transaction(&mut requests);
             } else {
-                requests.push(self.request());
+                let request = self.request();
+                requests.extend(consumer_of_claim(&request));
+                requests.push(request);
             }
         }
         requests
@@ -87,7 +89,10 @@ impl Generator {
         requests.push(word("MULTI"));
         for _ in 0..self.draw.below(5) {
             let request = self.request();
-            requests.extend(Some(request).filter(|request| !differences::is_newer(request)));
+            if !differences::is_newer(&request) {
+                requests.extend(consumer_of_claim(&request));
+                requests.push(request);
+            }
         }
         let end = self.draw.one(&["EXEC", "EXEC", "EXEC", "DISCARD"]);
         requests.push(word(end));
@@ -234,6 +239,18 @@ impl<'a> Words<'a> {
             }
         }
     }
+}
+
+/// What makes the consumer that claims entries: 7.2 makes it in any case, 7.0 only if there is
+/// something to claim.
+fn consumer_of_claim(request: &Request) -> Option<Request> {
+    let [name, key, group, consumer, ..] = request.as_slice() else {
+        return None;
+    };
+    let claims = [&b"xclaim"[..], b"xautoclaim"];
+    let claims = claims.iter().any(|it| name.eq_ignore_ascii_case(it));
+    let words = [b"XGROUP", &b"CREATECONSUMER"[..], key, group, consumer];
+    claims.then(|| words.iter().map(|word| word.to_vec()).collect())
 }
 
 /// Whether Redis 7.0 does not know yet what came with that version.

@@ -102,7 +102,8 @@ impl Held {
             "+set" => request(&[b"SMEMBERS", key]),
             "+list" => request(&[b"LRANGE", key, b"0", b"-1"]),
             "+zset" => request(&[b"ZRANGE", key, b"0", b"-1", b"WITHSCORES"]),
-            "+stream" => request(&[b"XRANGE", key, b"-", b"+"]),
+            // Messages, groups, consumers and what is pending with them.
+            "+stream" => request(&[b"XINFO", b"STREAM", key, b"FULL", b"COUNT", b"0"]),
             _ => request(&[b"GET", key]),
         };
         let questions: Vec<Request> = keys.iter().zip(answers.chunks(3)).map(values).collect();

@@ -96,6 +96,9 @@ const FAR_MILLIS: [&str; 4] = [
     "5000000000000",
     "9999999999999",
 ];
+/// Idle times that no run comes near.
+const IDLE_TIMES: [&str; 8] = ["0", "0", "0", "0", "200000500", "200000500", "-1", "x"];
+const DELIVERED_AT: [&str; 5] = ["1", "1000500", "0", "-1", "x"];
 const LONG_SECONDS: [&str; 3] = ["1000", "20000", "300000"];
 const LONG_MILLIS: [&str; 3] = ["1000000", "20000500", "300000000"];
 /// Times that a key cannot have, or that have passed.
@@ -169,6 +172,9 @@ pub fn of(draw: &mut Draw, spec: &Spec, argument: &Argument, bounds: Bounds) -> 
         "milliseconds" if argument.token == Some("BLOCK") => &["1", "1", "2", "-1", "x"],
         "destination-db" | "index1" | "index2" => &["0", "1", "2", "2", "15", "16", "-1", "x"],
         "index" if spec.name == "select" => &["0", "0", "1", "2", "16", "-1", "x"],
+        "min-idle-time" | "ms" => &IDLE_TIMES,
+        "unix-time-milliseconds" if spec.name == "xclaim" => &DELIVERED_AT,
+        "count" if spec.name == "xclaim" => &["0", "1", "2", "70000", "5000000000", "-1", "x"],
         "type" => &[
             "string", "list", "set", "zset", "hash", "stream", "none", "x",
         ],
