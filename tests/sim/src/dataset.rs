@@ -103,7 +103,7 @@ fn read(kind: &str, name: &str) -> Result<Vec<String>, String> {
         "set" => words(&["SMEMBERS", name]),
         "list" => words(&["LRANGE", name, "0", "-1"]),
         "zset" => words(&["ZRANGE", name, "0", "-1", "WITHSCORES"]),
-        "stream" => words(&["XRANGE", name, "-", "+"]),
+        "stream" => words(&["XINFO", "STREAM", name, "FULL", "COUNT", "0"]),
         "none" => words(&["GET", name]),
         other => return Err(format!("{name} is a {other}, which nothing here reads")),
     })
@@ -114,6 +114,9 @@ fn elements(kind: &str, reply: &ReplyValue) -> Vec<Vec<String>> {
     let ReplyValue::Array(values) = reply else {
         return vec![vec![text(reply)]];
     };
+    if kind == "stream" {
+        return parts_of_stream(values);
+    }
     let values: Vec<String> = values.iter().map(text).collect();
     let size = if kind == "hash" { 2 } else { 1 };
     let mut elements: Vec<Vec<String>> = values.chunks(size).map(<[String]>::to_vec).collect();
@@ -121,6 +124,41 @@ fn elements(kind: &str, reply: &ReplyValue) -> Vec<Vec<String>> {
         elements.sort();
     }
     elements
+}
+
+/// Counters, messages and groups, each of them in a text. When a consumer was last seen is each node's
+/// own, and so is how it keeps the messages.
+fn parts_of_stream(fields: &[ReplyValue]) -> Vec<Vec<String>> {
+    let mut parts = Vec::new();
+    for field in fields.chunks(2) {
+        let name = text(&field[0]);
+        match field.get(1) {
+            _ if name.starts_with("radix-tree-") => {}
+            Some(ReplyValue::Array(all)) => {
+                parts.extend(all.iter().map(|part| vec![name.clone(), shared_text(part)]));
+            }
+            value => parts.push(vec![name, value.map(shared_text).unwrap_or_default()]),
+        }
+    }
+    parts
+}
+
+/// All of a reply but the times at which a consumer was last seen.
+fn shared_text(reply: &ReplyValue) -> String {
+    let ReplyValue::Array(values) = reply else {
+        return text(reply);
+    };
+    let mut texts = Vec::new();
+    let mut values = values.iter();
+    while let Some(value) = values.next() {
+        let name = text(value);
+        if matches!(name.as_str(), "seen-time" | "active-time") {
+            values.next();
+        } else {
+            texts.push(shared_text(value));
+        }
+    }
+    format!("[{}]", texts.join(" "))
 }
 
 fn text(reply: &ReplyValue) -> String {

@@ -2,6 +2,8 @@
 //! replica holds what the master holds. Connections break in the midst of syncs, and for a moment:
 //! after a moment the replica goes on where it was.
 
+mod streams;
+
 use slotkeeper_node::engine::Engine;
 use slotkeeper_node::resp::encode_command;
 
@@ -86,6 +88,7 @@ fn fill(sim: &mut Simulation) -> Result<(), String> {
         requests.extend(in_pieces(&["ZADD", &zset], ELEMENTS, |n| {
             vec![(n % 500).to_string(), element(n)]
         }));
+        requests.extend(streams::filled(nth));
     }
     sim.ask(MASTER, &requests).map(drop)
 }
@@ -197,11 +200,12 @@ fn is_synced(sim: &Simulation) -> bool {
 
 /// What is not the same when it is done twice, and what makes and removes keys and elements.
 fn change(sim: &mut Simulation) -> Vec<String> {
-    match sim.rng.below(5) {
+    match sim.rng.below(6) {
         0 => change_string(sim),
         1 => change_hash(sim),
         2 => change_list(sim),
         3 => change_set(sim),
+        4 => streams::change(sim),
         _ => change_zset(sim),
     }
 }
