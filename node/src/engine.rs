@@ -10,6 +10,7 @@ mod apply;
 mod auth;
 mod blocking;
 mod bus;
+mod check_rdb;
 mod commit;
 mod configure;
 mod debug;
@@ -46,6 +47,7 @@ mod withhold;
 
 use std::collections::VecDeque;
 
+pub use self::check_rdb::RdbCheck;
 pub use self::meanwhile::{Heartbeat, Meanwhile, NoHeartbeat};
 
 use slotkeeper_topology::Slot;

@@ -12,6 +12,8 @@ Usage: slotkeeper-node [/path/to/redis.conf] [options] [-]
        slotkeeper-node - (read the configuration from standard input)
        slotkeeper-node --check-config [/path/to/redis.conf] [options] [-]
          (say what is wrong with it, or every directive with its value)
+       slotkeeper-node --check-rdb /path/to/dump.rdb
+         (say what is in the file, or where it is damaged and why)
        slotkeeper-node -v or --version
        slotkeeper-node -h or --help
 
@@ -35,6 +37,10 @@ fn main() -> ExitCode {
             }
             print(&text)
         }
+        Ok(Invocation::CheckRdb(file)) => match shell::check_rdb(&file) {
+            Ok(text) => print(&text),
+            Err(reason) => shell::fail(&format!("{}: {reason}", file.display())),
+        },
         Ok(Invocation::Run(config, file)) => {
             shell::run(*config, file.as_deref(), exposed_secret(&args))
         }

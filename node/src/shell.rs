@@ -33,7 +33,9 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use self::clock::Clock;
 use crate::config::{Config, Source};
+use crate::engine::RdbCheck;
 
 /// Runs a node until it leaves; the exit code of the process. `exposed` is the directive whose
 /// secret stands on the command line, if there is one.
@@ -92,6 +94,25 @@ pub fn fail(reason: &str) -> ExitCode {
 fn is_of_this_process(pidfile: &str) -> bool {
     let text = fs::read_to_string(pidfile).unwrap_or_default();
     text.trim().parse() == Ok(std::process::id())
+}
+
+/// Says what a data file holds.
+///
+/// # Errors
+/// What the system says, or where the file is damaged and why.
+pub fn check_rdb(path: &Path) -> Result<String, String> {
+    const PIECE: usize = 64 * 1024;
+    let mut file = File::open(path).map_err(|error| error.to_string())?;
+    let mut check = RdbCheck::new(Clock::start().now());
+    let mut piece = vec![0; PIECE];
+    loop {
+        match file.read(&mut piece) {
+            Ok(0) => return check.finish(),
+            Ok(len) => check.feed(&piece[..len])?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error.to_string()),
+        }
+    }
 }
 
 /// Reads configuration files, the names in directories and standard input for [`crate::config::Invocation::from_args`].

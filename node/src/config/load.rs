@@ -1,6 +1,8 @@
 //! Reads the configuration at the start: files, standard input and arguments, in that order.
 
+use std::ffi::OsString;
 use std::io;
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -42,6 +44,8 @@ pub enum Invocation {
     Help,
     /// Print what this configuration says, and run nothing.
     Check(Box<Config>),
+    /// Say what this data file holds, and run nothing.
+    CheckRdb(PathBuf),
 }
 
 /// Why there is no configuration.
@@ -83,7 +87,7 @@ pub enum ConfigError {
 impl Invocation {
     /// Reads the arguments as redis-server takes them (without the program's name):
     /// `[FILE] [-] [--directive value ...]`, or `--version`, or `--help`. Of our own is
-    /// `--check-config` before all the rest; it leaves `password-file` unread, since the file is
+    /// `--check-rdb FILE`, and `--check-config` before all the rest; that leaves `password-file` unread, since the file is
     /// often not where the configuration is checked.
     ///
     /// # Errors
@@ -95,6 +99,14 @@ impl Invocation {
         let (check, args) = match args {
             [only] if only == b"-v" || only == b"--version" => return Ok(Invocation::Version),
             [only] if only == b"-h" || only == b"--help" => return Ok(Invocation::Help),
+            [first, file] if first == b"--check-rdb" => {
+                let file = OsString::from_vec(file.clone());
+                return Ok(Invocation::CheckRdb(file.into()));
+            }
+            [first, ..] if first == b"--check-rdb" => {
+                let text = "--check-rdb takes the name of one file";
+                return Err(ConfigError::Contradiction(text.to_owned()));
+            }
             [first, rest @ ..] if first == b"--check-config" => (true, rest),
             all => (false, all),
         };

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod busy;
+mod check_rdb;
 mod configuration;
 mod full_disk;
 mod health;

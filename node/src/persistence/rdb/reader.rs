@@ -167,6 +167,7 @@ pub struct Fed {
 pub struct RdbReader {
     held: Held,
     machine: Machine,
+    position: u64,
 }
 
 /// All but what is held of the input.
@@ -218,6 +219,18 @@ impl RdbReader {
         self.machine.state == ReaderState::Done
     }
 
+    /// The version of the format, once it is known.
+    #[must_use]
+    pub fn version(&self) -> u32 {
+        self.machine.version
+    }
+
+    /// How many bytes were taken up; after an error, about where it lies.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
     /// The memory of what is not whole yet, in bytes.
     #[must_use]
     pub fn memory(&self) -> usize {
@@ -233,7 +246,13 @@ impl RdbReader {
     pub fn feed(&mut self, bytes: &[u8], sink: &mut Sink<'_>) -> Result<Fed, RdbError> {
         let (mut input, machine) = (Input::new(bytes, &mut self.held), &mut self.machine);
         let mut summed = 0;
-        while machine.state != ReaderState::Done && machine.step(&mut input, sink)?.is_some() {
+        let before = self.position;
+        while machine.state != ReaderState::Done {
+            let stepped = machine.step(&mut input, sink);
+            self.position = before + input.consumed() as u64;
+            if stepped?.is_none() {
+                break;
+            }
             if machine.state == ReaderState::Checksum {
                 summed = input.consumed();
                 machine.checksum = crc64(machine.checksum, &bytes[..summed]);
