@@ -1,8 +1,9 @@
 //! Each decoder alone.
 
 use slotkeeper_node::config::Config;
-use slotkeeper_node::persistence::rdb::RdbReader;
+use slotkeeper_node::engine::RdbCheck;
 use slotkeeper_node::resp::{Batch, Decoder, Limits, ReplyParser, encode_command};
+use slotkeeper_node::time::Now;
 use slotkeeper_topology::parse_nodes;
 
 use crate::allocation::peak;
@@ -105,24 +106,18 @@ fn replies_are_read_or_refused() {
 #[test]
 fn data_files_are_read_or_refused() {
     let file = node::data_file();
-    // Checks that the example is one.
-    let mut whole = RdbReader::new();
-    let mut items = 0;
-    let fed = whole.feed(&file, &mut |_| {
-        items += 1;
-        Ok(())
-    });
-    assert!(fed.is_ok_and(|fed| fed.done) && items > 30, "{items}");
+    let mut whole = RdbCheck::new(Now::default());
+    let told = whole.feed(&file).and_then(|()| whole.finish());
+    let told = told.expect("the example is a data file");
+    for kind in ["hash", "list", "set", "stream", "string", "zset"] {
+        assert!(told.contains(&format!("; {kind} ")), "{kind}: {told}");
+    }
     let mut mutator = Mutator::new(3, vec![file]);
-    cases(10_000, &mut mutator, |mutator, bytes| {
+    cases(3_000, &mut mutator, |mutator, bytes| {
         let ((), held) = peak(|| {
-            let mut reader = RdbReader::new();
-            for piece in mutator.pieces(bytes) {
-                match reader.feed(piece, &mut |_| Ok(())) {
-                    Ok(fed) if !fed.done => {}
-                    Ok(_) | Err(_) => break,
-                }
-            }
+            let mut check = RdbCheck::new(Now::default());
+            let mut pieces = mutator.pieces(bytes).into_iter();
+            while pieces.next().is_some_and(|piece| check.feed(piece).is_ok()) {}
         });
         // Three packed bytes become 264.
         check(held, bytes.len(), 100);

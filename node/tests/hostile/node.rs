@@ -237,6 +237,15 @@ pub fn data_file() -> Vec<u8> {
     for element in 0..150 {
         node.send(format!("RPUSH many element:{element} \"{long}\"\r\n").as_bytes());
     }
+    node.send(b"ZADD scores 1 a -0.5 b inf c 1e300 \"\"\r\n");
+    node.send(b"XGROUP CREATE stream readers 0 MKSTREAM\r\n");
+    for number in 1..=150 {
+        node.send(format!("ZADD ranking {number}.25 \"{number}{long}\"\r\n").as_bytes());
+        node.send(format!("XADD stream {number}-1 field {number} other \"{long}\"\r\n").as_bytes());
+    }
+    node.send(b"XREADGROUP GROUP readers one COUNT 9 STREAMS stream >\r\n");
+    node.send(b"XREADGROUP GROUP readers two COUNT 9 STREAMS stream >\r\n");
+    node.send(b"XDEL stream 3-1 40-1 150-1\r\n");
     node.send(b"SELECT 0\r\nSETRANGE large 20000 x\r\nBGSAVE\r\n");
     for _ in 0..200 {
         node.pass(1);
