@@ -3,6 +3,7 @@
 use slotkeeper_node::resp::{ReplyValue, encode_command};
 
 use crate::process::{Client, Server};
+use crate::tools::{holds, succeeds};
 
 /// Sizes that are held in every way: a few elements, many, and as many as are carried in steps.
 const SIZES: [usize; 4] = [2, 90, 700, 20_000];
@@ -114,4 +115,19 @@ fn a_replica_of_either_kind_takes_what_is_restored() {
         client.call(&["GET", "b"]) == ReplyValue::Bulk(b"value".to_vec())
             && client.call(&["PEXPIRETIME", "b"]) == expires
     });
+}
+
+#[test]
+fn data_files_of_every_type_pass_the_checks_of_both() {
+    for server in [Server::node(&[]), Server::redis(&[])] {
+        let mut client = server.client();
+        let names = fill(&mut client);
+        assert_eq!(client.call(&["SAVE"]), ReplyValue::Simple(b"OK".to_vec()));
+        let file = server.dir().join("dump.rdb");
+        holds(&file, names.len());
+        let ours = env!("CARGO_BIN_EXE_slotkeeper-node");
+        let told = succeeds(ours, &["--check-rdb", &file.to_string_lossy()]);
+        let keys = format!("database 0: {} keys, 0 with a time to live", names.len());
+        assert!(told.contains(&keys), "{told}");
+    }
 }

@@ -27,7 +27,7 @@ pub fn succeeds(program: &str, args: &[&str]) -> String {
 }
 
 /// A file that redis-check-rdb and a redis-server take, with so many keys.
-fn holds(file: &Path, keys: usize) {
+pub fn holds(file: &Path, keys: usize) {
     let checked = succeeds("redis-check-rdb", &[&file.to_string_lossy()]);
     assert!(checked.contains("RDB looks OK"), "{checked}");
     let dir = file
