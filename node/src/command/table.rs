@@ -107,10 +107,11 @@ impl Command {
     #[must_use]
     #[inline]
     pub fn first_key(&self, args: &Args<'_>) -> Option<usize> {
-        if self.first_moves {
-            return self.keys(args).next();
-        }
-        (self.fixed_first_key()).filter(|&first| first < args.len())
+        let first = match self.first_moves {
+            true => self.keys(args).next(),
+            false => self.fixed_first_key(),
+        };
+        first.filter(|&first| first < args.len())
     }
 
     /// Whether a request names more than one key.
