@@ -57,7 +57,13 @@ pub const DEFAULT_REPLICAS_PER_SHARD: u8 = 1;
         .field_path(".storage"),
     validation = Rule::new("!has(self.persistence) || !has(self.persistence.snapshots) || !has(self.config) || !('save' in self.config)")
         .message("config.save and persistence.snapshots say the same: use one of them")
-        .field_path(".persistence.snapshots")
+        .field_path(".persistence.snapshots"),
+    validation = Rule::new("!has(self.maxmemoryPercent) || !has(self.config) || !('maxmemory' in self.config)")
+        .message("config.maxmemory and maxmemoryPercent say the same: use one of them")
+        .field_path(".maxmemoryPercent"),
+    validation = Rule::new("!has(self.maxmemoryPercent) || has(self.resources) && has(self.resources.limits) && 'memory' in self.resources.limits")
+        .message("maxmemoryPercent is a part of resources.limits.memory, which is not set")
+        .field_path(".maxmemoryPercent")
 )]
 pub struct RedisClusterSpec {
     /// The number of shards that share the 16384 slots. With fewer than three, the masters cannot
@@ -99,6 +105,13 @@ pub struct RedisClusterSpec {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "config_schema")]
     pub config: BTreeMap<String, String>,
+
+    /// The directive `maxmemory` in per cent of `resources.limits.memory`. Default: 80, where `config`
+    /// does not set `maxmemory`; none for clusters that were created before this field existed. A
+    /// running node follows the limit of its own pod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100), extend("format" = "int32"))]
+    pub maxmemory_percent: Option<u8>,
 
     /// CPU and memory of each node, as in a container.
     #[serde(default, skip_serializing_if = "Option::is_none")]

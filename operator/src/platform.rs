@@ -4,6 +4,7 @@
 
 mod check;
 mod configure;
+pub mod created;
 pub(crate) mod directives;
 pub mod kubernetes;
 pub mod local;
@@ -22,6 +23,11 @@ pub use password::read_password;
 
 /// A platform runs the pods of one cluster.
 pub trait Platform {
+    /// The manifest with the defaults that its cluster was created with. Every pass works on this.
+    fn as_created(&self, cluster: &RedisCluster) -> RedisCluster {
+        cluster.clone()
+    }
+
     /// Everything that the platform knows about the cluster now.
     fn survey(
         &self,

@@ -141,6 +141,7 @@ impl Preview {
             Some(password) => platform.given(password.clone()),
             None => platform,
         };
+        let cluster = &platform.as_created(cluster);
         let survey = platform.survey(cluster).await;
         let survey = survey.map_err(|error| error.to_string())?;
         let links = Links::new(Arc::new(Notify::new()));

@@ -109,6 +109,7 @@ impl<P: Platform, N: Network> Reconciler<P, N> {
         cluster: &RedisCluster,
         progress: &mut impl Progress,
     ) -> Result<Duration, PlatformError> {
+        let cluster = &self.platform.as_created(cluster);
         let desired = Desired::from(cluster);
         let survey = self.platform.survey(cluster).await?;
         let observation = observe(&survey, &self.links, &mut self.seen).await;

@@ -12,6 +12,7 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::Value;
+use slotkeeper::platform::created::{MAXMEMORY_PERCENT, with_defaults};
 use slotkeeper::platform::kubernetes::objects::compare::says;
 use slotkeeper::platform::kubernetes::objects::{
     DesiredObject, Kind, Settings, common, shard, unwanted,
@@ -21,6 +22,7 @@ use slotkeeper_crds::{PullPolicy, RedisCluster};
 
 use defaulted::{change, defaulted, leaves};
 
+/// `full` as it is created now, `minimal` as an earlier operator has created it.
 const MANIFESTS: [&str; 2] = ["minimal", "full"];
 
 fn path(name: &str) -> PathBuf {
@@ -29,7 +31,9 @@ fn path(name: &str) -> PathBuf {
 }
 
 fn cluster(manifest: &str) -> RedisCluster {
-    read(&path(manifest), None).unwrap().cluster
+    let cluster = read(&path(manifest), None).unwrap().cluster;
+    let percent = (manifest == "full").then_some(MAXMEMORY_PERCENT);
+    with_defaults(&cluster, percent)
 }
 
 fn settings() -> Settings {

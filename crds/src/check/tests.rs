@@ -15,7 +15,9 @@ fn manifest() -> Value {
         "spec": {
             "shards": 3,
             "auth": { "passwordSecretRef": { "name": "tour-password", "key": "password" } },
-            "config": { "maxmemory": "100mb", "cluster-node-timeout": "2000" },
+            "config": { "maxclients": "100", "cluster-node-timeout": "2000" },
+            "resources": { "limits": { "memory": "1Gi" } },
+            "maxmemoryPercent": 80,
             "storage": { "size": "1Gi" },
             "persistence": { "snapshots": [{ "seconds": 900, "changes": 1 }] },
             "podLabels": { "team": "a" },
@@ -52,9 +54,12 @@ fn violations(manifest: &Value, old: Option<&RedisCluster>) -> Vec<String> {
 fn accepts_a_manifest_and_fills_the_defaults() {
     let cluster = check(&manifest(), None).unwrap();
     assert_eq!(cluster.spec.replicas_per_shard, 1);
-    assert_eq!(cluster.spec.config["maxmemory"], "100mb");
+    assert_eq!(cluster.spec.config["maxclients"], "100");
+    assert_eq!(cluster.spec.maxmemory_percent, Some(80));
     let empty = check(&edited("/spec", json!({})), None).unwrap();
     assert_eq!((empty.spec.shards, empty.spec.replicas_per_shard), (3, 1));
+    // A default in the schema would reach clusters that exist already.
+    assert_eq!(empty.spec.maxmemory_percent, None);
 }
 
 #[test]
@@ -74,6 +79,11 @@ fn names_the_field_that_is_out_of_bounds_or_misspelt() {
             "/spec/shards",
             json!(2.5),
             "spec.shards: must be an integer, not a fraction",
+        ),
+        (
+            "/spec/maxmemoryPercent",
+            json!(101),
+            "spec.maxmemoryPercent: must be from 1 to 100, not 101",
         ),
         (
             "/spec/replicasPerShard",
@@ -131,9 +141,11 @@ fn refused() -> Vec<(String, Value, String)> {
         ("/spec/storage", json!({ "size": "2Gi" }), "storage cannot be changed: the volumes of a cluster stay as they were created"),
         ("/spec/storage/size", json!("lots"), "storage.size must be an amount of bytes such as 10Gi"),
         ("/spec/config/save", json!("3600 1"), "config.save and persistence.snapshots say the same: use one of them"),
+        ("/spec/config/maxmemory", json!("1gb"), "config.maxmemory and maxmemoryPercent say the same: use one of them"),
+        ("/spec/resources/limits", Value::Null, "maxmemoryPercent is a part of resources.limits.memory, which is not set"),
         ("/spec/shards", json!(4), "shards cannot be changed yet: scaling comes in a later version"),
         ("/spec/config/Maxmemory", json!("1"), "names of directives contain only lower-case letters, digits and hyphens"),
-        ("/spec/config/maxmemory", json!("1\nport 1"), "the value of a directive must be a single line"),
+        ("/spec/config/maxclients", json!("1\nport 1"), "the value of a directive must be a single line"),
         ("/spec/config/cluster-node-timeout", json!("15s"), "cluster-node-timeout must be a number of milliseconds from 100 to 9999999"),
         ("/spec/podLabels/slotkeeper.dev~1cluster", json!("x"), "podLabels must not begin with slotkeeper.dev/ or app.kubernetes.io/: the operator finds its pods by them"),
         ("/spec/podAnnotations/slotkeeper.dev~1note", json!("x"), "podAnnotations must not begin with slotkeeper.dev/: the operator uses that prefix itself"),

@@ -80,6 +80,7 @@ fn view(layout: &Layout, state: &mut State, index: PodIndex) -> Result<PodView, 
         host: None,
         ended: None,
         volume_mounted: true,
+        memory_limit: None,
         restart_for: pod.restart_for.clone(),
     })
 }

@@ -13,6 +13,7 @@ use super::lock::{self, Taken};
 use super::progress::{Printer, say};
 use crate::interrupts::Interrupts;
 use crate::model::Memory;
+use crate::platform::created::{MAXMEMORY_PERCENT, noted_on, with_defaults};
 use crate::platform::directives::complete;
 use crate::platform::local::{
     Layout, LocalPlatform, State, default_dir, load_cluster, load_memory, save_cluster,
@@ -66,11 +67,13 @@ impl Up {
         let start = Instant::now();
         let mut interrupts = Interrupts::catch()?;
         let stamp = stamp(&self.file);
-        let manifest = read(&self.file, None)?;
+        let mut manifest = read(&self.file, None)?;
         let name = manifest.cluster.metadata.name.clone().unwrap_or_default();
         let binary = node_program(self.node_binary.as_deref())?;
-        let values = validated(&self.file, &manifest, &binary)?;
         let dir = self.dir.clone().unwrap_or_else(|| default_dir(&name));
+        let percent = load_cluster(&dir)?.map_or(Some(MAXMEMORY_PERCENT), |old| noted_on(&old));
+        manifest.cluster = with_defaults(&manifest.cluster, percent);
+        let values = validated(&self.file, &manifest, &binary)?;
         std::fs::create_dir_all(&dir)
             .map_err(|error| format!("cannot create {}: {error}", dir.display()))?;
         let dir = dir
@@ -250,6 +253,7 @@ fn password_stays(manifest: &Manifest) -> String {
 /// Reads the manifest as the successor of a cluster; a changed spec gets a new generation.
 fn succeed(path: &Path, old: &RedisCluster, dir: &Path) -> Result<Manifest, String> {
     let mut manifest = read(path, Some(old))?;
+    manifest.cluster = with_defaults(&manifest.cluster, noted_on(old));
     let password = std::fs::read_to_string(Layout::password_file(dir)).ok();
     let other = password.is_some_and(|old| old != manifest.password.as_deref().unwrap_or_default());
     if other && State::load(dir)?.is_some_and(|state| state.runs(dir, old)) {
@@ -289,6 +293,7 @@ impl ManifestFile {
         self.stamp = stamp;
         let old = &self.manifest;
         let taken = read(&self.path, Some(&old.cluster)).and_then(|mut new| {
+            new.cluster = with_defaults(&new.cluster, noted_on(&old.cluster));
             if new.password != old.password {
                 return Err(password_stays(&new));
             }

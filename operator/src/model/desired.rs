@@ -29,7 +29,7 @@ pub struct Desired {
 /// The memory bounds of a node in the manifest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemoryBounds {
-    /// The directive `maxmemory`; none if there is no bound.
+    /// The directive `maxmemory`, from `config` or `maxmemoryPercent`; none if there is no bound.
     pub maxmemory: Option<Amount>,
     /// `resources.limits.memory`, beyond which the container is killed.
     pub limit: Option<Amount>,
@@ -119,13 +119,35 @@ impl From<&RedisClusterSpec> for MemoryBounds {
             let bytes = (name == "memory").then(|| quantity::bytes(text))??;
             Some((text.clone(), bytes))
         });
+        let percent = spec.maxmemory_percent.zip(limit.as_ref());
+        let part = percent.map(|(percent, (_, limit))| {
+            let bytes = part_of(*limit, percent);
+            (bytes.to_string(), bytes)
+        });
         let amount = |(text, bytes)| Amount { text, bytes };
         MemoryBounds {
             // 0 is no bound.
-            maxmemory: maxmemory.filter(|(_, bytes)| *bytes > 0).map(amount),
+            maxmemory: (maxmemory.or(part).filter(|(_, bytes)| *bytes > 0)).map(amount),
             limit: limit.map(amount),
         }
     }
+}
+
+impl MemoryBounds {
+    /// The `maxmemory` of a pod with that memory limit, in bytes; none where the manifest bounds
+    /// nothing, or bounds every node alike. The limit of a pod changes only when it is replaced.
+    #[must_use]
+    pub fn maxmemory_within(spec: &RedisClusterSpec, limit: Option<u64>) -> Option<u64> {
+        let percent = spec.maxmemory_percent?;
+        let follows = !spec.config.contains_key("maxmemory");
+        let bytes = part_of(limit.filter(|_| follows)?, percent);
+        (bytes > 0).then_some(bytes)
+    }
+}
+
+fn part_of(limit: u64, percent: u8) -> u64 {
+    let part = u128::from(limit) * u128::from(percent) / 100;
+    u64::try_from(part).unwrap_or(u64::MAX)
 }
 
 /// An amount in the syntax of redis.conf: with a `b`, the units are powers of 1024.
@@ -152,6 +174,31 @@ mod tests {
     use k8s_openapi::api::core::v1::ResourceRequirements;
 
     use super::*;
+
+    #[test]
+    fn maxmemory_follows_the_memory_limit() {
+        let limits = BTreeMap::from([("memory".to_owned(), Quantity("1Gi".to_owned()))]);
+        let mut spec = RedisClusterSpec {
+            maxmemory_percent: Some(80),
+            ..RedisClusterSpec::default()
+        };
+        assert_eq!(MemoryBounds::from(&spec).maxmemory, None);
+        spec.resources = Some(ResourceRequirements {
+            limits: Some(limits),
+            ..ResourceRequirements::default()
+        });
+        let bytes = |spec: &RedisClusterSpec| {
+            let maxmemory = MemoryBounds::from(spec).maxmemory;
+            maxmemory.map(|amount| amount.bytes)
+        };
+        assert_eq!(bytes(&spec), Some(858_993_459));
+        let within = |spec: &RedisClusterSpec, limit| MemoryBounds::maxmemory_within(spec, limit);
+        assert_eq!(within(&spec, Some(1 << 20)), Some(838_860));
+        assert_eq!((within(&spec, Some(0)), within(&spec, None)), (None, None));
+        spec.config.insert("maxmemory".to_owned(), "1mb".to_owned());
+        assert_eq!(bytes(&spec), Some(1 << 20));
+        assert_eq!(within(&spec, Some(1 << 20)), None);
+    }
 
     #[test]
     fn memory_is_read_as_redis_and_kubernetes_write_it() {

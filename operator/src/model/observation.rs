@@ -147,6 +147,8 @@ pub struct PodView {
     pub ended: Option<ProcessEnd>,
     /// False until the desired volume is mounted. True if it needs none.
     pub volume_mounted: bool,
+    /// The memory limit of its container, in bytes; none if it has none, or it is unknown.
+    pub memory_limit: Option<u64>,
     /// Directives whose new values take effect only after a restart of its process.
     pub restart_for: Vec<String>,
 }

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{ErrorKind, RedisError, cmd};
+use slotkeeper_crds::RedisClusterSpec;
 use slotkeeper_crds::owned::OWNED;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use crate::links::{DEADLINE, Links, silence};
-use crate::model::{Address, PodIndex, PodPhase, PodUid, PodView, Silence};
+use crate::model::{Address, MemoryBounds, PodIndex, PodPhase, PodUid, PodView, Silence};
 
 /// A node that did not answer is asked again after this time.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -32,6 +33,8 @@ pub struct Running {
 struct Node {
     uid: PodUid,
     address: Address,
+    /// Its `maxmemory`, where it follows the memory limit of its own pod.
+    maxmemory: Option<String>,
 }
 
 /// The directives as applied to a process. A restarted process has another run id.
@@ -56,7 +59,7 @@ pub struct Configurator {
 }
 
 impl Running {
-    /// The nodes of these pods. `values` is the result of [`check_config`] for the manifest.
+    /// The nodes of these pods. `values` is the result of [`check_config`] for the manifest of `spec`.
     ///
     /// [`check_config`]: super::check_config
     #[must_use]
@@ -64,13 +67,20 @@ impl Running {
         pods: &BTreeMap<PodIndex, PodView>,
         password: Option<String>,
         values: BTreeMap<String, String>,
+        spec: &RedisClusterSpec,
     ) -> Running {
         let running = pods
             .iter()
             .filter(|(_, pod)| pod.phase == PodPhase::Running);
         let nodes = running.filter_map(|(index, pod)| {
             let (uid, address) = (pod.uid.clone(), pod.address.clone()?);
-            Some((*index, Node { uid, address }))
+            let maxmemory = MemoryBounds::maxmemory_within(spec, pod.memory_limit);
+            let node = Node {
+                uid,
+                address,
+                maxmemory: maxmemory.map(|bytes| bytes.to_string()),
+            };
+            Some((*index, node))
         });
         Running {
             nodes: nodes.collect(),
@@ -79,11 +89,22 @@ impl Running {
         }
     }
 
+    /// The values of one of them.
+    fn values_of(&self, node: &Node) -> BTreeMap<String, String> {
+        let mut values = self.values.clone();
+        if let Some(maxmemory) = &node.maxmemory {
+            values.insert("maxmemory".to_owned(), maxmemory.clone());
+        }
+        values
+    }
+
     /// Whether the desired values were applied to all of them.
     fn is_applied(&self, applied: &AllApplied) -> bool {
         let was = |(index, node): (&PodIndex, &Node)| {
             let applied = applied.get(index);
-            applied.is_some_and(|applied| applied.uid == node.uid && applied.values == self.values)
+            applied.is_some_and(|applied| {
+                applied.uid == node.uid && applied.values == self.values_of(node)
+            })
         };
         self.nodes.iter().all(was)
     }
@@ -154,7 +175,8 @@ async fn keep_configured(
         for (index, node) in &running.nodes {
             let before = applied.borrow().get(index).cloned();
             let say = |text: &str| say(*index, text);
-            match apply(&links, *index, node, &running.values, before, say).await {
+            let values = running.values_of(node);
+            match apply(&links, *index, node, values, before, say).await {
                 Some(now) => applied.send_modify(|applied| drop(applied.insert(*index, now))),
                 None => {
                     links.drop_link(*index);
@@ -174,14 +196,14 @@ async fn apply(
     links: &Links,
     index: PodIndex,
     node: &Node,
-    values: &BTreeMap<String, String>,
+    values: BTreeMap<String, String>,
     before: Option<Applied>,
     say: impl Fn(&str) + Sync,
 ) -> Option<Applied> {
     let mut connection = links.get(index, &node.address).await.ok()?;
     let run_id = run_id(&mut connection).await?;
     if let Some(before) = before
-        && (&before.uid, &before.run_id, &before.values) == (&node.uid, &run_id, values)
+        && (&before.uid, &before.run_id, &before.values) == (&node.uid, &run_id, &values)
     {
         return Some(before);
     }
@@ -189,7 +211,7 @@ async fn apply(
     get.arg("GET").arg("*");
     let has: BTreeMap<String, String> = ask(&mut connection, &get).await?;
     let mut at_start = BTreeSet::new();
-    for (name, value) in outdated(&has, values) {
+    for (name, value) in outdated(&has, &values) {
         let mut set = cmd("CONFIG");
         set.arg("SET").arg(name).arg(value);
         let answer = tokio::time::timeout(DEADLINE, set.query_async::<()>(&mut connection));
@@ -206,7 +228,7 @@ async fn apply(
     Some(Applied {
         uid: node.uid.clone(),
         run_id,
-        values: values.clone(),
+        values,
         at_start,
     })
 }

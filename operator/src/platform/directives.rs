@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use slotkeeper_crds::{RedisClusterSpec, SavePoint};
 
-use crate::model::Desired;
+use crate::model::{Desired, MemoryBounds};
 
 /// The redis.conf of a node: the directives of its platform, those of every node, and those of the
 /// manifest.
@@ -76,6 +76,10 @@ pub fn complete(spec: &RedisClusterSpec) -> BTreeMap<String, String> {
             Some(if stored { "save" } else { "default" }.to_owned()),
         ),
     ];
+    let maxmemory = MemoryBounds::from(spec).maxmemory;
+    let defaults = defaults
+        .into_iter()
+        .chain([("maxmemory", maxmemory.map(|amount| amount.text))]);
     let mut all = spec.config.clone();
     for (directive, value) in defaults {
         if let Some(value) = value {

@@ -41,7 +41,7 @@ use status::StatusWrite;
 use validator::ConfigValidator;
 
 use super::configure::{Configurator, Running};
-use super::{Platform, PlatformError, Survey};
+use super::{Platform, PlatformError, Survey, created};
 use crate::model::{Desired, Memory, ObjectState, Objects, PodIndex, PodUid, PodView, ShardObject};
 use crate::wall_clock::now;
 
@@ -264,13 +264,23 @@ impl ConfigSync {
         password: Option<String>,
     ) -> Result<(), String> {
         let values = self.validator.of(cluster).await?;
-        self.configurator
-            .update(Running::of(pods, password, values));
+        let running = Running::of(pods, password, values, &cluster.spec);
+        self.configurator.update(running);
         Ok(())
     }
 }
 
 impl Platform for KubernetesPlatform {
+    fn as_created(&self, cluster: &RedisCluster) -> RedisCluster {
+        let maps = self.cache.objects(&self.key, Kind::ConfigMap);
+        // The operator's memory is a ConfigMap as well, and exists before the cluster.
+        let map = maps.get(&self.names().config_map());
+        let sets = self.cache.objects(&self.key, Kind::StatefulSet);
+        let objects = map.into_iter().chain(sets.values());
+        let percent = created::noted_in(objects.map(|live| &live.value), &self.uid);
+        created::with_defaults(cluster, percent)
+    }
+
     async fn survey(&self, cluster: &RedisCluster) -> Result<Survey, PlatformError> {
         let auth = cluster.spec.auth.as_ref();
         let key = auth.map(|auth| &auth.password_secret_ref);

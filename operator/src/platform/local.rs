@@ -200,6 +200,7 @@ impl Platform for LocalPlatform {
                 host: None,
                 ended: pod.ended,
                 volume_mounted: true,
+                memory_limit: None,
                 restart_for: state.pod(index).restart_for.clone(),
             };
             pods.insert(index, view);
@@ -207,7 +208,7 @@ impl Platform for LocalPlatform {
         let password = self.files.password.clone();
         let values = lock(&self.values).clone();
         self.configurator
-            .update(Running::of(&pods, password.clone(), values));
+            .update(Running::of(&pods, password.clone(), values, &cluster.spec));
         Ok(Survey {
             objects,
             pods,

@@ -263,6 +263,7 @@ fn pod(index: PodIndex, member: &Member) -> PodView {
             },
         }),
         volume_mounted: true,
+        memory_limit: None,
         restart_for: Vec::new(),
     }
 }

@@ -186,6 +186,7 @@ pub fn pod(index: PodIndex) -> PodView {
         host: Some(format!("host{}", index.ordinal)),
         ended: None,
         volume_mounted: true,
+        memory_limit: None,
         restart_for: Vec::new(),
     }
 }

@@ -115,7 +115,8 @@ fn running(uid: &PodUid, address: &Address, values: &[(&str, &str)]) -> Running 
         address: Some(address.clone()),
         ..PodView::default()
     };
-    Running::of(&BTreeMap::from([(POD, pod)]), None, map(values))
+    let spec = RedisClusterSpec::default();
+    Running::of(&BTreeMap::from([(POD, pod)]), None, map(values), &spec)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -154,7 +155,7 @@ fn only_pods_whose_process_runs_and_has_an_address_are_told() {
         .map(|shard| PodIndex::new(shard, 0))
         .zip(pods)
         .collect();
-    let running = Running::of(&pods, None, BTreeMap::new());
+    let running = Running::of(&pods, None, BTreeMap::new(), &RedisClusterSpec::default());
     let told: Vec<PodIndex> = running.nodes.into_keys().collect();
     assert_eq!(told, [PodIndex::new(0, 0)]);
 }
@@ -206,6 +207,34 @@ async fn a_node_is_told_what_it_has_otherwise_and_what_it_refuses_waits_for_its_
     assert_eq!(configurator.restart_for(POD, &next_uid), Some(strings(&[])));
     assert_eq!(*lock(&next.heard), strings(&["maxmemory 1048576"]));
     assert_eq!(configurator.restart_for(POD, &uid), None);
+}
+
+#[test]
+fn each_node_follows_the_memory_limit_of_its_own_pod() {
+    let pod = |memory_limit| PodView {
+        phase: PodPhase::Running,
+        address: Some(Address::default()),
+        memory_limit,
+        ..PodView::default()
+    };
+    let pods = [Some(1000), Some(2000), None].map(pod);
+    let pods = (0..)
+        .map(|shard| PodIndex::new(shard, 0))
+        .zip(pods)
+        .collect();
+    let told = |percent| {
+        let spec = RedisClusterSpec {
+            maxmemory_percent: percent,
+            ..RedisClusterSpec::default()
+        };
+        let running = Running::of(&pods, None, map(&[("maxmemory", "1600")]), &spec);
+        let nodes = running.nodes.values();
+        let told = nodes.map(|node| running.values_of(node).remove("maxmemory").unwrap());
+        told.collect::<Vec<_>>()
+    };
+    assert_eq!(told(Some(80)), ["800", "1600", "1600"]);
+    assert_eq!(told(Some(50)), ["500", "1000", "1600"]);
+    assert_eq!(told(None), ["1600"; 3]);
 }
 
 #[tokio::test]

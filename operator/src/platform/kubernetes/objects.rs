@@ -26,7 +26,6 @@ use slotkeeper_crds::{PullPolicy, RedisCluster, RedisClusterSpec};
 pub use desired_object::{APPLIED_ANNOTATION, DesiredObject, owner_reference};
 
 use super::names::Names;
-use crate::platform::directives::complete;
 
 /// The port for clients.
 pub const CLIENT_PORT: u16 = 6379;
@@ -137,12 +136,6 @@ pub fn unwanted(cluster: &RedisCluster) -> Vec<(Kind, String)> {
     }
     let name = Names::of(cluster, "").network_policy();
     vec![(Kind::NetworkPolicy, name)]
-}
-
-/// The directives of a manifest's nodes, without those that the operator owns.
-#[must_use]
-pub fn directives(spec: &RedisClusterSpec) -> BTreeMap<String, String> {
-    complete(spec)
 }
 
 /// The input of every object.

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod, ResourceRequirements};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::objects::{BUS_PORT, CLIENT_PORT, CONTAINER, DATA_VOLUME};
 use crate::model::{Address, Moment, PodIndex, PodPhase, PodUid, PodView, ProcessEnd, Proof};
+use crate::quantity;
 
 /// What is remembered of pods between passes: the host of a deleted pod can prove that its process
 /// has ended. An empty memory is a safe start.
@@ -80,6 +82,7 @@ impl PodTracker {
             address: address(pod),
             host: tracked.host.clone(),
             ended: tracked.ended.clone(),
+            memory_limit: memory_limit(pod),
             volume_mounted: !input.storage || tracked.started && has_volume(pod),
             ..view
         }
@@ -141,12 +144,7 @@ enum Process<'a> {
 
 fn process(pod: &Pod) -> Process<'_> {
     let status = pod.status.as_ref();
-    let containers = status.and_then(|status| status.container_statuses.as_ref());
-    let container = containers
-        .into_iter()
-        .flatten()
-        .find(|container| container.name == CONTAINER);
-    match container {
+    match node_status(pod) {
         Some(container) => of_container(container),
         // In these phases all containers of a pod have ended.
         None => match status.and_then(|status| status.phase.as_deref()) {
@@ -154,6 +152,12 @@ fn process(pod: &Pod) -> Process<'_> {
             _ => Process::None,
         },
     }
+}
+
+fn node_status(pod: &Pod) -> Option<&ContainerStatus> {
+    let containers = pod.status.as_ref()?.container_statuses.as_ref()?;
+    let mut containers = containers.iter();
+    containers.find(|container| container.name == CONTAINER)
 }
 
 fn of_container(container: &ContainerStatus) -> Process<'_> {
@@ -193,6 +197,20 @@ fn address(pod: &Pod) -> Option<Address> {
         port: CLIENT_PORT,
         bus_port: BUS_PORT,
     })
+}
+
+/// What the kubelet has given to the container; before it says so, what the pod asks for.
+fn memory_limit(pod: &Pod) -> Option<u64> {
+    let given = node_status(pod).and_then(|status| status.resources.as_ref());
+    let containers = pod.spec.as_ref().map(|spec| &spec.containers);
+    let mut containers = containers.into_iter().flatten();
+    let asked = containers.find(|container| container.name == CONTAINER);
+    let asked = asked.and_then(|container| container.resources.as_ref());
+    let limit = |resources: &ResourceRequirements| {
+        let Quantity(text) = resources.limits.as_ref()?.get("memory")?;
+        quantity::bytes(text)
+    };
+    given.and_then(limit).or_else(|| asked.and_then(limit))
 }
 
 /// A container starts only after the volumes of its pod are mounted.
@@ -265,6 +283,25 @@ mod tests {
         let address = view.address.unwrap();
         assert_eq!(address.to_string(), "10.0.0.1:6379@16379");
         assert_eq!((view.ended, view.host.as_deref()), (None, Some("m")));
+    }
+
+    #[test]
+    fn the_memory_limit_is_what_the_container_has_not_what_it_will_get() {
+        let mut asking = pod("u", &created());
+        assert_eq!(
+            Story::default().see(Some(asking.clone())).memory_limit,
+            None
+        );
+        let limits = |memory: &str| json!({"limits": {"memory": memory}});
+        asking["spec"]["containers"] = json!([
+            {"name": "sidecar", "resources": limits("1Mi")},
+            {"name": "node", "resources": limits("2Gi")},
+        ]);
+        let view = Story::default().see(Some(asking.clone()));
+        assert_eq!(view.memory_limit, Some(2 << 30));
+        asking["status"]["containerStatuses"][0]["resources"] = limits("1Gi");
+        let view = Story::default().see(Some(asking));
+        assert_eq!(view.memory_limit, Some(1 << 30));
     }
 
     #[test]

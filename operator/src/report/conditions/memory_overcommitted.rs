@@ -1,6 +1,7 @@
 //! The condition `MemoryOvercommitted`.
 
 use super::{Condition, ConditionStatus, ReportInput};
+use crate::platform::created::MAXMEMORY_PERCENT;
 
 const MIB: u64 = 1 << 20;
 
@@ -9,7 +10,7 @@ const LEAST_SPARE: u64 = 16 * MIB;
 
 /// A warning: the container of a node may be killed before `maxmemory` is reached.
 ///
-/// A quarter of the memory limit is reserved for what `maxmemory` does not count: the program
+/// A fifth of the memory limit is reserved for what `maxmemory` does not count: the program
 /// itself, output for replicas, parts of a full sync or snapshot in transit, and the overhead of
 /// the allocator.
 pub(super) fn of(input: &ReportInput<'_>) -> Condition {
@@ -45,24 +46,27 @@ pub(super) fn of(input: &ReportInput<'_>) -> Condition {
         "{maxmemory} and resources.limits.memory is {}: a node may be killed before it refuses \
          writes; write {}",
         limit.text,
-        advice(most, memory.maxmemory.as_ref().map(|set| set.bytes)),
+        advice(limit.bytes, memory.maxmemory.as_ref().map(|set| set.bytes)),
     );
     condition(status, reason, message)
 }
 
 /// The part of a limit that `maxmemory` must leave free.
 fn spare(limit: u64) -> u64 {
-    (limit / 4).max(LEAST_SPARE)
+    (limit / 5).max(LEAST_SPARE)
 }
 
 /// What to write in the manifest instead.
-fn advice(most: u64, maxmemory: Option<u64>) -> String {
+fn advice(limit: u64, maxmemory: Option<u64>) -> String {
+    let most = limit.saturating_sub(spare(limit));
+    let follows = maxmemory.is_none() && limit / 100 * u64::from(MAXMEMORY_PERCENT) <= most;
+    let part = follows.then(|| format!("maxmemoryPercent: {MAXMEMORY_PERCENT}"));
     let lower = (most >= MIB).then(|| format!("maxmemory: {}mb or less", most / MIB));
     let higher = maxmemory.map(|bytes| {
-        let limit = (bytes.div_ceil(3).saturating_mul(4)).max(bytes.saturating_add(LEAST_SPARE));
+        let limit = (bytes.div_ceil(4).saturating_mul(5)).max(bytes.saturating_add(LEAST_SPARE));
         format!("limits.memory: {}Mi or more", limit.div_ceil(MIB))
     });
-    let ways: Vec<String> = lower.into_iter().chain(higher).collect();
+    let ways: Vec<String> = part.into_iter().chain(lower).chain(higher).collect();
     if ways.is_empty() {
         return format!(
             "limits.memory: {}Mi or more, and a maxmemory",

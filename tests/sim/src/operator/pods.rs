@@ -72,6 +72,7 @@ impl Operator {
             host: Some(format!("host-{ix}")),
             ended,
             volume_mounted: true,
+            memory_limit: None,
             restart_for: Vec::new(),
         }
     }

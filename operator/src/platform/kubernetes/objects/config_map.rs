@@ -7,6 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::container::{DATA_DIR, password_file};
 use super::{BUS_PORT, CLIENT_PORT, HEALTH_PORT, RenderContext, SETTINGS_ANNOTATION};
+use crate::platform::created::note;
 use crate::platform::directives;
 
 /// The file in the ConfigMap.
@@ -20,10 +21,11 @@ const ANY_ADDRESS: &str = "* -::*";
 pub(super) fn config_map(context: &RenderContext<'_>) -> ConfigMap {
     let name = context.names.config_map();
     let settings = serde_json::to_string(context.settings).expect("settings are plain text");
-    let settings = (SETTINGS_ANNOTATION.to_owned(), settings);
+    let mut annotations = note(context.cluster);
+    annotations.insert(SETTINGS_ANNOTATION.to_owned(), settings);
     ConfigMap {
         metadata: ObjectMeta {
-            annotations: Some(BTreeMap::from([settings])),
+            annotations: Some(annotations),
             ..context.metadata(name, context.names.labels())
         },
         data: Some(BTreeMap::from([(FILE.to_owned(), redis_conf(context))])),

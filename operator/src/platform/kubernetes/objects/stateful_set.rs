@@ -17,6 +17,7 @@ use slotkeeper_crds::{RedisClusterSpec, Storage};
 use super::container::{AUTH_VOLUME, CONFIG_VOLUME, PASSWORD, container};
 use super::scheduling::{affinity, spread};
 use super::{DATA_VOLUME, RenderContext, matching};
+use crate::platform::created::note;
 
 /// The unprivileged user that the image runs as.
 const USER: i64 = 65_532;
@@ -58,7 +59,10 @@ pub(super) fn stateful_set(context: &RenderContext<'_>, shard: u32, pods: u32) -
         ..StatefulSetSpec::default()
     };
     StatefulSet {
-        metadata: context.metadata(names.shard(shard), names.shard_labels(shard)),
+        metadata: ObjectMeta {
+            annotations: filled(&note(context.cluster)),
+            ..context.metadata(names.shard(shard), names.shard_labels(shard))
+        },
         spec: Some(spec),
         status: None,
     }
