@@ -153,6 +153,24 @@ pub struct Definition {
     pub subcommands: &'static [&'static Definition],
     /// What it does.
     pub run: Run,
+    /// What it needs before it runs.
+    pub preparation: Preparation,
+}
+
+/// What has to be made, or has to end, before a command runs, so that running it takes no long call.
+/// The engine makes it in steps while the client waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preparation {
+    /// Nothing: it only waits until its keys may be changed.
+    None,
+    /// A copy of the value of its first key, if that value is big.
+    Copy,
+    /// The same, which then goes to its second key. In EXEC it is made as well.
+    CopyToKey,
+    /// A value, decoded from its fourth argument, for its first key.
+    Decode,
+    /// It runs only when no walk is under way.
+    WalksEnd,
 }
 
 impl Definition {
@@ -166,6 +184,7 @@ impl Definition {
             spec: Spec::new(Group::Generic),
             subcommands: &[],
             run,
+            preparation: Preparation::None,
         }
     }
 }

@@ -38,7 +38,7 @@ pub struct Spec {
     pub summary: &'static str,
     /// What replaces it, if it is deprecated, and since when.
     pub deprecated: Option<Deprecated>,
-    /// Only servers send it to each other.
+    /// For servers and for those who look into them, not for applications.
     pub is_internal: bool,
     /// What changed in later versions: version and change.
     pub history: &'static [(&'static str, &'static str)],
@@ -174,6 +174,8 @@ pub enum Flag {
     /// May change data although it counts as a command that only reads. COMMAND INFO does not show
     /// it.
     MayReplicate,
+    /// Moves the keys of an open slot, whichever of them are here. COMMAND INFO does not show it.
+    MovesKeys,
 }
 
 impl Flag {
@@ -216,6 +218,7 @@ impl Flag {
             Flag::SkipSlowLog => "skip_slowlog",
             Flag::Asking => "asking",
             Flag::MayReplicate => "may_replicate",
+            Flag::MovesKeys => "moves_keys",
         }
     }
 }

@@ -1,8 +1,8 @@
 //! All commands, and the way from a name to one.
 
 use super::{
-    Definition, Refused, Run, bitmap, cluster, connection, generic, geo, hash, hyperloglog, list,
-    server, set, sorted_set, stream, string, transactions,
+    Definition, Preparation, Refused, Run, bitmap, cluster, connection, generic, geo, hash,
+    hyperloglog, list, server, set, sorted_set, stream, string, transactions,
 };
 use crate::resp::Args;
 use crate::spec::{Flag, Flags, Indexes, InvalidKeys, KeyFlag, KeySpec, Spec};
@@ -38,6 +38,8 @@ pub struct Command {
     pub spec: &'static Spec,
     /// What it does.
     pub run: Run,
+    /// What it needs before it runs.
+    pub preparation: Preparation,
     /// Its number: an index for counters of calls. Subcommands have their own.
     pub id: usize,
     /// The keys that are at the same place in every request.
@@ -347,6 +349,7 @@ const fn command(definition: &'static Definition, id: usize, first_subcommand: u
     Command {
         spec,
         run: definition.run,
+        preparation: definition.preparation,
         id,
         fixed: fixed_range(spec.keys),
         movable: !all_fixed(spec.keys),

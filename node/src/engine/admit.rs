@@ -1,7 +1,7 @@
 //! Whether a request is executed, queued, parked or refused: in Redis's order and words.
 
 use crate::command::Refused;
-use crate::command::{Command, lookup, resolve};
+use crate::command::{Command, Preparation, lookup, resolve};
 use crate::data::WalkWait;
 use crate::engine::Engine;
 use crate::engine::eviction::Room;
@@ -28,11 +28,6 @@ pub(super) enum Admission {
 pub(super) struct CommandIds {
     pub(super) exec: usize,
     pub(super) asking: usize,
-    pub(super) copy: usize,
-    pub(super) dump: usize,
-    pub(super) migrate: usize,
-    restore: usize,
-    restore_asking: usize,
     ping: usize,
     discard: usize,
     multi: usize,
@@ -42,7 +37,6 @@ pub(super) struct CommandIds {
     reset: usize,
     psync: usize,
     sync: usize,
-    pub(super) swapdb: usize,
 }
 
 impl CommandIds {
@@ -51,11 +45,6 @@ impl CommandIds {
         CommandIds {
             exec: id("exec"),
             asking: id("asking"),
-            copy: id("copy"),
-            dump: id("dump"),
-            migrate: id("migrate"),
-            restore: id("restore"),
-            restore_asking: id("restore-asking"),
             ping: id("ping"),
             discard: id("discard"),
             multi: id("multi"),
@@ -65,18 +54,7 @@ impl CommandIds {
             reset: id("reset"),
             psync: id("psync"),
             sync: id("sync"),
-            swapdb: id("swapdb"),
         }
-    }
-
-    /// Whether a command has to wait for what is made in steps for it.
-    pub(super) fn is_prepared(&self, id: usize) -> bool {
-        [self.copy, self.dump].contains(&id) || self.is_restore(id)
-    }
-
-    /// Whether it is RESTORE or RESTORE-ASKING.
-    pub(super) fn is_restore(&self, id: usize) -> bool {
-        [self.restore, self.restore_asking].contains(&id)
     }
 
     /// Whether a command is executed at once even after MULTI.
@@ -119,7 +97,7 @@ impl Traits {
     }
 
     #[cold]
-    fn of_queue(session: &Session, exec: Flags, ids: &CommandIds) -> Traits {
+    fn of_queue(session: &Session, exec: Flags) -> Traits {
         let mut all = Traits::of(exec);
         for args in session.queue() {
             if let Ok(command) = resolve(&args) {
@@ -129,7 +107,7 @@ impl Traits {
                 all.deny_oom |= one.deny_oom;
                 all.deny_stale |= one.deny_stale;
                 all.deny_loading |= one.deny_loading;
-                all.prepared |= command.id == ids.copy;
+                all.prepared |= command.preparation == Preparation::CopyToKey;
             }
         }
         all
@@ -164,10 +142,10 @@ impl Engine {
         let queues = session.multi.is_some() && !self.command_ids.is_immediate(command.id);
         let is_normal = session.role == SessionRole::Normal;
         let traits = if command.id == self.command_ids.exec {
-            Traits::of_queue(session, flags, &self.command_ids)
+            Traits::of_queue(session, flags)
         } else {
             Traits {
-                prepared: self.command_ids.is_prepared(command.id),
+                prepared: command.preparation != Preparation::None,
                 ..Traits::of(flags)
             }
         };

@@ -22,8 +22,8 @@ struct Wanted {
     writes: bool,
     /// ASKING, or implied by the command.
     asking: bool,
-    /// It is MIGRATE, which moves the keys of an open slot whichever of them are here.
-    migrates: bool,
+    /// It moves the keys of an open slot, whichever of them are here.
+    moves: bool,
     /// How many of the keys are here, and how many are not; counted only for open slots.
     present: usize,
     missing: usize,
@@ -55,7 +55,7 @@ impl Engine {
         }
         let session = self.sessions.at(id);
         let mut wanted = Wanted::new(slot, session.asking || command.flags().has(Flag::Asking));
-        wanted.migrates = command.id == self.command_ids.migrate;
+        wanted.moves = command.flags().has(Flag::MovesKeys);
         wanted.add(command, args, route, &mut self.data, session.db);
         verdict(
             cluster,
@@ -103,7 +103,7 @@ impl Wanted {
             many_keys: false,
             writes: false,
             asking,
-            migrates: false,
+            moves: false,
             present: 0,
             missing: 0,
         }
@@ -165,7 +165,7 @@ fn verdict(
     };
     match route {
         Route::Unassigned | Route::Mine => Ok(()),
-        Route::Migrating(_) | Route::Importing(_) if wanted.migrates => Ok(()),
+        Route::Migrating(_) | Route::Importing(_) if wanted.moves => Ok(()),
         Route::Migrating(_) if wanted.missing == 0 => Ok(()),
         Route::Migrating(_) if wanted.present > 0 => try_again(),
         Route::Migrating(to) => Err(redirect(cluster, "ASK", wanted.slot, to)),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::Engine;
 use super::parking::Parked;
-use crate::command::{Command, resolve};
+use crate::command::{Command, Preparation, resolve};
 use crate::data::WalkWait;
 use crate::io::SessionId;
 use crate::resp::{Args, KeptRequests};
@@ -30,27 +30,22 @@ impl Engine {
             self.sessions.at_mut(id).multi = Some(multi);
             return wait;
         }
-        if session.multi.is_some() || !self.command_ids.is_prepared(command.id) {
+        if session.multi.is_some() {
             return self.keys_wait(db, command, args);
         }
-        if self.command_ids.is_restore(command.id) {
-            return self.restore_wait(id, db, args, now);
+        match command.preparation {
+            Preparation::Copy => self.dump_wait(id, db, args),
+            Preparation::CopyToKey => self.copy_wait(id, db, args),
+            Preparation::Decode => self.restore_wait(id, db, args, now),
+            Preparation::None | Preparation::WalksEnd => self.keys_wait(db, command, args),
         }
-        if command.id == self.command_ids.dump {
-            return self.dump_wait(id, db, args);
-        }
-        self.copy_wait(id, db, args)
     }
 
     /// Whether something may have to be made for a request first, in steps.
     pub(super) fn is_prepared(&self, id: SessionId, command: &Command) -> bool {
-        let copies = |args: Args<'_>| self.is_copy(&args);
-        self.command_ids.is_prepared(command.id)
-            || command.id == self.command_ids.exec && self.sessions.at(id).queue().any(copies)
-    }
-
-    fn is_copy(&self, args: &Args<'_>) -> bool {
-        resolve(args).is_ok_and(|command| command.id == self.command_ids.copy)
+        command.preparation != Preparation::None
+            || command.id == self.command_ids.exec
+                && self.sessions.at(id).queue().any(|args| is_copy(&args))
     }
 
     /// Whether any writer waits for a copy of what it wants to change.
@@ -70,7 +65,7 @@ impl Engine {
     }
 
     fn keys_wait(&self, db: usize, command: &Command, args: &Args<'_>) -> Option<WalkWait> {
-        if command.id == self.command_ids.swapdb {
+        if command.preparation == Preparation::WalksEnd {
             return self.data.walking().then_some(WalkWait::End);
         }
         (command.keys(args))
@@ -81,7 +76,7 @@ impl Engine {
         let uses = self.uses(queue);
         queue.iter().find_map(|args| {
             let command = resolve(&args).ok()?;
-            if command.id == self.command_ids.copy && uses.get(args.get(1)) == Some(&1) {
+            if command.preparation == Preparation::CopyToKey && uses.get(args.get(1)) == Some(&1) {
                 return self.copy_wait(id, db, &args);
             }
             self.keys_wait(db, command, &args)
@@ -92,7 +87,7 @@ impl Engine {
     /// can be copied before: nothing changes it first.
     fn uses<'q>(&self, queue: &'q KeptRequests) -> BTreeMap<&'q [u8], usize> {
         let mut uses = BTreeMap::new();
-        if !queue.iter().any(|args| self.is_copy(&args)) {
+        if !queue.iter().any(|args| is_copy(&args)) {
             return uses;
         }
         for args in queue.iter() {
@@ -125,4 +120,9 @@ impl Engine {
         let writers = self.waits_for_copy();
         self.data.prepare_copy(id, db, &from, writers)
     }
+}
+
+/// Whether a request of a queue needs a copy that goes to a key.
+fn is_copy(args: &Args<'_>) -> bool {
+    resolve(args).is_ok_and(|command| command.preparation == Preparation::CopyToKey)
 }

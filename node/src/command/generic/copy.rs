@@ -1,7 +1,7 @@
 //! COPY.
 
 use crate::command::parse::{self, SYNTAX, database_number};
-use crate::command::{Definition, Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Preparation, Refused};
 use crate::resp::{Args, Reply};
 use crate::spec::Flag::{DenyOom, Write};
 use crate::spec::KeyFlag::{Access, OW, RO, Update};
@@ -27,6 +27,7 @@ pub(super) static COPY: Definition = Definition {
         ],
         ..Spec::new(Group::Generic)
     },
+    preparation: Preparation::CopyToKey,
     ..Definition::run(copy)
 };
 

@@ -1,6 +1,6 @@
 //! DUMP.
 
-use crate::command::{Definition, Effect};
+use crate::command::{Definition, Effect, Preparation};
 use crate::request::Action;
 use crate::spec::Flag::ReadOnly;
 use crate::spec::KeyFlag::{Access, RO};
@@ -19,6 +19,7 @@ pub(super) static DUMP: Definition = Definition {
         arguments: &[Argument::key("key")],
         ..Spec::new(Group::Generic)
     },
+    preparation: Preparation::Copy,
     ..Definition::run(|_, _, _| Ok(Effect::ask(Action::Dump)))
 };
 

@@ -6,7 +6,7 @@ use crate::command::parse::{SYNTAX, integer};
 use crate::command::{Definition, Effect, Exec, Refused};
 use crate::request::{Action, Migrate};
 use crate::resp::{Args, Reply};
-use crate::spec::Flag::Write;
+use crate::spec::Flag::{MovesKeys, Write};
 use crate::spec::KeyFlag::{Access, Delete, Incomplete, RW};
 use crate::spec::{
     Argument, BeginSearch, Category, FindKeys, Flags, Group, Indexes, KeySpec, OptionValues,
@@ -20,7 +20,7 @@ pub(super) static MIGRATE: Definition = Definition {
     spec: Spec {
         name: "migrate",
         arity: -6,
-        flags: Flags::of(&[Write]),
+        flags: Flags::of(&[Write, MovesKeys]),
         keys: &[
             KeySpec::one(3, &[RW, Access, Delete]).found_by(single_key),
             KeySpec::new(

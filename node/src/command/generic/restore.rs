@@ -1,7 +1,7 @@
 //! RESTORE and RESTORE-ASKING.
 
 use crate::command::parse::{SYNTAX, integer};
-use crate::command::{Definition, Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Preparation, Refused};
 use crate::request::{Action, Restore};
 use crate::resp::{Args, Reply};
 use crate::spec::Flag::{Asking, DenyOom, Write};
@@ -16,6 +16,7 @@ pub(super) static RESTORE: Definition = Definition {
         summary: "Makes a key of what DUMP has returned",
         ..spec(Group::Generic)
     },
+    preparation: Preparation::Decode,
     ..Definition::run(restore)
 };
 
@@ -28,6 +29,7 @@ pub(super) static RESTORE_ASKING: Definition = Definition {
         is_internal: true,
         ..spec(Group::Server)
     },
+    preparation: Preparation::Decode,
     ..Definition::run(restore)
 };
 

@@ -1,7 +1,7 @@
 //! SWAPDB. It waits for the end of a walk, which saves each key under the database where it found it.
 
 use crate::command::parse::{database, database_number};
-use crate::command::{Definition, Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Preparation, Refused};
 use crate::resp::{Args, Reply};
 use crate::spec::Flag::{Fast, Write};
 use crate::spec::{Argument, Category, Flags, Group, Spec};
@@ -18,6 +18,7 @@ pub(super) static SWAPDB: Definition = Definition {
         arguments: &[Argument::integer("index1"), Argument::integer("index2")],
         ..Spec::new(Group::Server)
     },
+    preparation: Preparation::WalksEnd,
     ..Definition::run(swapdb)
 };
 
