@@ -64,9 +64,12 @@ impl Engine {
         let progress = self.batches(&mut call, input, reply, &mut batch);
         self.batch = batch;
         self.stats.clients.input += progress.consumed as u64;
-        self.stats.clients.output += (reply.len() - replied) as u64;
+        let written = (reply.len() - replied) as u64;
         if self.sessions.at(id).role == SessionRole::Replica {
+            self.stats.replication.output += written;
             self.replication.replicas.heard(id, now.mono_ms());
+        } else {
+            self.stats.clients.output += written;
         }
         let unread = input.len() - progress.consumed;
         let greedy = self.note_session(id, unread, now);

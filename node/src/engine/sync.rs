@@ -308,7 +308,6 @@ impl Engine {
         replica.heard_at = now.mono_ms();
         replica.unsent += part.len();
         let psync2 = replica.psync2;
-        self.stats.replication.output += part.len() as u64;
         let name = self.replica_name(id, now);
         let history = self.replication.stream.id();
         if psync2 {

@@ -188,3 +188,19 @@ fn a_key_that_is_past_its_time_is_there_for_the_stream() {
     let mut client = node.client();
     assert_eq!(node.ask(&mut client, "GET a"), "$-1\r\n");
 }
+
+#[test]
+fn what_a_partial_resync_sends_is_output_of_replication_alone() {
+    let mut node = Node::standalone();
+    let (mut client, mut replica) = (node.client(), node.client());
+    node.engine.replication.stream.keep(1 << 20);
+    let stream = &node.engine.replication.stream;
+    let psync = format!("PSYNC {} {}", stream.id(), stream.offset() + 1);
+    node.ask(&mut client, &format!("SET key {}", "x".repeat(10_000)));
+    let clients = node.engine.stats.clients.output;
+    let reply = node.ask(&mut replica, &psync);
+    assert!(reply.starts_with("+CONTINUE"), "{reply}");
+    assert_eq!(node.engine.stats.clients.output, clients);
+    let sent = node.engine.stats.replication.output;
+    assert!(sent > 10_000 && sent == reply.len() as u64, "{sent}");
+}
