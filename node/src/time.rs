@@ -48,6 +48,14 @@ pub struct Usage {
     pub system_us: u64,
     /// Microseconds of the processor outside of the kernel.
     pub user_us: u64,
+    /// The same two of the thread that runs the engine alone.
+    pub main_system_us: u64,
+    /// See [`Usage::main_system_us`].
+    pub main_user_us: u64,
+    /// How often sockets were read ...
+    pub reads: u64,
+    /// ... and written.
+    pub writes: u64,
     /// Resident memory, in bytes.
     pub resident: u64,
     /// Memory of the machine, in bytes.

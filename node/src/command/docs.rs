@@ -4,7 +4,7 @@ mod missing;
 
 use std::fmt::Write;
 
-pub use self::missing::{MISSING, Missing};
+pub use self::missing::{MISSING, MISSING_INFO, Missing};
 use super::table::{Command, commands, lookup};
 use super::{Effect, Exec, Refused};
 use crate::resp::{Args, Reply};
@@ -35,15 +35,19 @@ fn one(argument: &Argument) -> String {
         ArgumentKind::Block => join(" "),
         _ => argument.name.to_owned(),
     };
-    let repeated = if argument.multiple {
-        format!("{body} [{body} ...]")
-    } else {
-        body
+    let twice = |text: String| format!("{text} [{text} ...]");
+    let repeated = match argument.multiple && !argument.multiple_token {
+        true => twice(body),
+        false => body,
     };
     let whole = match argument.token {
         Some(token) if repeated.is_empty() => token.to_owned(),
         Some(token) => format!("{token} {repeated}"),
         None => repeated,
+    };
+    let whole = match argument.multiple_token {
+        true => twice(whole),
+        false => whole,
     };
     if argument.optional {
         format!("[{whole}]")
@@ -81,7 +85,8 @@ pub fn render_docs() -> String {
         "# Commands\n\n\
          Generated from the command table; do not edit. A test fails when it is stale;\n\
          `UPDATE=1 cargo test -p slotkeeper-node --lib docs` updates it.\n\n\
-         \"Since\" is the first version of Redis, or of Valkey, with the command.\n",
+         \"Since\" is the first version of Redis, or of Valkey, with the command. [costs.md](costs.md) says\n\
+         what long ones cost by element.\n",
     );
     for group in Group::ALL {
         let _ = write!(text, "\n## {}\n\n", title(group.name()));
@@ -107,6 +112,15 @@ pub fn render_docs() -> String {
             .map(|name| format!("`{}`", name.replace('|', " ").to_ascii_uppercase()))
             .collect();
         let _ = writeln!(text, "- {}: {}.", missing.what, names.join(", "));
+    }
+    text.push_str(
+        "\n## Fields of INFO\n\n\
+         INFO has the fields of Redis 7.0, and what there is none of is 0: bytes copied on write (no\n\
+         process forks), scripts, modules, the append-only file. Fields of our own begin with\n\
+         `slotkeeper_`. Missing are:\n\n",
+    );
+    for (name, why) in MISSING_INFO {
+        let _ = writeln!(text, "- `{name}`: {why}.");
     }
     text
 }

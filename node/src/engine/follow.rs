@@ -334,8 +334,9 @@ impl Engine {
             .adopt(incoming.id(), None, incoming.offset());
         self.invariants.forget_history();
         self.replication.following.data_set = DataSet::Complete;
-        self.replication.snapshots.count(incoming.keys());
-        let keys = incoming.keys();
+        self.stats.loaded = incoming.loaded();
+        let keys = self.stats.loaded.keys;
+        self.replication.snapshots.count(keys);
         self.log(
             Level::Notice,
             format!("The data set is received: {keys} keys"),

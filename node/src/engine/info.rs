@@ -1,10 +1,12 @@
 //! INFO: sections, fields and their order as Redis 7.0 has them.
 
+mod constant;
 mod data;
 mod server;
 
 use std::fmt::{Display, Write};
 
+pub(super) use self::constant::{COPY_ON_WRITE, Constant, NO_LOG};
 use crate::engine::Engine;
 use crate::time::Now;
 
@@ -34,6 +36,13 @@ pub(super) struct Fields(String);
 impl Fields {
     pub(super) fn field(&mut self, name: &str, value: impl Display) {
         write!(self.0, "{name}:{value}\r\n").expect("a string takes all text");
+    }
+
+    /// Fields whose values never change.
+    pub(super) fn constant(&mut self, fields: Constant) {
+        fields
+            .iter()
+            .for_each(|(name, value)| self.field(name, value));
     }
 
     /// A number of bytes with a second field for people.

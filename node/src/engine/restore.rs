@@ -106,6 +106,7 @@ impl Engine {
         reply: &mut Reply,
     ) {
         let (name, payload, limits) = (name_of(id), args.get(3), self.config.limits());
+        self.stats.restored += 1;
         let known = self.restoring.remove(&id);
         let mut restoring = known.unwrap_or_else(|| Restoring::new(id));
         let is_there = self.data.aside(|data| {

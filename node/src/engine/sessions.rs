@@ -3,7 +3,9 @@
 
 mod check;
 mod line;
+mod recent;
 
+use self::recent::Recent;
 use std::collections::BinaryHeap;
 use std::net::SocketAddr;
 
@@ -37,6 +39,8 @@ pub(super) struct Sessions {
     memory: Memory,
     /// The link to our master, under which the stream's session is listed.
     master: Option<Master>,
+    /// The largest buffers of the last seconds.
+    recent: Recent,
 }
 
 /// The memory of clients, in bytes.
@@ -86,6 +90,7 @@ impl Sessions {
             open: 0,
             memory: Memory::default(),
             master: None,
+            recent: Recent::default(),
         }
     }
 
@@ -215,13 +220,24 @@ impl Sessions {
         self.memory.recount(session);
     }
 
-    /// Ordinary clients that take too little of what they are sent.
+    /// Once a second: ordinary clients that take too little of what they are sent. The size of all
+    /// buffers is noted.
     pub(super) fn beyond(&mut self, limit: OutputLimit, now_ms: u64) -> Vec<SessionId> {
+        self.recent.begin_second();
+        let recent = &mut self.recent;
         let beyond = |session: &mut Box<Session>| {
-            let open = session.id.number() > 0;
-            (open && session.is_beyond(limit, now_ms)).then_some(session.id)
+            if session.id.number() == 0 {
+                return None;
+            }
+            recent.note(session.query(), session.unsent.memory());
+            session.is_beyond(limit, now_ms).then_some(session.id)
         };
         self.slots.iter_mut().filter_map(beyond).collect()
+    }
+
+    /// The largest input, and the largest output, that a client had in the last seconds, in bytes.
+    pub(super) fn recent_buffers(&self) -> (usize, usize) {
+        self.recent.largest()
     }
 
     /// Notes what a batch has left behind (or the middle of one, when it asks for the list itself).

@@ -2,7 +2,7 @@
 
 use super::follow::DataSet;
 use super::follow::Loader;
-use super::info::Fields;
+use super::info::{COPY_ON_WRITE, Fields, NO_LOG};
 use super::parking::Parked;
 use super::sync::WalkTarget;
 use crate::cluster::Cluster;
@@ -180,6 +180,7 @@ impl Engine {
 
     /// The whole file is in the keyspace, or there is none.
     fn file_loaded(&mut self, now: Now) {
+        self.stats.loaded = self.replication.load.loader.loaded();
         if self.reload.is_some() {
             self.reloaded(Ok(self.replication.load.loader.keys));
             return;
@@ -337,6 +338,7 @@ impl Engine {
             last_error,
             last_secs,
             current_secs,
+            current_keys: (saved, keys),
             made,
             failed,
         } = self.replication.snapshots.report(now);
@@ -344,6 +346,11 @@ impl Engine {
         let secs = |secs: Option<u64>| secs.map_or(-1, u64::cast_signed);
         fields.field("loading", u8::from(self.is_loading()));
         fields.field("async_loading", 0);
+        let progress = saved as f64 * 100.0 / keys.max(1) as f64;
+        fields.constant(COPY_ON_WRITE);
+        fields.field("current_fork_perc", format_args!("{progress:.2}"));
+        fields.field("current_save_keys_processed", saved);
+        fields.field("current_save_keys_total", keys);
         fields.field("rdb_changes_since_last_save", changes);
         fields.field("rdb_bgsave_in_progress", u8::from(current_secs.is_some()));
         fields.field("rdb_last_save_time", last_saved_unix);
@@ -351,8 +358,11 @@ impl Engine {
         fields.field("rdb_last_bgsave_time_sec", secs(last_secs));
         fields.field("rdb_current_bgsave_time_sec", secs(current_secs));
         fields.field("rdb_saves", made);
+        fields.field("rdb_last_cow_size", 0);
+        fields.field("rdb_last_load_keys_expired", self.stats.loaded.expired);
+        fields.field("rdb_last_load_keys_loaded", self.stats.loaded.keys);
         fields.field("slotkeeper_snapshot_failures", failed);
         fields.field("slotkeeper_snapshot_error", last_error.unwrap_or_default());
-        fields.field("aof_enabled", 0);
+        fields.constant(NO_LOG);
     }
 }

@@ -5,12 +5,15 @@ mod histogram;
 use std::collections::BTreeMap;
 
 pub(super) use self::histogram::Histogram;
-use crate::time::Now;
+use crate::time::{Now, Usage};
 
 /// Rates are means over this many samples ...
 const SAMPLES: usize = 16;
 /// ... taken this often, in milliseconds.
 const SAMPLE_MS: u64 = 100;
+
+/// How much one cycle of active expiry counts in the mean (as in Redis).
+const STALE_WEIGHT: f64 = 0.05;
 
 /// Error codes beyond this many are not told apart.
 const MAX_ERROR_CODES: usize = 128;
@@ -46,10 +49,29 @@ pub(super) struct Stats {
     /// Keys removed because their slot went elsewhere.
     pub(super) slots_lost_keys: u64,
     pub(super) expire_cycle_cap_reached: u64,
+    pub(super) expire_cycle_nanos: u64,
+    /// The part of the keys with a time to live that active expiry has found expired, as a mean in
+    /// which what is recent counts more.
+    pub(super) expired_stale: f64,
+    /// Payloads of RESTORE, each of which was looked through.
+    pub(super) restored: u64,
+    /// How often sockets were read and written before these counters began.
+    pub(super) reads_before: u64,
+    pub(super) writes_before: u64,
+    /// What the last data set that was loaded or received had.
+    pub(super) loaded: Loaded,
     error_codes: BTreeMap<String, u64>,
     by_command: Vec<CommandStats>,
     pub(super) peak_memory: usize,
     commands_rate: Rate,
+}
+
+/// The keys of a data set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Loaded {
+    pub(super) keys: u64,
+    /// Those that had expired and were left out.
+    pub(super) expired: u64,
 }
 
 /// Bytes that came and went, and how fast.
@@ -120,10 +142,13 @@ impl Stats {
     }
 
     /// CONFIG RESETSTAT.
-    pub(super) fn reset(&mut self) {
+    pub(super) fn reset(&mut self, usage: &Usage) {
         *self = Stats {
             changes: self.changes,
             peak_memory: self.peak_memory,
+            loaded: self.loaded,
+            reads_before: usage.reads,
+            writes_before: usage.writes,
             commands_rate: std::mem::take(&mut self.commands_rate),
             clients: self.clients.restart(),
             replication: self.replication.restart(),
@@ -163,6 +188,14 @@ impl Stats {
 
     pub(super) fn error_codes(&self) -> impl Iterator<Item = (&str, u64)> {
         (self.error_codes.iter()).map(|(code, &count)| (code.as_str(), count))
+    }
+
+    /// A cycle of active expiry: how long it took, and how many of so many keys with a time to live
+    /// had expired.
+    pub(super) fn count_expiry(&mut self, nanos: u64, expired: usize, timed: usize) {
+        self.expire_cycle_nanos += nanos;
+        let found = expired as f64 / timed.max(1) as f64;
+        self.expired_stale += (found - self.expired_stale) * STALE_WEIGHT;
     }
 
     /// Ten times a second.
@@ -252,7 +285,7 @@ mod tests {
         }
         let codes: Vec<(&str, u64)> = stats.error_codes().collect();
         assert_eq!(codes, [("ERR", 2), ("MOVED", 1), ("WRONGTYPE", 1)]);
-        stats.reset();
+        stats.reset(&Usage::default());
         assert_eq!((stats.errors, stats.error_codes().count()), (0, 0));
     }
 }

@@ -120,7 +120,11 @@ impl Engine {
         }
         let begun = self.stopwatch.nanos();
         let limit = EXPIRE_LIMIT * (9 + self.config.active_expire_effort) / 10;
+        let timed = (0..self.data.databases()).map(|db| self.data.expires(db));
+        let timed = timed.sum();
         let removed = self.data.expire_cycle(now, limit);
+        let nanos = self.stopwatch.nanos().saturating_sub(begun);
+        self.stats.count_expiry(nanos, removed, timed);
         if removed == 0 {
             return;
         }

@@ -42,6 +42,8 @@ pub struct Report<'a> {
     pub last_secs: Option<u64>,
     /// How long the present one has taken, in seconds.
     pub current_secs: Option<u64>,
+    /// How many keys the present one has written, and how many there were when it began.
+    pub current_keys: (u64, u64),
     /// How many were put in place by this process.
     pub made: u64,
     /// How many failed.
@@ -54,6 +56,8 @@ struct Job {
     started: Now,
     /// Changes that the file will hold.
     changes: u64,
+    /// Keys that were written, and those that there were.
+    keys: (u64, u64),
 }
 
 /// How far a snapshot is.
@@ -154,6 +158,7 @@ impl Snapshots {
             state,
             started: now,
             changes: 0,
+            keys: (0, 0),
         });
         DiskOp::SnapshotBegin
     }
@@ -165,12 +170,20 @@ impl Snapshots {
         }
     }
 
-    /// The walk starts at this moment.
-    pub fn walking(&mut self) {
+    /// The walk over so many keys starts at this moment.
+    pub fn walking(&mut self, keys: u64) {
         let changes = self.changes;
         if let Some(job) = &mut self.job {
             job.state = SnapshotState::Walking;
             job.changes = changes;
+            job.keys = (0, keys);
+        }
+    }
+
+    /// The walk has written so many keys.
+    pub fn wrote(&mut self, keys: u64) {
+        if let Some(job) = &mut self.job {
+            job.keys.0 = keys;
         }
     }
 
@@ -242,6 +255,7 @@ impl Snapshots {
             last_error: self.last_error.as_deref(),
             last_secs: self.last_secs,
             current_secs: self.job.as_ref().map(|job| job.secs(now)),
+            current_keys: self.job.as_ref().map_or((0, 0), |job| job.keys),
             made: self.made,
             failed: self.failed,
         }
@@ -296,7 +310,7 @@ mod tests {
         assert!(matches!(snapshots.begin(at(1)), DiskOp::SnapshotBegin));
         snapshots.count(3);
         snapshots.opened();
-        snapshots.walking();
+        snapshots.walking(1);
         snapshots.count(4);
         assert!(!snapshots.is_due(&POINTS, at(1000)), "one at a time");
         snapshots.walked(Bytes::new());

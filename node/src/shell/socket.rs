@@ -1,5 +1,6 @@
 //! A connected socket with what it has still to send.
 
+use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::task::{Context, Waker};
@@ -10,6 +11,24 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use super::outbox::Outbox;
+
+thread_local! {
+    /// Of all sockets of this thread: how often they were read and written.
+    static CALLS: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
+}
+
+/// How often the sockets of this thread gave something to read, and took something to send.
+pub(super) fn calls() -> (u64, u64) {
+    CALLS.get()
+}
+
+fn count_read() {
+    CALLS.set((CALLS.get().0 + 1, CALLS.get().1));
+}
+
+fn count_write() {
+    CALLS.set((CALLS.get().0, CALLS.get().1 + 1));
+}
 
 /// What a read gave.
 #[derive(Debug)]
@@ -58,7 +77,10 @@ impl Socket {
             });
             match received {
                 Ok(0) => return Read::End(None),
-                Ok(count) => return Read::Bytes(count, self.is_readable()),
+                Ok(count) => {
+                    count_read();
+                    return Read::Bytes(count, self.is_readable());
+                }
                 Err(Errno::WOULDBLOCK | Errno::INTR) => {}
                 Err(error) => return Read::End(Some(error.into())),
             }
@@ -70,7 +92,9 @@ impl Socket {
     /// cancellation points, and pay for that with two atomic swaps each.
     fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         self.stream.try_io(Interest::WRITABLE, || {
-            Ok(send(&self.stream, bytes, SendFlags::NOSIGNAL)?)
+            let count = send(&self.stream, bytes, SendFlags::NOSIGNAL)?;
+            count_write();
+            Ok(count)
         })
     }
 
@@ -90,7 +114,10 @@ impl Socket {
     pub(super) fn read_now(&mut self, buffer: &mut [u8]) -> Read {
         match recv(&self.stream, &mut *buffer, RecvFlags::DONTWAIT) {
             Ok((0, _)) => Read::End(None),
-            Ok((count, _)) => Read::Bytes(count, count == buffer.len()),
+            Ok((count, _)) => {
+                count_read();
+                Read::Bytes(count, count == buffer.len())
+            }
             Err(Errno::WOULDBLOCK | Errno::INTR) => Read::Nothing,
             Err(error) => Read::End(Some(error.into())),
         }
@@ -101,7 +128,10 @@ impl Socket {
         while !self.outbox.is_empty() && !self.broken {
             let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
             match send(&self.stream, self.outbox.front(), flags) {
-                Ok(count) => self.outbox.advance(count),
+                Ok(count) => {
+                    count_write();
+                    self.outbox.advance(count);
+                }
                 Err(Errno::WOULDBLOCK | Errno::INTR) => return,
                 Err(_) => self.broken = true,
             }

@@ -69,23 +69,38 @@ pub(super) fn reason(error: &io::Error) -> String {
     }
 }
 
-/// What the process has used of the machine, as far as /proc tells; zeros where there is none.
+/// What the process has used of the machine, as far as /proc tells; zeros where there is none. To be
+/// called from the thread that runs the engine.
 pub(super) fn usage() -> Usage {
     let ticks = rustix::param::clock_ticks_per_second().max(1);
     let page = rustix::param::page_size() as u64;
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let micros = |count: u64| count * 1_000_000 / ticks;
+    let ([user, system], resident) = stat("/proc/self/stat");
+    let ([main_user, main_system], _) = stat("/proc/thread-self/stat");
+    let (reads, writes) = super::socket::calls();
+    Usage {
+        user_us: micros(user),
+        system_us: micros(system),
+        main_user_us: micros(main_user),
+        main_system_us: micros(main_system),
+        reads,
+        writes,
+        resident: resident * page,
+        machine: rustix::system::sysinfo().totalram as u64,
+    }
+}
+
+/// What a file of /proc says of a process or a thread: ticks outside of the kernel and in it, and
+/// resident pages.
+fn stat(path: &str) -> ([u64; 2], u64) {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
     // The name of the process, in parentheses, may hold anything; the numbers follow it.
-    let numbers: Vec<u64> = (stat.rsplit(')').next().unwrap_or_default())
+    let numbers: Vec<u64> = (text.rsplit(')').next().unwrap_or_default())
         .split_ascii_whitespace()
         .map(|word| word.parse().unwrap_or(0))
         .collect();
     let number = |index: usize| numbers.get(index).copied().unwrap_or(0);
-    Usage {
-        user_us: number(11) * 1_000_000 / ticks,
-        system_us: number(12) * 1_000_000 / ticks,
-        resident: number(21) * page,
-        machine: rustix::system::sysinfo().totalram as u64,
-    }
+    ([number(11), number(12)], number(21))
 }
 
 #[cfg(test)]

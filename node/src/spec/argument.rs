@@ -15,6 +15,8 @@ pub struct Argument {
     pub optional: bool,
     /// May be repeated.
     pub multiple: bool,
+    /// When it is repeated, its token is repeated with it.
+    pub multiple_token: bool,
     /// The parts of a block, or the choices of a oneof.
     pub arguments: &'static [Argument],
 }
@@ -69,6 +71,7 @@ impl Argument {
             since: None,
             optional: false,
             multiple: false,
+            multiple_token: false,
             arguments: &[],
         }
     }
@@ -173,6 +176,16 @@ impl Argument {
     pub const fn multiple(self) -> Argument {
         Argument {
             multiple: true,
+            ..self
+        }
+    }
+
+    /// May be repeated together with its token.
+    #[must_use]
+    pub const fn multiple_token(self) -> Argument {
+        Argument {
+            multiple: true,
+            multiple_token: true,
             ..self
         }
     }

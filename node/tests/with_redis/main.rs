@@ -3,6 +3,7 @@
 mod carried;
 mod commands;
 mod hashes;
+mod info;
 mod lists;
 mod migration;
 #[path = "../common/ports.rs"]

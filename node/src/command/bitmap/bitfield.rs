@@ -84,7 +84,7 @@ pub(super) static BITFIELD_RO: Definition = Definition {
             Argument::key("key"),
             Argument::block("get-block", GET)
                 .token("GET")
-                .multiple()
+                .multiple_token()
                 .optional(),
         ],
         ..Spec::new(Group::Bitmap)

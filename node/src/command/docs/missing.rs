@@ -61,3 +61,10 @@ pub const MISSING: &[Missing] = &[
         names: &["failover", "replicaof", "slaveof"],
     },
 ];
+
+/// Fields of INFO of Redis 7.0 that this server does not have, each with the reason. A test compares
+/// this list with the fields of a real redis-server.
+pub const MISSING_INFO: &[(&str, &str)] = &[
+    ("atomicvar_api", "of the C compiler that built Redis"),
+    ("gcc_version", "of the C compiler that built Redis"),
+];

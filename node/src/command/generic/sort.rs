@@ -33,7 +33,7 @@ const LIMIT: Argument = Argument::block(
 const GET: Argument = Argument::pattern("get-pattern")
     .token("GET")
     .optional()
-    .multiple();
+    .multiple_token();
 const ORDER: Argument = Argument::one_of(
     "order",
     &[Argument::word("asc", "ASC"), Argument::word("desc", "DESC")],

@@ -8,6 +8,7 @@ use crate::config::{HashLimits, Limits, ListLimits, SetLimits, ZsetLimits};
 use crate::data::{Encoding, End, Event, ListMut, Partition, Type};
 use crate::engine::Engine;
 use crate::engine::follow::DataSet;
+use crate::engine::stats::Loaded;
 use crate::io::Level;
 use crate::persistence::rdb::{Fed, RdbItem, RdbReader};
 use crate::replication::ReplId;
@@ -27,6 +28,8 @@ pub(super) struct Incoming {
 pub(in crate::engine) struct Loader {
     pub(in crate::engine) db: usize,
     pub(in crate::engine) keys: u64,
+    /// How many had expired and were left out.
+    expired: u64,
     /// A key that is there already is an error.
     pub(in crate::engine) keep_existing: bool,
     /// The collection whose elements are coming; none if they are passed over.
@@ -76,8 +79,11 @@ impl Loader {
                     .filter(|db| *db < data.databases());
                 self.db = db.ok_or_else(|| format!("There is no database {number} here"))?;
             }
-            RdbItem::Entry { expire_at, .. } if expired(expire_at) => {}
-            RdbItem::Begin { expire_at, .. } if expired(expire_at) => self.coming = None,
+            RdbItem::Entry { expire_at, .. } if expired(expire_at) => self.expired += 1,
+            RdbItem::Begin { expire_at, .. } if expired(expire_at) => {
+                self.coming = None;
+                self.expired += 1;
+            }
             RdbItem::Begin {
                 kind,
                 key,
@@ -140,6 +146,14 @@ impl Loader {
 }
 
 impl Loader {
+    /// What came so far.
+    pub(in crate::engine) fn loaded(&self) -> Loaded {
+        Loaded {
+            keys: self.keys,
+            expired: self.expired,
+        }
+    }
+
     fn put_field(
         &self,
         data: &mut Partition,
@@ -271,8 +285,8 @@ impl Incoming {
         self.offset
     }
 
-    pub(super) fn keys(&self) -> u64 {
-        self.loader.keys
+    pub(super) fn loaded(&self) -> Loaded {
+        self.loader.loaded()
     }
 
     /// The memory of what is not whole yet, in bytes.

@@ -1,6 +1,7 @@
 //! INFO about the data: memory, keyspace.
 
 use super::Fields;
+use super::constant::SCRIPTS;
 use crate::engine::Engine;
 
 impl Engine {
@@ -28,6 +29,7 @@ impl Engine {
         fields.field("allocator_active", heap.held);
         fields.field("allocator_resident", heap.resident);
         fields.bytes("total_system_memory", usage.machine);
+        fields.constant(SCRIPTS);
         fields.bytes("maxmemory", limit);
         fields.field("maxmemory_policy", self.config.maxmemory_policy.name());
         fields.field("allocator_frag_ratio", ratio(held, dataset));

@@ -1,6 +1,7 @@
 //! INFO about the process: server, clients, stats, cpu, commandstats, errorstats.
 
 use super::Fields;
+use super::constant::{NO_THREADS, NO_TRACKING};
 use crate::command::all_commands;
 use crate::engine::Engine;
 use crate::engine::auth::REDIS_VERSION;
@@ -18,6 +19,7 @@ impl Engine {
         fields.field("redis_mode", self.mode_name());
         fields.field("os", &self.boot.os);
         fields.field("arch_bits", usize::BITS);
+        fields.field("monotonic_clock", "POSIX clock_gettime");
         fields.field("multiplexing_api", "epoll");
         fields.field("process_id", self.boot.pid);
         fields.field("process_supervised", "no");
@@ -45,6 +47,9 @@ impl Engine {
         fields.field("connected_clients", self.sessions.len());
         fields.field("cluster_connections", links);
         fields.field("maxclients", self.config.maxclients);
+        let (input, output) = self.sessions.recent_buffers();
+        fields.field("client_recent_max_input_buffer", input);
+        fields.field("client_recent_max_output_buffer", output);
         fields.field("blocked_clients", self.parking.len());
         fields.field("tracking_clients", 0);
         fields.field("clients_in_timeout_table", self.parking.deadlines());
@@ -86,10 +91,14 @@ impl Engine {
         fields.field("sync_partial_ok", stats.sync_partial_ok);
         fields.field("sync_partial_err", stats.sync_partial_err);
         fields.field("expired_keys", data.expired);
+        let stale = stats.expired_stale * 100.0;
+        fields.field("expired_stale_perc", format_args!("{stale:.2}"));
         fields.field(
             "expired_time_cap_reached_count",
             stats.expire_cycle_cap_reached,
         );
+        let cycles_ms = stats.expire_cycle_nanos / 1_000_000;
+        fields.field("expire_cycle_cpu_milliseconds", cycles_ms);
         fields.field("evicted_keys", stats.evicted_keys);
         fields.field("evicted_clients", stats.evicted_clients);
         let (total, current) = self.eviction.exceeded_ms(now);
@@ -99,9 +108,11 @@ impl Engine {
         fields.field("keyspace_misses", data.misses);
         fields.field("pubsub_channels", 0);
         fields.field("pubsub_patterns", 0);
+        fields.field("pubsubshard_channels", 0);
         fields.field("latest_fork_usec", 0);
         fields.field("total_forks", 0);
         fields.field("migrate_cached_sockets", 0);
+        fields.constant(NO_TRACKING);
         fields.field("slotkeeper_slots_lost_keys", stats.slots_lost_keys);
         fields.field(
             "slotkeeper_sync_held_ms_total",
@@ -110,6 +121,11 @@ impl Engine {
         fields.field("slotkeeper_sync_slow_replicas", stats.sync_slow_replicas);
         fields.field("unexpected_error_replies", stats.unexpected_errors);
         fields.field("total_error_replies", stats.errors);
+        fields.field("dump_payload_sanitizations", stats.restored);
+        let usage = self.stopwatch.usage();
+        fields.field("total_reads_processed", usage.reads - stats.reads_before);
+        fields.field("total_writes_processed", usage.writes - stats.writes_before);
+        fields.constant(NO_THREADS);
         fields.field(
             "client_query_buffer_limit_disconnections",
             stats.query_limit_closed,
@@ -137,6 +153,8 @@ impl Engine {
         fields.field("used_cpu_user", seconds(usage.user_us));
         fields.field("used_cpu_sys_children", "0.000000");
         fields.field("used_cpu_user_children", "0.000000");
+        fields.field("used_cpu_sys_main_thread", seconds(usage.main_system_us));
+        fields.field("used_cpu_user_main_thread", seconds(usage.main_user_us));
     }
 
     pub(super) fn info_commands(&self, fields: &mut Fields) {

@@ -65,6 +65,7 @@ impl Engine {
             let bytes = self.writer(id).map(RdbWriter::take).unwrap_or_default();
             self.deliver(id, bytes);
         }
+        self.note_saved();
         goes_on |= !done.is_empty();
         if rests || self.pay_for_keys(now) {
             goes_on = false;
@@ -89,6 +90,14 @@ impl Engine {
             memory += self.writer(id).map_or(0, |writer| writer.memory(waits));
         }
         self.memory.walk = memory;
+    }
+
+    /// How far the snapshot is.
+    fn note_saved(&mut self) {
+        let snapshot = self.walk_where(|target| *target == WalkTarget::Snapshot);
+        if let Some(keys) = snapshot.and_then(|id| Some(self.writer(id)?.keys())) {
+            self.replication.snapshots.wrote(keys);
+        }
     }
 
     /// How many bytes of keys and values the walks in progress have serialised; none without one.
@@ -138,7 +147,8 @@ impl Engine {
         } else if self.spool_is_open() {
             self.start_spooling(now);
         } else if self.replication.snapshots.state() == Some(SnapshotState::Open) {
-            self.replication.snapshots.walking();
+            let keys = (0..self.data.databases()).map(|db| self.data.len(db) as u64);
+            self.replication.snapshots.walking(keys.sum());
             self.start_walk(WalkTarget::Snapshot, now);
         }
     }

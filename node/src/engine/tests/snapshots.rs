@@ -60,3 +60,27 @@ fn a_replica_cannot_write_lines_into_info() {
     let request = b"*3\r\n$8\r\nREPLCONF\r\n$10\r\nip-address\r\n$13\r\na\r\nrole:slave\r\n";
     assert!(node.send(&mut replica, request).contains("malformed"));
 }
+
+#[test]
+fn info_tells_how_far_a_snapshot_is() {
+    let mut node = Node::standalone();
+    let mut client = node.client();
+    for key in ["a", "b", "c"] {
+        node.ask(&mut client, &format!("SET {key} value"));
+    }
+    let progress = |node: &mut Node, client: &mut _| {
+        let info = node.ask(client, "INFO persistence");
+        let fields = ["fork_perc", "save_keys_processed", "save_keys_total"].map(|name| {
+            let name = format!("current_{name}:");
+            let line = info.lines().find_map(|line| line.strip_prefix(&name));
+            line.expect("the field is there").to_owned()
+        });
+        fields.join(" ")
+    };
+    assert_eq!(progress(&mut node, &mut client), "0.00 0 0");
+    node.ask(&mut client, "BGSAVE");
+    node.disk(DiskEvent::SnapshotWritten(0));
+    assert_eq!(progress(&mut node, &mut client), "100.00 3 3");
+    node.disk(DiskEvent::SnapshotSaved);
+    assert_eq!(progress(&mut node, &mut client), "0.00 0 0");
+}

@@ -155,6 +155,7 @@ fn argument(argument: &Argument, reply: &mut Reply) {
     let flags = [
         (argument.optional, "optional"),
         (argument.multiple, "multiple"),
+        (argument.multiple_token, "multiple_token"),
     ];
     let flags: Vec<_> = flags.iter().filter(|(given, _)| *given).collect();
     let given = [
