@@ -1,5 +1,7 @@
 //! What COMMAND says of our commands, beside what redis-server 7.0 says of its own.
 
+use std::collections::BTreeMap;
+
 use slotkeeper_node::command::docs::MISSING;
 use slotkeeper_node::resp::{ReplyValue, encode_command};
 
@@ -29,6 +31,27 @@ const ARITY: [(&str, &str); 2] = [
     ("zrank", "WITHSCORE is of 7.2"),
     ("zrevrank", "WITHSCORE is of 7.2"),
 ];
+
+/// What our documentation says of a command and that of 7.0 does not.
+const NEWER: [(&str, &str, &str); 14] = [
+    ("client|pause", "since 3.0.0", "as in 7.2"),
+    ("psetex", "doc_flags [\"deprecated\"]", "as in 7.2"),
+    ("psetex", "deprecated_since 2.6.12", "as in 7.2"),
+    ("quit", "doc_flags [\"deprecated\"]", "as in 7.2"),
+    ("quit", "deprecated_since 7.2.0", "as in 7.2"),
+    ("set", "changed in 8.1.0", "IFEQ, as in Valkey"),
+    ("setex", "doc_flags [\"deprecated\"]", "as in 7.2"),
+    ("setex", "deprecated_since 2.6.12", "as in 7.2"),
+    ("setnx", "doc_flags [\"deprecated\"]", "as in 7.2"),
+    ("setnx", "deprecated_since 2.6.12", "as in 7.2"),
+    ("xinfo|consumers", "changed in 7.2.0", "inactive"),
+    ("xinfo|stream", "changed in 7.2.0", "active-time"),
+    ("zrank", "changed in 7.2.0", "WITHSCORE"),
+    ("zrevrank", "changed in 7.2.0", "WITHSCORE"),
+];
+
+/// What the documentation of 7.0 says of a command and that of 7.2 does not.
+const OLDER: [(&str, &str); 1] = [("client|pause", "since 2.9.50")];
 
 /// Whether that name is in a list.
 fn is_in(list: &[(&str, &str)], name: &str) -> bool {
@@ -109,6 +132,57 @@ fn commands_are_described_as_redis_describes_them() {
         }
     }
     assert_eq!(only_ours, OURS.map(|(name, _)| name));
+}
+
+/// What COMMAND DOCS says of a command beside texts for people, and all its subcommands.
+fn documented(client: &mut Client) -> BTreeMap<String, Vec<String>> {
+    let mut found = BTreeMap::new();
+    let mut rest = vec![client.call(&["COMMAND", "DOCS"])];
+    while let Some(docs) = rest.pop() {
+        for pair in list(&docs).chunks_exact(2) {
+            let mut lines = Vec::new();
+            for field in list(&pair[1]).chunks_exact(2) {
+                let name = text(&field[0]);
+                match name.as_str() {
+                    "since" | "group" | "deprecated_since" => {
+                        lines.push(format!("{name} {}", text(&field[1])));
+                    }
+                    "doc_flags" => lines.push(format!("{name} {:?}", sorted(&field[1]))),
+                    "history" => {
+                        let versions = list(&field[1]).iter().map(|change| text(&list(change)[0]));
+                        lines.extend(versions.map(|version| format!("changed in {version}")));
+                    }
+                    "subcommands" => rest.push(field[1].clone()),
+                    _ => {}
+                }
+            }
+            found.insert(text(&pair[0]), lines);
+        }
+    }
+    found
+}
+
+#[test]
+fn commands_are_documented_as_redis_documents_them() {
+    let (node, redis) = (Server::node(&[]), Server::redis(&[]));
+    let theirs = documented(&mut redis.client());
+    let mut compared = 0;
+    for (name, mut here) in documented(&mut node.client()) {
+        let Some(there) = theirs.get(&name) else {
+            continue;
+        };
+        here.retain(|line| {
+            !NEWER
+                .iter()
+                .any(|(of, known, _)| *of == name && known == line)
+        });
+        let there = there
+            .iter()
+            .filter(|line| !OLDER.contains(&(name.as_str(), line.as_str())));
+        assert_eq!(here, there.cloned().collect::<Vec<_>>(), "{name}");
+        compared += 1;
+    }
+    assert!(compared > 250, "{compared}");
 }
 
 #[test]

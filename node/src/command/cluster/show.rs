@@ -38,6 +38,10 @@ pub(super) static NODES: Definition = Definition {
 pub(super) static SLOTS: Definition = Definition {
     spec: Spec {
         name: "cluster|slots",
+        history: &[
+            ("4.0.0", "With node ids."),
+            ("7.0.0", "With further addresses."),
+        ],
         arity: 2,
         flags: Flags::of(&[Stale]),
         tips: TIPS,

@@ -29,6 +29,7 @@ pub(super) static RENAME: Definition = Definition {
 pub(super) static RENAMENX: Definition = Definition {
     spec: Spec {
         name: "renamenx",
+        history: &[("3.2.0", "Both names may be the same.")],
         arity: 3,
         flags: Flags::of(&[Write, Fast]),
         keys: &[

@@ -9,6 +9,7 @@ use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
 pub(super) static TTL: Definition = Definition {
     spec: Spec {
         name: "ttl",
+        history: &[("2.8.0", "The reply -2.")],
         tips: &["nondeterministic_output"],
         summary: "Returns the seconds until a key expires; -1 for never, -2 for no key",
         ..family()
@@ -22,6 +23,7 @@ pub(super) static TTL: Definition = Definition {
 pub(super) static PTTL: Definition = Definition {
     spec: Spec {
         name: "pttl",
+        history: &[("2.8.0", "The reply -2.")],
         tips: &["nondeterministic_output"],
         since: "2.6.0",
         summary: "Returns the milliseconds until a key expires; -1 for never, -2 for no key",

@@ -29,6 +29,10 @@ const STORING: Flags = Flags::of(&[Write, DenyOom]);
 pub(super) static GEORADIUS: Definition = Definition {
     spec: Spec {
         name: "georadius",
+        history: &[
+            ("6.2.0", "`COUNT` with `ANY`."),
+            ("7.0.0", "Units in capital letters."),
+        ],
         arity: -6,
         flags: STORING,
         keys: &[
@@ -59,6 +63,7 @@ pub(super) static GEORADIUS: Definition = Definition {
 pub(super) static GEORADIUS_RO: Definition = Definition {
     spec: Spec {
         name: "georadius_ro",
+        history: &[("6.2.0", "`COUNT` with `ANY`.")],
         arity: -6,
         flags: Flags::of(&[ReadOnly]),
         keys: &[KeySpec::one(1, &[RO, Access])],
@@ -85,6 +90,7 @@ pub(super) static GEORADIUS_RO: Definition = Definition {
 pub(super) static GEORADIUSBYMEMBER: Definition = Definition {
     spec: Spec {
         name: "georadiusbymember",
+        history: &[("7.0.0", "Units in capital letters.")],
         arity: -5,
         flags: STORING,
         keys: &[

@@ -42,6 +42,7 @@ const COMPLEXITY: &str =
 pub(super) static GEOSEARCH: Definition = Definition {
     spec: Spec {
         name: "geosearch",
+        history: &[("7.0.0", "Units in capital letters.")],
         arity: -7,
         flags: Flags::of(&[ReadOnly]),
         keys: &[KeySpec::one(1, &[RO, Access])],
@@ -66,6 +67,7 @@ pub(super) static GEOSEARCH: Definition = Definition {
 pub(super) static GEOSEARCHSTORE: Definition = Definition {
     spec: Spec {
         name: "geosearchstore",
+        history: &[("7.0.0", "Units in capital letters.")],
         arity: -8,
         flags: Flags::of(&[Write, DenyOom]),
         keys: &[

@@ -12,6 +12,7 @@ use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
 pub(super) static PFDEBUG: Definition = Definition {
     spec: Spec {
         name: "pfdebug",
+        is_internal: true,
         arity: 3,
         flags: Flags::of(&[Write, DenyOom, Admin]),
         keys: &[KeySpec::one(2, &[RW, Access])],

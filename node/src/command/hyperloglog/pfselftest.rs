@@ -10,6 +10,7 @@ use crate::spec::{Flags, Group, Spec};
 pub(super) static PFSELFTEST: Definition = Definition {
     spec: Spec {
         name: "pfselftest",
+        is_internal: true,
         flags: Flags::of(&[Admin]),
         since: "2.8.9",
         complexity: "O(1)",

@@ -10,6 +10,7 @@ use crate::spec::{Argument, Flags, Group, Spec};
 pub(super) static DEBUG: Definition = Definition {
     spec: Spec {
         name: "debug",
+        is_internal: true,
         arity: -2,
         flags: Flags::of(&[Admin, NoScript, Loading, Stale]),
         summary: "For tests; DEBUG HELP lists the subcommands",

@@ -10,6 +10,7 @@ use crate::spec::{Argument, Flags, Group, Spec};
 pub(super) static REPLCONF: Definition = Definition {
     spec: Spec {
         name: "replconf",
+        is_internal: true,
         arity: -1,
         flags: Flags::of(&[Admin, NoScript, Loading, Stale, AllowBusy]),
         since: "3.0.0",

@@ -26,6 +26,7 @@ pub(super) static SLOWLOG: Definition = Definition {
 static GET: Definition = Definition {
     spec: Spec {
         name: "slowlog|get",
+        history: &[("4.0.0", "With the address and the name of the client.")],
         arity: -2,
         flags: FLAGS,
         tips: &["request_policy:all_nodes", "nondeterministic_output"],

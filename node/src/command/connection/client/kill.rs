@@ -16,7 +16,16 @@ pub(super) static KILL: Definition = Definition {
         since: "2.4.0",
         complexity: "O(N) with N the number of connections",
         summary: "Closes the connections that match all filters",
-        history: &[("2.8.12", "With filters."), ("6.2.0", "With `LADDR`.")],
+        history: &[
+            ("2.8.12", "With filters."),
+            ("2.8.12", "With `ID`."),
+            ("3.2.0", "With `TYPE master`."),
+            (
+                "5.0.0",
+                "`TYPE replica` in place of `TYPE slave`, which is still taken.",
+            ),
+            ("6.2.0", "With `LADDR`."),
+        ],
         arguments: &[Argument::one_of(
             "filter",
             &[

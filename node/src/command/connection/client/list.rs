@@ -17,7 +17,14 @@ pub(super) static LIST: Definition = Definition {
         since: "2.4.0",
         complexity: "O(N) with N the number of connections",
         summary: "Lists the connections, one per line",
-        history: &[("5.0.0", "With `TYPE`."), ("6.2.0", "With `ID`.")],
+        history: &[
+            ("2.8.12", "The field `id`."),
+            ("5.0.0", "With `TYPE`."),
+            ("6.0.0", "The field `user`."),
+            ("6.2.0", "With `ID`, and more fields."),
+            ("7.0.0", "More fields."),
+            ("7.0.3", "The field `ssub`."),
+        ],
         arguments: &[
             super::TYPE.optional().since("5.0.0"),
             Argument::integer("client-id")
