@@ -32,8 +32,15 @@ pub(super) enum Kind {
     YesNo(fn(&Config) -> bool, fn(&mut Config, bool)),
     /// An integer within limits, both included.
     Number(i64, i64, fn(&Config) -> i64, fn(&mut Config, i64)),
-    /// Bytes, with units (`16kb`), not below this.
-    Memory(u64, fn(&Config) -> u64, fn(&mut Config, u64)),
+    /// Bytes, with units (`16kb`).
+    Memory {
+        /// Less becomes this; nothing at all is refused, unless this is 0.
+        min: u64,
+        /// More is refused.
+        max: u64,
+        get: fn(&Config) -> u64,
+        set: fn(&mut Config, u64),
+    },
     /// Text; a text that a check refuses is an error.
     Text(
         fn(&Config) -> &str,
@@ -90,7 +97,15 @@ impl Directive {
         match &self.kind {
             Kind::YesNo(_, set) => set(config, value::yes_no(one()?)?),
             Kind::Number(min, max, _, set) => set(config, value::number(one()?, *min, *max)?),
-            Kind::Memory(min, _, set) => set(config, value::memory(one()?)?.max(*min)),
+            Kind::Memory { min, max, set, .. } => {
+                let bytes = value::memory(one()?)?;
+                // Less is rounded up, but for nothing at all.
+                let least = (*min).min(1);
+                if bytes < least || bytes > *max {
+                    return Err(value::not_between(least, max));
+                }
+                set(config, bytes.max(*min));
+            }
             Kind::Text(_, set) => set(config, value::text(one()?)?)?,
             Kind::Secret(_, set) => {
                 set(
@@ -110,7 +125,7 @@ impl Directive {
         match &self.kind {
             Kind::YesNo(get, _) => yes_or_no(get(config)).into(),
             Kind::Number(_, _, get, _) => get(config).to_string().into(),
-            Kind::Memory(_, get, _) => get(config).to_string().into(),
+            Kind::Memory { get, .. } => get(config).to_string().into(),
             Kind::Text(get, _) => get(config).into(),
             Kind::Secret(get, _) => get(config).unwrap_or_default().to_vec(),
             Kind::Word(known, get, _) => known[get(config)].into(),
@@ -125,7 +140,7 @@ impl Directive {
         match &self.kind {
             Kind::YesNo(get, _) => line(yes_or_no(get(config)).to_owned()),
             Kind::Number(_, _, get, _) => line(get(config).to_string()),
-            Kind::Memory(_, get, _) => line(value::with_unit(get(config))),
+            Kind::Memory { get, .. } => line(value::with_unit(get(config))),
             Kind::Text(get, _) => line(value::quote(get(config).as_bytes())),
             Kind::Secret(get, _) => line(value::quote(get(config).unwrap_or_default())),
             Kind::Word(known, get, _) => line(known[get(config)].to_owned()),

@@ -96,17 +96,16 @@ fn percentile_words(config: &Config) -> Vec<String> {
 }
 
 fn set_percentiles(config: &mut Config, words: &[Vec<u8>]) -> Result<(), Invalid> {
-    let refuse = || {
-        let text = "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]";
-        Invalid(text.to_owned())
-    };
     let number = |word: &Vec<u8>| {
-        let number: Option<f64> = std::str::from_utf8(word)
-            .ok()
-            .and_then(|text| text.parse().ok());
-        number
-            .filter(|number| (0.0..=100.0).contains(number))
-            .ok_or_else(refuse)
+        let number = std::str::from_utf8(word).ok();
+        match number.and_then(|text| text.parse::<f64>().ok()) {
+            Some(number) if (0.0..=100.0).contains(&number) => Ok(number),
+            Some(_) => {
+                Err("latency-tracking-info-percentiles parameters should sit between [0.0,100.0]")
+            }
+            None => Err("Invalid latency-tracking-info-percentiles parameters"),
+        }
+        .map_err(|text| Invalid(text.to_owned()))
     };
     let words = words.iter().filter(|word| !word.is_empty());
     config.latency_tracking_percentiles = words

@@ -19,6 +19,7 @@ const ERROR_VALUES: [PropagationErrors; 3] = [
     PropagationErrors::PanicOnReplicas,
 ];
 const INT_MAX: i64 = i32::MAX as i64;
+const MEMORY_MAX: u64 = i64::MAX as u64;
 
 const fn of(name: &'static str, change: Change, kind: Kind) -> Directive {
     Directive {
@@ -55,8 +56,13 @@ macro_rules! number {
 }
 
 macro_rules! memory {
-    ($field:ident: $type:ty, $min:expr) => {
-        Kind::Memory($min, |c| c.$field as u64, |c, n| c.$field = n as $type)
+    ($field:ident: $type:ty, $min:expr, $max:expr) => {
+        Kind::Memory {
+            min: $min,
+            max: $max,
+            get: |c| c.$field as u64,
+            set: |c, n| c.$field = n as $type,
+        }
     };
 }
 
@@ -227,7 +233,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     of(
         "hash-max-listpack-value",
         Always,
-        memory!(hash_max_listpack_value: usize, 0),
+        memory!(hash_max_listpack_value: usize, 0, MEMORY_MAX),
     )
     .or("hash-max-ziplist-value"),
     of("health-bind", AtStart, words!(health_bind)),
@@ -235,7 +241,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     of(
         "hll-sparse-max-bytes",
         Always,
-        memory!(hll_sparse_max_bytes: usize, 0),
+        memory!(hll_sparse_max_bytes: usize, 0, MEMORY_MAX),
     ),
     of("hz", Always, number!(hz: u64, 1, 500)),
     of(
@@ -302,7 +308,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         Always,
         number!(maxclients: usize, 1, u32::MAX as i64),
     ),
-    of("maxmemory", Always, memory!(maxmemory: u64, 0)),
+    of("maxmemory", Always, memory!(maxmemory: u64, 0, u64::MAX)),
     of("maxmemory-clients", Always, lists::CLIENT_MEMORY),
     of(
         "maxmemory-eviction-tenacity",
@@ -350,7 +356,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     of(
         "repl-backlog-size",
         Always,
-        memory!(repl_backlog_size: usize, 16 << 10),
+        memory!(repl_backlog_size: usize, 16 << 10, MEMORY_MAX),
     ),
     of(
         "repl-diskless-sync-delay",
@@ -424,7 +430,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     of(
         "stream-node-max-bytes",
         Always,
-        memory!(stream_node_max_bytes: usize, 0),
+        memory!(stream_node_max_bytes: usize, 0, MEMORY_MAX),
     ),
     of(
         "stream-node-max-entries",
@@ -451,7 +457,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     of(
         "zset-max-listpack-value",
         Always,
-        memory!(zset_max_listpack_value: usize, 0),
+        memory!(zset_max_listpack_value: usize, 0, MEMORY_MAX),
     )
     .or("zset-max-ziplist-value"),
 ];

@@ -85,7 +85,7 @@ fn every_directive_sets_its_own_field_and_no_other() {
             Kind::YesNo(..) => "yes".to_owned(),
             Kind::Number(min, _, get, _) if get(&default) == *min => (min + 1).to_string(),
             Kind::Number(min, ..) => min.to_string(),
-            Kind::Memory(..) => "123mb".to_owned(),
+            Kind::Memory { .. } => "123mb".to_owned(),
             Kind::Text(..) if directive.name == "cluster-announce-ip" => "10.0.0.1".to_owned(),
             Kind::Text(..) | Kind::Secret(..) => "other".to_owned(),
             Kind::Word(words, get, _) => words[(get(&default) + 1) % words.len()].to_owned(),
@@ -277,6 +277,18 @@ fn errors_name_the_place_and_the_reason() {
             "argument must be between 0 and 65535 inclusive",
         ),
         ("maxmemory 1xb", "argument must be a memory value"),
+        (
+            "hll-sparse-max-bytes 9223372036854775808",
+            "argument must be between 0 and 9223372036854775807 inclusive",
+        ),
+        (
+            "repl-backlog-size 0",
+            "argument must be between 1 and 9223372036854775807 inclusive",
+        ),
+        (
+            "latency-tracking-info-percentiles x",
+            "Invalid latency-tracking-info-percentiles parameters",
+        ),
         (
             "requirepass \"abc",
             "Unbalanced quotes in configuration line",

@@ -1,6 +1,7 @@
 //! Reads and writes the values of directives. The error texts are Redis's, since clients match on
 //! them.
 
+use std::fmt::Display;
 use std::str;
 
 use thiserror::Error;
@@ -31,9 +32,14 @@ pub(super) fn number(word: &[u8], min: i64, max: i64) -> Result<i64, Invalid> {
     if (min..=max).contains(&number) {
         return Ok(number);
     }
-    Err(Invalid(format!(
+    Err(not_between(min, max))
+}
+
+/// The refusal of a number.
+pub(super) fn not_between(min: impl Display, max: impl Display) -> Invalid {
+    Invalid(format!(
         "argument must be between {min} and {max} inclusive"
-    )))
+    ))
 }
 
 /// The units of memory sizes: those with a `b` count by 1024.

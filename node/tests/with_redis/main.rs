@@ -2,6 +2,7 @@
 
 mod carried;
 mod commands;
+mod directives;
 mod hashes;
 mod info;
 mod lists;

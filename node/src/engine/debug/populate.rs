@@ -52,7 +52,7 @@ impl Engine {
             Some(_) => number(3).and_then(|size| usize::try_from(size).ok()),
         };
         let (Some(count), Some(size)) = (number(1), size.filter(|size| *size <= SIZE_MAX)) else {
-            reply.error("ERR value is not an integer or out of range");
+            reply.error("ERR value is out of range, must be positive");
             return;
         };
         let prefix = args.get(2).map_or(&b"key"[..], Vec::as_slice);
