@@ -1,6 +1,7 @@
 //! `slotkeeper local`: a cluster of processes on this machine.
 
 mod down;
+mod hints;
 mod lock;
 mod progress;
 mod status;
@@ -11,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
-use crate::platform::local::State;
+use crate::platform::local::{CLUSTERS, State};
 
 /// What to do with a cluster on this machine.
 #[derive(Subcommand)]
@@ -51,7 +52,7 @@ impl Directory {
     fn find(&self) -> Result<PathBuf, String> {
         let dir = match &self.dir {
             Some(dir) => dir.clone(),
-            None => only_one(Path::new(".slotkeeper"))?,
+            None => only_one(Path::new(CLUSTERS))?,
         };
         match State::load(&dir)? {
             Some(_) => dir

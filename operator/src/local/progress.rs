@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use slotkeeper_crds::RedisClusterStatus;
 
+use super::hints::Hints;
 use super::table;
 use crate::model::{PlannedStep, StepOutcome};
 use crate::reconcile::{Progress, is_ready};
@@ -17,16 +18,19 @@ pub struct Printer {
     failed: BTreeMap<String, String>,
     ready: bool,
     since: Instant,
+    /// How to go on once the cluster is Ready; printed the first time.
+    hints: Option<Hints>,
 }
 
 impl Printer {
-    pub fn new(name: &str, start: Instant) -> Printer {
+    pub fn new(name: &str, start: Instant, hints: Hints) -> Printer {
         Printer {
             start,
             name: name.to_owned(),
             failed: BTreeMap::new(),
             ready: false,
             since: start,
+            hints: Some(hints),
         }
     }
 
@@ -88,6 +92,9 @@ impl Progress for Printer {
             terminal::say(format_args!(
                 "\n{name} is Ready after {seconds:.1} s: {summary}\n\n{shards}"
             ));
+            if let Some(hints) = self.hints.take() {
+                terminal::say(hints);
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ use clap::Args;
 use slotkeeper_crds::RedisCluster;
 use tokio::sync::Notify;
 
+use super::hints::Hints;
 use super::lock::{self, Taken};
 use super::progress::{Printer, say};
 use crate::interrupts::Interrupts;
@@ -115,7 +116,14 @@ impl Up {
             .map_err(|error| error.to_string())?;
         let mut reconciler =
             Reconciler::new(platform, manifest.cluster.status.clone(), memory, wake);
-        let mut printer = Printer::new(&name, start);
+        let hints = Hints {
+            port: reconciler.platform().layout().base_port,
+            has_password: manifest.password.is_some(),
+            dir: self.dir.clone(),
+            name: name.clone(),
+            program: std::env::args().next().unwrap_or_default(),
+        };
+        let mut printer = Printer::new(&name, start, hints);
         tokio::select! {
             () = self.reconcile(&mut reconciler, &mut manifest_file, &mut printer) => {}
             () = interrupts.wait() => {}

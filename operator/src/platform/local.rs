@@ -316,8 +316,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Where the directories of clusters are, by default.
+pub const CLUSTERS: &str = ".slotkeeper";
+
 /// The default directory of a cluster.
 #[must_use]
 pub fn default_dir(name: &str) -> PathBuf {
-    Path::new(".slotkeeper").join(name)
+    Path::new(CLUSTERS).join(name)
 }

@@ -68,6 +68,14 @@ impl Cli {
             .unwrap_or_else(|error| panic!("{}:{} {args:?}: {error}", self.host, self.port))
     }
 
+    /// One field of INFO.
+    ///
+    /// # Errors
+    /// When the server does not answer, or has no such field.
+    pub fn info(&self, name: &str) -> Result<String, String> {
+        self.field(&["INFO"], name)
+    }
+
     /// One field of an INFO or CLUSTER INFO text.
     ///
     /// # Errors

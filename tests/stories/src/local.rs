@@ -188,7 +188,7 @@ impl Local {
     /// # Errors
     /// When it does not answer.
     pub fn pid(&self, nth: u16) -> Result<u32, String> {
-        let pid = self.node(nth).field(&["INFO", "server"], "process_id")?;
+        let pid = self.node(nth).info("process_id")?;
         pid.parse().map_err(|error| format!("{pid}: {error}"))
     }
 

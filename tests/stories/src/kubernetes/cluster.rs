@@ -172,7 +172,7 @@ impl<'a> Cluster<'a> {
     /// The role that the node of a pod reports; empty if it does not answer.
     #[must_use]
     pub fn role(&self, index: &str) -> String {
-        let field = self.node(index).field(&["INFO", "replication"], "role");
+        let field = self.node(index).info("role");
         field.unwrap_or_default()
     }
 

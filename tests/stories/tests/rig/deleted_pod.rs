@@ -50,12 +50,9 @@ fn no_acknowledged_write_is_lost() {
 }
 
 /// A number out of INFO.
-fn info(cluster: &Cluster<'_>, index: &str, field: &str) -> u64 {
-    let text = cluster.node(index).say(&["INFO", "everything"]);
-    let line = text.lines().find_map(|line| line.strip_prefix(field));
-    let value = line.and_then(|rest| rest.strip_prefix(':'));
-    let value = value.unwrap_or_else(|| panic!("{field} in {text}"));
-    value.trim().parse().unwrap()
+fn number(cluster: &Cluster<'_>, index: &str, field: &str) -> u64 {
+    let value = cluster.node(index).info(field).unwrap();
+    value.parse().unwrap()
 }
 
 #[test]
@@ -85,12 +82,12 @@ fn with_a_volume_it_asks_only_for_what_it_missed() {
     cluster.delete_pod(&master, &DeleteParams::default());
     wait_for_the_next(&cluster, &master, uid.as_deref());
     assert_eq!(cluster.role(&master), "slave");
-    let held = info(&cluster, &replica, "used_memory_dataset");
-    let sent = info(&cluster, &replica, "total_net_repl_output_bytes");
+    let held = number(&cluster, &replica, "used_memory_dataset");
+    let sent = number(&cluster, &replica, "total_net_repl_output_bytes");
     println!("{sent} bytes of replication for {held} bytes of data");
-    assert_eq!(info(&cluster, &replica, "sync_full"), 0);
+    assert_eq!(number(&cluster, &replica, "sync_full"), 0);
     // Once before the process left, once when the next one had started.
-    assert!(info(&cluster, &replica, "sync_partial_ok") > 0);
+    assert!(number(&cluster, &replica, "sync_partial_ok") > 0);
     assert!(held > 4_000_000 && sent < held / 4, "{sent} of {held}");
     load.pause();
     load.check("the pod was deleted");

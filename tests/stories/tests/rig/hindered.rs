@@ -59,7 +59,7 @@ fn no_webhook_stands_between_a_dead_master_and_its_successor() {
     kill_container(&container);
     let promoted = std::panic::catch_unwind(|| {
         until(Duration::from_secs(3), "the replica is promoted", || {
-            let role = heir.field(&["INFO", "replication"], "role");
+            let role = heir.info("role");
             role.is_ok_and(|role| role == "master")
         });
     });

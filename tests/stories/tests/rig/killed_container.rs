@@ -9,10 +9,7 @@ use slotkeeper_stories::patience::{until, within};
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn offset(cluster: &Cluster<'_>, index: &str, name: &str) -> Option<String> {
-    cluster
-        .node(index)
-        .field(&["INFO", "replication"], name)
-        .ok()
+    cluster.node(index).info(name).ok()
 }
 
 #[test]
@@ -37,7 +34,7 @@ fn its_replica_takes_over_before_gossip_acts_and_no_key_is_lost() {
     within(
         Duration::from_secs(3),
         "the replica is promoted",
-        || match heir.field(&["INFO", "replication"], "role")?.as_str() {
+        || match heir.info("role")?.as_str() {
             "master" => Ok(()),
             other => Err(other.to_owned()),
         },

@@ -38,7 +38,7 @@ fn its_masters_are_replaced_and_it_comes_back() {
     story.rig(&["kill-node", number]);
     let lost = Instant::now();
     within(MINUTES, "the replica is elected", || {
-        match heir.field(&["INFO", "replication"], "role")?.as_str() {
+        match heir.info("role")?.as_str() {
             "master" => Ok(()),
             other => Err(other.to_owned()),
         }

@@ -109,7 +109,7 @@ fn stop_and_go(servers: &[Server], round: &str, is_time: impl Fn(&Server, &Serve
     }
     until(MINUTE, "its replica is in sync", || {
         servers.iter().filter(|s| role(s) == "slave").all(|s| {
-            let link = cli(s).field(&["INFO", "replication"], "master_link_status");
+            let link = cli(s).info("master_link_status");
             link.as_deref() == Ok("up")
         })
     });
@@ -134,7 +134,7 @@ fn a_master_that_wakes_after_its_replacement_acknowledges_nothing() {
         });
     }
     let slept = servers.iter().filter(|server| {
-        let count = cli(server).field(&["INFO", "replication"], "slotkeeper_sleeps");
+        let count = cli(server).info("slotkeeper_sleeps");
         count.is_ok_and(|count| count != "0")
     });
     assert!(slept.count() >= 2, "the two of the shard took turns");

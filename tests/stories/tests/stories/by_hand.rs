@@ -95,7 +95,7 @@ pub(super) fn form(workspace: &Workspace, servers: &[Server]) {
     }
     until(MINUTE, "every replica is in sync", || {
         servers[3..].iter().all(|server| {
-            let link = cli(server).field(&["INFO", "replication"], "master_link_status");
+            let link = cli(server).info("master_link_status");
             link.as_deref() == Ok("up")
         })
     });
@@ -111,9 +111,7 @@ fn my_id(server: &Server) -> String {
 }
 
 pub(super) fn role(server: &Server) -> String {
-    cli(server)
-        .field(&["INFO", "replication"], "role")
-        .unwrap_or_default()
+    cli(server).info("role").unwrap_or_default()
 }
 
 /// `GET hello` at a node that does not own its slot names the one that does.
@@ -159,7 +157,7 @@ fn six_nodes_become_a_cluster_that_survives_its_masters() {
         role(&master) == "slave"
     });
     until(MINUTE, "its data is there", || {
-        let link = cli(&master).field(&["INFO", "replication"], "master_link_status");
+        let link = cli(&master).info("master_link_status");
         link.as_deref() == Ok("up") && cli(&master).say(&["DBSIZE"]) == "1"
     });
     rest.push(master);
@@ -174,7 +172,7 @@ fn a_dead_master_is_replaced_by_force_before_gossip_acts() {
     let replica = cli(&servers[3]);
     // A replica notices a closed connection at once, long before the node timeout.
     until(MINUTE, "the replica notices", || {
-        let link = replica.field(&["INFO", "replication"], "master_link_status");
+        let link = replica.info("master_link_status");
         link.as_deref() == Ok("down")
     });
     let plain = replica.say(&["CLUSTER", "FAILOVER"]);

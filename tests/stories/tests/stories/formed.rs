@@ -19,10 +19,12 @@ fn a_manifest_becomes_a_serving_cluster() {
     for range in ["0-5461", "5462-10922", "10923-16383"] {
         assert!(status.contains(range), "{status}");
     }
-    // It is printed a moment after the status is stored.
+    // It is printed a moment after the status is stored, and then how to go on.
+    let connect = format!("redis-cli -c -p {}\n", local.port(0));
     within(Duration::from_secs(60), "the log says so, too", || {
         let log = local.log();
-        log.contains("Ready=True").then_some(()).ok_or(log)
+        let says = log.contains("Ready=True") && log.contains(&connect);
+        says.then_some(()).ok_or(log)
     });
 
     assert_eq!(local.node(0).say(&["-c", "SET", "hello", "world"]), "OK");

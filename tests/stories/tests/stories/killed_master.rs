@@ -9,14 +9,11 @@ use slotkeeper_stories::patience::{until, within};
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn role(local: &Local, nth: u16) -> String {
-    local
-        .node(nth)
-        .field(&["INFO", "replication"], "role")
-        .unwrap_or_default()
+    local.node(nth).info("role").unwrap_or_default()
 }
 
 fn offset(local: &Local, nth: u16, name: &str) -> Option<String> {
-    local.node(nth).field(&["INFO", "replication"], name).ok()
+    local.node(nth).info(name).ok()
 }
 
 /// The other node of the same shard, as the node itself has it.

@@ -27,27 +27,19 @@ impl Shard {
         &self.members[1 - self.master]
     }
 
-    fn info(server: &Server, name: &str) -> Option<String> {
-        server.cli().field(&["INFO", "replication"], name).ok()
-    }
-
     fn linked(&self) -> bool {
-        Shard::info(self.replica(), "master_link_status").as_deref() == Some("up")
-            && Shard::info(self.master(), "role").as_deref() == Some("master")
+        self.replica().cli().info("master_link_status").as_deref() == Ok("up")
+            && self.master().cli().info("role").as_deref() == Ok("master")
     }
 
     /// Whether the replica has everything; only meaningful while nothing is written.
     fn caught_up(&self) -> bool {
-        let offset = Shard::info(self.master(), "master_repl_offset");
-        self.linked() && Shard::info(self.replica(), "slave_repl_offset") == offset
+        let offset = self.master().cli().info("master_repl_offset");
+        self.linked() && self.replica().cli().info("slave_repl_offset") == offset
     }
 
     fn replica_leads(&self) -> bool {
-        self.replica()
-            .cli()
-            .field(&["INFO", "replication"], "role")
-            .as_deref()
-            == Ok("master")
+        self.replica().cli().info("role").as_deref() == Ok("master")
     }
 }
 

@@ -88,7 +88,7 @@ impl Reader {
     /// Afterwards another process serves the first port.
     fn kill(&self, typed: &str) {
         let cli = Cli::at(self.workspace.port(0)).with_password("123456");
-        let pid = || cli.field(&["INFO", "server"], "process_id");
+        let pid = || cli.info("process_id");
         let before = pid().expect("it runs");
         assert_eq!(self.type_in(typed), "");
         within(MINUTE, "the killed node is started again", || {
@@ -222,7 +222,7 @@ fn runs_a_node(reader: &mut Reader, block: &Block) {
             other => Err(other.to_owned()),
         }
     });
-    let enabled = cli.field(&["INFO", "cluster"], "cluster_enabled");
+    let enabled = cli.info("cluster_enabled");
     assert_eq!(enabled.as_deref(), Ok("1"));
     reader.interrupt();
 }
