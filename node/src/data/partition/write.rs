@@ -245,7 +245,9 @@ impl Partition {
         limits: C::Limits,
         change: impl FnOnce(&mut CollectionMut<'_, C>) -> (R, Option<Event>),
     ) -> Result<R, WrongType> {
-        self.make_way(db, key);
+        if self.store.dbs()[db].expires() > 0 {
+            self.make_way(db, key);
+        }
         let clock = self.stamp;
         let change = |held: &mut CollectionMut<'_, C>| {
             let (result, event) = change(held);

@@ -20,14 +20,14 @@ impl Store {
         clock: u32,
         change: impl FnOnce(&mut CollectionMut<'_, C>) -> (R, Outcome),
     ) -> Result<R, WrongType> {
-        match self.get(db, key).map(|entry| entry.kind()) {
-            None => return Ok(self.make_collection(db, key, limits, clock, change)),
-            Some(kind) if kind != C::TYPE => return Err(WrongType),
-            Some(_) => {}
-        }
-        let (hasher, mut list) = (self.hasher, std::mem::take(&mut self.scratch));
+        let (hasher, mut change) = (self.hasher, Some(change));
+        let mut list = std::mem::take(&mut self.scratch);
         list.clear();
         let changed = self.change(db, key, clock, |entry, heap, meta| {
+            let Some(change) = change.take_if(|_| entry.view().kind() == C::TYPE) else {
+                return (Err(WrongType), Outcome::Same);
+            };
+            let mut list = std::mem::take(&mut list);
             list.extend_from_slice(entry.view().bytes());
             let state = (meta.kind.encoding(), limits);
             let mut held = CollectionMut::<C>::held(heap, hasher, list, entry.big_mut(), state);
@@ -40,9 +40,14 @@ impl Store {
                 Outcome::Emptied(_) => {}
             }
             changed.discard(heap);
-            ((result, changed), outcome)
+            (Ok((result, changed)), outcome)
         });
-        let (result, changed) = changed.expect("it was just seen");
+        let is_missing = changed.is_none();
+        let Some(Ok((result, changed))) = changed else {
+            self.scratch = list;
+            let change = change.filter(|_| is_missing).ok_or(WrongType)?;
+            return Ok(self.make_collection(db, key, limits, clock, change));
+        };
         self.scratch = changed.list;
         if changed.copied > 0 {
             self.walks.pay(&mut self.heap, changed.copied);
