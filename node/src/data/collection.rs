@@ -4,11 +4,13 @@
 //! Elements of a list are encoded as in Redis's listpack, numbers compact, without the backward
 //! lengths.
 
+use std::fmt;
+
 use slotkeeper_tree::element::{Element, Encoded};
 
 use super::Encoding;
 use super::Type;
-use super::entry::{Big, BigRecords, BigValue, Heap};
+use super::entry::{Big, BigRecords, BigValue, Entry, Heap};
 use super::hash::HashKey;
 
 /// The longest list, in bytes; what is longer becomes a tree.
@@ -20,6 +22,8 @@ const TREE_MIN: usize = LIST_MAX / 4;
 pub trait Collection {
     /// The type.
     const TYPE: Type;
+    /// How many elements of a list make up one of its own: a field with its value are two.
+    const FIELDS: usize;
     /// What OBJECT ENCODING says of one that is just made.
     const NEW: Encoding;
     /// What the configuration says of its encodings.
@@ -35,6 +39,79 @@ pub trait Collection {
 
     /// Appends all elements to a list.
     fn flatten(big: &Self::Big, list: &mut Vec<u8>);
+}
+
+/// A collection, to read. Of a list, which keeps more than elements in its block, see
+/// [`List`](super::List).
+pub struct CollectionRef<'a, C: Collection> {
+    pub(super) form: Form<'a, C::Big>,
+    encoding: Encoding,
+}
+
+/// How a collection is held.
+pub(super) enum Form<'a, B> {
+    Small(&'a [u8]),
+    Big(&'a B),
+}
+
+impl<'a, C: Collection> CollectionRef<'a, C> {
+    /// That of an entry whose value is one.
+    pub(super) fn of(entry: &Entry<'a>) -> Self {
+        let big = entry.big().and_then(C::big);
+        CollectionRef::new(entry.bytes(), big, entry.meta().kind.encoding())
+    }
+
+    /// That list, unless there is a tree.
+    fn new(list: &'a [u8], big: Option<&'a C::Big>, encoding: Encoding) -> Self {
+        let form = big.map_or(Form::Small(list), Form::Big);
+        CollectionRef { form, encoding }
+    }
+
+    /// What OBJECT ENCODING says of it.
+    #[must_use]
+    pub fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    /// How many fields or members it has; never none.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self.form {
+            Form::Small(list) => count(list) / C::FIELDS,
+            Form::Big(big) => big.len(),
+        }
+    }
+
+    /// Whether it has none: only while it is being changed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        match self.form {
+            Form::Small(list) => list.is_empty(),
+            Form::Big(big) => big.len() == 0,
+        }
+    }
+}
+
+impl<C: Collection> Copy for CollectionRef<'_, C> {}
+
+impl<C: Collection> Clone for CollectionRef<'_, C> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<B> Copy for Form<'_, B> {}
+
+impl<B> Clone for Form<'_, B> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<C: Collection> fmt::Debug for CollectionRef<'_, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} of {}, {:?}", C::TYPE, self.len(), self.encoding)
+    }
 }
 
 /// A collection that is being changed.
@@ -103,6 +180,11 @@ impl<'a, C: Collection> CollectionMut<'a, C> {
             held: big.map(|big| C::big_mut(big).expect("the type was compared")),
             grown: None,
         }
+    }
+
+    /// To read.
+    pub(super) fn to_ref(&self) -> CollectionRef<'_, C> {
+        CollectionRef::new(&self.list, self.big(), self.encoding)
     }
 
     /// What is in the tree, if it is big.

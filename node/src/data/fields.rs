@@ -8,8 +8,8 @@ mod change;
 use slotkeeper_tree::Record;
 use slotkeeper_tree::element::{Element, Encoded};
 
-use super::collection::{Collection, CollectionMut, count, decode, position, skip};
-use super::entry::{Big, BigHash, BigValue, Entry};
+use super::collection::{Collection, CollectionMut, CollectionRef, Form, decode, position, skip};
+use super::entry::{Big, BigHash};
 use super::{Encoding, Type};
 
 pub use crate::config::HashLimits;
@@ -21,48 +21,13 @@ pub struct Fields;
 pub type HashMut<'a> = CollectionMut<'a, Fields>;
 
 /// A hash, to read.
-#[derive(Clone, Copy, Debug)]
-pub struct Hash<'a>(Form<'a>);
-
-#[derive(Clone, Copy, Debug)]
-enum Form<'a> {
-    Small(&'a [u8]),
-    Big(&'a BigHash),
-}
+pub type Hash<'a> = CollectionRef<'a, Fields>;
 
 impl<'a> Hash<'a> {
-    /// That of an entry whose value is one.
-    pub(super) fn of(entry: &Entry<'a>) -> Hash<'a> {
-        Hash::new(entry.bytes(), entry.big().and_then(Fields::big))
-    }
-
-    /// That list, unless there is a tree.
-    fn new(list: &'a [u8], big: Option<&'a BigHash>) -> Hash<'a> {
-        Hash(big.map_or(Form::Small(list), Form::Big))
-    }
-
-    /// How many fields it has; never none.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        match self.0 {
-            Form::Small(list) => count(list) / 2,
-            Form::Big(big) => big.len(),
-        }
-    }
-
-    /// Whether it has none: only while it is being changed.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        match self.0 {
-            Form::Small(list) => list.is_empty(),
-            Form::Big(big) => big.len() == 0,
-        }
-    }
-
     /// The value of a field.
     #[must_use]
     pub fn get(&self, field: &[u8]) -> Option<Element<'a>> {
-        match self.0 {
+        match self.form {
             Form::Small(list) => {
                 let found = find(list, &Encoded::new(field))?;
                 Some(decode(&list[found.value..]).0)
@@ -77,7 +42,7 @@ impl<'a> Hash<'a> {
         fields: impl Iterator<Item = &'k [u8]>,
         mut visit: impl FnMut(Option<Element<'a>>),
     ) {
-        match self.0 {
+        match self.form {
             Form::Small(_) => fields.for_each(|field| visit(self.get(field))),
             Form::Big(big) => big.get_each(fields, |record| visit(record.map(|it| it.value))),
         }
@@ -89,7 +54,7 @@ impl<'a> Hash<'a> {
         ranks: impl Iterator<Item = usize>,
         mut visit: impl FnMut((Element<'a>, Element<'a>)),
     ) {
-        match self.0 {
+        match self.form {
             Form::Small(_) => ranks.filter_map(|rank| self.nth(rank)).for_each(visit),
             Form::Big(big) => big.at_each(ranks, |Record { key, value }| visit((key, value))),
         }
@@ -105,7 +70,7 @@ impl<'a> Hash<'a> {
 
     /// Shows fields with their values, until `visit` returns false.
     pub fn for_each_while(&self, mut visit: impl FnMut(Element<'a>, Element<'a>) -> bool) {
-        match self.0 {
+        match self.form {
             Form::Small(list) => {
                 let _ = pairs(list).all(|(field, value)| visit(field, value));
             }
@@ -116,7 +81,7 @@ impl<'a> Hash<'a> {
     /// The field of a rank, counted from 0, with its value.
     #[must_use]
     pub fn nth(&self, rank: usize) -> Option<(Element<'a>, Element<'a>)> {
-        match self.0 {
+        match self.form {
             Form::Small(list) => pairs(list).nth(rank),
             Form::Big(big) => big.at(rank).map(|Record { key, value }| (key, value)),
         }
@@ -131,7 +96,7 @@ impl<'a> Hash<'a> {
         count: usize,
         mut visit: impl FnMut(Element<'a>, Element<'a>),
     ) -> u64 {
-        let Form::Big(big) = self.0 else {
+        let Form::Big(big) = self.form else {
             self.for_each(visit);
             return 0;
         };
@@ -141,6 +106,7 @@ impl<'a> Hash<'a> {
 
 impl Collection for Fields {
     const TYPE: Type = Type::Hash;
+    const FIELDS: usize = 2;
     const NEW: Encoding = Encoding::Listpack;
     type Limits = HashLimits;
     type Big = BigHash;

@@ -147,6 +147,7 @@ impl<'a> Iterator for ListElements<'a> {
 
 impl Collection for Items {
     const TYPE: Type = Type::List;
+    const FIELDS: usize = 1;
     const NEW: Encoding = Encoding::Listpack;
     type Limits = ListLimits;
     type Big = BigList;

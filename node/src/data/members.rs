@@ -8,8 +8,8 @@ mod change;
 use slotkeeper_tree::Record;
 use slotkeeper_tree::element::{Element, Encoded};
 
-use super::collection::{Collection, CollectionMut, count, elements, position};
-use super::entry::{Big, BigSet, BigValue, Entry};
+use super::collection::{Collection, CollectionMut, CollectionRef, Form, elements, position};
+use super::entry::{Big, BigSet};
 use super::{Encoding, Type};
 
 pub use crate::config::SetLimits;
@@ -21,55 +21,9 @@ pub struct Members;
 pub type SetMut<'a> = CollectionMut<'a, Members>;
 
 /// A set, to read.
-#[derive(Clone, Copy, Debug)]
-pub struct Set<'a> {
-    form: Form<'a>,
-    encoding: Encoding,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Form<'a> {
-    Small(&'a [u8]),
-    Big(&'a BigSet),
-}
+pub type Set<'a> = CollectionRef<'a, Members>;
 
 impl<'a> Set<'a> {
-    /// That of an entry whose value is one.
-    pub(super) fn of(entry: &Entry<'a>) -> Set<'a> {
-        let big = entry.big().and_then(Members::big);
-        Set::new(entry.bytes(), big, entry.meta().kind.encoding())
-    }
-
-    /// That list, unless there is a tree.
-    fn new(list: &'a [u8], big: Option<&'a BigSet>, encoding: Encoding) -> Set<'a> {
-        let form = big.map_or(Form::Small(list), Form::Big);
-        Set { form, encoding }
-    }
-
-    /// What OBJECT ENCODING says of it.
-    #[must_use]
-    pub fn encoding(&self) -> Encoding {
-        self.encoding
-    }
-
-    /// How many members it has; never none.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        match self.form {
-            Form::Small(list) => count(list),
-            Form::Big(big) => big.len(),
-        }
-    }
-
-    /// Whether it has none: only while it is being changed.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        match self.form {
-            Form::Small(list) => list.is_empty(),
-            Form::Big(big) => big.len() == 0,
-        }
-    }
-
     /// Whether this is a member.
     #[must_use]
     pub fn contains(&self, member: &[u8]) -> bool {
@@ -140,6 +94,7 @@ impl<'a> Set<'a> {
 
 impl Collection for Members {
     const TYPE: Type = Type::Set;
+    const FIELDS: usize = 1;
     const NEW: Encoding = Encoding::Intset;
     type Limits = SetLimits;
     type Big = BigSet;

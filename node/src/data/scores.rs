@@ -12,8 +12,8 @@ mod list;
 use slotkeeper_tree::element::Text;
 use slotkeeper_tree::{Cut, Scored};
 
-use super::collection::{Collection, CollectionMut, count};
-use super::entry::{Big, BigValue, BigZset, Entry};
+use super::collection::{Collection, CollectionMut, CollectionRef, Form};
+use super::entry::{Big, BigZset};
 use super::{Encoding, Type};
 
 pub use crate::config::ZsetLimits;
@@ -25,17 +25,7 @@ pub struct Scores;
 pub type ZsetMut<'a> = CollectionMut<'a, Scores>;
 
 /// A sorted set, to read.
-#[derive(Clone, Copy, Debug)]
-pub struct Zset<'a> {
-    form: Form<'a>,
-    encoding: Encoding,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Form<'a> {
-    Small(&'a [u8]),
-    Big(&'a BigZset),
-}
+pub type Zset<'a> = CollectionRef<'a, Scores>;
 
 /// In which direction records are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,42 +37,6 @@ pub enum Direction {
 }
 
 impl<'a> Zset<'a> {
-    /// That of an entry whose value is one.
-    pub(super) fn of(entry: &Entry<'a>) -> Zset<'a> {
-        let big = entry.big().and_then(Scores::big);
-        Zset::new(entry.bytes(), big, entry.meta().kind.encoding())
-    }
-
-    /// That list, unless there is a tree.
-    fn new(list: &'a [u8], big: Option<&'a BigZset>, encoding: Encoding) -> Zset<'a> {
-        let form = big.map_or(Form::Small(list), Form::Big);
-        Zset { form, encoding }
-    }
-
-    /// What OBJECT ENCODING says of it.
-    #[must_use]
-    pub fn encoding(&self) -> Encoding {
-        self.encoding
-    }
-
-    /// How many members it has; never none.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        match self.form {
-            Form::Small(list) => count(list) / 2,
-            Form::Big(big) => big.len(),
-        }
-    }
-
-    /// Whether it has none: only while it is being changed.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        match self.form {
-            Form::Small(list) => list.is_empty(),
-            Form::Big(big) => big.len() == 0,
-        }
-    }
-
     /// The score of a member.
     #[must_use]
     pub fn score(&self, member: &[u8]) -> Option<f64> {
@@ -203,6 +157,7 @@ impl<'a> Zset<'a> {
 
 impl Collection for Scores {
     const TYPE: Type = Type::Zset;
+    const FIELDS: usize = 2;
     const NEW: Encoding = Encoding::Listpack;
     type Limits = ZsetLimits;
     type Big = BigZset;

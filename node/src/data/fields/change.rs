@@ -12,7 +12,7 @@ impl HashMut<'_> {
     /// To read.
     #[must_use]
     pub fn view(&self) -> Hash<'_> {
-        Hash::new(&self.list, self.big())
+        self.to_ref()
     }
 
     /// Gives a field a value. Returns whether the field is new.

@@ -15,7 +15,7 @@ impl SetMut<'_> {
     /// To read.
     #[must_use]
     pub fn view(&self) -> Set<'_> {
-        Set::new(&self.list, self.big(), self.encoding)
+        self.to_ref()
     }
 
     /// So many members will be added, this one first: Redis chooses the encoding for that number,

@@ -12,7 +12,7 @@ impl ZsetMut<'_> {
     /// To read.
     #[must_use]
     pub fn view(&self) -> Zset<'_> {
-        Zset::new(&self.list, self.big(), self.encoding)
+        self.to_ref()
     }
 
     /// So many members come at once: as in Redis, they count as if each were new.
