@@ -61,7 +61,7 @@ pub use frozen::{Field, Fields, Frozen, Part, STEP_PER_COPIED};
 pub use garbage::Garbage;
 pub use heap::Heap;
 pub use messages::{Message, Messages, NodeLimits, Pairs, Range, StreamId, StreamTree};
-pub use records::{AHEAD, HashTree, Key, Record, Records, SetTree};
+pub use records::{AHEAD, Aim, HashTree, Key, Record, Records, SetTree};
 pub use sequence::{Elements, ListTree, Sequence};
 pub use sorted::{Cut, Ranks, Scored, Sorted, SortedCopying, SortedGarbage, SortedTree};
 pub use tree::Tree;

@@ -1,12 +1,12 @@
 //! The way from the root to a leaf.
 
-use crate::codec::Codec;
+use crate::codec::{Child, Codec};
 use crate::inner::Inner;
 use crate::page::{LEAF_MAX, Page};
 
 /// How many levels of inner pages there are at most. A root is split when it has 128 children, each
 /// of which was split when it had so many: the ninth level takes 2^48 leaves.
-const MAX_DEPTH: usize = 9;
+pub const MAX_DEPTH: usize = 9;
 /// How much of an inner page is brought into the cache: its children.
 const INNER_AHEAD: usize = 2048;
 
@@ -25,6 +25,7 @@ pub struct Steps {
 }
 
 impl Steps {
+    #[inline]
     pub fn new() -> Steps {
         Steps {
             steps: [None; MAX_DEPTH],
@@ -32,20 +33,24 @@ impl Steps {
         }
     }
 
+    #[inline]
     pub fn depth(&self) -> usize {
         self.depth
     }
 
+    #[inline]
     pub fn get(&self, depth: usize) -> Step {
         assert!(depth < self.depth);
         self.steps[depth].expect("every step above the depth was pushed")
     }
 
+    #[inline]
     pub fn set(&mut self, depth: usize, step: Step) {
         assert!(depth < self.depth);
         self.steps[depth] = Some(step);
     }
 
+    #[inline]
     pub fn push(&mut self, page: Page, at: usize) {
         self.steps[self.depth] = Some(Step { page, at });
         self.depth += 1;
@@ -130,24 +135,30 @@ impl Path {
     /// To the leaf that the target is in.
     #[inline]
     pub fn to<C: Codec>(root: Page, target: C::Target<'_>) -> Path {
-        Path::find::<C>(root, target, prefetch)
-    }
-
-    /// The same where all pages are in the cache already.
-    #[inline]
-    pub fn to_near<C: Codec>(root: Page, target: C::Target<'_>) -> Path {
-        Path::find::<C>(root, target, |_, _| {})
-    }
-
-    #[inline]
-    fn find<C: Codec>(root: Page, target: C::Target<'_>, prefetch: impl Fn(Page, usize)) -> Path {
         let mut steps = Steps::new();
         let mut page = root;
         while !page.is_leaf() {
-            let at = C::child(Inner::new(page).children(), target);
+            let children = Inner::new(page).children();
+            let at = C::child(children, target);
             steps.push(page, at);
-            page = Inner::<C::Separator>::new(page).child(at);
-            prefetch(page, steps.get(0).page.level() as usize - steps.depth());
+            let level = usize::from(page.level()) - 1;
+            page = children[at].page;
+            prefetch(page, level);
+        }
+        Path { steps, leaf: page }
+    }
+
+    /// The same where all pages are in the cache already, and `child` knows the way: which of the
+    /// children at that depth the target is in.
+    #[inline]
+    pub fn along<S: Copy>(root: Page, child: impl Fn(usize, &[Child<S>]) -> usize) -> Path {
+        let mut steps = Steps::new();
+        let mut page = root;
+        while !page.is_leaf() {
+            let children = Inner::new(page).children();
+            let at = child(steps.depth(), children);
+            steps.push(page, at);
+            page = children[at].page;
         }
         Path { steps, leaf: page }
     }

@@ -18,10 +18,11 @@ use crate::element::{Element, Encoded};
 use crate::frozen::{Field, Fields};
 use crate::heap::Heap;
 use crate::page::Page;
+use crate::path::MAX_DEPTH;
 use crate::space::Space;
 use crate::tree::Tree;
 
-pub use ahead::AHEAD;
+pub use ahead::{AHEAD, Aim};
 
 /// A tree of keys with values.
 pub type HashTree = Tree<Records<true>>;
@@ -47,9 +48,13 @@ pub struct Key<'a> {
     pub(crate) bytes: &'a [u8],
     pub(crate) encoded: Encoded<'a>,
     pub(crate) hash: u64,
-    /// What leads to its record is in the cache already.
-    pub(crate) is_near: bool,
+    /// The way to its record, if somebody has gone it before: then what is on it is in the cache.
+    near: Option<Way>,
 }
+
+/// Which child was next at each depth. The tree may have changed since, so a search looks at the
+/// separators all the same; but it looks there first.
+type Way = [u8; MAX_DEPTH];
 
 impl<'a> Key<'a> {
     /// The key of these bytes. `hash` is theirs by the tree's hash function, always the same for
@@ -61,7 +66,7 @@ impl<'a> Key<'a> {
             bytes,
             encoded: Encoded::new(bytes),
             hash,
-            is_near: false,
+            near: None,
         }
     }
 

@@ -6,11 +6,12 @@
 
 use std::fmt;
 
+use slotkeeper_tree::Aim;
 use slotkeeper_tree::element::{Element, Encoded};
 
 use super::Encoding;
 use super::Type;
-use super::entry::{Big, BigRecords, BigValue, Entry, Heap};
+use super::entry::{Big, BigRecords, BigValue, Entry, Group, Heap};
 use super::hash::HashKey;
 
 /// The longest list, in bytes; what is longer becomes a tree.
@@ -250,17 +251,14 @@ impl<C: Collection<Big = BigRecords<VALUED>>, const VALUED: bool> CollectionMut<
         let Some((big, heap)) = self.big_mut().filter(|_| !are_few) else {
             return names.filter(|name| remove(self, name)).count();
         };
-        let (mut removed, mut names) = (0, names.map(|name| (name, ())));
-        loop {
-            let mut is_over = true;
-            for (key, ()) in big.group(&mut names) {
-                is_over = false;
-                removed += usize::from(big.remove_key(heap, &key));
-            }
-            if is_over {
-                return removed;
+        let (mut removed, mut group) = (0, Group::new());
+        let mut names = names.map(|name| (name, ()));
+        while big.next_group(&mut group, &mut names, Aim::Remove) {
+            for (key, ()) in group.iter() {
+                removed += usize::from(big.remove_key(heap, key));
             }
         }
+        removed
     }
 }
 

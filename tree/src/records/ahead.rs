@@ -5,9 +5,10 @@
 
 use crate::inner::Inner;
 use crate::page::Page;
+use crate::path::MAX_DEPTH;
 use crate::tree::Tree;
 
-use super::{Key, Position, Record, Records, Separator, leaf};
+use super::{Key, Position, Record, Records, Separator, Way, leaf, walk_to_child};
 
 /// How many go down side by side.
 pub const AHEAD: usize = 16;
@@ -21,11 +22,13 @@ const HIGHEST: u64 = 1 << (Position::BITS + 1);
 
 /// What a search goes down for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Aim {
+pub enum Aim {
     /// To read a record.
     Read,
-    /// To put a record in, or take one out.
-    Change,
+    /// To put a record in, or to give it another value.
+    Insert,
+    /// To take a record out.
+    Remove,
 }
 
 /// A search under way.
@@ -38,6 +41,8 @@ struct Search {
     bounds: [Separator; 2],
     /// Which child of the page it is in proportion.
     guess: usize,
+    /// The children that it went down to.
+    way: Way,
 }
 
 impl Search {
@@ -48,6 +53,7 @@ impl Search {
             tag: key.hash,
             bounds: [Separator(0), Separator(HIGHEST)],
             guess: 0,
+            way: [0; MAX_DEPTH],
         }
     }
 
@@ -59,13 +65,14 @@ impl Search {
         inner.prefetch_children(self.guess.saturating_sub(NEAR), 2 * NEAR);
     }
 
-    /// Goes on to the child.
+    /// Goes on to the child, which is at `depth` + 1.
     #[inline]
-    fn descend(&mut self, aim: Aim) {
+    fn descend(&mut self, aim: Aim, depth: usize) {
         let inner = Inner::<Separator>::new(self.page);
         let children = inner.children();
-        let at = super::walk_to_child(children, self.guess, self.target);
-        if aim == Aim::Change {
+        let at = walk_to_child(children, self.guess, self.target);
+        self.way[depth] = at as u8;
+        if aim != Aim::Read {
             inner.prefetch_count(at);
         }
         if at > 0 {
@@ -81,8 +88,10 @@ impl Search {
     #[inline]
     fn arrive(&self, aim: Aim) {
         leaf::prefetch_record(self.page, self.tag);
-        if aim == Aim::Change {
-            leaf::prefetch_end(self.page);
+        match aim {
+            Aim::Read => {}
+            Aim::Insert => leaf::prefetch_next(self.page),
+            Aim::Remove => leaf::prefetch_newest(self.page),
         }
     }
 
@@ -120,11 +129,13 @@ impl<const VALUED: bool> Tree<Records<VALUED>> {
         }
     }
 
-    /// Brings what changes of the records of these keys will look at into the cache.
-    pub fn look_ahead(&self, keys: &mut [Option<Key<'_>>; AHEAD]) {
-        let searches = self.go_ahead(keys, Aim::Change);
-        if searches[0].is_some() {
-            keys.iter_mut().flatten().for_each(|key| key.is_near = true);
+    /// Brings what calls with these keys will look at into the cache.
+    pub fn look_ahead(&self, keys: &mut [Option<Key<'_>>; AHEAD], aim: Aim) {
+        let searches = self.go_ahead(keys, aim);
+        for (key, search) in keys.iter_mut().zip(&searches) {
+            if let (Some(key), Some(search)) = (key, search) {
+                key.near = Some(search.way);
+            }
         }
     }
 
@@ -140,9 +151,9 @@ impl<const VALUED: bool> Tree<Records<VALUED>> {
         }
         // All leaves are equally deep. The prefetches of pages stand close together: each of them may
         // first wait for its address to be translated, and only near ones do so at the same time.
-        for _ in 0..root.level() {
+        for depth in 0..usize::from(root.level()) {
             searches.iter_mut().flatten().for_each(Search::approach);
-            let descend = |search: &mut Search| search.descend(aim);
+            let descend = |search: &mut Search| search.descend(aim, depth);
             searches.iter_mut().flatten().for_each(descend);
             for search in searches.iter().flatten() {
                 search.page.prefetch(LEAF_HEAD);

@@ -9,8 +9,9 @@
 //!            bytes, the address of its block in 8
 //! ```
 //!
-//! A search looks at the slots, and at the records of those with the right six bits. Distances from
-//! the end stay right when a page is copied to a larger one.
+//! Slots are in the order of their records, the oldest first. A search looks at the slots, and at the
+//! records of those with the right six bits. Distances from the end stay right when a page is copied to
+//! a larger one.
 #![expect(
     unsafe_code,
     reason = "slots and records lie behind the head of a page"
@@ -120,9 +121,15 @@ pub fn prefetch_record(leaf: Page, hash: u64) {
 
 /// Brings the place where the next record will be written into the cache.
 #[inline]
-pub fn prefetch_end(leaf: Page) {
+pub fn prefetch_next(leaf: Page) {
     let at = leaf.capacity() - content(leaf);
     leaf.prefetch_part(at.saturating_sub(RECORD_AHEAD), RECORD_AHEAD);
+}
+
+/// Brings the newest record into the cache.
+#[inline]
+pub fn prefetch_newest(leaf: Page) {
+    leaf.prefetch_part(leaf.capacity() - content(leaf), RECORD_AHEAD);
 }
 
 #[inline]
@@ -186,24 +193,29 @@ pub unsafe fn append(leaf: Page, hash: u64, bytes: *const u8, len: usize) {
     unsafe { append_raw(leaf, tag(hash), bytes, len) };
 }
 
-/// Takes a record of `len` bytes out, and closes the gap. Returns how many bytes that shifted.
+/// Takes a record of `len` bytes out, and closes the gap: with the newest record if that is as long,
+/// else with all that are newer. Returns how many bytes that shifted.
 pub fn cut(leaf: Page, index: usize, len: usize) -> usize {
-    let (n, all) = (leaf.n(), content(leaf));
-    let gone = away(slots(leaf)[index]);
-    let newer = all - gone;
-    // SAFETY: the newer records lie before it, and move up by its length; the last slot takes the
-    // place of its own.
-    unsafe {
-        let from = before_end(leaf, all);
-        from.copy_to(from.add(len), newer);
-        slot_place(leaf, index).write(slot_place(leaf, n - 1).read());
-    }
-    leaf.set_n(n - 1);
+    let (last, all) = (leaf.n() - 1, content(leaf));
+    // SAFETY: the leaf has so many slots, and is ours to write.
+    let slots = unsafe { std::slice::from_raw_parts_mut(slot_place(leaf, 0), last + 1) };
+    let gone = away(slots[index]);
+    let older = last.checked_sub(1).map_or(0, |before| away(slots[before]));
+    let (shifted, to) = if all - older == len {
+        slots[index] = slots::slot(slots::tag(slots[last]), gone);
+        (len, gone)
+    } else {
+        slots.copy_within(index + 1.., index);
+        slots[index..last]
+            .iter_mut()
+            .for_each(|slot| *slot -= len as u16);
+        (all - gone, all - len)
+    };
+    leaf.set_n(last);
     leaf.set_used(leaf.used() - len - SLOT);
-    // SAFETY: there are so many slots, and the leaf is ours to write.
-    let slots = unsafe { std::slice::from_raw_parts_mut(slot_place(leaf, 0), n - 1) };
-    slots::close_gap(slots, gone, len);
-    newer
+    // SAFETY: there are so many bytes of records from either place on.
+    unsafe { before_end(leaf, all).copy_to(before_end(leaf, to), shifted) };
+    shifted
 }
 
 /// A copy with room for so many used bytes, of any leaf.

@@ -13,7 +13,7 @@ use crate::tree::Tree;
 
 use super::leaf::{self, SLOT};
 use super::split::split;
-use super::{Key, Record, Records, Separator};
+use super::{Key, Record, Records, Separator, walk_to_child};
 
 impl<const VALUED: bool> Tree<Records<VALUED>> {
     /// The record of that key.
@@ -112,10 +112,13 @@ impl<const VALUED: bool> Tree<Records<VALUED>> {
     /// empty tree.
     fn locate(&self, key: &Key<'_>) -> Option<(Path, Option<usize>)> {
         let (root, position) = (self.root?, key.position());
-        let mut path = if key.is_near {
-            Path::to_near::<Records<VALUED>>(root, position.separator())
-        } else {
-            Path::to::<Records<VALUED>>(root, position.separator())
+        let target = position.separator();
+        let mut path = match &key.near {
+            Some(way) => Path::along(root, |depth, children| {
+                let near = usize::from(way[depth]).min(children.len() - 1);
+                walk_to_child(children, near, target)
+            }),
+            None => Path::to::<Records<VALUED>>(root, target),
         };
         loop {
             let index = leaf::find(path.leaf, key);

@@ -1,7 +1,7 @@
 //! What goes down side by side finds what single searches find.
 
 use super::*;
-use crate::AHEAD;
+use crate::{AHEAD, Aim};
 
 /// Hashes of few values, so that more than a leaf of records share a place.
 fn tied(bytes: &[u8]) -> u64 {
@@ -46,7 +46,7 @@ fn changes_after_a_look_ahead_are_the_same() {
             // Splits on the way make what was seen ahead old.
             let key = |at: usize| group.get(at).map(|name| Key::new(name, hash(name)));
             let mut ahead = std::array::from_fn(key);
-            subject.tree.look_ahead(&mut ahead);
+            subject.tree.look_ahead(&mut ahead, Aim::Insert);
             for key in ahead.iter().flatten() {
                 let is_new = subject.tree.insert(&mut subject.heap, hash, key, b"12");
                 assert!(is_new);
@@ -54,7 +54,7 @@ fn changes_after_a_look_ahead_are_the_same() {
             }
             if round % 3 == 2 {
                 let mut ahead = std::array::from_fn(key);
-                subject.tree.look_ahead(&mut ahead);
+                subject.tree.look_ahead(&mut ahead, Aim::Remove);
                 for key in ahead.iter().flatten() {
                     assert!(subject.tree.remove(&mut subject.heap, key));
                     subject.model.remove(key.bytes());

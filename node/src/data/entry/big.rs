@@ -131,8 +131,44 @@ pub trait BigValue: Any {
     fn dispose(&mut self, heap: &mut Heap);
 }
 
-/// Elements that are looked ahead for side by side, with what comes with each.
-pub type Group<'k, T> = std::iter::Flatten<std::array::IntoIter<Option<(Key<'k>, T)>, AHEAD>>;
+/// Elements that are looked ahead for side by side, with what comes with each. It is filled again and
+/// again where it is: moving it takes longer than it seems.
+pub struct Group<'k, T> {
+    keys: [Option<Key<'k>>; AHEAD],
+    values: [Option<T>; AHEAD],
+}
+
+impl<'k, T: Copy> Group<'k, T> {
+    /// An empty one.
+    pub fn new() -> Group<'k, T> {
+        Group {
+            keys: [None; AHEAD],
+            values: [None; AHEAD],
+        }
+    }
+
+    /// Takes the next of these items in the place of what it has. Returns whether there was any.
+    #[inline]
+    fn fill(
+        &mut self,
+        items: &mut impl Iterator<Item = (&'k [u8], T)>,
+        key: impl Fn(&'k [u8]) -> Key<'k>,
+    ) -> bool {
+        for (place, value) in self.keys.iter_mut().zip(&mut self.values) {
+            let item = items.next();
+            *place = item.map(|(name, _)| key(name));
+            *value = item.map(|(_, with)| with);
+        }
+        self.keys[0].is_some()
+    }
+
+    /// What it has.
+    #[inline]
+    pub fn iter(&self) -> impl Iterator<Item = (&Key<'k>, T)> {
+        let keys = self.keys.iter().flatten();
+        keys.zip(self.values.iter().flatten().copied())
+    }
+}
 
 /// A big value as it was at one moment. It is to be driven to its end, see
 /// [`slotkeeper_tree::Frozen`].

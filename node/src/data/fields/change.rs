@@ -1,12 +1,12 @@
 //! Changing a hash.
 
-use slotkeeper_tree::INLINE_MAX;
 use slotkeeper_tree::element::{Encoded, Text};
+use slotkeeper_tree::{Aim, INLINE_MAX};
 
 use super::{Hash, HashMut, find, pairs};
 use crate::data::Encoding;
 use crate::data::collection::{LIST_MAX, are_few};
-use crate::data::entry::BigHash;
+use crate::data::entry::{BigHash, Group};
 
 impl HashMut<'_> {
     /// To read.
@@ -39,6 +39,7 @@ impl HashMut<'_> {
     /// Gives fields values, in their order. Returns how many of the fields are new.
     pub fn set_each<'k>(&mut self, mut pairs: impl Iterator<Item = (&'k [u8], &'k [u8])>) -> usize {
         let (mut new, longest) = (0, self.limits.value);
+        let mut group = Group::new();
         loop {
             let are_few = are_few(&pairs);
             let Some((big, heap)) = self.big_mut().filter(|_| !are_few) else {
@@ -48,14 +49,13 @@ impl HashMut<'_> {
                 new += usize::from(self.set(field, value));
                 continue;
             };
-            let (mut is_over, mut is_long, before) = (true, false, new);
-            for (field, value) in big.group(&mut pairs) {
-                is_over = false;
-                is_long |= field.bytes().len() > longest || value.len() > longest;
-                new += usize::from(big.insert_key(heap, &field, value));
-            }
-            if is_over {
+            let (mut is_long, before) = (false, new);
+            if !big.next_group(&mut group, &mut pairs, Aim::Insert) {
                 return new;
+            }
+            for (field, value) in group.iter() {
+                is_long |= field.bytes().len() > longest || value.len() > longest;
+                new += usize::from(big.insert_key(heap, field, value));
             }
             if is_long || new > before && self.view().len() > self.limits.entries {
                 self.encoding = Encoding::HashTable;

@@ -1,12 +1,12 @@
 //! Changing a set, and what OBJECT ENCODING says of it: what Redis 7.2 would.
 
-use slotkeeper_tree::INLINE_MAX;
 use slotkeeper_tree::element::{Element, Encoded, Text};
+use slotkeeper_tree::{Aim, INLINE_MAX};
 
 use super::{Set, SetMut};
 use crate::data::Encoding;
 use crate::data::collection::{LIST_MAX, are_few, decode, elements, position, skip};
-use crate::data::entry::{BigSet, BigValue};
+use crate::data::entry::{BigSet, BigValue, Group};
 
 /// The longest decimal text of an integer.
 const INTEGER_TEXT_MAX: usize = 20;
@@ -106,6 +106,7 @@ impl SetMut<'_> {
     /// Adds members. Returns how many of them are new.
     pub fn add_each<'k>(&mut self, members: impl Iterator<Item = &'k [u8]>) -> usize {
         let (mut new, mut members) = (0, members.map(|member| (member, ())));
+        let mut group = Group::new();
         loop {
             // Another encoding depends on each member.
             let in_groups = self.encoding == Encoding::HashTable && !are_few(&members);
@@ -116,14 +117,12 @@ impl SetMut<'_> {
                 new += usize::from(self.add(member));
                 continue;
             };
-            let mut is_over = true;
-            for (member, ()) in big.group(&mut members) {
-                is_over = false;
-                new += usize::from(big.insert_key(heap, &member, b""));
+            while big.next_group(&mut group, &mut members, Aim::Insert) {
+                for (member, ()) in group.iter() {
+                    new += usize::from(big.insert_key(heap, member, b""));
+                }
             }
-            if is_over {
-                return new;
-            }
+            return new;
         }
     }
 

@@ -6,7 +6,7 @@ use slotkeeper_tree::{INLINE_MAX, Scored};
 use super::{Zset, ZsetMut, list};
 use crate::data::Encoding;
 use crate::data::collection::{LIST_MAX, are_few};
-use crate::data::entry::BigZset;
+use crate::data::entry::{BigZset, Group};
 
 impl ZsetMut<'_> {
     /// To read.
@@ -65,7 +65,7 @@ impl ZsetMut<'_> {
         &mut self,
         mut items: impl Iterator<Item = (&'k [u8], f64)>,
     ) -> (usize, usize) {
-        let (mut added, mut updated) = (0, 0);
+        let (mut added, mut updated, mut group) = (0, 0, Group::new());
         let mut note = |old: Option<f64>, score| match old {
             None => added += 1,
             Some(old) => updated += usize::from(old != score),
@@ -80,14 +80,12 @@ impl ZsetMut<'_> {
                 note(self.set(member, score), score);
                 continue;
             };
-            let mut is_over = true;
-            for (member, score) in big.group(&mut items, Some(|score| score)) {
-                is_over = false;
-                note(big.insert_key(heap, &member, score), score);
+            while big.next_group(&mut group, &mut items, Some(|score| score)) {
+                for (member, score) in group.iter() {
+                    note(big.insert_key(heap, member, score), score);
+                }
             }
-            if is_over {
-                return (added, updated);
-            }
+            return (added, updated);
         }
     }
 
@@ -98,17 +96,14 @@ impl ZsetMut<'_> {
                 .filter(|member| self.remove(member).is_some())
                 .count();
         };
-        let (mut removed, mut members) = (0, members.map(|member| (member, ())));
-        loop {
-            let mut is_over = true;
-            for (member, ()) in big.group(&mut members, None) {
-                is_over = false;
-                removed += usize::from(big.remove_key(heap, &member).is_some());
-            }
-            if is_over {
-                return removed;
+        let (mut removed, mut group) = (0, Group::new());
+        let mut members = members.map(|member| (member, ()));
+        while big.next_group(&mut group, &mut members, None) {
+            for (member, ()) in group.iter() {
+                removed += usize::from(big.remove_key(heap, member).is_some());
             }
         }
+        removed
     }
 
     /// Removes a member. Returns its score.

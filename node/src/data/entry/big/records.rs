@@ -1,6 +1,6 @@
 //! Big hashes and sets: a tree of fields with values, or of members.
 
-use slotkeeper_tree::{AHEAD, Frozen, Key, Part, Record, Records, Tree};
+use slotkeeper_tree::{Aim, Frozen, Key, Part, Record, Records, Tree};
 
 use super::{
     Big, BigValue, CopyingValue, FrozenValue, Group, OneTree, dispose_tree, freeze_tree, new_tree,
@@ -46,20 +46,17 @@ impl<const VALUED: bool> BigRecords<VALUED> {
             .get_each(fields.map(|field| self.key(field)), visit);
     }
 
-    /// The next fields or members, a few at a time, with what comes with each. What their changes
-    /// will look at has been brought into the cache.
-    pub fn group<'k, T>(&self, items: &mut impl Iterator<Item = (&'k [u8], T)>) -> Group<'k, T> {
-        let mut values = [const { None }; AHEAD];
-        let mut keys = std::array::from_fn(|index| {
-            let (name, value) = items.next()?;
-            values[index] = Some(value);
-            Some(self.key(name))
-        });
-        self.tree.look_ahead(&mut keys);
-        let mut values = values.into_iter();
-        keys.map(|key| Some((key?, values.next()??)))
-            .into_iter()
-            .flatten()
+    /// Takes the next fields or members into a group, with what comes with each, and brings what is to
+    /// be done with them will look at into the cache. Returns whether there were any.
+    pub fn next_group<'k, T: Copy>(
+        &self,
+        group: &mut Group<'k, T>,
+        items: &mut impl Iterator<Item = (&'k [u8], T)>,
+        aim: Aim,
+    ) -> bool {
+        let any = group.fill(items, |name| self.key(name));
+        self.tree.look_ahead(&mut group.keys, aim);
+        any
     }
 
     /// Shows the records of ranks, which there are, in the order given.
@@ -108,7 +105,7 @@ impl<const VALUED: bool> BigRecords<VALUED> {
         self.insert_key(heap, &self.key(field), value)
     }
 
-    /// The same with a key of [`BigRecords::group`].
+    /// The same with a key of [`BigRecords::next_group`].
     pub fn insert_key(&mut self, heap: &mut Heap, key: &Key<'_>, value: &[u8]) -> bool {
         let hasher = self.hasher;
         self.tree
@@ -120,7 +117,7 @@ impl<const VALUED: bool> BigRecords<VALUED> {
         self.remove_key(heap, &self.key(field))
     }
 
-    /// The same with a key of [`BigRecords::group`].
+    /// The same with a key of [`BigRecords::next_group`].
     pub fn remove_key(&mut self, heap: &mut Heap, key: &Key<'_>) -> bool {
         self.tree.remove(heap, key)
     }

@@ -1,7 +1,7 @@
 //! Big sorted sets: a tree in the order of scores, with its index of members.
 
 use slotkeeper_tree::{
-    AHEAD, Cut, Frozen, Key, Part, Ranks, Scored, Sorted, SortedCopying, SortedGarbage, SortedTree,
+    Cut, Frozen, Key, Part, Ranks, Scored, Sorted, SortedCopying, SortedGarbage, SortedTree,
 };
 
 use super::copying::source;
@@ -54,25 +54,19 @@ impl BigZset {
             .score_each(members.map(|member| self.key(member)), visit);
     }
 
-    /// The next members, a few at a time, with what comes with each. What their changes will look at
-    /// has been brought into the cache: also the places of the scores that `score` says they get.
-    pub fn group<'k, T: Copy>(
+    /// Takes the next members into a group, with what comes with each, and brings what their changes
+    /// will look at into the cache: also the places of the scores that `score` says they get. Returns
+    /// whether there were any.
+    pub fn next_group<'k, T: Copy>(
         &self,
+        group: &mut Group<'k, T>,
         items: &mut impl Iterator<Item = (&'k [u8], T)>,
         score: Option<fn(T) -> f64>,
-    ) -> Group<'k, T> {
-        let mut values = [None; AHEAD];
-        let keys = std::array::from_fn(|index| {
-            let (name, value) = items.next()?;
-            values[index] = Some(value);
-            Some(self.key(name))
-        });
-        let scores = score.map(|score| values.map(|value| value.map_or(0.0, score)));
-        self.tree.look_ahead(&keys, scores.as_ref());
-        let mut values = values.into_iter();
-        keys.map(|key| Some((key?, values.next()??)))
-            .into_iter()
-            .flatten()
+    ) -> bool {
+        let any = group.fill(items, |name| self.key(name));
+        let scores = score.map(|score| group.values.map(|value| value.map_or(0.0, score)));
+        self.tree.look_ahead(&group.keys, scores.as_ref());
+        any
     }
 
     /// How many records are before a cut.
