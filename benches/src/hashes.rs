@@ -13,6 +13,7 @@ const SET_FIELDS: Template = each(&["HSET", "big"], &[NUMBER, VALUE]);
 const REMOVE_FIELDS: Template = each(&["HDEL", "big"], &[NUMBER]);
 const BIG: Fill = Fill {
     name: "hash of 1e6 fields of 12 + 16 B, B a field",
+    before: None,
     request: SET_FIELDS,
     batch: 50,
     keys: 1,
@@ -20,6 +21,7 @@ const BIG: Fill = Fill {
 };
 const SMALL: Fill = Fill {
     name: "hash of 10 fields of 8 + 16 B, B a key",
+    before: None,
     request: each(&["HSET", "key:__rand_int__"], &["field:##", VALUE]),
     batch: 10,
     keys: 100_000,
@@ -28,6 +30,7 @@ const SMALL: Fill = Fill {
 /// For HGETALL, which returns so many fields.
 const MIDDLE: Fill = Fill {
     name: "hash of 50 fields of 8 + 16 B, B a key",
+    before: None,
     request: each(&["HSET", "middle:__rand_int__"], &["field:##", VALUE]),
     batch: 50,
     keys: 20_000,
@@ -35,6 +38,7 @@ const MIDDLE: Fill = Fill {
 };
 const COUNTERS: Fill = Fill {
     name: "hash of 1e6 counters, 12 B and a number, B a field",
+    before: None,
     request: each(&["HSET", "counters"], &[NUMBER, "100000"]),
     batch: 50,
     keys: 1,
@@ -132,13 +136,16 @@ pub const HASHES: Collection = Collection {
     loads: LOADS,
     big: Big {
         key: "big",
+        before: &[],
         add: SET_FIELDS,
+        batch: 50,
         change: SET_FIELDS,
         remove: REMOVE_FIELDS,
     },
     saved: Saved {
         fill: Fill {
             name: "hash of 1 GB",
+            before: None,
             request: LONG,
             batch: 50,
             keys: 1,

@@ -13,6 +13,7 @@ const ELEMENTS: u32 = 1_000_000;
 const PUSH: Template = each(&["RPUSH", "big"], &[ELEMENT]);
 const BIG: Fill = Fill {
     name: "list of 1e6 elements of 16 B, B an element",
+    before: None,
     request: PUSH,
     batch: 50,
     keys: 1,
@@ -26,6 +27,7 @@ const LONG: Fill = Fill {
 };
 const MIDDLE: Fill = Fill {
     name: "list of 50 elements of 16 B, B a key",
+    before: None,
     request: each(&["RPUSH", "middle:__rand_int__"], &[ELEMENT]),
     batch: 50,
     keys: 20_000,
@@ -103,7 +105,9 @@ pub const LISTS: Collection = Collection {
     loads: LOADS,
     big: Big {
         key: "big",
+        before: &[],
         add: PUSH,
+        batch: 50,
         change: each(&["LSET", "big"], &[INDEX, ELEMENT]),
         remove: words(&["LPOP", "big"]),
     },

@@ -4,6 +4,8 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
+use slotkeeper_node::resp::{ReplyParser, ReplyValue};
+
 use crate::rows::Fill;
 use crate::server::Server;
 
@@ -18,6 +20,8 @@ pub const CLIENTS: u64 = 50;
 const FILL_REQUESTS: usize = 1000;
 /// More bytes are not sent at once: both sides would wait for the other one to read.
 const FILL_BYTES: usize = 64 * 1024;
+/// The longest reply to a request of a fill.
+const REPLY_MAX: usize = 1 << 20;
 
 /// What the client does.
 #[derive(Debug)]
@@ -51,8 +55,16 @@ pub struct Measured {
     pub p999: f64,
 }
 
-/// Writes what a fill says, in its order.
+/// Writes what a fill says, in its order, after what has to be there first.
 pub fn fill(port: u16, fill: &Fill) -> Result<(), String> {
+    if let Some(before) = fill.before {
+        self::fill(port, before)?;
+    }
+    fill_alone(port, fill)
+}
+
+/// Writes what a fill says, where all that has to be there is there.
+pub fn fill_alone(port: u16, fill: &Fill) -> Result<(), String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).map_err(|e| e.to_string())?;
     let (mut requests, mut count) = (String::new(), 0);
     for key in 0..fill.keys {
@@ -72,23 +84,32 @@ pub fn fill(port: u16, fill: &Fill) -> Result<(), String> {
 
 /// Makes the one value of a fill anew.
 pub fn refill(server: &Server, values: &Fill) -> Result<(), String> {
-    if let ([_, key, ..], 1) = (values.request.head, values.keys) {
+    let first = std::iter::successors(Some(values), |fill| fill.before).last();
+    if let Some(([_, key, ..], 1)) = first.map(|fill| (fill.request.head, fill.keys)) {
         server.ask(&format!("DEL {key}\r\n"))?;
     }
     fill(server.port(), values)
 }
 
-/// Sends requests and reads so many replies, each of which must be one line and no error.
+/// Sends requests and reads so many replies, none of which may be an error.
 fn exchange(stream: &mut TcpStream, requests: &str, count: usize) -> Result<(), String> {
     (stream.write_all(requests.as_bytes())).map_err(|e| e.to_string())?;
-    let (mut lines, mut replies) = (0, [0; 16 * 1024]);
-    while lines < count {
-        let len = stream.read(&mut replies).map_err(|e| e.to_string())?;
-        let read = &replies[..len];
-        if len == 0 || read.contains(&b'-') {
-            return Err(format!("a fill: {}", String::from_utf8_lossy(read)));
+    let (mut replies, mut bytes) = (ReplyParser::new(REPLY_MAX), [0; 4 * 1024]);
+    let mut read = 0;
+    while read < count {
+        match replies.next().map_err(|error| format!("a fill: {error}"))? {
+            Some(ReplyValue::Error(text)) => {
+                return Err(format!("a fill: {}", String::from_utf8_lossy(&text)));
+            }
+            Some(_) => read += 1,
+            None => {
+                let len = stream.read(&mut bytes).map_err(|e| e.to_string())?;
+                if len == 0 {
+                    return Err("a fill: the server closed the connection".to_owned());
+                }
+                replies.feed(&bytes[..len]);
+            }
         }
-        lines += read.iter().filter(|&&byte| byte == b'\n').count();
     }
     Ok(())
 }

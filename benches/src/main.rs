@@ -9,6 +9,7 @@
 mod bounds;
 mod collections;
 mod eviction;
+mod groups;
 mod hashes;
 mod lists;
 mod load;
@@ -21,6 +22,7 @@ mod saturate;
 mod saved;
 mod server;
 mod sets;
+mod streams;
 mod strings;
 mod zsets;
 
@@ -30,6 +32,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use bounds::Verdicts;
+use pause::waiting;
 use rows::COLLECTIONS;
 
 /// How to measure.
@@ -57,10 +60,13 @@ struct Options {
     /// How many elements a big value has while pauses are measured.
     #[arg(long, default_value_t = 2_000_000)]
     elements: u32,
+    /// How many clients wait for one key while pauses are measured.
+    #[arg(long, default_value_t = 100_000)]
+    clients: usize,
     /// The first of two free ports.
     #[arg(long, default_value_t = 16900)]
     port: u16,
-    /// Measure only this: `strings`, `eviction`, or the name of another type. May be given several times.
+    /// Measure only this: `strings`, `eviction`, `waiting`, or the name of another type. May be given several times.
     #[arg(long)]
     only: Vec<String>,
     /// Leave out the comparison with the other server.
@@ -91,11 +97,11 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<Verdicts, String> {
     let names = || COLLECTIONS.iter().map(|collection| collection.name);
     for only in &options.only {
-        let has_no_type = ["strings", eviction::NAME].contains(&only.as_str());
+        let has_no_type = ["strings", eviction::NAME, waiting::NAME].contains(&only.as_str());
         if !has_no_type && !names().any(|name| name == only) {
             let names = names().collect::<Vec<_>>().join(", ");
             return Err(format!(
-                "--only takes strings, eviction, {names}; not {only}"
+                "--only takes strings, eviction, waiting, {names}; not {only}"
             ));
         }
     }
@@ -119,6 +125,9 @@ fn run(options: &Options) -> Result<Verdicts, String> {
     if !options.no_pauses {
         if options.wants("strings") {
             pause::keyspace(options.growth, &mut verdicts)?;
+        }
+        if options.wants(waiting::NAME) {
+            waiting::measure(options.clients, &mut verdicts)?;
         }
         for collection in collections() {
             pause::value(collection, options.elements, &mut verdicts)?;

@@ -62,6 +62,7 @@ impl Node {
             cluster_enabled: cluster,
             save: Vec::new(),
             repl_diskless_sync_delay: 0,
+            maxclients: usize::MAX,
             ..Config::default()
         };
         let now = Now::default();
@@ -135,6 +136,25 @@ impl Node {
         self.reply.bytes()
     }
 
+    /// Another client sends a request, and must wait for something.
+    pub fn wait(&mut self, request: &[u8]) -> Result<SessionId, String> {
+        let session = open(&mut self.engine, self.now)?;
+        let mut reply = Reply::new();
+        let progress = self.call(|engine, now| {
+            engine.on_bytes(session, request, now, &mut reply, &mut NoHeartbeat)
+        });
+        if progress.state != SessionState::Parked {
+            let reply = String::from_utf8_lossy(reply.bytes()).into_owned();
+            return Err(format!("a client does not wait: {reply}"));
+        }
+        Ok(session)
+    }
+
+    /// The connection of another client ends.
+    pub fn close(&mut self, session: SessionId) {
+        self.call(|engine, now| engine.close(session, now));
+    }
+
     /// Whether the client waits for something that turns bring.
     pub fn is_parked(&self) -> bool {
         self.parked
@@ -199,6 +219,7 @@ impl Node {
                 self.call(|engine, now| engine.on_sent(session, Unsent::default(), now));
             }
             Output::Resume(session) if session == self.client => self.parked = false,
+            Output::Close { session, .. } => self.close(session),
             _ => {}
         }
     }

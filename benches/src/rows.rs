@@ -91,6 +91,8 @@ fn write_word(word: &str, number: u32, to: &mut String) {
 pub struct Fill {
     /// For the report.
     pub name: &'static str,
+    /// What has to be there first.
+    pub before: Option<&'static Fill>,
     /// Writes elements.
     pub request: Template,
     /// How many elements a request takes.
@@ -172,6 +174,11 @@ impl Load {
         }
     }
 
+    /// The same with so many times fewer requests.
+    pub const fn fewer(self, fewer: u64) -> Load {
+        Load { fewer, ..self }
+    }
+
     /// The same, of which that value is made anew.
     pub const fn spoiling(self, fill: Fill) -> Load {
         Load {
@@ -186,8 +193,12 @@ impl Load {
 pub struct Big {
     /// The key, as it stands in the requests.
     pub key: &'static str,
+    /// What comes first: one request of each, or one for each element if it has words for one.
+    pub before: &'static [Template],
     /// Adds elements, or changes those that are there.
     pub add: Template,
+    /// How many elements such a request takes.
+    pub batch: u32,
     /// Changes one of them, or adds one.
     pub change: Template,
     /// Removes elements.
@@ -221,9 +232,11 @@ pub struct Collection {
 }
 
 /// Every type but strings, which have a comparison of their own.
-pub const COLLECTIONS: [Collection; 4] = [
+pub const COLLECTIONS: [Collection; 6] = [
     crate::hashes::HASHES,
     crate::sets::SETS,
     crate::zsets::ZSETS,
     crate::lists::LISTS,
+    crate::streams::STREAMS,
+    crate::groups::GROUPS,
 ];

@@ -14,6 +14,7 @@ const ADD: Template = each(&["SADD", "big"], &[MEMBER]);
 const REMOVE: Template = each(&["SREM", "big"], &[MEMBER]);
 const BIG: Fill = Fill {
     name: "set of 1e6 members of 16 B, B a member",
+    before: None,
     request: ADD,
     batch: 50,
     keys: 1,
@@ -26,6 +27,7 @@ const INTEGERS: Fill = Fill {
 };
 const SMALL: Fill = Fill {
     name: "set of 20 members of 16 B, B a key",
+    before: None,
     request: each(&["SADD", "key:__rand_int__"], &["a member it is##"]),
     batch: 20,
     keys: 100_000,
@@ -34,6 +36,7 @@ const SMALL: Fill = Fill {
 /// For SMEMBERS, which returns so many members.
 const MIDDLE: Fill = Fill {
     name: "set of 50 members of 16 B, B a key",
+    before: None,
     request: each(&["SADD", "middle:__rand_int__"], &["a member it is##"]),
     batch: 50,
     keys: 20_000,
@@ -124,7 +127,9 @@ pub const SETS: Collection = Collection {
     loads: LOADS,
     big: Big {
         key: "big",
+        before: &[],
         add: ADD,
+        batch: 50,
         change: ADD,
         remove: REMOVE,
     },

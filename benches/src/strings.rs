@@ -25,6 +25,7 @@ pub fn compare(options: &Options, verdicts: &mut Verdicts) -> Result<(), String>
     let (ours, theirs) = Server::start_both(options)?;
     let fill = Fill {
         name: "RSS per key",
+        before: None,
         request: Template {
             head: &["SET", KEY, VALUE],
             element: &[],

@@ -21,6 +21,7 @@ const CHANGE: Template = each(&["ZADD", "big"], &[SCORE, MEMBER]);
 const REMOVE: Template = each(&["ZREM", "big"], &[MEMBER]);
 const BIG: Fill = Fill {
     name: "sorted set of 1e6 members of 16 B, B a member",
+    before: None,
     request: ADD,
     batch: 50,
     keys: 1,
@@ -28,6 +29,7 @@ const BIG: Fill = Fill {
 };
 const SMALL: Fill = Fill {
     name: "sorted set of 20 members of 16 B, B a key",
+    before: None,
     request: each(&["ZADD", "key:__rand_int__"], &[FILLED, "a member it is##"]),
     batch: 20,
     keys: 100_000,
@@ -36,6 +38,7 @@ const SMALL: Fill = Fill {
 /// For ZRANGE, which returns so many members.
 const MIDDLE: Fill = Fill {
     name: "sorted set of 50 members of 16 B, B a key",
+    before: None,
     request: each(
         &["ZADD", "middle:__rand_int__"],
         &[FILLED, "a member it is##"],
@@ -140,7 +143,9 @@ pub const ZSETS: Collection = Collection {
     loads: LOADS,
     big: Big {
         key: "big",
+        before: &[],
         add: ADD,
+        batch: 50,
         change: each(&["ZADD", "big"], &["-0.__rand_int__", MEMBER]),
         remove: REMOVE,
     },

@@ -7,8 +7,6 @@ use crate::rows::{Big, Template};
 
 use super::Timed;
 
-/// How many elements a request that is not timed adds.
-const BATCH: u32 = 50;
 /// How many elements a value has left that has shrunk.
 const FEW: u32 = 10;
 /// How many random elements are written in a turn while something goes on.
@@ -61,12 +59,13 @@ impl Event {
     /// Lets it happen on a fresh node.
     pub fn run(&self, timed: Timed, big: &Big, elements: u32) -> Result<Calls, String> {
         let mut node = Node::start(false)?;
+        prepare(&mut node, big, elements)?;
         if let Course::Grow = self.course {
             node.time(timed.0);
             add(&mut node, big, elements, 1)?;
             return Ok(node.timed());
         }
-        add(&mut node, big, elements, BATCH)?;
+        add(&mut node, big, elements, big.batch)?;
         node.settle();
         node.time(timed.0);
         match self.course {
@@ -93,6 +92,21 @@ impl Event {
         node.settle();
         Ok(node.timed())
     }
+}
+
+/// Requests what comes before the elements.
+fn prepare(node: &mut Node, big: &Big, elements: u32) -> Result<(), String> {
+    for template in big.before {
+        let requests = if template.element.is_empty() {
+            1
+        } else {
+            elements
+        };
+        for number in 0..requests {
+            request(node, template, number..number + 1)?;
+        }
+    }
+    Ok(())
 }
 
 /// Adds elements in their order.
