@@ -4,6 +4,7 @@
 
 mod change;
 mod consumers;
+mod copying;
 mod frozen;
 mod group;
 mod life;
@@ -22,6 +23,9 @@ pub use self::progress::Facts;
 /// When a leaf of a stream is full before it is: stream-node-max-entries and -bytes.
 pub type StreamLimits = NodeLimits;
 
+/// Groups by their names.
+type Groups = BTreeMap<Box<[u8]>, Group>;
+
 /// A stream, to read.
 #[derive(Debug)]
 pub struct Stream {
@@ -29,13 +33,15 @@ pub struct Stream {
     last_id: StreamId,
     max_deleted: StreamId,
     entries_added: u64,
-    groups: BTreeMap<Box<[u8]>, Group>,
+    groups: Groups,
     /// Bytes of the groups' pages that were copied for the sake of a walk.
     copied: usize,
     /// Bytes outside of pages that the heap has in its account.
     outside: usize,
     /// Alive while a walk is not at its end.
     walk: Weak<()>,
+    /// The last group whose pages were moved together by the pass that is under way.
+    passed: Option<Box<[u8]>>,
 }
 
 impl Stream {

@@ -21,7 +21,8 @@ impl Frozen<Messages> {
 
     /// Hands out more: for each node of a stream in an RDB file its id, a string of 16 bytes, and its
     /// listpack, a string that may come in pieces. Goes on until about `budget` bytes of the tree's
-    /// memory are passed. Returns whether that was all.
+    /// memory are passed, or so many are handed out: short messages take more room there. Returns
+    /// whether that was all.
     pub fn step<H: Heap>(
         &mut self,
         heap: &mut H,
@@ -45,8 +46,10 @@ impl Frozen<Messages> {
             // SAFETY: as above; the blocks stay until the walk has left the leaf.
             unsafe { leaf::for_each(leaf, |placed| node.message(&base, &placed)) };
             sink(Part::Whole(Element::Str(&base.id.to_bytes())));
-            sink(Part::Whole(Element::Str(&node.finish())));
-            left = left.saturating_sub(leaf.used() + leaf.note() as usize);
+            let bytes = node.finish();
+            sink(Part::Whole(Element::Str(&bytes)));
+            let passed = leaf.used() + leaf.note() as usize;
+            left = left.saturating_sub(passed.max(bytes.len()));
             self.leave_leaf(heap);
         }
         self.is_over()

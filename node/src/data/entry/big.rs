@@ -176,6 +176,11 @@ pub trait FrozenValue: Send {
     /// How many elements it had.
     fn len(&self) -> u64;
 
+    /// How many times as much work it is to hand out a byte of it as one of other values.
+    fn effort(&self) -> usize {
+        1
+    }
+
     /// Hands out about `budget` bytes more. Returns whether that was all.
     fn step(&mut self, heap: &mut Heap, budget: usize, sink: &mut dyn FnMut(Part<'_>)) -> bool;
 

@@ -132,7 +132,7 @@ impl Store {
     /// The value of a key, if it is so big.
     fn copied_in_steps(&self, db: usize, key: &Key<'_>) -> Option<&dyn BigValue> {
         let value = self.get(db, key)?.big()?.value();
-        (value.pages() >= AT_ONCE).then_some(value)
+        (value.memory() >= AT_ONCE).then_some(value)
     }
 
     /// What the session wanted is not there to be copied in steps any more.

@@ -108,14 +108,21 @@ impl FrozenValue for FrozenStream {
         self.messages.nodes()
     }
 
+    /// The nodes of a file are put together message by message.
+    fn effort(&self) -> usize {
+        2
+    }
+
     fn step(&mut self, heap: &mut Heap, budget: usize, sink: &mut dyn FnMut(Part<'_>)) -> bool {
-        if !self.messages.is_over() && !self.messages.step(heap, budget, &mut *sink) {
-            return false;
-        }
-        if !self.counted {
-            self.count(sink);
-        }
         let mut left = budget;
+        if !self.counted {
+            if !self.messages.step(heap, budget, &mut *sink) {
+                return false;
+            }
+            self.count(sink);
+            // What is left of the budget is not known.
+            left = 0;
+        }
         while left > 0
             && let Some(group) = self.groups.front_mut()
         {

@@ -73,12 +73,13 @@ impl Walks {
         self.debt < DEBT_MAX
     }
 
-    /// Sends about so many bytes of the first big value.
+    /// Sends about so many bytes of the first big value, fewer if they are more work than others.
     pub(super) fn send_frozen(&mut self, heap: &mut Heap, budget: usize) {
         let Some(mut first) = self.frozen.pop_front() else {
             return;
         };
         let targets = first.targets;
+        let budget = budget.div_ceil(first.value.effort());
         if !std::mem::replace(&mut first.begun, true) {
             let len = first.value.len();
             self.tell(targets, |saver| {
