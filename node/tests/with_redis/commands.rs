@@ -258,6 +258,18 @@ fn keys_and_their_flags_are_found_as_redis_finds_them() {
         ],
         &["GEORADIUS", "a", "1", "2", "3", "m", "STORE", "b"],
         &[
+            "GEORADIUS",
+            "a",
+            "1",
+            "2",
+            "3",
+            "m",
+            "STOREDIST",
+            "b",
+            "STORE",
+            "c",
+        ],
+        &[
             "GEORADIUSBYMEMBER",
             "a",
             "m",

@@ -37,8 +37,8 @@ pub(super) static GEORADIUS: Definition = Definition {
         flags: STORING,
         keys: &[
             KeySpec::one(1, &[RO, Access]),
-            stored("STORE", 6).found_by(|args| stored_key(args, 6)),
-            stored("STOREDIST", 6).found_by(|_| Indexes::NONE),
+            stored("STORE", 6).found_by(|args| stored_key(args, 6, "store")),
+            stored("STOREDIST", 6).found_by(|args| stored_key(args, 6, "storedist")),
         ],
         summary: "Returns or stores the members that are in a circle around a place",
         deprecated: replaced("`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` argument"),
@@ -95,8 +95,8 @@ pub(super) static GEORADIUSBYMEMBER: Definition = Definition {
         flags: STORING,
         keys: &[
             KeySpec::one(1, &[RO, Access]),
-            stored("STORE", 5).found_by(|args| stored_key(args, 5)),
-            stored("STOREDIST", 5).found_by(|_| Indexes::NONE),
+            stored("STORE", 5).found_by(|args| stored_key(args, 5, "store")),
+            stored("STOREDIST", 5).found_by(|args| stored_key(args, 5, "storedist")),
         ],
         summary: "Returns or stores the members that are in a circle around one of them",
         deprecated: replaced(
@@ -173,13 +173,16 @@ const fn stored(word: &'static str, from: i8) -> KeySpec {
     KeySpec::new(BeginSearch::Keyword { word, from }, find, &[OW, Update])
 }
 
-/// The key behind the last STORE or STOREDIST, which is the one that counts.
-fn stored_key(args: &Args<'_>, from: usize) -> Indexes {
+/// The key behind the last STORE, or the last STOREDIST. Of both words the last one counts, but Redis
+/// takes the keys of both for keys of the command.
+fn stored_key(args: &Args<'_>, from: usize, word: &str) -> Indexes {
     let (mut found, mut at) = (Indexes::NONE, from);
     while at + 1 < args.len() {
         if args.is(at, "store") || args.is(at, "storedist") {
             at += 1;
-            found = Indexes::one(at);
+            if args.is(at - 1, word) {
+                found = Indexes::one(at);
+            }
         } else if args.is(at, "count") {
             at += 1;
         }
@@ -235,11 +238,13 @@ mod tests {
     }
 
     #[test]
-    fn the_last_destination_is_the_one_that_is_found() {
+    fn the_last_destination_of_each_word_is_found() {
         for (line, keys) in [
             ("georadius k 1 2 3 m", &[1][..]),
             ("georadius k 1 2 3 m store d", &[1, 7]),
-            ("georadius k 1 2 3 m store d storedist e", &[1, 9]),
+            ("georadius k 1 2 3 m store d storedist e", &[1, 7, 9]),
+            ("georadius k 1 2 3 m storedist d store e", &[1, 9, 7]),
+            ("georadius k 1 2 3 m store d store e", &[1, 9]),
             ("georadius k 1 2 3 m count store store d", &[1, 9]),
             ("georadiusbymember store store 3 m store d", &[1, 6]),
             ("georadiusbymember_ro k x 3 m store d", &[1]),
