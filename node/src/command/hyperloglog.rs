@@ -146,14 +146,13 @@ enum HllMut {
 }
 
 impl HllMut {
-    /// That of a string. `most`: a sparse one of more bytes becomes dense.
+    /// That of a string, whose runs are not checked: a change refuses those that it comes upon, as in
+    /// Redis. `most`: a sparse one of more bytes becomes dense.
     fn of(bytes: Vec<u8>, most: usize) -> Result<HllMut, Refused> {
         let hll = Hll::of(&bytes)?;
         if hll.dense {
             return Ok(HllMut::Dense(bytes));
         }
-        // So that nothing goes wrong later.
-        sparse::runs(hll.registers(), |_, _, _| {})?;
         Ok(HllMut::Sparse(Sparse::new(bytes, most)))
     }
 
@@ -168,7 +167,7 @@ impl HllMut {
     /// Raises a register to a value, if it is lower. Returns whether it was.
     fn raise(&mut self, index: usize, value: u8) -> Result<bool, Refused> {
         if let HllMut::Sparse(sparse) = self {
-            match sparse.raise(index, value) {
+            match sparse.raise(index, value)? {
                 sparse::Raised::No => return Ok(false),
                 sparse::Raised::Yes => return Ok(true),
                 sparse::Raised::TooLarge => self.promote()?,

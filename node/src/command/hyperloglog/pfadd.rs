@@ -193,7 +193,6 @@ mod tests {
         let corrupt = "-INVALIDOBJ Corrupted HLL object detected";
         let before = bench.reply("get h");
         for line in [
-            "pfadd h x",
             "pfcount h",
             "pfcount x h",
             "pfmerge d h",
@@ -202,5 +201,10 @@ mod tests {
             assert_eq!(bench.reply(line), corrupt, "{line}");
         }
         assert_eq!(bench.reply("get h"), before);
+        // Its registers are all there.
+        assert_eq!(bench.reply("pfadd h x"), ":1");
+        // Two registers of all, and a head of any bytes.
+        bench.reply("set h HYLL\u{1}xxxxxxxxxxx\u{1}");
+        assert_eq!(bench.reply("pfadd h x"), corrupt);
     }
 }

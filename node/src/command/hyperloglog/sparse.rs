@@ -33,9 +33,11 @@ pub(super) struct Run {
     pub bytes: usize,
 }
 
-/// The run at the start of these bytes; none if it is not there as a whole.
+/// The run at the start of these bytes, if there are any. Of one that has lost its second byte that
+/// is 0, which ends a string in Redis.
 fn first(bytes: &[u8]) -> Option<Run> {
     let (head, next) = (usize::from(*bytes.first()?), bytes.get(1));
+    let next = usize::from(next.copied().unwrap_or(0));
     Some(match head >> 6 {
         0 => Run {
             count: (head & 0x3F) + 1,
@@ -43,7 +45,7 @@ fn first(bytes: &[u8]) -> Option<Run> {
             bytes: 1,
         },
         1 => Run {
-            count: ((head & 0x3F) << 8 | usize::from(*next?)) + 1,
+            count: ((head & 0x3F) << 8 | next) + 1,
             value: 0,
             bytes: 2,
         },
@@ -76,11 +78,11 @@ pub(super) fn push_empty(bytes: &mut Vec<u8>) {
     push_zeros(bytes, REGISTERS);
 }
 
-/// All runs of these bytes, in order; ends early where there is none.
+/// All runs of these bytes, in order.
 pub(super) fn iter(mut bytes: &[u8]) -> impl Iterator<Item = Run> {
     std::iter::from_fn(move || {
         let run = first(bytes)?;
-        bytes = &bytes[run.bytes..];
+        bytes = bytes.get(run.bytes..).unwrap_or_default();
         Some(run)
     })
 }
@@ -90,24 +92,17 @@ pub(super) fn iter(mut bytes: &[u8]) -> impl Iterator<Item = Run> {
 /// # Errors
 /// When they are not just all registers.
 pub(super) fn runs(bytes: &[u8], mut visit: impl FnMut(usize, usize, u8)) -> Result<(), Refused> {
-    let (mut index, mut read) = (0, 0);
-    for Run {
-        count,
-        value,
-        bytes,
-    } in iter(bytes)
-    {
+    let mut index = 0;
+    for Run { count, value, .. } in iter(bytes) {
         if index + count > REGISTERS {
             return Err(CORRUPT);
         }
         visit(index, count, value);
         index += count;
-        read += bytes;
     }
-    if index == REGISTERS && read == bytes.len() {
-        Ok(())
-    } else {
-        Err(CORRUPT)
+    match index {
+        REGISTERS => Ok(()),
+        _ => Err(CORRUPT),
     }
 }
 
@@ -132,7 +127,7 @@ impl Place {
     const START: Place = Place { at: HEAD, index: 0 };
 }
 
-/// A sparse HyperLogLog that is being changed. Its runs are just all registers.
+/// A sparse HyperLogLog that is being changed.
 pub(super) struct Sparse {
     bytes: Vec<u8>,
     /// How many bytes it may have, the head included.
@@ -159,38 +154,49 @@ impl Sparse {
     }
 
     /// Raises a register to a value, if it is lower.
-    pub(super) fn raise(&mut self, index: usize, value: u8) -> Raised {
+    ///
+    /// # Errors
+    /// When the runs end before that register.
+    pub(super) fn raise(&mut self, index: usize, value: u8) -> Result<Raised, Refused> {
         if value > VALUE_MAX {
-            return Raised::TooLarge;
+            return Ok(Raised::TooLarge);
         }
-        let (before, place, run) = self.find(index);
+        let (before, place, run) = self.find(index).ok_or(CORRUPT)?;
         if run.value >= value {
-            return Raised::No;
+            return Ok(Raised::No);
         }
         let old = place.at..place.at + run.bytes;
         let new = split(run, index - place.index, value);
         let grows = new.len() > run.bytes;
         if grows && self.bytes.len() + new.len() - run.bytes > self.most {
-            return Raised::TooLarge;
+            return Ok(Raised::TooLarge);
+        }
+        // Redis replaces the byte that is missing, and the string keeps its length without it.
+        let is_cut = old.end > self.bytes.len();
+        if is_cut {
+            self.bytes.push(0);
         }
         self.replace(old, &new);
+        if is_cut {
+            self.bytes.pop();
+        }
         self.join(before);
-        Raised::Yes
+        Ok(Raised::Yes)
     }
 
     /// The run that has a register: where the one before it begins (itself if it is the first), where
-    /// it begins, and the run.
-    fn find(&mut self, index: usize) -> (usize, Place, Run) {
+    /// it begins, and the run. None if there is no such run.
+    fn find(&mut self, index: usize) -> Option<(usize, Place, Run)> {
         if index < self.resume.index {
             self.resume = Place::START;
         }
         let mut place = self.resume;
         let (mut before, mut resume) = (place, place);
         loop {
-            let run = first(&self.bytes[place.at..]).expect("its runs are all registers");
+            let run = self.bytes.get(place.at..).and_then(first)?;
             if index < place.index + run.count {
                 self.resume = resume;
-                return (before.at, place, run);
+                return Some((before.at, place, run));
             }
             (resume, before) = (before, place);
             place = Place {
@@ -275,22 +281,26 @@ mod tests {
             (0, 32, "v:32,1 Z:99 v:3,1 v:5,1 v:3,1 Z:16281"),
             (50, 1, "v:32,1 z:49 v:1,1 z:49 v:3,1 v:5,1 v:3,1 Z:16281"),
         ] {
-            assert_eq!(sparse.raise(index, value), Raised::Yes);
+            assert_eq!(sparse.raise(index, value), Ok(Raised::Yes));
             assert_eq!(shown(sparse.bytes()), runs);
         }
-        assert_eq!(sparse.raise(101, 5), Raised::No);
-        assert_eq!(sparse.raise(7, 33), Raised::TooLarge);
+        assert_eq!(sparse.raise(101, 5), Ok(Raised::No));
+        assert_eq!(sparse.raise(7, 33), Ok(Raised::TooLarge));
         assert_eq!(runs(&sparse.bytes()[HEAD..], |_, _, _| {}), Ok(()));
     }
 
     #[test]
     fn is_too_large_from_a_length_on() {
         let mut sparse = Sparse::new(empty(), HEAD + 4);
-        assert_eq!(sparse.raise(0, 1), Raised::Yes);
-        assert_eq!(sparse.raise(1, 1), Raised::Yes);
-        assert_eq!(sparse.raise(16383, 1), Raised::Yes);
-        assert_eq!(sparse.raise(8000, 1), Raised::TooLarge);
-        assert_eq!(sparse.raise(16383, 2), Raised::Yes);
+        for (index, value, raised) in [
+            (0, 1, Raised::Yes),
+            (1, 1, Raised::Yes),
+            (16383, 1, Raised::Yes),
+            (8000, 1, Raised::TooLarge),
+            (16383, 2, Raised::Yes),
+        ] {
+            assert_eq!(sparse.raise(index, value), Ok(raised));
+        }
     }
 
     /// From the place where the last one was, or from the start.
@@ -303,7 +313,8 @@ mod tests {
                     if start_over {
                         sparse.resume = Place::START;
                     }
-                    sparse.raise(index, (index % 11) as u8 / 4 + 1);
+                    let raised = sparse.raise(index, (index % 11) as u8 / 4 + 1);
+                    assert_ne!(raised, Err(CORRUPT));
                 }
             }
             sparse.into_bytes()
@@ -325,5 +336,25 @@ mod tests {
             assert_eq!(runs(bytes, |_, _, _| {}), Err(CORRUPT), "{bytes:?}");
         }
         assert_eq!(runs(&all[HEAD..], |_, _, _| {}), Ok(()));
+    }
+
+    /// As Redis does: only what stands before a register is looked at.
+    #[test]
+    fn registers_of_spoiled_runs_are_raised_as_far_as_they_go() {
+        let spoiled = |runs: &[u8]| {
+            let mut bytes = empty();
+            bytes.truncate(HEAD);
+            bytes.extend_from_slice(runs);
+            Sparse::new(bytes, 3000)
+        };
+        let mut short = spoiled(&[0x09, 0x80]);
+        assert_eq!(short.raise(3, 2), Ok(Raised::Yes));
+        assert_eq!(shown(short.bytes()), "z:3 v:2,1 z:6 v:1,1");
+        assert_eq!(short.raise(11, 2), Err(CORRUPT));
+        assert_eq!(spoiled(&[]).raise(0, 1), Err(CORRUPT));
+        // Its second byte is gone: 256 registers, and what replaces them loses its last byte.
+        let mut cut = spoiled(&[0x80, 0x41]);
+        assert_eq!(cut.raise(257, 1), Ok(Raised::Yes));
+        assert_eq!(shown(cut.bytes()), "v:1,1 Z:256");
     }
 }
