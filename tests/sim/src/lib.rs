@@ -20,6 +20,7 @@ pub mod operator;
 mod ops;
 pub mod partitioned;
 pub mod queues;
+pub mod readers;
 pub mod restarted;
 pub mod rng;
 pub mod scenario;

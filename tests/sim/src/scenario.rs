@@ -5,8 +5,8 @@ use std::panic::catch_unwind;
 
 use crate::gossip::{self, Summary};
 use crate::{
-    asleep, busy, clocks, evicting, handover, hard, operated, partitioned, queues, restarted,
-    succession, synced,
+    asleep, busy, clocks, evicting, handover, hard, operated, partitioned, queues, readers,
+    restarted, succession, synced,
 };
 
 /// A kind of run; the seed does the rest.
@@ -36,13 +36,15 @@ pub enum Scenario {
     Synced,
     /// Clients that wait for elements of lists.
     Queues,
+    /// Clients that wait for messages of streams.
+    Readers,
     /// A master at its memory limit.
     Evicting,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Scenario; 13] = [
+    pub const ALL: [Scenario; 14] = [
         Scenario::Gossip,
         Scenario::Asleep,
         Scenario::Busy,
@@ -55,6 +57,7 @@ impl Scenario {
         Scenario::Succession,
         Scenario::Synced,
         Scenario::Queues,
+        Scenario::Readers,
         Scenario::Evicting,
     ];
 
@@ -74,6 +77,7 @@ impl Scenario {
             Scenario::Succession => "succession",
             Scenario::Synced => "synced",
             Scenario::Queues => "queues",
+            Scenario::Readers => "readers",
             Scenario::Evicting => "evicting",
         }
     }
@@ -103,6 +107,7 @@ impl Scenario {
             Scenario::Succession => 36,
             Scenario::Synced => 6,
             Scenario::Queues => 12,
+            Scenario::Readers => 6,
             Scenario::Evicting => 7,
         }
     }
@@ -138,6 +143,7 @@ impl Scenario {
             Scenario::Succession => succession::run(seed),
             Scenario::Synced => synced::run(seed),
             Scenario::Queues => queues::run(seed),
+            Scenario::Readers => readers::run(seed),
             Scenario::Evicting => evicting::run(seed),
         }
     }

@@ -58,6 +58,11 @@ fn who_waits_gets_each_element_once() {
 }
 
 #[test]
+fn who_waits_for_messages_gets_each_of_them_once() {
+    run_all(Scenario::Readers);
+}
+
+#[test]
 fn the_operator_breaks_no_never_where_worse_strikes() {
     run_all(Scenario::Hard);
 }

@@ -50,9 +50,24 @@ impl Found {
 
     /// What LRANGE has answered of a list to which every write pushes its number a few times.
     pub(super) fn of_list(reply: &ReplyValue) -> Found {
-        let Some(numbers) = numbers(reply) else {
+        numbers(reply).map_or(Found::Other, |numbers| Found::of_writes(&numbers))
+    }
+
+    /// What XRANGE has answered of a stream to which every write adds a few messages with its number.
+    pub(super) fn of_stream(reply: &ReplyValue) -> Found {
+        let ReplyValue::Array(messages) = reply else {
             return Found::Other;
         };
+        let fields = |message: &ReplyValue| match message {
+            ReplyValue::Array(parts) => parts.get(1).and_then(numbers_of_pairs),
+            _ => None,
+        };
+        let fields: Option<Vec<Vec<u64>>> = messages.iter().map(fields).collect();
+        fields.map_or(Found::Other, |fields| Found::of_writes(&fields.concat()))
+    }
+
+    /// Numbers of which each write has left a few, in order.
+    fn of_writes(numbers: &[u64]) -> Found {
         let writes: Vec<&[u64]> = numbers.chunks(PUSHED).collect();
         let is_whole =
             |write: &&[u64]| write.len() == PUSHED && write.iter().all(|n| *n == write[0]);
@@ -88,6 +103,14 @@ impl Found {
 fn numbers(reply: &ReplyValue) -> Option<Vec<u64>> {
     match reply {
         ReplyValue::Array(values) => values.iter().map(number).collect(),
+        _ => None,
+    }
+}
+
+/// The values of fields.
+fn numbers_of_pairs(reply: &ReplyValue) -> Option<Vec<u64>> {
+    match reply {
+        ReplyValue::Array(pairs) => pairs.iter().skip(1).step_by(2).map(number).collect(),
         _ => None,
     }
 }
@@ -139,6 +162,22 @@ mod tests {
         assert_eq!(list(&["5", "5", "5", "3", "3", "3"]), Found::Other);
         assert_eq!(list(&["1"; 18]), Found::Other);
         assert_eq!(list(&[]), Found::Nothing);
+    }
+
+    #[test]
+    fn a_stream_tells_what_was_added_twice_or_in_part() {
+        let stream = |numbers: &[&str]| {
+            let message = |number: &&str| {
+                let id = ReplyValue::Bulk(b"1-1".to_vec());
+                ReplyValue::Array(vec![id, array(&["number", number])])
+            };
+            Found::of_stream(&ReplyValue::Array(numbers.iter().map(message).collect()))
+        };
+        assert_eq!(stream(&["3", "3", "3", "5", "5", "5"]), Found::Number(5));
+        assert_eq!(stream(&["3", "3", "3", "5", "5", "5", "5"]), Found::Half);
+        assert_eq!(stream(&["three"]), Found::Other);
+        assert_eq!(stream(&[]), Found::Nothing);
+        assert_eq!(Found::of_stream(&array(&["3"])), Found::Other);
     }
 
     #[test]

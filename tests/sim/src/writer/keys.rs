@@ -13,9 +13,9 @@ pub(super) const KEYS: u64 = 12;
 const ELEMENTS: u64 = 24;
 /// The field that counts.
 const COUNTER: &str = "count";
-/// How many equal elements one write pushes to the list.
+/// How many equal elements one write pushes to the list, and how many messages it adds to the stream.
 pub(super) const PUSHED: usize = 3;
-/// How many writes the list keeps.
+/// How many writes the list and the stream keep.
 pub(super) const PUSHES_KEPT: usize = 5;
 /// How many members one write adds to the set, after others were drawn from it.
 pub(super) const ADDED: u64 = 3;
@@ -38,6 +38,8 @@ pub(super) enum Kind {
     Count,
     /// Elements at the end of a list, which is kept short.
     Push,
+    /// Messages at the end of a stream, which is kept short.
+    Add,
     /// Members of a set, from which others are drawn by chance.
     Draw,
     /// The scores of all members of a sorted set.
@@ -53,6 +55,7 @@ impl Kind {
     pub(super) fn of(key: u64, number: u64, rests: bool) -> Kind {
         let is_odd_turn = number / KEYS % 2 == 1;
         match key {
+            3 => Kind::Add,
             4 if is_odd_turn => Kind::Del,
             5 if rests => Kind::Look,
             5 => Kind::Expire,
@@ -95,6 +98,13 @@ impl Kind {
                     words(&["LTRIM", name, &kept, "-1"]),
                 ])
             }
+            Kind::Add => {
+                let add = words(&["XADD", name, "*", "number", &text]);
+                let kept = (PUSHED * PUSHES_KEPT).to_string();
+                let mut requests = vec![add; PUSHED];
+                requests.push(words(&["XTRIM", name, "MAXLEN", &kept]));
+                in_one(&requests)
+            }
             Kind::Draw => {
                 let mut added = words(&["SADD", name]);
                 added.extend((0..ADDED).map(|nth| (number * ADDED + nth).to_string()));
@@ -131,6 +141,7 @@ fn second_name(name: &str) -> String {
 pub(super) fn read(name: usize, key: u64) -> Vec<String> {
     let name = &key_name(name, key);
     match key {
+        3 => words(&["XRANGE", name, "-", "+"]),
         6 => words(&["MGET", name, &second_name(name)]),
         7 => words(&["HGETALL", name]),
         8 => words(&["HGET", name, COUNTER]),
@@ -145,6 +156,7 @@ pub(super) fn read(name: usize, key: u64) -> Vec<String> {
 pub(super) fn found(key: u64, reply: &ReplyValue) -> Found {
     match key {
         7 | 11 => Found::of_pairs(reply, ELEMENTS),
+        3 => Found::of_stream(reply),
         9 => Found::of_list(reply),
         10 => Found::of_set(reply),
         _ => Found::of(reply),
