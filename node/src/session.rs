@@ -71,6 +71,8 @@ pub struct Session {
     pub over_soft_since: Option<u64>,
     /// How much of its memory is in the account of all sessions, in bytes.
     pub counted: usize,
+    /// Whether it is among those that may be closed to save memory.
+    pub listed: bool,
 }
 
 /// What kind of client a session is.
@@ -256,6 +258,7 @@ impl Session {
             unsent: Unsent::default(),
             over_soft_since: None,
             counted: 0,
+            listed: false,
         }
     }
 }

@@ -13,12 +13,12 @@ use crate::time::Now;
 
 /// With less than this no client could talk to the node at all (as in Redis).
 const CLIENTS_MIN: u64 = 128 << 10;
-/// When no client is left that may be closed, how long until the next try, in milliseconds ...
-const EVICT_AGAIN_MS: u64 = 100;
-/// ... and until it is logged again.
+/// How many clients are closed in a turn; the next turn goes on.
+const EVICTED_IN_A_TURN: usize = 64;
+/// When no client is left that may be closed, how long until it is logged again, in milliseconds.
 const SAY_AGAIN_MS: u64 = 10_000;
 
-/// What is not kept where it can be asked for at once, and when clients are looked at again.
+/// What is not kept where it can be asked for at once, and when it is said again.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     /// What the links of the cluster bus hold, as of the last look.
@@ -29,7 +29,6 @@ pub(super) struct Memory {
     pub(super) dumps: usize,
     /// All that was used at the start, before the data file was loaded.
     pub(super) startup: usize,
-    evict_at: u64,
     say_at: u64,
 }
 
@@ -111,25 +110,29 @@ impl Engine {
     }
 
     /// Closes the largest clients while all of them take more than `maxmemory-clients`. At the end
-    /// of a turn, so that no client is closed in the middle of a command.
+    /// of a turn, so that no client is closed in the middle of a command. True when there is more
+    /// to do at once.
     #[inline]
-    pub(super) fn evict_clients(&mut self, now: Now) {
-        if self.config.maxmemory_clients != ClientMemory::Unlimited {
-            self.evict_beyond_limit(now);
-        }
+    pub(super) fn evict_clients(&mut self, now: Now) -> bool {
+        self.config.maxmemory_clients != ClientMemory::Unlimited && self.evict_beyond_limit(now)
     }
 
     #[cold]
-    fn evict_beyond_limit(&mut self, now: Now) {
+    fn evict_beyond_limit(&mut self, now: Now) -> bool {
         let Some(limit) = self.config.maxmemory_clients.limit(self.config.maxmemory) else {
-            return;
+            return false;
         };
         let limit = usize::try_from(limit.max(CLIENTS_MIN)).unwrap_or(usize::MAX);
-        let excess = self.sessions.ordinary_memory().saturating_sub(limit);
-        if excess == 0 || now.mono_ms() < self.memory.evict_at {
-            return;
-        }
-        for session in self.sessions.largest(excess) {
+        let mut left = EVICTED_IN_A_TURN;
+        while self.sessions.ordinary_memory() > limit {
+            let Some(session) = self.sessions.largest() else {
+                self.say_that_none_is_left(now);
+                return false;
+            };
+            if left == 0 {
+                return true;
+            }
+            left -= 1;
             let line = self.sessions.short_line(session, now);
             self.log_of(
                 Origin::Clients,
@@ -139,13 +142,14 @@ impl Engine {
             self.stats.evicted_clients += 1;
             self.kill_session(session);
         }
-        if self.sessions.ordinary_memory() > limit {
-            self.memory.evict_at = now.mono_ms() + EVICT_AGAIN_MS;
-            if now.mono_ms() >= self.memory.say_at {
-                self.memory.say_at = now.mono_ms() + SAY_AGAIN_MS;
-                let text = "Over client maxmemory after evicting all evictable clients";
-                self.log_of(Origin::Clients, Level::Warning, text);
-            }
+        false
+    }
+
+    fn say_that_none_is_left(&mut self, now: Now) {
+        if now.mono_ms() >= self.memory.say_at {
+            self.memory.say_at = now.mono_ms() + SAY_AGAIN_MS;
+            let text = "Over client maxmemory after evicting all evictable clients";
+            self.log_of(Origin::Clients, Level::Warning, text);
         }
     }
 

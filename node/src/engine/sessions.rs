@@ -4,9 +4,8 @@
 mod check;
 mod line;
 mod recent;
+mod sizes;
 
-use self::recent::Recent;
-use std::collections::BinaryHeap;
 use std::net::SocketAddr;
 
 use crate::config::OutputLimit;
@@ -15,6 +14,9 @@ use crate::replication::upstream::Upstream;
 use crate::request::{ClientKind, KillFilter};
 use crate::session::{Blocked, Session, SessionRole};
 use crate::time::Now;
+
+use self::recent::Recent;
+use self::sizes::Sizes;
 
 /// How many characters of a client's line the log gets.
 const SHORT_LINE: usize = 512;
@@ -44,12 +46,14 @@ pub(super) struct Sessions {
 }
 
 /// The memory of clients, in bytes.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 struct Memory {
     /// Of those that may be closed to save memory.
     ordinary: usize,
     /// Of replicas, without what waits for them.
     replicas: usize,
+    /// Those that may be closed to save memory.
+    sizes: Sizes,
 }
 
 /// The link to our master, as CLIENT LIST shows it.
@@ -70,25 +74,35 @@ impl Memory {
     /// Takes up that a session may take another amount of memory. Whether it does.
     #[inline]
     fn recount(&mut self, session: &mut Session) -> bool {
-        let memory = session.memory();
-        if memory == session.counted {
+        let (memory, evictable) = (session.memory(), session.is_evictable());
+        if memory == session.counted && evictable == session.listed {
             return false;
         }
         let sum = self.of(session.role);
         *sum = *sum - session.counted + memory;
-        session.counted = memory;
+        (session.counted, session.listed) = (memory, evictable);
+        self.sizes
+            .put(session.id.slot(), evictable.then_some(memory));
         true
+    }
+
+    /// A session has ended.
+    fn forget(&mut self, session: &Session) {
+        *self.of(session.role) -= session.counted;
+        self.sizes.put(session.id.slot(), None);
     }
 }
 
 impl Sessions {
     pub(super) fn new() -> Sessions {
+        let mut memory = Memory::default();
+        memory.sizes.grow();
         Sessions {
             slots: vec![Box::new(stream())],
             free: Vec::new(),
             last_number: 0,
             open: 0,
-            memory: Memory::default(),
+            memory,
             master: None,
             recent: Recent::default(),
         }
@@ -99,6 +113,7 @@ impl Sessions {
         let number = self.next_number();
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Box::new(vacant()));
+            self.memory.sizes.grow();
             u32::try_from(self.slots.len() - 1).expect("files have 32 bits, and so have sessions")
         });
         let id = SessionId::new(number, slot);
@@ -122,7 +137,7 @@ impl Sessions {
             return;
         };
         let closed = std::mem::replace(session, vacant());
-        *self.memory.of(closed.role) -= closed.counted;
+        self.memory.forget(&closed);
         self.open -= 1;
         self.free.push(id.slot());
     }
@@ -178,22 +193,11 @@ impl Sessions {
         self.memory.ordinary
     }
 
-    /// Ordinary clients that do not mind to be closed (CLIENT NO-EVICT), the largest first: as many
-    /// as take so much.
-    pub(super) fn largest(&self, memory: usize) -> Vec<SessionId> {
-        let evictable = |session: &Session| {
-            let is = session.role == SessionRole::Normal && !session.no_evict && !session.killed;
-            is.then_some((session.counted, session.id))
-        };
-        let mut all: BinaryHeap<_> = self.iter().filter_map(evictable).collect();
-        let (mut largest, mut found) = (Vec::new(), 0);
-        while found < memory
-            && let Some((size, id)) = all.pop()
-        {
-            found += size;
-            largest.push(id);
-        }
-        largest
+    /// One of the largest ordinary clients that may be closed (CLIENT NO-EVICT): at least half as
+    /// large as any.
+    pub(super) fn largest(&self) -> Option<SessionId> {
+        let slot = self.memory.sizes.largest()?;
+        Some(self.slots[slot as usize].id)
     }
 
     /// The number of bytes of a session's input that the shell holds, and the memory that they take.

@@ -86,9 +86,9 @@ impl Engine {
         self.resume_acked(now);
         let frees = self.data.reclaim_step(RECLAIM_LIMIT);
         let evicts = self.step_eviction(now);
-        self.evict_clients(now);
+        let closes = self.evict_clients(now);
         self.check_invariants();
-        walks || drops || copies || dumps || reviews || frees || evicts
+        walks || drops || copies || dumps || reviews || frees || evicts || closes
     }
 
     /// Whether `on_sent` may have let something go on that `on_turn` does: a walk, or what replicas

@@ -58,8 +58,10 @@ struct Candidate {
 #[derive(Debug, Default)]
 pub(super) struct Pool {
     candidates: Vec<Candidate>,
-    /// What they were judged by.
+    /// What they were judged by ...
     policy: Option<EvictionPolicy>,
+    /// ... and when, by the access clock.
+    clock: u32,
     /// The database to begin with.
     next_db: usize,
     /// How many keys were looked at, in all.
@@ -68,10 +70,20 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    fn begin(&mut self, policy: EvictionPolicy) {
-        if self.policy != Some(policy) {
+    fn begin(&mut self, how: &Eviction) {
+        if self.policy != Some(how.policy) {
             self.candidates.clear();
-            self.policy = Some(policy);
+            self.policy = Some(how.policy);
+        }
+        let clock = clock_of(how.now);
+        let elapsed = u64::from(clock.wrapping_sub(self.clock)) % CLOCK_MODULUS;
+        self.clock = clock;
+        // They have been idle since then: otherwise those found now would seem to be idle for longer,
+        // and those used meanwhile would seem not to be.
+        if elapsed > 0 && how.is_by_idleness() {
+            for candidate in &mut self.candidates {
+                candidate.score += elapsed;
+            }
         }
     }
 
@@ -110,6 +122,13 @@ impl Eviction {
         }
     }
 
+    fn is_by_idleness(&self) -> bool {
+        matches!(
+            self.policy,
+            EvictionPolicy::AllKeysLru | EvictionPolicy::VolatileLru
+        )
+    }
+
     fn is_by_chance(&self) -> bool {
         matches!(
             self.policy,
@@ -127,7 +146,7 @@ impl Partition {
     /// Removes one key, as the policy has it. The choice depends on `random`. Whoever calls this
     /// tells replicas, and drains the log of changes.
     pub fn evict(&mut self, how: &Eviction, random: u64) -> Evicted {
-        self.pool.begin(how.policy);
+        self.pool.begin(how);
         let mut random = random;
         let mut wait = None;
         for attempt in 0..TRIES {
@@ -316,5 +335,44 @@ impl Partition {
     /// Frees some of it, about `budget` keys.
     pub fn free_step(&mut self, budget: usize) {
         self.store.free_some(budget);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn how(policy: EvictionPolicy, second: u64) -> Eviction {
+        Eviction {
+            policy,
+            samples: 5,
+            decay_minutes: 1,
+            now: Now {
+                unix_us: 0,
+                mono_us: second * 1_000_000,
+            },
+        }
+    }
+
+    #[test]
+    fn candidates_are_idle_for_longer_as_time_goes_on() {
+        let later = |policy| {
+            let mut pool = Pool::default();
+            pool.begin(&how(policy, 10));
+            for (score, hash) in [(5, 1), (3, 2)] {
+                pool.offer(Candidate {
+                    score,
+                    db: 0,
+                    table: 0,
+                    hash,
+                });
+            }
+            pool.begin(&how(policy, 17));
+            let scores = pool.candidates.iter().map(|candidate| candidate.score);
+            scores.collect::<Vec<_>>()
+        };
+        assert_eq!(later(EvictionPolicy::AllKeysLru), [10, 12]);
+        assert_eq!(later(EvictionPolicy::AllKeysLfu), [3, 5]);
+        assert_eq!(later(EvictionPolicy::VolatileTtl), [3, 5]);
     }
 }

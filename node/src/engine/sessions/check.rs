@@ -9,6 +9,11 @@ impl Sessions {
         let mut open = 0;
         for (slot, session) in self.slots.iter().enumerate() {
             *counted.of(session.role) += session.counted;
+            assert_eq!(
+                session.listed,
+                session.id.number() > 0 && session.is_evictable(),
+                "slot {slot}"
+            );
             if session.id.number() > 0 {
                 open += 1;
                 assert_eq!(session.id.slot() as usize, slot, "its id says where it is");
@@ -16,6 +21,10 @@ impl Sessions {
             }
         }
         assert_eq!(self.open, open);
+        self.memory.sizes.check(|slot| {
+            let session = &self.slots[slot as usize];
+            session.listed.then_some(session.counted)
+        });
         // The stream's session is always there, and has no number.
         assert_eq!(self.free.len() + open + 1, self.slots.len());
         for slot in &self.free {

@@ -50,6 +50,12 @@ impl Session {
         CONNECTION + self.query() + output + names + blocked
     }
 
+    /// Whether it may be closed to save memory.
+    #[inline]
+    pub(super) fn is_evictable(&self) -> bool {
+        self.role == SessionRole::Normal && !self.no_evict && !self.killed
+    }
+
     /// What waits for it and is counted elsewhere.
     fn shared_output(&self) -> usize {
         match self.role {

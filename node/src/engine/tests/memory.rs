@@ -257,6 +257,42 @@ fn the_largest_clients_go_first_and_those_who_mind_stay() {
 }
 
 #[test]
+fn a_client_may_change_its_mind_about_being_closed() {
+    let mut node = limited(0);
+    let mut admin = node.client();
+    let mut large = node.client();
+    node.ask(&mut admin, "CLIENT NO-EVICT on");
+    node.ask(&mut large, "CLIENT NO-EVICT on");
+    node.engine.on_received(large.session, 0, 900_000);
+    node.ask(&mut admin, "CONFIG SET maxmemory-clients 200kb");
+    assert!(!closed(&mut node, large.session));
+    node.ask(&mut large, "CLIENT NO-EVICT off");
+    node.engine.on_turn(node.now);
+    assert!(closed(&mut node, large.session));
+}
+
+#[test]
+fn many_clients_are_closed_over_several_turns() {
+    let mut node = limited(0);
+    let mut kept = node.client();
+    node.ask(&mut kept, "CLIENT NO-EVICT on");
+    let ids: Vec<SessionId> = (0..200).map(|_| node.client().session).collect();
+    for id in &ids {
+        node.engine.on_received(*id, 0, 10_000);
+    }
+    node.engine.config.maxmemory_clients = ClientMemory::Bytes(128 << 10);
+    assert!(node.engine.on_turn(node.now), "there is more to do");
+    let first = node.engine.stats.evicted_clients;
+    let mut turns = 1;
+    while node.engine.on_turn(node.now) {
+        turns += 1;
+    }
+    let all = node.engine.stats.evicted_clients;
+    assert!((1..all).contains(&first) && turns > 1, "{first} of {all}");
+    assert!(node.engine.sessions.ordinary_memory() <= 128 << 10);
+}
+
+#[test]
 fn a_part_of_maxmemory_is_a_limit_for_clients() {
     let mut node = Node::with(Config {
         maxmemory: 10 << 20,
