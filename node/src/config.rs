@@ -109,6 +109,13 @@ pub struct Config {
     pub lazyfree_lazy_eviction: bool,
     /// The same of one whose time has come.
     pub lazyfree_lazy_expire: bool,
+    /// `lazyfree-lazy-server-del`: both values say what is done anyway. Small values are freed at
+    /// once, and big ones in steps, whoever removes them.
+    pub lazyfree_lazy_server_del: bool,
+    /// `lazyfree-lazy-user-del`: likewise.
+    pub lazyfree_lazy_user_del: bool,
+    /// `lazyfree-lazy-user-flush`: likewise, in steps.
+    pub lazyfree_lazy_user_flush: bool,
     /// How many more expired keys are removed at once: from 1, the fewest, to 10.
     pub active_expire_effort: usize,
     /// How often, each second, expired keys are looked for.
@@ -391,6 +398,9 @@ impl Default for Config {
             lfu_decay_time: 1,
             lazyfree_lazy_eviction: false,
             lazyfree_lazy_expire: false,
+            lazyfree_lazy_server_del: false,
+            lazyfree_lazy_user_del: false,
+            lazyfree_lazy_user_flush: false,
             active_expire_effort: 1,
             hz: 10,
             maxmemory_clients: ClientMemory::Unlimited,

@@ -131,6 +131,10 @@ fn render() -> String {
     }
     text.push_str(
         "\n## Supported\n\n\
+         With both values of `lazyfree-lazy-eviction` and `lazyfree-lazy-expire` keys leave alike, and\n\
+         replicas are told by DEL or UNLINK. `lazyfree-lazy-server-del`, `lazyfree-lazy-user-del` and\n\
+         `lazyfree-lazy-user-flush` change nothing: small values are freed at once and big ones in\n\
+         steps, by DEL as by UNLINK, and a flush is always in steps.\n\n\
          | Directive | Default | CONFIG SET |\n|---|---|---|\n",
     );
     let default = Config::default();

@@ -77,7 +77,6 @@ const ACL: &str = "ACL users are not supported yet";
 const MODULES: &str = "modules are not supported";
 const THREADS: &str = "one thread reads and writes for all clients";
 const NO_FORK: &str = "this server never forks, so there is no child process to bind to CPUs";
-const FREEING: &str = "small values are freed at once, big ones always in the background";
 const DEFRAG: &str = "active defragmentation is not supported";
 const PUBSUB: &str = "publish and subscribe are not supported yet";
 const STARTER: &str = "set it where the process is started, such as in a systemd unit or a pod";
@@ -161,9 +160,6 @@ pub(super) static FIXED: &[Fixed] = &[
         &["yes", "no"],
         "this server does not use jemalloc; both values mean the same",
     ),
-    of("lazyfree-lazy-server-del", &["no"], FREEING),
-    of("lazyfree-lazy-user-del", &["no"], FREEING),
-    of("lazyfree-lazy-user-flush", &["no"], FREEING),
     of(
         "list-compress-depth",
         &["0"],
@@ -245,7 +241,12 @@ pub(super) static FIXED: &[Fixed] = &[
         "a replica repeats every write of its master, whatever its maxmemory",
     )
     .or("slave-ignore-maxmemory"),
-    of("replica-lazy-flush", &["no"], FREEING).or("slave-lazy-flush"),
+    of(
+        "replica-lazy-flush",
+        &["no"],
+        "a replica drops its keys at once and frees them in steps",
+    )
+    .or("slave-lazy-flush"),
     of(
         "replicaof",
         &["", "no one"],

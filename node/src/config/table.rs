@@ -271,6 +271,21 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         yes_no!(lazyfree_lazy_expire),
     ),
     of(
+        "lazyfree-lazy-server-del",
+        Always,
+        yes_no!(lazyfree_lazy_server_del),
+    ),
+    of(
+        "lazyfree-lazy-user-del",
+        Always,
+        yes_no!(lazyfree_lazy_user_del),
+    ),
+    of(
+        "lazyfree-lazy-user-flush",
+        Always,
+        yes_no!(lazyfree_lazy_user_flush),
+    ),
+    of(
         "lfu-decay-time",
         Always,
         number!(lfu_decay_time: u32, 0, INT_MAX),
