@@ -7,6 +7,7 @@ use std::marker::PhantomData;
 
 use crate::block::Block;
 use crate::codec::{Child, Codec};
+use crate::frozen::Frozen;
 use crate::heap::Heap;
 use crate::page::{HEAD, LEAF_MAX, LEAF_STEP, Page, leaf_capacity};
 use crate::path::Path;
@@ -300,6 +301,23 @@ impl<E: Entry> Tree<Entries<E>> {
                 return None;
             }
             index = 0;
+        }
+    }
+}
+
+impl<E: Entry> Frozen<Entries<E>> {
+    /// The first entry of that key, as it was when the tree was frozen: as long as nothing was
+    /// passed over, since what the walk has left may be freed.
+    #[must_use]
+    pub fn find(&self, key: E::Key) -> Option<E> {
+        let mut path = Path::to::<Entries<E>>(self.root()?, key);
+        loop {
+            if let Some(found) = first_from::<E>(path.leaf, key) {
+                return Some(found).filter(|entry| entry.key() == key);
+            }
+            if !path.next::<E::Key>() {
+                return None;
+            }
         }
     }
 }

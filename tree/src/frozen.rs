@@ -252,6 +252,18 @@ impl<C: Codec> Frozen<C> {
         self.leaf.map(|leaf| (&self.steps, leaf))
     }
 
+    /// The root that the tree had, while nothing was passed over; none of a tree without records.
+    pub(crate) fn root(&self) -> Option<Page> {
+        assert!(
+            self.at == 0 && self.steps.edges().0,
+            "pages that were left may be freed"
+        );
+        match self.steps.depth() {
+            0 => self.leaf,
+            _ => Some(self.steps.get(0).page),
+        }
+    }
+
     /// How many bytes of the leaf there are for each of its records.
     fn record_size(&self) -> usize {
         self.leaf.map_or(0, |leaf| leaf.used().div_ceil(leaf.n()))

@@ -7,6 +7,7 @@
 //! with it set, records on both sides have that very hash.
 
 mod ahead;
+mod hashed;
 mod leaf;
 mod ops;
 mod scan;

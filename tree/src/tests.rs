@@ -10,6 +10,7 @@ mod relocate;
 mod scan;
 mod sequence;
 mod sorted;
+mod times;
 
 use std::alloc::{Layout, alloc, dealloc};
 use std::collections::{BTreeMap, HashMap};

@@ -33,6 +33,8 @@ pub enum Part<'a> {
     Plain(usize),
     /// The score of the member before it.
     Score(f64),
+    /// When the field expires that comes next, if it does: in a hash where some fields do.
+    FieldTime(Option<i64>),
     /// Of a stream: a number, as RDB has its lengths.
     Length(u64),
     /// Of a stream: bytes as they are.
@@ -64,6 +66,17 @@ impl<C: Fields> Frozen<C> {
         &mut self,
         heap: &mut H,
         budget: usize,
+        sink: impl FnMut(Part<'_>),
+    ) -> bool {
+        self.step_led(heap, budget, |_| None, sink)
+    }
+
+    /// The same, with a part in front of each record, if `lead` gives one for it.
+    pub fn step_led<H: Heap>(
+        &mut self,
+        heap: &mut H,
+        budget: usize,
+        mut lead: impl FnMut(C::Item<'_>) -> Option<Part<'static>>,
         mut sink: impl FnMut(Part<'_>),
     ) -> bool {
         let mut left = budget;
@@ -74,6 +87,9 @@ impl<C: Fields> Frozen<C> {
             let (is_second, sent) = self.progress;
             if !is_second && sent == 0 {
                 left = left.saturating_sub(self.record_size());
+                if let Some(part) = lead(item) {
+                    sink(part);
+                }
             }
             let sent = match C::field(item, usize::from(is_second)) {
                 Field::Element(Element::Str(bytes)) if bytes.len() > WHOLE_MAX => {

@@ -110,6 +110,12 @@ pub fn find(leaf: Page, key: &Key<'_>) -> Option<usize> {
     slots::find(slots(leaf), tag(key.hash), |slot| is_key(leaf, slot, key))
 }
 
+/// The index of the next record from an index on that may have that hash.
+pub fn find_hash(leaf: Page, hash: u64, from: usize) -> Option<usize> {
+    let found = slots::find(&slots(leaf)[from..], tag(hash), |_| true)?;
+    Some(from + found)
+}
+
 /// Brings the record that may have that hash into the cache; the slots are there.
 #[inline]
 pub fn prefetch_record(leaf: Page, hash: u64) {
