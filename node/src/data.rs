@@ -33,14 +33,14 @@ pub use event::Event;
 pub use fields::{Hash, HashLimits, HashMut};
 pub use items::{End, List, ListElements, ListLimits, ListMut};
 pub use members::{Set, SetLimits, SetMut};
-pub use partition::{Evicted, Eviction, Partition, Reader};
+pub use partition::{Evicted, Eviction, Expired, Partition, Reader};
 pub use scores::{Direction, Zset, ZsetLimits, ZsetMut};
 pub use store::Portrait;
 pub use stream::{Consumer, Facts, Group, GroupMut, Pending, Stream, StreamLimits, StreamMut};
 pub use usage::Frequency;
 pub use value::{Encoding, Type, Value, WrongType};
 pub use waits::Waiter;
-pub use walk::{Saver, WalkId, WalkState, WalkWait};
+pub use walk::{Head, Saver, WalkId, WalkState, WalkWait};
 pub use watch::Watched;
 
 /// How often a test does something, or less often: Miri takes a thousand times as long.
@@ -90,6 +90,8 @@ pub struct DataStats {
     pub misses: u64,
     /// Keys removed because their time had come.
     pub expired: u64,
+    /// Fields of hashes removed because their time had come.
+    pub expired_fields: u64,
     /// Bytes that entries and tables take, those that wait to be freed included.
     pub memory: usize,
 }

@@ -36,7 +36,7 @@ impl<'a> Ranked for Hash<'a> {
     type Item = (Element<'a>, Element<'a>);
 
     fn len(&self) -> usize {
-        Hash::len(self)
+        self.shown()
     }
 
     fn nth(&self, rank: usize) -> Option<Self::Item> {

@@ -31,12 +31,20 @@ pub trait Collection {
     type Limits: Copy;
     /// What it is when it is big.
     type Big: BigValue + Into<Big>;
+    /// What a change has to know beside that, and has to tell.
+    type Beside: Default;
 
     /// The big value, which is of this type.
     fn big(big: &Big) -> Option<&Self::Big>;
 
     /// The same, to change.
     fn big_mut(big: &mut Big) -> Option<&mut Self::Big>;
+
+    /// Of a hash in which fields expire: when the first of them does.
+    fn first_time(big: &Self::Big) -> Option<i64> {
+        let _ = big;
+        None
+    }
 
     /// Appends all elements to a list.
     fn flatten(big: &Self::Big, list: &mut Vec<u8>);
@@ -47,6 +55,8 @@ pub trait Collection {
 pub struct CollectionRef<'a, C: Collection> {
     pub(super) form: Form<'a, C::Big>,
     encoding: Encoding,
+    /// Of a hash: fields that expire at this unix time in milliseconds, or before, are not shown.
+    pub(super) due: i64,
 }
 
 /// How a collection is held.
@@ -65,7 +75,11 @@ impl<'a, C: Collection> CollectionRef<'a, C> {
     /// That list, unless there is a tree.
     fn new(list: &'a [u8], big: Option<&'a C::Big>, encoding: Encoding) -> Self {
         let form = big.map_or(Form::Small(list), Form::Big);
-        CollectionRef { form, encoding }
+        CollectionRef {
+            form,
+            encoding,
+            due: i64::MIN,
+        }
     }
 
     /// What OBJECT ENCODING says of it.
@@ -74,7 +88,8 @@ impl<'a, C: Collection> CollectionRef<'a, C> {
         self.encoding
     }
 
-    /// How many fields or members it has; never none.
+    /// How many fields or members it has, fields included that have expired and are not removed yet;
+    /// never none.
     #[must_use]
     pub fn len(&self) -> usize {
         match self.form {
@@ -124,6 +139,7 @@ pub struct CollectionMut<'a, C: Collection> {
     /// What OBJECT ENCODING says of it.
     pub(super) encoding: Encoding,
     pub(super) limits: C::Limits,
+    pub(super) beside: C::Beside,
     /// The entry's box, if it has one.
     held: Option<&'a mut C::Big>,
     /// What the list has grown into.
@@ -159,6 +175,7 @@ impl<'a, C: Collection> CollectionMut<'a, C> {
             list,
             encoding: C::NEW,
             limits,
+            beside: C::Beside::default(),
             held: None,
             grown: None,
         }
@@ -178,6 +195,7 @@ impl<'a, C: Collection> CollectionMut<'a, C> {
             list,
             encoding,
             limits,
+            beside: C::Beside::default(),
             held: big.map(|big| C::big_mut(big).expect("the type was compared")),
             grown: None,
         }
@@ -220,6 +238,11 @@ impl<'a, C: Collection> CollectionMut<'a, C> {
         }
     }
 
+    /// Of a hash in which fields expire: when the first of them does.
+    pub(super) fn first_time(&self) -> Option<i64> {
+        self.big().and_then(C::first_time)
+    }
+
     /// What it is now.
     pub(super) fn finish(mut self) -> Changed {
         let mut changed = Changed {
@@ -231,7 +254,7 @@ impl<'a, C: Collection> CollectionMut<'a, C> {
         };
         if let Some(held) = &mut self.held {
             changed.copied = held.take_copied();
-            changed.shrunk = (1..=TREE_MIN).contains(&held.pages());
+            changed.shrunk = (1..=TREE_MIN).contains(&held.pages()) && !held.keeps_tree();
             if changed.shrunk {
                 C::flatten(held, &mut changed.list);
             }

@@ -1,7 +1,7 @@
 //! A database: a table per hash slot (or just one), what is known of their sizes, and which keys
-//! have a time to live.
+//! have a time to live, themselves or some of their fields.
 
-use std::collections::BTreeSet;
+mod times;
 
 use slotkeeper_topology::{Slot, SlotSet};
 
@@ -9,22 +9,10 @@ use super::Key;
 use super::entry::{Entry, EntryBox, EntryMut, EntryRef, Heap};
 use super::hash::HashKey;
 use super::table::{Drain, Table, next_random};
+use times::{TIME_BYTES, Times};
 
 /// How many neighbouring tables share a count of keys.
 const GROUP: usize = 128;
-
-/// The keys of a table that have a time to live.
-#[derive(Default)]
-struct Times {
-    /// When they expire, in unix milliseconds, and their hash.
-    keys: BTreeSet<(i64, u64)>,
-    /// The sum of these times.
-    sum: i128,
-}
-
-/// What a time takes in the tree of them, in bytes: its nodes, of 11 times in 192 bytes, are about
-/// two thirds full.
-const TIME_BYTES: usize = 28;
 
 /// A table and the times of its keys. An empty one costs 24 bytes.
 #[derive(Default)]
@@ -48,8 +36,12 @@ pub(super) struct Database {
     expires: usize,
     /// The sum of all times at which keys expire.
     expire_sum: i128,
-    /// A bit for each table that has times.
+    /// A bit for each table with keys that have a time to live.
     timed: Box<[u64]>,
+    /// How many hashes have fields that expire.
+    timed_hashes: usize,
+    /// A bit for each table with such hashes.
+    hash_timed: Box<[u64]>,
 }
 
 impl Database {
@@ -62,6 +54,8 @@ impl Database {
             expires: 0,
             expire_sum: 0,
             timed: vec![0; tables.div_ceil(64)].into(),
+            timed_hashes: 0,
+            hash_timed: vec![0; tables.div_ceil(64)].into(),
         }
     }
 
@@ -71,6 +65,12 @@ impl Database {
 
     pub fn expires(&self) -> usize {
         self.expires
+    }
+
+    /// How many hashes have fields that expire.
+    #[inline]
+    pub fn timed_hashes(&self) -> usize {
+        self.timed_hashes
     }
 
     /// The mean of all times at which keys expire, in unix milliseconds.
@@ -97,8 +97,10 @@ impl Database {
     /// used. The cost grows with the number of tables and the size of their directories.
     pub fn overhead(&self) -> (usize, usize) {
         let tables: usize = self.tables.iter().map(|one| one.table.memory()).sum();
-        let timed: u32 = self.timed.iter().map(|bits| bits.count_ones()).sum();
-        let times = timed as usize * size_of::<Times>() + self.expires * TIME_BYTES;
+        let words = self.timed.iter().zip(&self.hash_timed);
+        let timed: u32 = words.map(|(one, other)| (one | other).count_ones()).sum();
+        let known = self.expires + self.timed_hashes;
+        let times = timed as usize * size_of::<Times>() + known * TIME_BYTES;
         (tables, times)
     }
 
@@ -127,7 +129,8 @@ impl Database {
 
     /// Adds an entry whose key is not there yet.
     pub fn insert(&mut self, heap: &mut Heap, hasher: &HashKey, key: &Key<'_>, entry: EntryBox) {
-        let at = entry.view().expire_at();
+        let view = entry.view();
+        let (at, field_at) = (view.expire_at(), view.field_expire_at());
         let index = key.slot.index();
         self.tables[index]
             .table
@@ -135,6 +138,7 @@ impl Database {
         self.len += 1;
         self.groups[index / GROUP] += 1;
         self.retime(key, None, at);
+        self.retime_fields(key, None, field_at);
     }
 
     /// Takes an entry out. If its table is left with a directory of nothing, that comes out, too,
@@ -146,37 +150,10 @@ impl Database {
         let hollow = table.is_hollow().then(|| std::mem::take(table));
         self.len -= 1;
         self.groups[index / GROUP] -= 1;
-        self.retime(key, entry.view().expire_at(), None);
+        let view = entry.view();
+        self.retime(key, view.expire_at(), None);
+        self.retime_fields(key, view.field_expire_at(), None);
         Some((entry, hollow))
-    }
-
-    /// Notes that a key's time to live has changed.
-    pub fn retime(&mut self, key: &Key<'_>, old: Option<i64>, new: Option<i64>) {
-        if old == new {
-            return;
-        }
-        let index = key.slot.index();
-        let times = &mut self.tables[index].times;
-        if let Some(at) = old {
-            if let Some(known) = times {
-                known.sum -= i128::from(at);
-                known.keys.remove(&(at, key.hash));
-                if known.keys.is_empty() {
-                    *times = None;
-                    self.timed[index / 64] &= !(1 << (index % 64));
-                }
-            }
-            self.expires -= 1;
-            self.expire_sum -= i128::from(at);
-        }
-        if let Some(at) = new {
-            let known = times.get_or_insert_default();
-            known.sum += i128::from(at);
-            known.keys.insert((at, key.hash));
-            self.timed[index / 64] |= 1 << (index % 64);
-            self.expires += 1;
-            self.expire_sum += i128::from(at);
-        }
     }
 
     /// Takes a table with its times out.
@@ -184,10 +161,13 @@ impl Database {
         let taken = std::mem::take(&mut self.tables[index]);
         self.len -= taken.table.len();
         self.groups[index / GROUP] -= taken.table.len();
-        self.timed[index / 64] &= !(1 << (index % 64));
+        for bits in [&mut self.timed, &mut self.hash_timed] {
+            bits[index / 64] &= !(1 << (index % 64));
+        }
         if let Some(times) = &taken.times {
             self.expires -= times.keys.len();
             self.expire_sum -= times.sum;
+            self.timed_hashes -= times.hashes.len();
         }
         taken
     }
@@ -202,65 +182,32 @@ impl Database {
         for (at, SlotTable { table, times }) in tables.iter().enumerate() {
             keys += table.len();
             let index = group * GROUP + at;
-            let timed = self.timed[index / 64] >> (index % 64) & 1 == 1;
-            assert_eq!(timed, times.is_some(), "table {index}");
+            let is_set = |bits: &[u64]| bits[index / 64] >> (index % 64) & 1 == 1;
+            let known = times.as_ref();
+            let known = known.map_or((0, 0), |times| (times.keys.len(), times.hashes.len()));
+            let has_any = (known.0 > 0, known.1 > 0);
+            let marked = (is_set(&self.timed), is_set(&self.hash_timed));
+            assert_eq!(marked, has_any, "table {index}");
+            assert_eq!(times.is_some(), has_any.0 || has_any.1, "table {index}");
             if by_key && table.len() > 0 {
-                let (mut found, mut expiring, mut next) = (0, 0, Some(0));
+                let (mut found, mut expiring, mut next) = (0, (0, 0), Some(0));
                 while let Some(position) = next {
                     next = table.visit(hasher, position, |entry| {
                         found += 1;
-                        expiring += usize::from(entry.expire_at().is_some());
+                        expiring.0 += usize::from(entry.expire_at().is_some());
+                        expiring.1 += usize::from(entry.field_expire_at().is_some());
                         true
                     });
                 }
-                let known = times.as_ref().map_or(0, |times| times.keys.len());
                 assert_eq!((found, expiring), (table.len(), known), "table {index}");
             }
         }
         assert_eq!(keys, self.groups[group], "keys of group {group}");
     }
 
-    /// Panics if the count of keys with a time to live is not that of the tables.
-    pub fn check_times(&self) {
-        let times = self.tables.iter().filter_map(|table| table.times.as_ref());
-        let (mut count, mut sum) = (0, 0);
-        for times in times {
-            count += times.keys.len();
-            sum += times.sum;
-        }
-        assert_eq!((count, sum), (self.expires, self.expire_sum));
-    }
-
     /// All tables, in order.
     pub fn into_tables(self) -> Box<[SlotTable]> {
         self.tables
-    }
-
-    /// The first table from `from` on that has keys with a time to live.
-    pub fn next_timed(&self, from: usize) -> Option<usize> {
-        let mut word = from / 64;
-        let mut bits = *self.timed.get(word)? & (u64::MAX << (from % 64));
-        while bits == 0 {
-            word += 1;
-            bits = *self.timed.get(word)?;
-        }
-        Some(word * 64 + bits.trailing_zeros() as usize)
-    }
-
-    /// The names of up to `limit` keys of a table that have expired, the oldest first.
-    pub fn due(&self, hasher: &HashKey, index: usize, now_ms: i64, limit: usize) -> Vec<Vec<u8>> {
-        let SlotTable { table, times } = &self.tables[index];
-        let due = times
-            .iter()
-            .flat_map(|times| times.keys.range(..=(now_ms, u64::MAX)));
-        let named = due.take(limit).filter_map(|&(at, hash)| {
-            let found = table.find(hash, |entry| {
-                let entry = entry.view();
-                entry.expire_at() == Some(at) && hasher.hash(entry.key()) == hash
-            });
-            found.map(|entry| entry.view().key().to_vec())
-        });
-        named.collect()
     }
 
     /// The entry of a table with that hash.
@@ -283,64 +230,6 @@ impl Database {
         };
         let table = &self.tables[index].table;
         table.sample_some(next_random(random), count, |entry| show(index, entry))
-    }
-
-    /// Shows when the next key expires in each of up to `tables` tables, with its hash, from a place
-    /// on that `random` picks.
-    pub fn next_to_expire(
-        &self,
-        random: u64,
-        tables: usize,
-        mut show: impl FnMut(usize, (i64, u64)),
-    ) {
-        let mut random = random;
-        for _ in 0..tables {
-            random = next_random(random);
-            if let Some((index, times)) = self.pick_times(random)
-                && let Some(first) = times.keys.first()
-            {
-                show(index, *first);
-            }
-        }
-    }
-
-    /// Shows when keys of a table expire that have a time to live, and their hashes: up to `count`
-    /// that follow each other, from a time on that `random` picks.
-    pub fn sample_timed(&self, random: u64, count: usize, mut show: impl FnMut(usize, (i64, u64))) {
-        let mut random = random;
-        for _ in 0..count {
-            random = next_random(random);
-            let Some((index, times)) = self.pick_times(random) else {
-                return;
-            };
-            let (Some(first), Some(last)) = (times.keys.first(), times.keys.last()) else {
-                return;
-            };
-            random = next_random(random);
-            // Some times lie close together and some far apart: by turns all are likely.
-            let span = last.0.abs_diff(first.0).saturating_add(1);
-            let reach = if random & 1 == 0 {
-                span
-            } else {
-                span >> (random >> 58).min(u64::from(span.ilog2()))
-            };
-            let at = first
-                .0
-                .saturating_add_unsigned((random >> 6) % reach.max(1));
-            let from = (at, next_random(!random));
-            let found = times.keys.range(from..).next().or(times.keys.first());
-            if let Some(found) = found {
-                show(index, *found);
-            }
-        }
-    }
-
-    /// The times of a table that has some.
-    fn pick_times(&self, random: u64) -> Option<(usize, &Times)> {
-        let from = random as usize % self.tables.len();
-        let index = self.next_timed(from).or_else(|| self.next_timed(0))?;
-        let times = self.tables[index].times.as_deref()?;
-        Some((index, times))
     }
 
     /// The table of the key that `random` picks.
@@ -375,7 +264,7 @@ fn skip(nth: &mut usize, count: usize) -> bool {
 pub(super) struct Garbage {
     tables: Vec<SlotTable>,
     drain: Option<Drain>,
-    times: BTreeSet<(i64, u64)>,
+    times: Times,
 }
 
 impl Garbage {
@@ -383,7 +272,7 @@ impl Garbage {
         Garbage {
             tables: tables.into(),
             drain: None,
-            times: BTreeSet::new(),
+            times: Times::default(),
         }
     }
 
@@ -400,7 +289,8 @@ impl Garbage {
                 }
                 self.drain = None;
             }
-            while self.times.pop_first().is_some() {
+            let Times { keys, hashes, .. } = &mut self.times;
+            while keys.pop_first().or_else(|| hashes.pop_first()).is_some() {
                 *budget = budget.saturating_sub(1);
                 if *budget == 0 {
                     return false;
@@ -409,9 +299,7 @@ impl Garbage {
             let Some(slot_table) = self.tables.pop() else {
                 return true;
             };
-            self.times = slot_table
-                .times
-                .map_or_else(BTreeSet::new, |times| times.keys);
+            self.times = slot_table.times.map_or_else(Times::default, |times| *times);
             self.drain = (slot_table.table.len() > 0 || slot_table.table.is_hollow())
                 .then(|| Drain::new(slot_table.table));
         }

@@ -29,8 +29,8 @@ use std::ptr::NonNull;
 
 use super::value::Kind;
 pub(super) use big::{
-    Big, BigHash, BigList, BigRecords, BigSet, BigValue, BigZset, CopyingValue, FrozenValue, Group,
-    dispose_tree, freeze_tree, new_copy, new_tree, source,
+    Big, BigHash, BigList, BigRecords, BigSet, BigValue, BigZset, CopyingValue, FieldTimes,
+    FrozenValue, Group, dispose_tree, freeze_tree, hash_of, new_copy, new_tree, source,
 };
 pub(super) use change::{EntryMut, fill_up};
 pub use heap::HeapUse;

@@ -45,6 +45,12 @@ pub enum Event {
     HSet,
     /// Fields of a hash were removed.
     HDel,
+    /// Fields of a hash got a time at which they expire.
+    HExpire,
+    /// Fields of a hash were removed because their time had come.
+    HExpired,
+    /// Fields of a hash expire no longer.
+    HPersist,
     /// A field was added to, or taken from.
     HIncrBy,
     /// The same with a fraction.
@@ -156,6 +162,9 @@ impl Event {
             Event::SortStore => "sortstore",
             Event::HSet => "hset",
             Event::HDel => "hdel",
+            Event::HExpire => "hexpire",
+            Event::HExpired => "hexpired",
+            Event::HPersist => "hpersist",
             Event::HIncrBy => "hincrby",
             Event::HIncrByFloat => "hincrbyfloat",
             Event::SAdd => "sadd",

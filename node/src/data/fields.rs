@@ -1,9 +1,11 @@
 //! A hash: fields with values.
 //!
 //! A small one is a list of elements (field, value, field, value ...), and is looked through from
-//! the front. What does not fit is a tree, see `entry/big/records.rs`.
+//! the front. What does not fit is a tree, see `entry/big/records.rs`; so is every hash in which a field
+//! expires.
 
 mod change;
+mod times;
 
 use slotkeeper_tree::Record;
 use slotkeeper_tree::element::{Element, Encoded};
@@ -11,6 +13,7 @@ use slotkeeper_tree::element::{Element, Encoded};
 use super::collection::{Collection, CollectionMut, CollectionRef, Form, decode, position, skip};
 use super::entry::{Big, BigHash};
 use super::{Encoding, Type};
+use times::Clock;
 
 pub use crate::config::HashLimits;
 
@@ -27,6 +30,9 @@ impl<'a> Hash<'a> {
     /// The value of a field.
     #[must_use]
     pub fn get(&self, field: &[u8]) -> Option<Element<'a>> {
+        if let Some(hiding) = self.hidden() {
+            return hiding.get(field);
+        }
         match self.form {
             Form::Small(list) => {
                 let found = find(list, &Encoded::new(field))?;
@@ -42,6 +48,9 @@ impl<'a> Hash<'a> {
         fields: impl Iterator<Item = &'k [u8]>,
         mut visit: impl FnMut(Option<Element<'a>>),
     ) {
+        if self.hidden().is_some() {
+            return fields.for_each(|field| visit(self.get(field)));
+        }
         match self.form {
             Form::Small(_) => fields.for_each(|field| visit(self.get(field))),
             Form::Big(big) => big.get_each(fields, |record| visit(record.map(|it| it.value))),
@@ -54,6 +63,10 @@ impl<'a> Hash<'a> {
         ranks: impl Iterator<Item = usize>,
         mut visit: impl FnMut((Element<'a>, Element<'a>)),
     ) {
+        if let Some(hiding) = self.hidden() {
+            let shown = hiding.all();
+            return ranks.for_each(|rank| visit(shown[rank]));
+        }
         match self.form {
             Form::Small(_) => ranks.filter_map(|rank| self.nth(rank)).for_each(visit),
             Form::Big(big) => big.at_each(ranks, |Record { key, value }| visit((key, value))),
@@ -70,6 +83,9 @@ impl<'a> Hash<'a> {
 
     /// Shows fields with their values, until `visit` returns false.
     pub fn for_each_while(&self, mut visit: impl FnMut(Element<'a>, Element<'a>) -> bool) {
+        if let Some(hiding) = self.hidden() {
+            return hiding.for_each_while(visit);
+        }
         match self.form {
             Form::Small(list) => {
                 let _ = pairs(list).all(|(field, value)| visit(field, value));
@@ -78,9 +94,12 @@ impl<'a> Hash<'a> {
         }
     }
 
-    /// The field of a rank, counted from 0, with its value.
+    /// The field of a rank, counted from 0 among those that are shown, with its value.
     #[must_use]
     pub fn nth(&self, rank: usize) -> Option<(Element<'a>, Element<'a>)> {
+        if let Some(hiding) = self.hidden() {
+            return hiding.nth(rank);
+        }
         match self.form {
             Form::Small(list) => pairs(list).nth(rank),
             Form::Big(big) => big.at(rank).map(|Record { key, value }| (key, value)),
@@ -100,7 +119,12 @@ impl<'a> Hash<'a> {
             self.for_each(visit);
             return 0;
         };
-        big.scan(cursor, count, |Record { key, value }| visit(key, value))
+        let hiding = self.hidden();
+        big.scan(cursor, count, |Record { key, value }| {
+            if hiding.is_none_or(|hiding| !hiding.has(key)) {
+                visit(key, value);
+            }
+        })
     }
 }
 
@@ -110,6 +134,7 @@ impl Collection for Fields {
     const NEW: Encoding = Encoding::Listpack;
     type Limits = HashLimits;
     type Big = BigHash;
+    type Beside = Clock;
 
     fn big(big: &Big) -> Option<&BigHash> {
         match big {
@@ -123,6 +148,10 @@ impl Collection for Fields {
             Big::Hash(hash) => Some(hash),
             _ => None,
         }
+    }
+
+    fn first_time(big: &BigHash) -> Option<i64> {
+        big.times()?.first()
     }
 
     fn flatten(big: &BigHash, list: &mut Vec<u8>) {

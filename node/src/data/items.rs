@@ -151,6 +151,7 @@ impl Collection for Items {
     const NEW: Encoding = Encoding::Listpack;
     type Limits = ListLimits;
     type Big = BigList;
+    type Beside = ();
 
     fn big(big: &Big) -> Option<&BigList> {
         match big {

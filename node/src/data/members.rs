@@ -98,6 +98,7 @@ impl Collection for Members {
     const NEW: Encoding = Encoding::Intset;
     type Limits = SetLimits;
     type Big = BigSet;
+    type Beside = ();
 
     fn big(big: &Big) -> Option<&BigSet> {
         match big {

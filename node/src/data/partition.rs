@@ -7,6 +7,7 @@ mod aside;
 mod check;
 mod eviction;
 mod expiry;
+mod fields;
 mod list;
 mod reader;
 mod streams;
@@ -19,13 +20,14 @@ use slotkeeper_topology::Slot;
 use super::entry::{Entry, Heap};
 use super::store::Store;
 use super::{
-    Change, DataStats, ExpiryPolicy, Hash, HeapUse, Key, Layout, List, Scope, Set, Stream, Watched,
+    Change, DataStats, ExpiryPolicy, HeapUse, Key, Layout, List, Scope, Set, Stream, Watched,
     WrongType, Zset,
 };
 use crate::key::Locate;
 use crate::time::Now;
 use eviction::Pool;
 pub use eviction::{Evicted, Eviction};
+pub use expiry::Expired;
 pub use reader::Reader;
 
 /// All keys that this node holds, and what belongs to them.
@@ -39,9 +41,12 @@ pub struct Partition {
     hits: u64,
     misses: u64,
     expired_count: u64,
-    expired: Vec<(usize, Vec<u8>)>,
+    expired_fields: u64,
+    expired: Vec<Expired>,
     /// Where active expiry goes on: database and table.
     expiry_next: (usize, usize),
+    /// The same of fields.
+    field_expiry_next: (usize, usize),
     pool: Pool,
 }
 
@@ -62,8 +67,10 @@ impl Partition {
             hits: 0,
             misses: 0,
             expired_count: 0,
+            expired_fields: 0,
             expired: Vec::new(),
             expiry_next: (0, 0),
+            field_expiry_next: (0, 0),
             pool: Pool::default(),
         }
     }
@@ -151,15 +158,6 @@ impl Partition {
     #[inline]
     pub fn get_str(&mut self, db: usize, key: &Key<'_>) -> Result<Option<&[u8]>, WrongType> {
         self.get(db, key).map(|entry| entry.as_str()).transpose()
-    }
-
-    /// The hash at a key; counts a hit or a miss, and is an access.
-    ///
-    /// # Errors
-    /// When a value of another type is there.
-    #[inline]
-    pub fn get_hash(&mut self, db: usize, key: &Key<'_>) -> Result<Option<Hash<'_>>, WrongType> {
-        self.get(db, key).map(|entry| entry.as_hash()).transpose()
     }
 
     /// The sorted set at a key; counts a hit or a miss, and is an access.
@@ -350,6 +348,7 @@ impl Partition {
             hits: self.hits,
             misses: self.misses,
             expired: self.expired_count,
+            expired_fields: self.expired_fields,
             memory: self.store.memory(),
         }
     }
@@ -371,6 +370,7 @@ impl Partition {
         self.hits = 0;
         self.misses = 0;
         self.expired_count = 0;
+        self.expired_fields = 0;
     }
 
     /// Frees some of what flushes left behind, about `budget` keys. Returns whether there is more.

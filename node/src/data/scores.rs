@@ -161,6 +161,7 @@ impl Collection for Scores {
     const NEW: Encoding = Encoding::Listpack;
     type Limits = ZsetLimits;
     type Big = BigZset;
+    type Beside = ();
 
     fn big(big: &Big) -> Option<&BigZset> {
         match big {

@@ -2,6 +2,7 @@
 
 mod access;
 mod dropping;
+mod field_times;
 mod lists;
 mod model;
 mod scan;
@@ -116,6 +117,8 @@ struct Sending {
     elements: Option<(Type, Vec<Vec<u8>>)>,
     /// Of a list: how many nodes have come.
     nodes: usize,
+    /// Of a hash in which fields expire: when each of them does, if it does.
+    times: Option<Vec<Option<i64>>>,
 }
 
 /// A saver that remembers, and refuses what a writer of RDB files could not bear.
@@ -123,6 +126,8 @@ struct Sending {
 struct Recorder {
     tables: BTreeMap<usize, (usize, usize)>,
     contents: Contents,
+    /// Of hashes in which fields expire: when those do.
+    field_times: BTreeMap<(usize, Vec<u8>), BTreeMap<Vec<u8>, i64>>,
     large: Option<Sending>,
     pieces: usize,
     unsent: usize,
@@ -166,6 +171,7 @@ impl Saver for Recorder {
             value: Vec::new(),
             elements: None,
             nodes: 0,
+            times: None,
         });
         assert!(old.is_none(), "one at a time");
     }
@@ -178,7 +184,12 @@ impl Saver for Recorder {
         sending.value.extend_from_slice(bytes);
     }
 
-    fn begin(&mut self, kind: Type, db: usize, key: &[u8], expire_at: Option<i64>, len: u64) {
+    fn begin(&mut self, db: usize, key: &[u8], expire_at: Option<i64>, head: Head) {
+        let Head {
+            kind,
+            len,
+            first_time,
+        } = head;
         let old = self.large.replace(Sending {
             db,
             key: key.to_vec(),
@@ -187,6 +198,7 @@ impl Saver for Recorder {
             value: Vec::new(),
             elements: Some((kind, Vec::new())),
             nodes: 0,
+            times: first_time.map(|_| Vec::new()),
         });
         assert!(old.is_none(), "one at a time");
     }
@@ -196,6 +208,7 @@ impl Saver for Recorder {
         let (_, elements) = sending.elements.as_mut().expect("no string");
         sending.nodes += usize::from(matches!(part, Part::Packed { .. } | Part::Plain(_)));
         match part {
+            Part::FieldTime(at) => sending.times.as_mut().expect("some expire").push(at),
             Part::Whole(element) => elements.push(element.bytes(&mut Text::new()).to_vec()),
             Part::Score(score) => elements.push(score.to_le_bytes().to_vec()),
             Part::Packed {
@@ -221,6 +234,13 @@ impl Saver for Recorder {
         let sent = self.large.take().expect("begun");
         let value = match sent.elements {
             Some((kind, elements)) => {
+                if let Some(times) = sent.times {
+                    assert_eq!(times.len(), sent.len);
+                    let names = elements.iter().step_by(2).cloned();
+                    let timed = names.zip(times).filter_map(|(name, at)| Some((name, at?)));
+                    let at = (sent.db, sent.key.clone());
+                    self.field_times.insert(at, timed.collect());
+                }
                 assert!(kind != Type::List || sent.nodes == sent.len);
                 Content::of_elements(kind, sent.len, elements)
             }

@@ -58,17 +58,20 @@ pub enum Encoding {
     Skiplist,
     /// A stream.
     Stream,
+    /// A hash of few and short elements in which fields expire, or did.
+    ListpackEx,
 }
 
 impl Encoding {
     /// By their number.
-    const ALL: [Encoding; 6] = [
+    const ALL: [Encoding; 7] = [
         Encoding::Listpack,
         Encoding::HashTable,
         Encoding::Intset,
         Encoding::Quicklist,
         Encoding::Skiplist,
         Encoding::Stream,
+        Encoding::ListpackEx,
     ];
 
     /// What OBJECT ENCODING answers.
@@ -81,6 +84,7 @@ impl Encoding {
             Encoding::Quicklist => "quicklist",
             Encoding::Skiplist => "skiplist",
             Encoding::Stream => "stream",
+            Encoding::ListpackEx => "listpackex",
         }
     }
 }

@@ -28,6 +28,19 @@ use super::hash::HashKey;
 use super::{Key, Type};
 use crate::io::SessionId;
 
+/// What is known of a big value before its parts come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Its type.
+    pub kind: Type,
+    /// Of a hash so many fields, of a set so many members; of a list or a stream, how many nodes it is
+    /// written in.
+    pub len: u64,
+    /// Of a hash in which fields expire: when the first of them does, in unix milliseconds. Each field
+    /// has its [`Part::FieldTime`] before it then.
+    pub first_time: Option<i64>,
+}
+
 /// Takes what a walk hands out. A writer of RDB files is one.
 ///
 /// Each key comes exactly once, in no order, keys of different databases mixed. An entry may come
@@ -51,9 +64,8 @@ pub trait Saver: Send + Any {
     /// The large string, or the big value, is complete.
     fn end_large(&mut self);
 
-    /// A big value of another type comes, in parts, as a large string does: of a hash so many
-    /// fields, of a set so many members.
-    fn begin(&mut self, kind: Type, db: usize, key: &[u8], expire_at: Option<i64>, len: u64);
+    /// A big value of another type comes, in parts, as a large string does.
+    fn begin(&mut self, db: usize, key: &[u8], expire_at: Option<i64>, head: Head);
 
     /// The next part of the big value: an element, of a hash field, value, field, value ...
     fn part(&mut self, part: Part<'_>);

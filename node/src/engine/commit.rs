@@ -1,10 +1,11 @@
 //! The only writer of the replication stream.
 //!
-//! What expired during a command goes first, as DEL, then what the command changed. The commands
+//! What expired during a command goes first, as DEL or HDEL, then what the command changed. The commands
 //! of an EXEC stand between MULTI and EXEC; so do several that one command was rewritten as. After
 //! the stream the keyspace's change log is drained: those who are interested in a key learn of it,
 //! and those who wait for one are served, which is a commit for each.
 
+use crate::data::Expired;
 use crate::engine::Engine;
 use crate::resp::{Args, encode_command};
 
@@ -52,28 +53,34 @@ impl Engine {
         }
     }
 
-    /// Commits the removal of keys that have expired. Costs nothing when there are none.
+    /// Commits the removal of keys and fields that have expired. Costs nothing when there are none.
     pub(super) fn commit_expired(&mut self) {
         if self.write_expired() {
             self.drain_changes();
         }
     }
 
-    /// Writes the removal of keys that have expired. Whether there are any.
+    /// Writes the removal of keys and fields that have expired. Whether there are any.
     fn write_expired(&mut self) -> bool {
         let expired = self.data.take_expired();
         let command: &[u8] = match self.config.lazyfree_lazy_expire {
             true => b"UNLINK",
             false => b"DEL",
         };
-        for (db, key) in &expired {
-            self.commit_removal(*db, &[command, key]);
+        for Expired { db, key, fields } in &expired {
+            if fields.is_empty() {
+                self.commit_removal(*db, &[command, key]);
+            } else {
+                let mut argv: Vec<&[u8]> = vec![b"HDEL", key];
+                argv.extend(fields.iter().map(Vec::as_slice));
+                self.commit_removal(*db, &argv);
+            }
         }
         !expired.is_empty()
     }
 
-    /// Commits the removal of a key that no client asked for, by the command that removes it.
-    pub(super) fn commit_removal(&mut self, db: usize, command: &[&[u8]; 2]) {
+    /// Commits a removal that no client asked for, by the command that does it.
+    pub(super) fn commit_removal(&mut self, db: usize, command: &[&[u8]]) {
         if self.is_replica {
             return;
         }

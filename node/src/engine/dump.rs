@@ -49,7 +49,7 @@ impl Encoding {
         }
         let portrait = data.portray(db, key);
         if let Some(portrait) = &portrait {
-            writer.begin(portrait.kind(), portrait.len());
+            writer.begin(portrait.head());
         }
         Some(Encoding { writer, portrait })
     }

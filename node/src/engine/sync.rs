@@ -1,5 +1,6 @@
 //! The node as a master: its stream and its replicas.
 
+mod field_times;
 mod hold;
 mod pace;
 mod report;
@@ -22,11 +23,11 @@ use crate::engine::{Acted, Engine};
 use crate::io::{Level, LinkId, Origin, Output, SessionId, Unsent};
 use crate::persistence::snapshot::Snapshots;
 use crate::random::Random;
-use crate::replication::ReplId;
 use crate::replication::master::{Replica, ReplicaState, Replicas};
 use crate::replication::slow::Resting;
 use crate::replication::stream::{Decision, Stream, decide};
 use crate::replication::withhold::{Held, Withholding};
+use crate::replication::{FIELD_TIMES_CAPA, ReplId};
 use crate::request::ReplicationRequest;
 use crate::resp::Reply;
 use crate::session::SessionRole;
@@ -210,9 +211,11 @@ impl Engine {
             b"capa" => {
                 replica.reads_mark |= value.eq_ignore_ascii_case("eof");
                 replica.psync2 |= value.eq_ignore_ascii_case("psync2");
+                replica.holds_field_times |= value.eq_ignore_ascii_case(FIELD_TIMES_CAPA);
             }
             b"rdb-only" => replica.payload_only = value != "0",
-            // Valkey's replicas say what they can read; they all read what is written here.
+            // Valkey's replicas say their version; they all read what is written here, but for fields
+            // that expire.
             b"version" => {}
             _ => {
                 let option = option.escape_ascii();
@@ -267,6 +270,10 @@ impl Engine {
         }
         if self.is_replica && self.master_link().is_none_or(|link| !link.up) {
             reply.error("NOMASTERLINK Can't SYNC while not connected with my master");
+            return;
+        }
+        if let Some(refused) = self.refuses_field_times(id, now) {
+            reply.error(&refused);
             return;
         }
         // What this turn has added goes to those that are online, not to the one who comes now.
@@ -372,6 +379,7 @@ impl Engine {
     /// The end of a turn: sends the turn's part of the stream to every replica, and drops those
     /// that take too little.
     pub(super) fn feed_replicas(&mut self, now: Now) {
+        self.drop_those_without_field_times();
         if self.replication.acks_wanted && !self.stream_rests() {
             self.replication.acks_wanted = false;
             if self.replication.replicas.count() > 0 && !self.is_replica {

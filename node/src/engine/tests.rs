@@ -8,6 +8,7 @@ mod copies;
 mod debug;
 mod dropping;
 mod eviction;
+mod field_times;
 mod heartbeat;
 mod invariants;
 mod keys;

@@ -9,6 +9,8 @@ use crate::time::Now;
 const CRON_MS: u64 = 100;
 /// How many expired keys one cycle removes at most, times 10 to 19 tenths by active-expire-effort ...
 const EXPIRE_LIMIT: usize = 200;
+/// ... of which fields of hashes have this part at least, ...
+const FIELDS_SHARE: usize = 4;
 /// ... and how soon the next one follows when there were as many, in milliseconds.
 const EXPIRE_AGAIN_MS: u64 = 2;
 /// How many keys that a flush left behind are freed in one turn.
@@ -111,7 +113,7 @@ impl Engine {
         }
     }
 
-    /// Removes keys whose time has come: a master's task, unless its clients are paused, since
+    /// Removes keys and fields whose time has come: a master's task, unless its clients are paused, since
     /// then nothing may enter the stream.
     fn expire_keys(&mut self, now: Now) {
         self.timers.expire = now.mono_ms() + 1000 / self.config.hz;
@@ -122,9 +124,12 @@ impl Engine {
         let limit = EXPIRE_LIMIT * (9 + self.config.active_expire_effort) / 10;
         let timed = (0..self.data.databases()).map(|db| self.data.expires(db));
         let timed = timed.sum();
-        let removed = self.data.expire_cycle(now, limit);
+        let keys = self.data.expire_cycle(now, limit);
         let nanos = self.stopwatch.nanos().saturating_sub(begun);
-        self.stats.count_expiry(nanos, removed, timed);
+        self.stats.count_expiry(nanos, keys, timed);
+        // However many keys expire, some fields do, too.
+        let left = (limit - keys).max(limit / FIELDS_SHARE);
+        let removed = keys + self.data.expire_fields_cycle(now, left);
         if removed == 0 {
             return;
         }

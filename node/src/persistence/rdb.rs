@@ -1,7 +1,8 @@
 //! The RDB format: what a snapshot and the payload of a full sync consist of.
 //!
-//! Written is version 10, which Redis 7.0 and everything after it reads. Read is every version of
-//! Redis up to 12 and Valkey's own; of the types all but modules and hashes whose fields expire.
+//! Written is version 10, which Redis 7.0 and everything after it reads; but where fields of a hash
+//! expire version 12, which Redis reads since 7.4. Read is every version of Redis up to 12 and Valkey's
+//! own; of the types all but modules.
 
 mod crc64;
 mod dump;
@@ -19,8 +20,11 @@ pub use dump::{BadDump, DumpReader, DumpWriter};
 pub use reader::{Fed, PackedPairs, RdbItem, RdbReader};
 pub use writer::{History, RdbWriter, SECOND_ID};
 
-/// The version that is written.
+/// The version that is written where no field of a hash expires.
 pub const WRITTEN_VERSION: u32 = 10;
+
+/// The version that is written where one does.
+const TIMED_VERSION: u32 = 12;
 
 /// The newest version of Redis that is read.
 const NEWEST_REDIS: u32 = 12;
@@ -55,6 +59,13 @@ const TYPE_SET_LISTPACK: u8 = 20;
 const TYPE_STREAM_LISTPACKS: u8 = 15;
 const TYPE_STREAM_LISTPACKS_2: u8 = 19;
 const TYPE_STREAM_LISTPACKS_3: u8 = 21;
+/// Valkey's hash whose fields expire, in its own files; Redis's release candidates used the number for
+/// theirs.
+const TYPE_VALKEY_HASH_2: u8 = 22;
+const TYPE_HASH_METADATA_PRE_GA: u8 = 22;
+const TYPE_HASH_LISTPACK_EX_PRE_GA: u8 = 23;
+const TYPE_HASH_METADATA: u8 = 24;
+const TYPE_HASH_LISTPACK_EX: u8 = 25;
 
 mod opcode {
     pub const SLOT_INFO: u8 = 244;

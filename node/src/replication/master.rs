@@ -18,6 +18,8 @@ pub struct Replica {
     pub reads_mark: bool,
     /// It understands `+CONTINUE id`.
     pub psync2: bool,
+    /// It holds hashes whose fields expire, and reads them as they are written here.
+    pub holds_field_times: bool,
     /// It wants the payload only, no stream.
     pub payload_only: bool,
     /// It sent SYNC, which gets no line about the history.
@@ -81,6 +83,7 @@ impl Replica {
             port: 0,
             reads_mark: false,
             psync2: false,
+            holds_field_times: false,
             payload_only: false,
             plain_sync: false,
             state: ReplicaState::Handshake,
@@ -95,6 +98,12 @@ impl Replica {
             over_soft_since: None,
             slow: None,
         }
+    }
+
+    /// Whether it may get what it asks for where fields of hashes expire: a file says what is in it.
+    #[must_use]
+    pub fn takes_field_times(&self) -> bool {
+        self.holds_field_times || self.payload_only
     }
 
     /// How long ago it was last heard of, in seconds.

@@ -228,10 +228,14 @@ pub fn data_file() -> Vec<u8> {
         node.send(format!("PEXPIREAT key:{number} 1900000000{number:03}\r\n").as_bytes());
     }
     node.send(b"HSET hash a 1 text -70000 \"\" 0x\r\nPEXPIREAT hash 1900000000000\r\n");
+    node.send(b"HSET timed a 1 b 2 c 3\r\nHPEXPIREAT timed 1900000000000 FIELDS 2 a b\r\n");
     node.send(b"SADD set a 1 text -70000 \"\" 0x\r\nSADD numbers 1 2 -70000\r\n");
     for field in 0..150 {
         node.send(format!("SADD members member:{field} \"{field}{long}\"\r\n").as_bytes());
         node.send(format!("HSET big field:{field} \"{long}\"\r\n").as_bytes());
+        node.send(format!("HSET later field:{field} \"{long}\"\r\n").as_bytes());
+        let at = 1_900_000_000_000u64 + field;
+        node.send(format!("HPEXPIREAT later {at} FIELDS 1 field:{field}\r\n").as_bytes());
     }
     node.send(b"RPUSH few a 1 -70000 \"\"\r\nPEXPIREAT few 1900000000000\r\n");
     for element in 0..150 {

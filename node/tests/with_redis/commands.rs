@@ -8,12 +8,24 @@ use slotkeeper_node::resp::{ReplyValue, encode_command};
 use crate::process::{Client, Server};
 
 /// What we have that Redis 7.0 has not.
-const OURS: [(&str, &str); 9] = [
+const OURS: [(&str, &str); 21] = [
     ("client|no-touch", "of 7.2"),
     ("client|setinfo", "of 7.2: clients of today send it"),
     ("cluster|myshardid", "of 7.2"),
     ("cluster|slot-stats", "of Valkey 8"),
     ("delifeq", "of Valkey 9.0"),
+    ("hexpire", "of 7.4"),
+    ("hexpireat", "of 7.4"),
+    ("hexpiretime", "of 7.4"),
+    ("hgetdel", "of 8.0"),
+    ("hgetex", "of 8.0"),
+    ("hpersist", "of 7.4"),
+    ("hpexpire", "of 7.4"),
+    ("hpexpireat", "of 7.4"),
+    ("hpexpiretime", "of 7.4"),
+    ("hpttl", "of 7.4"),
+    ("hsetex", "of 8.0"),
+    ("httl", "of 7.4"),
     ("msetex", "of Valkey 9.1"),
     ("slotkeeper", "our own: what the operator asks of a node"),
     (

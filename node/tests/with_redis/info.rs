@@ -8,9 +8,10 @@ use crate::process::Server;
 use crate::sync::{CLUSTER, is_up, join, serve_all};
 
 /// What we have that Redis 7.0 has not, beside what begins with `slotkeeper_`.
-const OURS: [(&str, &str); 4] = [
+const OURS: [(&str, &str); 5] = [
     ("client_output_buffer_limit_disconnections", "of 7.4"),
     ("client_query_buffer_limit_disconnections", "of 7.4"),
+    ("expired_subkeys", "of 7.4"),
     ("total_blocking_keys", "of 7.2"),
     ("total_blocking_keys_on_nokey", "of 7.2"),
 ];

@@ -3,6 +3,7 @@
 mod carried;
 mod commands;
 mod directives;
+mod field_times;
 mod hashes;
 mod info;
 mod lists;

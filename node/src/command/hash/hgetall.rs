@@ -62,7 +62,7 @@ fn show_all(
 ) -> Result<Effect, Refused> {
     let key = args.key(exec.data, 1);
     let hash = exec.data.get_hash(exec.session.db, &key)?;
-    let len = hash.map_or(0, |hash| hash.len());
+    let len = hash.map_or(0, |hash| hash.shown());
     if parts == Parts::Both {
         reply.map(len);
     } else {

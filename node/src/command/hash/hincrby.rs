@@ -44,7 +44,7 @@ fn hincrby(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Ef
         };
         let sum = old.and_then(|old| old.checked_add(by).ok_or(OVERFLOW));
         if let Ok(sum) = &sum {
-            hash.set(field, Decimal::new(*sum).as_bytes());
+            hash.set_keeping(field, Decimal::new(*sum).as_bytes());
         }
         let event = sum.is_ok().then_some(Event::HIncrBy);
         (sum, event)
@@ -64,6 +64,12 @@ mod tests {
         assert_eq!(bench.reply("hincrby h a -7"), ":-2");
         assert_eq!(bench.events("hincrby h a 1"), "hincrby h");
         assert_eq!(bench.reply("hget h a"), "$2|-1");
+        bench.reply("hexpire h 10 FIELDS 1 a");
+        assert_eq!(bench.effect("hincrby h a 1"), "hincrby h a 1");
+        assert_eq!(bench.reply("httl h FIELDS 1 a"), "*1|:10");
+        bench.advance_ms(10_000);
+        assert_eq!(bench.reply("hincrby h a 1"), ":1");
+        assert_eq!(bench.reply("httl h FIELDS 1 a"), "*1|:-1");
     }
 
     #[test]

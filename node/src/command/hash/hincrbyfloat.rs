@@ -3,6 +3,7 @@
 use slotkeeper_tree::element::Text;
 
 use super::limits;
+use super::timed::{command, hpexpireat};
 use crate::command::long_double::LongDouble;
 use crate::command::parse::NOT_A_FLOAT;
 use crate::command::{Definition, Effect, Exec, Refused};
@@ -53,19 +54,17 @@ fn hincrbyfloat(
         let sum = old.map(|old| old.add(by).filter(|sum| sum.is_finite()));
         let sum = sum.and_then(|sum| Ok(sum.ok_or(NOT_FINITE)?.to_string()));
         if let Ok(sum) = &sum {
-            hash.set(field, sum.as_bytes());
+            hash.set_keeping(field, sum.as_bytes());
         }
         let event = sum.is_ok().then_some(Event::HIncrByFloat);
-        (sum, event)
+        let time = hash.view().time(field);
+        (sum.map(|sum| (sum, time)), event)
     })?;
-    let sum = sum?;
+    let (sum, time) = sum?;
     reply.bulk(sum.as_bytes());
-    Ok(Effect::rewritten(&[
-        b"HSET",
-        key.bytes,
-        field,
-        sum.as_bytes(),
-    ]))
+    let mut told = vec![command(&[b"HSET", key.bytes], &[field, sum.as_bytes()])];
+    told.extend(time.map(|at| hpexpireat(&key, at, &[field])));
+    Ok(Effect::Rewritten(told))
 }
 
 #[cfg(test)]
@@ -80,6 +79,10 @@ mod tests {
         assert_eq!(bench.events("hincrbyfloat h a 1"), "hincrbyfloat h");
         bench.reply("hset h n 5");
         assert_eq!(bench.reply("hincrbyfloat h n 0.5"), "$3|5.5");
+        bench.reply("hpexpireat h 1700000009000 FIELDS 1 n");
+        let told = "HSET h n 6;HPEXPIREAT h 1700000009000 FIELDS 1 n";
+        assert_eq!(bench.effect("hincrbyfloat h n 0.5"), told);
+        assert_eq!(bench.reply("httl h FIELDS 1 n"), "*1|:9");
     }
 
     #[test]

@@ -22,7 +22,8 @@ pub(super) static HLEN: Definition = Definition {
 
 fn hlen(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
     let key = args.key(exec.data, 1);
-    let hash = exec.data.get_hash(exec.session.db, &key)?;
+    // As in Redis, what has expired counts until it is removed.
+    let hash = exec.data.see_hash(exec.session.db, &key)?;
     reply.integer(hash.map_or(0, |hash| hash.len()) as i64);
     Ok(Effect::None)
 }

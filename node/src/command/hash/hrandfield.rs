@@ -44,6 +44,8 @@ fn hrandfield(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result
     let most = exec.node.config.proto_max_bulk_len;
     let key = args.key(exec.data, 1);
     let hash = exec.data.get_hash(exec.session.db, &key)?;
+    // On a replica all fields may have expired.
+    let hash = hash.filter(|hash| hash.shown() > 0);
     match (hash, wanted) {
         (None, None) => reply.null(),
         (None, Some(_)) => reply.array(0),
@@ -56,7 +58,9 @@ fn hrandfield(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result
             })?;
         }
         (Some(hash), Some((count, values))) => {
-            let count = usize::try_from(count).unwrap_or(usize::MAX).min(hash.len());
+            let count = usize::try_from(count)
+                .unwrap_or(usize::MAX)
+                .min(hash.shown());
             begin(reply, count, values);
             draw::different(&hash, count, &mut random, |pair| {
                 show_pair(reply, pair, values);

@@ -11,6 +11,7 @@ mod copying;
 mod list;
 mod records;
 mod sorted;
+mod times;
 
 use std::any::Any;
 use std::ptr::NonNull;
@@ -25,6 +26,7 @@ pub use copying::{CopyingValue, source};
 pub use list::BigList;
 pub use records::{BigHash, BigRecords, BigSet};
 pub use sorted::BigZset;
+pub use times::{FieldTimes, hash_of};
 
 // SAFETY: blocks are as long as was asked for, aligned to 8, and the caller's until released.
 unsafe impl slotkeeper_tree::Heap for Heap {
@@ -108,6 +110,11 @@ pub trait BigValue: Any {
         self.pages()
     }
 
+    /// Whether it stays a tree, however little is in it.
+    fn keeps_tree(&self) -> bool {
+        false
+    }
+
     /// Begins a copy, which is made in steps. For a value that is one tree: [`OneTree`].
     fn begin_copy(&self) -> Box<dyn CopyingValue>;
 
@@ -179,6 +186,12 @@ pub trait FrozenValue: Send {
     /// How many times as much work it is to hand out a byte of it as one of other values.
     fn effort(&self) -> usize {
         1
+    }
+
+    /// Of a hash in which fields expire: when the first of them does, in unix milliseconds. There is
+    /// a [`Part::FieldTime`] before each field then.
+    fn first_time(&self) -> Option<i64> {
+        None
     }
 
     /// Hands out about `budget` bytes more. Returns whether that was all.

@@ -131,6 +131,16 @@ impl<'a> Entry<'a> {
         self.meta.expire_at
     }
 
+    /// Of a hash in which fields expire: when the first of them does, in unix milliseconds.
+    #[must_use]
+    #[inline]
+    pub fn field_expire_at(&self) -> Option<i64> {
+        match self.big? {
+            Big::Hash(hash) => hash.times()?.first(),
+            _ => None,
+        }
+    }
+
     /// What OBJECT ENCODING answers: `int`, `embstr` or `raw` for a string.
     #[must_use]
     pub fn encoding(&self) -> &'static str {

@@ -12,11 +12,27 @@ impl HashMut<'_> {
     /// To read.
     #[must_use]
     pub fn view(&self) -> Hash<'_> {
+        self.whole().hiding(self.beside.due)
+    }
+
+    /// The same with what has expired.
+    fn whole(&self) -> Hash<'_> {
         self.to_ref()
     }
 
-    /// Gives a field a value. Returns whether the field is new.
+    /// Gives a field a value; it does not expire then. Returns whether the field is new.
     pub fn set(&mut self, field: &[u8], value: &[u8]) -> bool {
+        self.drop_due(field);
+        self.put(field, value, false)
+    }
+
+    /// The same, and a time that the field has stays.
+    pub fn set_keeping(&mut self, field: &[u8], value: &[u8]) -> bool {
+        self.drop_due(field);
+        self.put(field, value, true)
+    }
+
+    fn put(&mut self, field: &[u8], value: &[u8], keep: bool) -> bool {
         if field.len() > self.limits.value || value.len() > self.limits.value {
             self.encoding = Encoding::HashTable;
         }
@@ -24,13 +40,17 @@ impl HashMut<'_> {
             self.grow();
         }
         let new = match self.big_mut() {
+            Some((big, heap)) if keep => {
+                let key = big.key(field);
+                big.insert_keeping(heap, &key, value)
+            }
             Some((big, heap)) => big.insert(heap, field, value),
             None => set_in_list(&mut self.list, field, value),
         };
         if self.list.len() > LIST_MAX {
             self.grow();
         }
-        if new && self.encoding == Encoding::Listpack && self.view().len() > self.limits.entries {
+        if new && self.is_packed() && self.whole().len() > self.limits.entries {
             self.encoding = Encoding::HashTable;
         }
         new
@@ -41,7 +61,7 @@ impl HashMut<'_> {
         let (mut new, longest) = (0, self.limits.value);
         let mut group = Group::new();
         loop {
-            let are_few = are_few(&pairs);
+            let are_few = are_few(&pairs) || self.has_times();
             let Some((big, heap)) = self.big_mut().filter(|_| !are_few) else {
                 let Some((field, value)) = pairs.next() else {
                     return new;
@@ -57,7 +77,7 @@ impl HashMut<'_> {
                 is_long |= field.bytes().len() > longest || value.len() > longest;
                 new += usize::from(big.insert_key(heap, field, value));
             }
-            if is_long || new > before && self.view().len() > self.limits.entries {
+            if is_long || new > before && self.whole().len() > self.limits.entries {
                 self.encoding = Encoding::HashTable;
             }
         }
@@ -65,11 +85,15 @@ impl HashMut<'_> {
 
     /// Removes fields. Returns how many of them were there.
     pub fn remove_each<'k>(&mut self, fields: impl Iterator<Item = &'k [u8]>) -> usize {
+        if self.has_times() {
+            return fields.filter(|field| self.remove(field)).count();
+        }
         self.remove_records(fields, HashMut::remove)
     }
 
     /// Removes a field. Returns whether it was there.
     pub fn remove(&mut self, field: &[u8]) -> bool {
+        self.drop_due(field);
         if let Some((big, heap)) = self.big_mut() {
             return big.remove(heap, field);
         }
@@ -80,8 +104,13 @@ impl HashMut<'_> {
         found.is_some()
     }
 
+    /// Whether OBJECT ENCODING says that it is a listpack.
+    fn is_packed(&self) -> bool {
+        matches!(self.encoding, Encoding::Listpack | Encoding::ListpackEx)
+    }
+
     /// Makes a tree of the list.
-    fn grow(&mut self) {
+    pub(super) fn grow(&mut self) {
         let mut big = BigHash::new(self.hasher);
         let (mut field_text, mut value_text) = (Text::new(), Text::new());
         for (field, value) in pairs(&self.list) {

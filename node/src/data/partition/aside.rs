@@ -119,7 +119,8 @@ mod tests {
         let (key, count) = (data.key(b"key"), rounds(2000, 200));
         fill(&mut data, b"key", count);
         let mut portrait = data.portray(0, &key).expect("it is big");
-        assert_eq!((portrait.kind(), portrait.len()), (Type::Hash, count));
+        let head = portrait.head();
+        assert_eq!((head.kind, head.len), (Type::Hash, count));
         let given_up = data.portray(0, &key).expect("it is big");
         data.give_up_portrait(given_up);
         assert!(data.remove(0, &key));

@@ -5,8 +5,19 @@ use crate::data::database::Database;
 use crate::data::{Event, ExpiryPolicy, Key};
 use crate::time::Now;
 
+/// What was removed because its time had come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expired {
+    /// The number of the database.
+    pub db: usize,
+    /// The key.
+    pub key: Vec<u8>,
+    /// The fields of its hash; none: the key itself.
+    pub fields: Vec<Vec<u8>>,
+}
+
 /// How many tables active expiry looks at in one call.
-const TABLES_PER_CYCLE: usize = 4096;
+pub(super) const TABLES_PER_CYCLE: usize = 4096;
 
 impl Partition {
     /// Whether the key is there but its time has come.
@@ -56,7 +67,11 @@ impl Partition {
     fn expire(&mut self, db: usize, key: &Key<'_>) {
         self.store.remove(db, key, Event::Expired, true);
         self.expired_count += 1;
-        self.expired.push((db, key.bytes.to_vec()));
+        self.expired.push(Expired {
+            db,
+            key: key.bytes.to_vec(),
+            fields: Vec::new(),
+        });
     }
 
     /// Active expiry: removes up to `limit` keys whose time has come, and returns how many. Their
@@ -86,7 +101,7 @@ impl Partition {
         removed
     }
 
-    fn tables(&self) -> usize {
+    pub(super) fn tables(&self) -> usize {
         self.store.dbs().iter().map(Database::tables).sum()
     }
 
@@ -103,8 +118,8 @@ impl Partition {
         removed
     }
 
-    /// The keys removed by expiry since the last call, with their databases, in order.
-    pub fn take_expired(&mut self) -> Vec<(usize, Vec<u8>)> {
+    /// What was removed by expiry since the last call, in order.
+    pub fn take_expired(&mut self) -> Vec<Expired> {
         std::mem::take(&mut self.expired)
     }
 }

@@ -23,12 +23,21 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// What expires at that unix time in milliseconds, or before, is not found.
+    #[must_use]
+    pub fn due(&self) -> i64 {
+        match self.expiry {
+            ExpiryPolicy::Keep => i64::MIN,
+            _ => self.now_ms,
+        }
+    }
+
     /// The entry of a key.
     #[must_use]
     pub fn get(&self, db: usize, key: &Key<'_>) -> Option<Entry<'a>> {
         let entry = self.dbs[db].get(key).map(EntryRef::view)?;
-        let live = entry.expire_at().is_none_or(|at| at > self.now_ms);
-        (live || self.expiry == ExpiryPolicy::Keep).then_some(entry)
+        let live = entry.expire_at().is_none_or(|at| at > self.due());
+        live.then_some(entry)
     }
 }
 

@@ -8,14 +8,13 @@ use super::{Partition, Reader};
 use crate::data::collection::{Collection, CollectionMut};
 use crate::data::database::Database;
 use crate::data::entry::LARGE;
-use crate::data::fields::Fields;
 use crate::data::items::Items;
 use crate::data::members::Members;
 use crate::data::scores::Scores;
 use crate::data::store::Outcome;
 use crate::data::{
-    Event, Expire, HashLimits, HashMut, Key, ListLimits, ListMut, SetLimits, SetMut, WalkWait,
-    WrongType, ZsetLimits, ZsetMut,
+    Event, Expire, Key, ListLimits, ListMut, SetLimits, SetMut, WalkWait, WrongType, ZsetLimits,
+    ZsetMut,
 };
 use crate::io::SessionId;
 use crate::time::Now;
@@ -91,22 +90,8 @@ impl Partition {
         self.store.set_range(db, key, offset, bytes, event, clock)
     }
 
-    /// Changes a hash, which is made when missing, and removed when nothing is left of it. The
-    /// closure says what to answer, and what happened, if anything did.
-    ///
-    /// # Errors
-    /// When a value of another type is there; nothing was changed then.
-    pub fn change_hash<R>(
-        &mut self,
-        db: usize,
-        key: &Key<'_>,
-        limits: HashLimits,
-        change: impl FnOnce(&mut HashMut<'_>) -> (R, Option<Event>),
-    ) -> Result<R, WrongType> {
-        self.change_collection::<Fields, R>(db, key, limits, change)
-    }
-
-    /// The same of a set.
+    /// Changes a set, which is made when missing, and removed when nothing is left of it. The closure
+    /// says what to answer, and what happened, if anything did.
     ///
     /// # Errors
     /// When a value of another type is there; nothing was changed then.
@@ -238,7 +223,7 @@ impl Partition {
         self.store.with_collection::<C, R>(limits, run)
     }
 
-    fn change_collection<C: Collection, R>(
+    pub(super) fn change_collection<C: Collection, R>(
         &mut self,
         db: usize,
         key: &Key<'_>,

@@ -11,7 +11,7 @@ use crate::data::database::Database;
 use crate::data::entry::{Big, EntryRef, FrozenValue, Meta, Waste};
 use crate::data::store::copies::Copies;
 use crate::data::walk::Walks;
-use crate::data::{Event, Key, Layout, Type, only_slot};
+use crate::data::{Event, Head, Key, Layout, Type, only_slot};
 
 /// The database beside the others, and what belongs to a keyspace.
 pub(super) struct Aside {
@@ -37,22 +37,14 @@ pub struct Portrait {
 }
 
 impl Portrait {
-    /// Its type.
+    /// What is known of it before its parts.
     #[must_use]
-    pub fn kind(&self) -> Type {
-        self.kind
-    }
-
-    /// How many elements it has; of a list or a stream, how many nodes it is written in.
-    #[must_use]
-    pub fn len(&self) -> u64 {
-        self.value.len()
-    }
-
-    /// Whether it has none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    pub fn head(&self) -> Head {
+        Head {
+            kind: self.kind,
+            len: self.value.len(),
+            first_time: self.value.first_time(),
+        }
     }
 }
 

@@ -31,7 +31,9 @@ impl Store {
             list.extend_from_slice(entry.view().bytes());
             let state = (meta.kind.encoding(), limits);
             let mut held = CollectionMut::<C>::held(heap, hasher, list, entry.big_mut(), state);
+            let first = held.first_time();
             let (result, outcome) = change(&mut held);
+            let times = (first, held.first_time());
             let mut changed = held.finish();
             let meta = typed::<C>(meta, &changed);
             match outcome {
@@ -40,14 +42,15 @@ impl Store {
                 Outcome::Emptied(_) => {}
             }
             changed.discard(heap);
-            (Ok((result, changed)), outcome)
+            (Ok((result, changed, times)), outcome)
         });
         let is_missing = changed.is_none();
-        let Some(Ok((result, changed))) = changed else {
+        let Some(Ok((result, changed, (first, first_now)))) = changed else {
             self.scratch = list;
             let change = change.filter(|_| is_missing).ok_or(WrongType)?;
             return Ok(self.make_collection(db, key, limits, clock, change));
         };
+        self.dbs[db].retime_fields(key, first, first_now);
         self.scratch = changed.list;
         if changed.copied > 0 {
             self.walks.pay(&mut self.heap, changed.copied);

@@ -26,7 +26,8 @@ impl Store {
             self.insert(db, key, [value, b""], meta);
             return;
         };
-        let had = entry.view().meta();
+        let view = entry.view();
+        let (had, fields) = (view.meta(), view.field_expire_at());
         let old = had.expire_at;
         if expire == Expire::Keep {
             meta.expire_at = old;
@@ -38,6 +39,7 @@ impl Store {
             entry.replace(made).release(&mut self.heap);
         }
         self.dbs[db].retime(key, old, meta.expire_at);
+        self.dbs[db].retime_fields(key, fields, None);
     }
 
     /// Sets a key to a string that is owned, and `raw` whatever it holds. One that is large is not
@@ -63,12 +65,14 @@ impl Store {
             self.dbs[db].insert(&mut self.heap, &self.hasher, key, made);
             return;
         };
-        let had = entry.view().meta();
+        let view = entry.view();
+        let (had, fields) = (view.meta(), view.field_expire_at());
         let old = had.expire_at;
         let clock = self.usage.again(had.clock, clock, event == Event::Set);
         let made = string_box(&mut self.heap, key, value, Meta { clock, ..meta });
         entry.replace(made).release(&mut self.heap);
         self.dbs[db].retime(key, old, expire_at);
+        self.dbs[db].retime_fields(key, fields, None);
     }
 
     /// Appends to a string. Returns its new length.

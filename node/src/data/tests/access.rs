@@ -19,7 +19,12 @@ fn an_expired_key_is_deleted_hidden_or_kept() {
         assert_eq!(data.peek(1, &key).is_some(), found, "{mode:?}");
         assert_eq!(data.len(1), left, "{mode:?}");
     }
-    assert_eq!(data.take_expired(), [(1, b"k".to_vec())]);
+    let gone = Expired {
+        db: 1,
+        key: b"k".to_vec(),
+        fields: Vec::new(),
+    };
+    assert_eq!(data.take_expired(), [gone]);
     assert!(data.take_expired().is_empty());
     let stats = data.stats();
     assert_eq!((stats.hits, stats.misses, stats.expired), (1, 2, 1));

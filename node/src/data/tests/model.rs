@@ -68,7 +68,7 @@ impl Harness {
 
     /// Removes from the model what the partition says has expired.
     fn learn_expired(&mut self) {
-        for (db, name) in self.data.take_expired() {
+        for Expired { db, key: name, .. } in self.data.take_expired() {
             let (_, at) = self.model.remove(&(db, name)).expect("it was there");
             assert!(at.expect("it had a time to live") <= self.now);
         }

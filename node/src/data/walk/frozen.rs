@@ -2,7 +2,7 @@
 //! changing them.
 
 use super::step::{LEAST_PIECE, is_frozen_first};
-use super::{Saver, Targets, Walks};
+use super::{Head, Saver, Targets, Walks};
 use crate::data::Type;
 use crate::data::entry::{EntryMut, FrozenValue, Heap, LARGE};
 
@@ -81,9 +81,13 @@ impl Walks {
         let targets = first.targets;
         let budget = budget.div_ceil(first.value.effort());
         if !std::mem::replace(&mut first.begun, true) {
-            let len = first.value.len();
+            let head = Head {
+                kind: first.kind,
+                len: first.value.len(),
+                first_time: first.value.first_time(),
+            };
             self.tell(targets, |saver| {
-                saver.begin(first.kind, first.db, &first.key, first.expire_at, len);
+                saver.begin(first.db, &first.key, first.expire_at, head);
             });
         }
         let over = (first.value).step(heap, budget, &mut |part| {

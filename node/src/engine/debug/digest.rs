@@ -84,6 +84,10 @@ impl Digest {
                 let mut one = Digest::default();
                 one.mix_element(field);
                 one.mix_element(value);
+                // As in redis-server: whether it expires, not when.
+                if hash.time_of(field).is_some() {
+                    one.add(b"!!hexpire!!");
+                }
                 self.add(&one.0);
             }),
             Value::Zset(zset) => zset.for_each(|record| {

@@ -108,6 +108,7 @@ impl Loader {
             RdbItem::Field { field, value } => {
                 return self.put_field(data, field, value, limits.hash);
             }
+            RdbItem::FieldTime { field, at } => self.put_time(data, field, at, limits.hash),
             RdbItem::Element(element) => {
                 self.put_elements(data, limits.list, (0, 1), |list| {
                     list.push(End::Right, element);
@@ -165,13 +166,26 @@ impl Loader {
             return Ok(());
         };
         let at = data.key(key);
-        let new = data.change_hash(self.db, &at, limits, |hash| {
+        let new = data.load_hash(self.db, &at, limits, |hash| {
             (hash.set(field, value), Some(Event::HSet))
         });
         match new {
             Ok(true) => Ok(()),
             _ => Err(twice("hash", key, "field", field)),
         }
+    }
+
+    /// Sets when a field expires that has come.
+    fn put_time(&self, data: &mut Partition, field: &[u8], at: i64, limits: HashLimits) {
+        let Some(Incomplete { key, .. }) = &self.coming else {
+            return;
+        };
+        let key = data.key(key);
+        data.load_hash(self.db, &key, limits, |hash| {
+            let is_set = hash.set_time(field, Some(at));
+            ((), is_set.then_some(Event::HExpire))
+        })
+        .expect("what was at the key before is removed");
     }
 
     fn put_member(

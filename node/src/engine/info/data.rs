@@ -61,10 +61,15 @@ impl Engine {
         for db in 0..self.data.databases() {
             let keys = self.data.len(db);
             if keys > 0 {
+                // Releases before 7.4 say nothing of fields.
+                let timed = match self.data.timed_hashes(db) {
+                    0 => String::new(),
+                    timed => format!(",subexpiry={timed}"),
+                };
                 fields.field(
                     &format!("db{db}"),
                     format_args!(
-                        "keys={keys},expires={},avg_ttl={}",
+                        "keys={keys},expires={},avg_ttl={}{timed}",
                         self.data.expires(db),
                         self.data.avg_ttl(db)
                     ),

@@ -90,6 +90,7 @@ impl Engine {
         fields.field("sync_full", stats.sync_full);
         fields.field("sync_partial_ok", stats.sync_partial_ok);
         fields.field("sync_partial_err", stats.sync_partial_err);
+        fields.field("expired_subkeys", data.expired_fields);
         fields.field("expired_keys", data.expired);
         let stale = stats.expired_stale * 100.0;
         fields.field("expired_stale_perc", format_args!("{stale:.2}"));

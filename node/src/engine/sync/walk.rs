@@ -140,6 +140,7 @@ impl Engine {
         if !self.data.can_start_walk() {
             return;
         }
+        self.drop_those_without_field_times();
         let syncs = self.is_syncing();
         let sessions = self.due_for_sync(true, now);
         if !syncs && !sessions.is_empty() {
@@ -216,7 +217,11 @@ impl Engine {
             second: stream.second().map(|(id, end)| (id.to_string(), end)),
         };
         let memory = self.data.stats().memory as u64;
-        let writer = RdbWriter::new(&history, now.unix_ms() / 1000, memory, UNSENT_BOUND)
+        let begin = match self.data.has_timed_hashes() {
+            true => RdbWriter::timed,
+            false => RdbWriter::new,
+        };
+        let writer = begin(&history, now.unix_ms() / 1000, memory, UNSENT_BOUND)
             .packing(self.config.rdbcompression);
         let started = self.data.start_walk(Box::new(writer));
         let id = started.expect("it was asked whether one can begin");

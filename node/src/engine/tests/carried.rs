@@ -2,7 +2,7 @@
 //! payloads.
 
 use super::{Client, Node};
-use crate::config::Config;
+use crate::config::{Config, Gate};
 use crate::io::SessionState;
 use crate::persistence::rdb::crc64;
 use crate::random::Random;
@@ -14,6 +14,7 @@ const ELEMENTS: usize = 10_000;
 fn node() -> Node {
     Node::with(Config {
         save: Vec::new(),
+        enable_debug_command: Gate::Yes,
         ..Config::default()
     })
 }
@@ -78,6 +79,14 @@ fn fill(node: &mut Node, client: &mut Client, command: &str, count: usize) {
 /// Keys of every type, small ones and, if `count` is large, big ones.
 fn everything(node: &mut Node, client: &mut Client, count: usize) -> Vec<&'static str> {
     fill(node, client, "HSET hash", count);
+    fill(node, client, "HSET timed", count);
+    for number in (0..count).step_by(3) {
+        let line = format!(
+            "HPEXPIRE timed {} FIELDS 1 field:{number}",
+            100_000 + number
+        );
+        node.ask(client, &line);
+    }
     fill(node, client, "SADD set", count);
     fill(node, client, "RPUSH list", count);
     fill(node, client, "ZADD zset", count);
@@ -92,8 +101,8 @@ fn everything(node: &mut Node, client: &mut Client, count: usize) -> Vec<&'stati
     let text = "abc".repeat(count);
     call(node, client, &[b"SET", b"text", text.as_bytes()]);
     vec![
-        "hash", "set", "list", "zset", "stream", "numbers", "infinite", "number", "short", "long",
-        "text",
+        "hash", "timed", "set", "list", "zset", "stream", "numbers", "infinite", "number", "short",
+        "long", "text",
     ]
 }
 

@@ -6,8 +6,10 @@ use slotkeeper_tree::Part;
 use super::lzf::Packer;
 use super::reader::{Fed, Sink, ValueReader};
 use super::writer::value::{self, written_type};
-use super::{OLDEST_VALKEY, RdbError, TYPE_STRING, WRITTEN_VERSION, crc64, encode, is_known};
-use crate::data::{Entry, Type};
+use super::{
+    OLDEST_VALKEY, RdbError, TIMED_VERSION, TYPE_STRING, WRITTEN_VERSION, crc64, encode, is_known,
+};
+use crate::data::{Entry, Head};
 
 /// So much goes into the checksum in a step, in bytes.
 const SUM_STEP: usize = 512 * 1024;
@@ -23,6 +25,8 @@ pub struct DumpWriter {
     summed: usize,
     checksum: u64,
     packer: Option<Packer>,
+    /// Of a hash: when its first field expires.
+    first_time: Option<i64>,
 }
 
 impl DumpWriter {
@@ -34,6 +38,7 @@ impl DumpWriter {
             summed: 0,
             checksum: 0,
             packer: packing.then(Packer::new),
+            first_time: None,
         }
     }
 
@@ -51,15 +56,16 @@ impl DumpWriter {
         self.out.extend_from_slice(string);
     }
 
-    /// Begins a value that is written in parts: of a hash so many fields, of a set so many members.
-    pub fn begin(&mut self, kind: Type, len: u64) {
-        self.out.push(written_type(kind));
-        encode::length(&mut self.out, len as usize);
+    /// Begins a value that is written in parts.
+    pub fn begin(&mut self, head: Head) {
+        self.out.push(value::type_of(head));
+        value::head(&mut self.out, head);
+        self.first_time = head.first_time;
     }
 
     /// The next part of it.
     pub fn part(&mut self, part: Part<'_>) {
-        value::part(&mut self.out, part, self.packer.as_mut());
+        value::part(&mut self.out, part, self.first_time, self.packer.as_mut());
     }
 
     /// Goes on with the checksum, for about 0.3 ms. Returns whether all is in it.
@@ -79,7 +85,10 @@ impl DumpWriter {
     /// The payload of what was written.
     #[must_use]
     pub fn finish(mut self) -> Vec<u8> {
-        let version = WRITTEN_VERSION as u16;
+        let version = match self.first_time {
+            Some(_) => TIMED_VERSION as u16,
+            None => WRITTEN_VERSION as u16,
+        };
         self.out.extend_from_slice(&version.to_le_bytes());
         while !self.sum() {}
         self.out.extend_from_slice(&self.checksum.to_le_bytes());
@@ -135,9 +144,11 @@ impl DumpReader {
     ) -> Result<bool, BadDump> {
         let (value, version, checksum) = split(payload).ok_or(BadDump::Footer)?;
         if self.is_summing(payload) {
-            if !is_known(u32::from(version), version >= OLDEST_VALKEY as u16) {
+            let is_valkey = version >= OLDEST_VALKEY as u16;
+            if !is_known(u32::from(version), is_valkey) {
                 return Err(BadDump::Footer);
             }
+            self.reader.set_valkey(is_valkey);
             let end = (payload.len() - 8).min(self.summed + SUM_STEP);
             self.checksum = crc64(self.checksum, &payload[self.summed..end]);
             self.summed = end;

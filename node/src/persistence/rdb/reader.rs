@@ -11,6 +11,7 @@ mod list;
 mod set;
 mod single;
 mod stream;
+mod timed_hash;
 mod value;
 mod zset;
 
@@ -82,6 +83,13 @@ pub enum RdbItem<'a> {
         field: &'a [u8],
         /// Its value.
         value: &'a [u8],
+    },
+    /// When a field of the hash expires, which has come.
+    FieldTime {
+        /// Its name.
+        field: &'a [u8],
+        /// In unix milliseconds.
+        at: i64,
     },
     /// How a set was held, and how many members it has: before the first of them.
     Form {
@@ -176,6 +184,8 @@ struct Machine {
     state: ReaderState,
     checksum: u64,
     version: u32,
+    /// The file has Valkey's own signature.
+    is_valkey: bool,
     /// The key whose value is being read.
     keyed: Keyed,
 }
@@ -318,7 +328,8 @@ impl Machine {
             }
             ReaderState::Key(code) => {
                 let key = take!(input.string());
-                let value = ValueState::of(code).ok_or_else(|| unknown_type(code, &key))?;
+                let value = ValueState::of(code, self.is_valkey);
+                let value = value.ok_or_else(|| unknown_type(code, &key))?;
                 self.keyed.key.keep(key);
                 ReaderState::Value(value)
             }
@@ -354,7 +365,7 @@ impl Machine {
         if !is_known(version, valkey) {
             return Err(RdbError::Version(version));
         }
-        self.version = version;
+        (self.version, self.is_valkey) = (version, valkey);
         self.state = ReaderState::Opcode;
         Ok(Some(()))
     }
@@ -410,7 +421,6 @@ fn unknown_section(code: u8) -> RdbError {
 fn unknown_type(code: u8, key: &[u8]) -> RdbError {
     let name = match code {
         6 | 7 => "module value",
-        22..=25 => "hash with expiring fields",
         _ => "unknown type",
     };
     // A key may have any length; who reads the log needs its beginning.

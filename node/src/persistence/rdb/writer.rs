@@ -7,15 +7,15 @@ use slotkeeper_tree::Part;
 
 use self::value::written_type;
 use super::lzf::Packer;
-use super::{TYPE_STRING, WRITTEN_VERSION, crc64, encode, opcode};
-use crate::data::{Entry, Saver, Type};
+use super::{TIMED_VERSION, TYPE_STRING, WRITTEN_VERSION, crc64, encode, opcode};
+use crate::data::{Entry, Head, Saver};
 
 /// The name of our own remark: the id that the history had before, and its first offset that is
 /// not part of it.
 pub const SECOND_ID: &[u8] = b"slotkeeper-second-id";
 
-/// The release of Redis that writes the same files.
-const READABLE_SINCE: &str = "7.0.15";
+/// The releases of Redis that write the same files: those of version 10, and of 12.
+const READABLE_SINCE: [&str; 2] = ["7.0.15", "7.4.0"];
 
 /// Which history the file shows, and at which offset.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +42,10 @@ pub struct RdbWriter {
     /// Packs keys and values (`rdbcompression`). A value that is written in pieces stays as it is:
     /// its packed length would stand before the first piece.
     packer: Option<Packer>,
+    /// The file may have hashes whose fields expire.
+    timed: bool,
+    /// Of the hash that is being written: when its first field expires.
+    first_time: Option<i64>,
     /// Bytes that were taken and have not left yet.
     in_flight: usize,
     bound: usize,
@@ -62,13 +66,34 @@ impl RdbWriter {
     /// that neither takes all the room that a slow reader gives.
     #[must_use]
     pub fn new(history: &History, unix_secs: i64, used_memory: u64, bound: usize) -> RdbWriter {
-        let mut out = format!("REDIS{WRITTEN_VERSION:04}").into_bytes();
+        RdbWriter::begin(false, history, unix_secs, used_memory, bound)
+    }
+
+    /// The same where there are hashes whose fields expire.
+    #[must_use]
+    pub fn timed(history: &History, unix_secs: i64, used_memory: u64, bound: usize) -> RdbWriter {
+        RdbWriter::begin(true, history, unix_secs, used_memory, bound)
+    }
+
+    fn begin(
+        timed: bool,
+        history: &History,
+        unix_secs: i64,
+        used_memory: u64,
+        bound: usize,
+    ) -> RdbWriter {
+        let version = if timed {
+            TIMED_VERSION
+        } else {
+            WRITTEN_VERSION
+        };
+        let mut out = format!("REDIS{version:04}").into_bytes();
         let mut remark = |name: &[u8], value: &str| {
             out.push(opcode::AUX);
             encode::string(&mut out, name, None);
             encode::string(&mut out, value.as_bytes(), None);
         };
-        remark(b"redis-ver", READABLE_SINCE);
+        remark(b"redis-ver", READABLE_SINCE[usize::from(timed)]);
         remark(b"redis-bits", "64");
         remark(b"ctime", &unix_secs.to_string());
         remark(b"used-mem", &used_memory.to_string());
@@ -86,6 +111,8 @@ impl RdbWriter {
             db: None,
             aside: None,
             packer: None,
+            timed,
+            first_time: None,
             in_flight: 0,
             bound,
             written: 0,
@@ -224,18 +251,23 @@ impl Saver for RdbWriter {
         self.keys += 1;
     }
 
-    fn begin(&mut self, kind: Type, db: usize, key: &[u8], expire_at: Option<i64>, len: u64) {
+    fn begin(&mut self, db: usize, key: &[u8], expire_at: Option<i64>, head: Head) {
+        assert!(
+            self.timed || head.first_time.is_none(),
+            "the version of the file covers what was there when it began"
+        );
         begin(&mut self.out, &mut self.db, db, expire_at);
-        self.out.push(written_type(kind));
+        self.out.push(value::type_of(head));
         encode::string(&mut self.out, key, self.packer.as_mut());
-        encode::length(&mut self.out, len as usize);
+        value::head(&mut self.out, head);
+        self.first_time = head.first_time;
         self.aside = Some(Aside::default());
         self.keys += 1;
     }
 
     fn part(&mut self, part: Part<'_>) {
         let before = self.out.len();
-        value::part(&mut self.out, part, self.packer.as_mut());
+        value::part(&mut self.out, part, self.first_time, self.packer.as_mut());
         self.serialised += (self.out.len() - before) as u64;
     }
 

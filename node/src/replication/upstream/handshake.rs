@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::{HandshakeRequest, Level, LinkState, Now, PayloadEnd, ReplId, Step, Upstream};
+use crate::replication::FIELD_TIMES_CAPA;
 
 impl Upstream {
     /// A line of the handshake has arrived.
@@ -58,7 +59,10 @@ impl Upstream {
             self.request(&["REPLCONF", "ip-address", &ip]);
             asked.push_back(HandshakeRequest::Address);
         }
-        self.request(&["REPLCONF", "capa", "eof", "capa", "psync2"]);
+        let known = ["eof", "psync2", FIELD_TIMES_CAPA];
+        let named = known.iter().flat_map(|name| ["capa", *name]);
+        let words: Vec<&str> = std::iter::once("REPLCONF").chain(named).collect();
+        self.request(&words);
         asked.push_back(HandshakeRequest::Capabilities);
         self.state = LinkState::Handshake(asked);
     }

@@ -88,7 +88,7 @@ fn introduces_itself_and_asks_for_what_it_lacks() {
     let mut harness = Harness::new(Some("secret"));
     let sent = harness.line("+PONG\r\n").1;
     let expected = "<open>PING AUTH secret REPLCONF listening-port 6380 \
-                    REPLCONF capa eof capa psync2 ";
+                    REPLCONF capa eof capa psync2 capa slotkeeper-field-times ";
     assert_eq!(sent, expected);
     assert_eq!(harness.line("+OK\r\n+OK\r\n").1, "");
     assert_eq!(harness.line("+O").1, "");

@@ -136,10 +136,11 @@ pub(super) fn look_up<'a>(
         None => (rest, None),
     };
     let name = [before, element.bytes(&mut Text::new()), behind].concat();
-    let entry = data.reader().get(db, &data.key(&name))?;
+    let reader = data.reader();
+    let entry = reader.get(db, &data.key(&name))?;
     match (entry.value(), field) {
         (Value::Str(string), None) => Some(Element::Str(string)),
-        (Value::Hash(hash), Some(field)) => hash.get(field),
+        (Value::Hash(hash), Some(field)) => hash.hiding(reader.due()).get(field),
         _ => None,
     }
 }

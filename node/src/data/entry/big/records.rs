@@ -2,8 +2,10 @@
 
 use slotkeeper_tree::{Aim, Frozen, Key, Part, Record, Records, Tree};
 
+use super::times::{FrozenTimed, TimedCopying};
 use super::{
-    Big, BigValue, CopyingValue, FrozenValue, Group, OneTree, dispose_tree, freeze_tree, new_tree,
+    Big, BigValue, CopyingValue, FieldTimes, FrozenValue, Group, OneTree, dispose_tree,
+    freeze_tree, new_tree,
 };
 use crate::data::entry::Heap;
 use crate::data::hash::HashKey;
@@ -13,6 +15,8 @@ use crate::data::hash::HashKey;
 pub struct BigRecords<const VALUED: bool> {
     tree: Tree<Records<VALUED>>,
     hasher: HashKey,
+    /// Of a hash: when fields expire, if any does.
+    times: Option<Box<FieldTimes>>,
 }
 
 /// A tree of fields with values.
@@ -23,11 +27,69 @@ pub type BigSet = BigRecords<false>;
 impl<const VALUED: bool> BigRecords<VALUED> {
     /// An empty one.
     pub fn new(hasher: HashKey) -> Self {
-        let tree = new_tree();
-        BigRecords { tree, hasher }
+        BigRecords {
+            tree: new_tree(),
+            hasher,
+            times: None,
+        }
     }
 
-    fn key<'k>(&self, field: &'k [u8]) -> Key<'k> {
+    /// One of the same hash function.
+    pub(super) fn with(
+        &self,
+        tree: Tree<Records<VALUED>>,
+        times: Option<Box<FieldTimes>>,
+    ) -> BigRecords<VALUED> {
+        let hasher = self.hasher;
+        BigRecords {
+            tree,
+            hasher,
+            times,
+        }
+    }
+
+    pub(super) fn records(&self) -> &Tree<Records<VALUED>> {
+        &self.tree
+    }
+
+    /// When fields expire, if any does.
+    #[inline]
+    pub fn times(&self) -> Option<&FieldTimes> {
+        self.times.as_deref()
+    }
+
+    /// The hash function.
+    pub fn hasher(&self) -> &HashKey {
+        &self.hasher
+    }
+
+    /// The record of that hash.
+    pub fn by_hash(&self, hash: u64) -> Option<Record<'_>> {
+        self.tree.by_hash(|bytes| self.hasher.hash(bytes), hash)
+    }
+
+    /// When a field expires, in unix milliseconds.
+    pub fn time(&self, field: &[u8]) -> Option<i64> {
+        self.times()?.get(self.hasher.hash(field))
+    }
+
+    /// Sets when a field expires, which is there. Returns when it did.
+    pub fn set_time(&mut self, heap: &mut Heap, field: &[u8], at: Option<i64>) -> Option<i64> {
+        if at.is_none() && self.times.is_none() {
+            return None;
+        }
+        let times = self.times.get_or_insert_with(|| FieldTimes::new(heap));
+        let old = times.set(heap, self.hasher.hash(field), at);
+        if times.len() == 0
+            && let Some(times) = self.times.take()
+        {
+            times.dispose(heap);
+        }
+        old
+    }
+
+    /// A field or member to look for.
+    pub fn key<'k>(&self, field: &'k [u8]) -> Key<'k> {
         Key::new(field, self.hasher.hash(field))
     }
 
@@ -100,13 +162,22 @@ impl<const VALUED: bool> BigRecords<VALUED> {
         }
     }
 
-    /// Puts a record in, or gives a field another value. Returns whether it is new.
+    /// Puts a record in, or gives a field another value, which does not expire then. Returns whether
+    /// it is new.
     pub fn insert(&mut self, heap: &mut Heap, field: &[u8], value: &[u8]) -> bool {
         self.insert_key(heap, &self.key(field), value)
     }
 
     /// The same with a key of [`BigRecords::next_group`].
     pub fn insert_key(&mut self, heap: &mut Heap, key: &Key<'_>, value: &[u8]) -> bool {
+        if VALUED && self.times.is_some() {
+            self.set_time(heap, key.bytes(), None);
+        }
+        self.insert_keeping(heap, key, value)
+    }
+
+    /// The same, and a time that the field has stays.
+    pub fn insert_keeping(&mut self, heap: &mut Heap, key: &Key<'_>, value: &[u8]) -> bool {
         let hasher = self.hasher;
         self.tree
             .insert(heap, |bytes| hasher.hash(bytes), key, value)
@@ -119,6 +190,9 @@ impl<const VALUED: bool> BigRecords<VALUED> {
 
     /// The same with a key of [`BigRecords::next_group`].
     pub fn remove_key(&mut self, heap: &mut Heap, key: &Key<'_>) -> bool {
+        if VALUED && self.times.is_some() {
+            self.set_time(heap, key.bytes(), None);
+        }
         self.tree.remove(heap, key)
     }
 
@@ -157,28 +231,59 @@ where
         self.tree.memory()
     }
 
+    fn memory(&self) -> usize {
+        self.tree.memory() + self.times().map_or(0, FieldTimes::memory)
+    }
+
+    fn keeps_tree(&self) -> bool {
+        self.times.is_some()
+    }
+
     fn begin_copy(&self) -> Box<dyn CopyingValue> {
-        self.begin_tree_copy()
+        match self.times {
+            Some(_) => Box::new(TimedCopying::<VALUED>::new()),
+            None => self.begin_tree_copy(),
+        }
     }
 
     fn freeze(&mut self, heap: &mut Heap) -> Box<dyn FrozenValue> {
-        Box::new(freeze_tree(&mut self.tree, heap))
+        let (tree, hasher) = (&mut self.tree, self.hasher);
+        match &mut self.times {
+            Some(times) => Box::new(FrozenTimed::new(heap, tree, times, hasher)),
+            None => Box::new(freeze_tree(tree, heap)),
+        }
     }
 
     fn is_frozen(&self) -> bool {
-        self.tree.is_frozen()
+        self.tree.is_frozen() || self.times().is_some_and(FieldTimes::is_frozen)
     }
 
     fn take_copied(&mut self) -> usize {
-        self.tree.take_copied()
+        let times = self.times.as_mut();
+        self.tree.take_copied() + times.map_or(0, |times| times.take_copied())
     }
 
+    /// `from` counts the records first, then what there is of times.
     fn relocate(&mut self, heap: &mut Heap, from: u64, leaves: usize) -> Option<u64> {
-        self.tree.relocate(heap, from, leaves)
+        let len = self.tree.len();
+        match &mut self.times {
+            None => self.tree.relocate(heap, from, leaves),
+            Some(_) if from < len => {
+                let next = self.tree.relocate(heap, from, leaves);
+                Some(next.unwrap_or(len))
+            }
+            Some(times) => {
+                let next = times.relocate(heap, from - len, leaves)?;
+                Some(len + next)
+            }
+        }
     }
 
     fn dispose(&mut self, heap: &mut Heap) {
         dispose_tree(&mut self.tree, heap);
+        if let Some(times) = self.times.take() {
+            times.dispose(heap);
+        }
     }
 }
 
@@ -193,8 +298,7 @@ where
     }
 
     fn with_copy(&self, tree: Tree<Records<VALUED>>) -> Big {
-        let hasher = self.hasher;
-        BigRecords { tree, hasher }.into()
+        self.with(tree, None).into()
     }
 }
 

@@ -14,6 +14,7 @@ pub struct ValueReader {
     held: Held,
     state: State,
     keyed: Keyed,
+    is_valkey: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,6 +33,11 @@ impl ValueReader {
         reader
     }
 
+    /// Types have Valkey's own numbers, or Redis's.
+    pub fn set_valkey(&mut self, is_valkey: bool) {
+        self.is_valkey = is_valkey;
+    }
+
     /// The memory of what is not whole yet, in bytes.
     pub fn memory(&self) -> usize {
         self.held.memory() + self.keyed.memory()
@@ -44,7 +50,14 @@ impl ValueReader {
     pub fn feed(&mut self, bytes: &[u8], sink: &mut Sink<'_>) -> Result<Fed, RdbError> {
         let mut input = Input::new(bytes, &mut self.held);
         while self.state != State::Done
-            && step(&mut self.state, &mut input, &mut self.keyed, sink)?.is_some()
+            && step(
+                &mut self.state,
+                self.is_valkey,
+                &mut input,
+                &mut self.keyed,
+                sink,
+            )?
+            .is_some()
         {}
         Ok(Fed {
             consumed: input.consumed(),
@@ -55,6 +68,7 @@ impl ValueReader {
 
 fn step(
     state: &mut State,
+    is_valkey: bool,
     input: &mut Input<'_>,
     keyed: &mut Keyed,
     sink: &mut Sink<'_>,
@@ -62,7 +76,7 @@ fn step(
     *state = match *state {
         State::Type => {
             let code = take!(input.byte());
-            let value = ValueState::of(code);
+            let value = ValueState::of(code, is_valkey);
             State::Value(value.ok_or_else(|| unknown_type(code, keyed.key.bytes()))?)
         }
         State::Value(value) => match take!(value.step(input, keyed, sink)) {

@@ -6,6 +6,7 @@ use super::super::crc64;
 use super::*;
 
 mod resuming;
+mod timed_hashes;
 mod zsets;
 
 /// Dumps of redis-server 7.0.15, as hexadecimal text.

@@ -13,14 +13,16 @@ use super::input::Input;
 use super::list::{ListForm, ListState};
 use super::set::{self, SetState};
 use super::stream::StreamState;
+use super::timed_hash::{self, TimedForm, TimedState};
 use super::zset::{self, ZsetState};
 use super::{RdbItem, Sink, emit};
 use crate::data::Type;
 use crate::persistence::rdb::{
-    RdbError, TYPE_HASH, TYPE_HASH_LISTPACK, TYPE_HASH_ZIPLIST, TYPE_HASH_ZIPMAP, TYPE_LIST,
+    RdbError, TYPE_HASH, TYPE_HASH_LISTPACK, TYPE_HASH_LISTPACK_EX, TYPE_HASH_LISTPACK_EX_PRE_GA,
+    TYPE_HASH_METADATA, TYPE_HASH_METADATA_PRE_GA, TYPE_HASH_ZIPLIST, TYPE_HASH_ZIPMAP, TYPE_LIST,
     TYPE_LIST_QUICKLIST, TYPE_LIST_QUICKLIST_2, TYPE_LIST_ZIPLIST, TYPE_SET, TYPE_SET_INTSET,
     TYPE_SET_LISTPACK, TYPE_STREAM_LISTPACKS, TYPE_STREAM_LISTPACKS_2, TYPE_STREAM_LISTPACKS_3,
-    TYPE_STRING, TYPE_ZSET, TYPE_ZSET_2, TYPE_ZSET_LISTPACK, TYPE_ZSET_ZIPLIST,
+    TYPE_STRING, TYPE_VALKEY_HASH_2, TYPE_ZSET, TYPE_ZSET_2, TYPE_ZSET_LISTPACK, TYPE_ZSET_ZIPLIST,
 };
 
 /// The memory of a string that was kept is given back if it is more than this, in bytes.
@@ -33,6 +35,10 @@ pub enum ValueState {
     Str,
     /// A hash, field by field.
     Hash(HashState),
+    /// A hash whose fields expire, field by field.
+    TimedHash(TimedState),
+    /// When the first field of such a hash expires, which comes in one string.
+    FirstTime,
     /// A set, member by member.
     Set(SetState),
     /// A list.
@@ -46,9 +52,17 @@ pub enum ValueState {
 }
 
 impl ValueState {
-    /// The first state of a value of that type; none if this node does not hold such values.
-    pub fn of(code: u8) -> Option<ValueState> {
+    /// The first state of a value of that type, by Valkey's own numbers or Redis's; none if this node
+    /// does not hold such values.
+    pub fn of(code: u8, is_valkey: bool) -> Option<ValueState> {
+        let timed = |state| Some(ValueState::TimedHash(state));
         match code {
+            TYPE_VALKEY_HASH_2 if is_valkey => timed(TimedState::Count(TimedForm::Behind)),
+            TYPE_HASH_METADATA_PRE_GA..=TYPE_HASH_LISTPACK_EX if is_valkey => None,
+            TYPE_HASH_METADATA_PRE_GA => timed(TimedState::Count(TimedForm::Absolute)),
+            TYPE_HASH_METADATA => timed(TimedState::First),
+            TYPE_HASH_LISTPACK_EX_PRE_GA => Some(ValueState::Packed(code)),
+            TYPE_HASH_LISTPACK_EX => Some(ValueState::FirstTime),
             TYPE_STRING => Some(ValueState::Str),
             TYPE_HASH => Some(ValueState::Hash(HashState::Count)),
             TYPE_SET => Some(ValueState::Set(SetState::Count)),
@@ -90,6 +104,15 @@ impl ValueState {
                 let next = take!(state.step(input, keyed, sink));
                 Ok(Some(next.map(ValueState::Hash)))
             }
+            ValueState::TimedHash(state) => {
+                let next = take!(state.step(input, keyed, sink));
+                Ok(Some(next.map(ValueState::TimedHash)))
+            }
+            ValueState::FirstTime => {
+                // Each field says when it expires.
+                let _: [u8; 8] = take!(input.array());
+                Ok(Some(Some(ValueState::Packed(TYPE_HASH_LISTPACK_EX))))
+            }
             ValueState::Set(state) => {
                 let next = take!(state.step(input, keyed, sink));
                 Ok(Some(next.map(ValueState::Set)))
@@ -112,6 +135,9 @@ impl ValueState {
                     TYPE_SET_INTSET | TYPE_SET_LISTPACK => set::packed(code, bytes, keyed, sink)?,
                     TYPE_ZSET_LISTPACK | TYPE_ZSET_ZIPLIST => {
                         zset::packed(code, bytes, keyed, sink)?;
+                    }
+                    TYPE_HASH_LISTPACK_EX_PRE_GA | TYPE_HASH_LISTPACK_EX => {
+                        timed_hash::packed(bytes, keyed, sink)?;
                     }
                     _ => hash::packed(code, bytes, keyed, sink)?,
                 }

@@ -366,3 +366,62 @@ fn hashes_small_and_big_are_written_with_all_their_fields() {
         assert!(found == expected);
     }
 }
+
+/// A file with a hash of so many fields, every third of which expires.
+fn timed_file(data: &mut Partition, count: usize) -> Vec<u8> {
+    let key = data.key(b"hash");
+    let limits = HashLimits {
+        entries: 8,
+        value: 8,
+    };
+    data.change_hash(0, &key, limits, |hash| {
+        for number in 0..count {
+            let field = format!("field:{number}");
+            hash.set(field.as_bytes(), b"value");
+            if number % 3 == 0 {
+                hash.set_time(
+                    field.as_bytes(),
+                    Some(1_900_000_000_000 + number as i64 * 7),
+                );
+            }
+        }
+        ((), Some(Event::HSet))
+    })
+    .expect("there is nothing");
+    let writer = RdbWriter::timed(&history(), 1_700_000_000, 4096, 1 << 20);
+    data.start_walk(Box::new(writer));
+    while data.walk_step(64) != WalkState::Done {}
+    let saver: Box<dyn std::any::Any> = data.stop_walk().expect("the walk");
+    let mut writer = *saver.downcast::<RdbWriter>().expect("the writer");
+    writer.finish();
+    writer.take().to_vec()
+}
+
+#[test]
+fn fields_that_expire_make_a_file_of_version_12_that_says_when() {
+    for count in [2, 3000] {
+        let mut data = Partition::new(Layout::Databases(1), [1, 2]);
+        data.begin(Now::default(), true);
+        let file = timed_file(&mut data, count);
+        assert!(file.starts_with(b"REDIS0012"));
+        let (mut reader, mut fields, mut times) = (RdbReader::new(), 0, 0);
+        let fed = reader.feed(&file, &mut |item| {
+            match item {
+                RdbItem::Field { .. } => fields += 1,
+                RdbItem::FieldTime { field, at } => {
+                    let number: i64 = String::from_utf8_lossy(&field[6..]).parse().unwrap();
+                    assert_eq!((number % 3, at), (0, 1_900_000_000_000 + number * 7));
+                    times += 1;
+                }
+                RdbItem::Aux {
+                    name: b"redis-ver",
+                    value,
+                } => assert_eq!(value, b"7.4.0"),
+                _ => {}
+            }
+            Ok(())
+        });
+        assert!(fed.expect("a valid file").done);
+        assert_eq!((fields, times), (count, count.div_ceil(3)));
+    }
+}

@@ -3,11 +3,11 @@
 use slotkeeper_tree::Part;
 use slotkeeper_tree::element::{Element, Text};
 
-use crate::data::{Entry, Type, Value};
+use crate::data::{Entry, Head, Type, Value};
 use crate::persistence::rdb::lzf::Packer;
 use crate::persistence::rdb::{
-    TYPE_HASH, TYPE_LIST_QUICKLIST_2, TYPE_SET, TYPE_STREAM_LISTPACKS_2, TYPE_STRING, TYPE_ZSET_2,
-    encode,
+    TYPE_HASH, TYPE_HASH_METADATA, TYPE_LIST_QUICKLIST_2, TYPE_SET, TYPE_STREAM_LISTPACKS_2,
+    TYPE_STRING, TYPE_ZSET_2, encode,
 };
 
 /// As what a value is written: in a form that every version loads, and packs again if it is small.
@@ -19,6 +19,30 @@ pub fn written_type(of: Type) -> u8 {
         Type::List => TYPE_LIST_QUICKLIST_2,
         Type::Zset => TYPE_ZSET_2,
         Type::Stream => TYPE_STREAM_LISTPACKS_2,
+    }
+}
+
+/// As what a value is written that is handed out in parts.
+pub fn type_of(head: Head) -> u8 {
+    match head.first_time {
+        Some(_) => TYPE_HASH_METADATA,
+        None => written_type(head.kind),
+    }
+}
+
+/// Appends what stands before its parts.
+pub fn head(out: &mut Vec<u8>, head: Head) {
+    if let Some(first) = head.first_time {
+        out.extend_from_slice(&first.to_le_bytes());
+    }
+    encode::length(out, head.len as usize);
+}
+
+/// When a field expires, counted from one millisecond before the first one; 0 if it does not.
+fn since(first: Option<i64>, at: Option<i64>) -> usize {
+    match (first, at) {
+        (Some(first), Some(at)) => at.abs_diff(first) as usize + 1,
+        _ => 0,
     }
 }
 
@@ -55,9 +79,10 @@ pub fn whole(out: &mut Vec<u8>, entry: &Entry<'_>, mut packer: Option<&mut Packe
     }
 }
 
-/// Appends a part of a big value.
-pub fn part(out: &mut Vec<u8>, part: Part<'_>, packer: Option<&mut Packer>) {
+/// Appends a part of a big value. `first`: when the first field of a hash expires.
+pub fn part(out: &mut Vec<u8>, part: Part<'_>, first: Option<i64>, packer: Option<&mut Packer>) {
     match part {
+        Part::FieldTime(at) => encode::length(out, since(first, at)),
         Part::Whole(whole) => element(out, whole, packer),
         Part::Begin(len) => encode::length(out, len),
         Part::Piece(bytes) | Part::Fixed(bytes) => out.extend_from_slice(bytes),

@@ -67,6 +67,11 @@ fn everything() -> Vec<u8> {
         .bytes(b"\x05\x01z\x02\x01a\0\0\0\0\0\0\x04\xc0\x01b\0\0\0\0\0\0\x04\x40")
         .bytes(b"\x03\x01o\x03\x01a\x032.5\x01b\xfe\x01c\xff")
         .bytes(b"\x11\x01q\x0c\x0c\0\0\0\x02\0\x81a\x02\x01\x01\xff")
+        .bytes(b"\x18\x01t\x03\0\0\0\0\0\0\0\x02\x41\x00\x01a\x01b\x00\x01c")
+        .packed(&text[..200])
+        .bytes(b"\x16\x01u\x01\x03\x01a\x01b")
+        .bytes(b"\x19\x01v\x03\0\0\0\0\0\0\0\x0e\x0e\0\0\0\x03\0\x81a\x02\x01\x01\x03\x01\xff")
+        .bytes(b"\x17\x01w\x0e\x0e\0\0\0\x03\0\x81a\x02\x01\x01\x03\x01\xff")
         .end()
 }
 
@@ -147,7 +152,7 @@ fn items<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
 fn every_split_gives_the_same() {
     let file = everything();
     let whole = items([&file[..]]);
-    assert_eq!(whole.len(), 59 + 3 * 10 + 3, "{whole:#?}");
+    assert_eq!(whole.len(), 59 + 3 * 10 + 3 + 17, "{whole:#?}");
     assert_eq!(items(file.chunks(1)), whole);
     for cut in 0..=file.len() {
         let (start, end) = file.split_at(cut);

@@ -1,0 +1,122 @@
+//! What the commands for fields with a time share: their arguments, and what replicas get of them.
+//!
+//! Replicas get times as such, and no command that is younger than field times: HPEXPIREAT, HPERSIST,
+//! HSET and HDEL.
+
+use std::ops::Range;
+
+use crate::command::parse::{integer, invalid_expire_time, is};
+use crate::command::{Exec, Refused};
+use crate::data::Key;
+use crate::resp::Args;
+use crate::resp::number::{Decimal, parse_integer};
+use crate::spec::Argument;
+
+/// Times are at most this, in unix milliseconds, as in Redis.
+const LATEST: i64 = (1 << 46) - 1;
+
+/// The refusal of FIELDS without a count.
+pub(super) const NO_COUNT: Refused =
+    Refused::new("ERR Number of fields must be a positive integer");
+
+/// How the last arguments are described.
+pub(super) const FIELDS: Argument = Argument::block(
+    "fields",
+    &[
+        Argument::integer("numfields"),
+        Argument::string("field").multiple(),
+    ],
+)
+.token("FIELDS");
+
+/// Where the fields are: behind FIELDS and their count at that index, to the end.
+pub(super) fn fields(
+    args: &Args<'_>,
+    at: usize,
+    no_count: Refused,
+) -> Result<Range<usize>, Refused> {
+    if !args.opt(at).is_some_and(|word| is(word, "fields")) {
+        return Err(Refused::new(
+            "ERR Mandatory argument FIELDS is missing or not at the right position",
+        ));
+    }
+    let count = args.opt(at + 1).and_then(parse_integer);
+    let count = count.and_then(|count| usize::try_from(count).ok());
+    let count = count.filter(|count| *count > 0).ok_or(no_count)?;
+    if count != args.len() - at - 2 {
+        return Err(Refused::new(
+            "ERR The `numfields` parameter must match the number of arguments",
+        ));
+    }
+    Ok(at + 2..args.len())
+}
+
+/// Refuses a key of another type, as Redis does before it looks at other arguments.
+pub(super) fn check_type(exec: &mut Exec<'_>, key: &Key<'_>) -> Result<(), Refused> {
+    let entry = exec.data.peek(exec.session.db, key);
+    entry.map(|entry| entry.as_hash()).transpose()?;
+    Ok(())
+}
+
+/// How a time is given: so many milliseconds a unit, counted from a unix time in milliseconds.
+#[derive(Clone, Copy)]
+pub(super) struct Scale {
+    pub unit: i64,
+    pub from: i64,
+}
+
+impl Scale {
+    /// That of the option, if it is one: EX, PX, EXAT, PXAT.
+    pub(super) fn of(exec: &Exec<'_>, option: &[u8]) -> Option<Scale> {
+        let now = exec.now.unix_ms();
+        let (unit, from) = match option.to_ascii_lowercase().as_slice() {
+            b"ex" => (1000, now),
+            b"px" => (1, now),
+            b"exat" => (1000, 0),
+            b"pxat" => (1, 0),
+            _ => return None,
+        };
+        Some(Scale { unit, from })
+    }
+
+    /// The unix time in milliseconds.
+    pub(super) fn time(self, text: &[u8], command: &str) -> Result<i64, Refused> {
+        let count = integer(text)?;
+        if count < 0 {
+            return Err(Refused::new("ERR invalid expire time, must be >= 0"));
+        }
+        let at = count.checked_mul(self.unit);
+        at.and_then(|at| at.checked_add(self.from))
+            .filter(|at| *at <= LATEST)
+            .ok_or_else(|| invalid_expire_time(command))
+    }
+}
+
+/// Whether a field with that time goes at once: on a replica, only its master says so.
+pub(super) fn is_past(exec: &Exec<'_>, at: i64) -> bool {
+    at <= exec.now.unix_ms() && !exec.node.is_replica
+}
+
+/// The command of these words and fields.
+pub(super) fn command(words: &[&[u8]], fields: &[&[u8]]) -> Vec<Vec<u8>> {
+    let all = words.iter().chain(fields);
+    all.map(|word| word.to_vec()).collect()
+}
+
+/// HDEL.
+pub(super) fn hdel(key: &Key<'_>, fields: &[&[u8]]) -> Vec<Vec<u8>> {
+    command(&[b"HDEL", key.bytes], fields)
+}
+
+/// HPEXPIREAT.
+pub(super) fn hpexpireat(key: &Key<'_>, at: i64, fields: &[&[u8]]) -> Vec<Vec<u8>> {
+    let (at, count) = (Decimal::new(at), Decimal::new(fields.len() as i64));
+    let words: [&[u8]; 5] = [
+        b"HPEXPIREAT",
+        key.bytes,
+        at.as_bytes(),
+        b"FIELDS",
+        count.as_bytes(),
+    ];
+    command(&words, fields)
+}
