@@ -56,7 +56,10 @@ impl Simulation {
                 ReplyValue::Integer(at @ 0..) => Some(at),
                 _ => None,
             };
-            let elements = elements(&kind, &replies[1]);
+            let mut elements = elements(&kind, &replies[1]);
+            if kind == "hash" {
+                self.add_times(node, &name, &mut elements)?;
+            }
             dataset.insert(
                 name,
                 Value {
@@ -67,6 +70,25 @@ impl Simulation {
             );
         }
         Ok(dataset)
+    }
+
+    /// Adds to each field of a hash when it expires.
+    fn add_times(
+        &mut self,
+        node: NodeIx,
+        name: &str,
+        fields: &mut [Vec<String>],
+    ) -> Result<(), String> {
+        let count = fields.len().to_string();
+        let mut request = words(&["HPEXPIRETIME", name, "FIELDS", &count]);
+        request.extend(fields.iter().map(|field| field[0].clone()));
+        let replies = self.ask(node, &[words(&["READONLY"]), request])?;
+        if let ReplyValue::Array(times) = &replies[1] {
+            for (field, at) in fields.iter_mut().zip(times) {
+                field.push(text(at));
+            }
+        }
+        Ok(())
     }
 
     /// How the data set of a replica differs from that of its master, while nobody writes. A key that

@@ -80,6 +80,10 @@ fn fill(sim: &mut Simulation) -> Result<(), String> {
         requests.extend(in_pieces(&["HSET", &name], FIELDS, |n| {
             vec![field(n), format!("the value of field {n}")]
         }));
+        // Of the first hash one field expires some day, of each other one many.
+        let mut timed = words(&["HEXPIRE", &name, "100000", "FIELDS", "500"]);
+        timed.extend((0..500).map(|n| field(hash * n)));
+        requests.push(timed);
     }
     for nth in 0..OTHERS {
         let [list, set, zset] = other_names(nth);
@@ -222,11 +226,28 @@ fn change_string(sim: &mut Simulation) -> Vec<String> {
 
 fn change_hash(sim: &mut Simulation) -> Vec<String> {
     let (name, nth) = (hash_name(sim.rng.below(HASHES)), sim.rng.below(FIELDS));
-    match sim.rng.below(7) {
+    match sim.rng.below(10) {
+        7 | 8 => change_time(sim, &name, &field(nth)),
+        9 => words(&["HINCRBYFLOAT", &name, &format!("timed:{}", nth % 20), "0.5"]),
         0 | 1 => words(&["HDEL", &name, &field(nth)]),
         2 | 3 => words(&["HSET", &name, &field(nth), "another value"]),
         4 | 5 => words(&["HINCRBY", &name, &format!("count:{}", nth % 100), "1"]),
         _ => words(&["HSET", &name, &format!("new:{nth}"), "a new field"]),
+    }
+}
+
+/// A field goes within a moment, or in a long time, or not at all.
+fn change_time(sim: &mut Simulation, name: &str, field: &str) -> Vec<String> {
+    let soon = (1 + sim.rng.below(300)).to_string();
+    let late = (1_000_000 + sim.rng.below(1000)).to_string();
+    let timed = format!("timed:{}", sim.rng.below(20));
+    match sim.rng.below(6) {
+        0 => words(&["HPEXPIRE", name, &soon, "FIELDS", "2", field, &timed]),
+        1 => words(&["HPEXPIRE", name, &late, "FIELDS", "2", field, &timed]),
+        2 => words(&["HPERSIST", name, "FIELDS", "2", field, &timed]),
+        3 => words(&["HSETEX", name, "PX", &late, "FIELDS", "1", &timed, "1"]),
+        4 => words(&["HGETEX", name, "PX", &late, "FIELDS", "1", field]),
+        _ => words(&["HGETDEL", name, "FIELDS", "1", field]),
     }
 }
 
