@@ -17,7 +17,9 @@ pub(super) struct Compaction {
     /// The big value that it is in: its name, and the rank of the element to go on with.
     big: Option<(Vec<u8>, u64)>,
     big_db: usize,
-    /// So many scattered bytes the last pass could not bring together.
+    /// How many bytes were in use when the last pass began.
+    used: usize,
+    /// So many bytes were scattered after it.
     left: usize,
 }
 
@@ -29,13 +31,18 @@ impl Store {
             return false;
         }
         let (scattered, worth) = self.heap.scattered();
+        let used = self.heap.used();
         let compaction = &mut self.compaction;
         compaction.left = compaction.left.min(scattered);
         if compaction.pass.is_none() {
-            if scattered < worth.max(compaction.left + worth / 4) {
+            // What it left cannot be brought together, but for what was removed since it began.
+            let removed = compaction.used.saturating_sub(used);
+            let settled = compaction.left.saturating_sub(removed);
+            if scattered < worth.max(settled + worth / 4) {
                 return false;
             }
             compaction.pass = Some(Cursor::default());
+            compaction.used = used;
         }
         let mut left = STEP;
         while left > 0 {
@@ -44,7 +51,7 @@ impl Store {
             } else if !self.compact_entries(&mut left) {
                 self.compaction.pass = None;
                 self.compaction.left = self.heap.scattered().0;
-                return false;
+                return true;
             }
         }
         true
@@ -112,8 +119,9 @@ mod tests {
         format!("name:{number}").into_bytes()
     }
 
-    /// As many fields as keys, of which four fifths go; what is to move has moved.
-    fn shrunk(heap: Heap, count: u64) -> Store {
+    /// As many fields as keys, of which four fifths go, with so many steps of passes when half
+    /// of them have gone; what is to move has moved.
+    fn shrunk(heap: Heap, count: u64, steps: u64) -> Store {
         let mut store = Store::new(Layout::Databases(1), [1, 2], heap);
         let hash = b"hash";
         for number in 0..count {
@@ -139,6 +147,9 @@ mod tests {
             let changed = store.change_collection::<Fields, ()>(0, &key, LIMITS, 0, remove);
             changed.expect("it is a hash");
             assert!(store.remove(0, &store.key(&field), Event::Del, false));
+            for _ in 0..if number == count / 2 + 1 { steps } else { 0 } {
+                store.reclaim(1000);
+            }
         }
         while store.reclaim(1000) {}
         store
@@ -147,7 +158,7 @@ mod tests {
     #[test]
     fn what_is_left_of_many_keys_and_fields_moves_together() {
         let count = rounds(60_000, 300);
-        let store = shrunk(Heap::new(), count);
+        let store = shrunk(Heap::new(), count, 0);
         let (scattered, worth) = store.heap.scattered();
         assert!(scattered < worth + worth / 4, "{scattered} of {worth}");
         let hash = store.get(0, &store.key(b"hash")).expect("it is there");
@@ -160,6 +171,14 @@ mod tests {
             assert_eq!(entry.is_some(), stays);
             assert!(entry.is_none_or(|it| it.as_str() == Ok(b"a string of some bytes")));
         }
+    }
+
+    #[test]
+    fn what_goes_while_a_pass_is_under_way_is_brought_together_by_the_next() {
+        let count = rounds(60_000, 300);
+        let store = shrunk(Heap::new(), count, count / 120);
+        let (scattered, worth) = store.heap.scattered();
+        assert!(scattered < worth + worth / 4, "{scattered} of {worth}");
     }
 
     /// As many messages as were asked for, all pending, of which four fifths go.
