@@ -7,6 +7,7 @@ mod recent;
 mod sizes;
 
 use std::net::SocketAddr;
+use std::ops::Range;
 
 use crate::config::OutputLimit;
 use crate::io::{LinkId, Peer, SessionId, Unsent};
@@ -224,10 +225,30 @@ impl Sessions {
         self.memory.recount(session);
     }
 
-    /// Once a second: ordinary clients that take too little of what they are sent. The size of all
-    /// buffers is noted.
-    pub(super) fn beyond(&mut self, limit: OutputLimit, now_ms: u64) -> Vec<SessionId> {
+    /// How many places there are for sessions; some are free.
+    pub(super) fn places(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The sessions in those places.
+    pub(super) fn at_places(&self, places: Range<usize>) -> impl Iterator<Item = &Session> {
+        let some = self.slots[places].iter().map(|session| &**session);
+        some.filter(|session| session.id.number() > 0)
+    }
+
+    /// Another second begins, of which the largest buffers are remembered.
+    pub(super) fn begin_second(&mut self) {
         self.recent.begin_second();
+    }
+
+    /// The ordinary clients in those places that take too little of what they are sent. The size of
+    /// their buffers is noted.
+    pub(super) fn beyond(
+        &mut self,
+        places: Range<usize>,
+        limit: OutputLimit,
+        now_ms: u64,
+    ) -> Vec<SessionId> {
         let recent = &mut self.recent;
         let beyond = |session: &mut Box<Session>| {
             if session.id.number() == 0 {
@@ -236,7 +257,7 @@ impl Sessions {
             recent.note(session.query(), session.unsent.memory());
             session.is_beyond(limit, now_ms).then_some(session.id)
         };
-        self.slots.iter_mut().filter_map(beyond).collect()
+        self.slots[places].iter_mut().filter_map(beyond).collect()
     }
 
     /// The largest input, and the largest output, that a client had in the last seconds, in bytes.

@@ -1,5 +1,7 @@
 //! The regular work.
 
+use std::ops::RangeInclusive;
+
 use crate::engine::Engine;
 use crate::io::{Level, Origin, SessionId};
 use crate::session::{Session, SessionRole};
@@ -16,12 +18,18 @@ const EXPIRE_AGAIN_MS: u64 = 2;
 /// How many keys that a flush left behind are freed in one turn.
 const RECLAIM_LIMIT: usize = 512;
 
+/// The regular work looks at a tenth of all sessions, but at so many at least and at most: at each
+/// of them once a second, and later where there are very many.
+const LOOKS: RangeInclusive<usize> = 64..=1000;
+
 /// When what is due.
 #[derive(Debug)]
 pub(super) struct Timers {
     cron: u64,
     expire: u64,
-    idle: u64,
+    second: u64,
+    /// The place of the session that is looked at next.
+    place: usize,
 }
 
 impl Timers {
@@ -30,7 +38,8 @@ impl Timers {
         Timers {
             cron: now,
             expire: now + CRON_MS,
-            idle: now + 1000,
+            second: now + 1000,
+            place: 0,
         }
     }
 }
@@ -107,10 +116,11 @@ impl Engine {
         self.withhold_cron(now);
         self.shutdown_cron(now);
         self.memory_cron(now);
-        if now.mono_ms() >= self.timers.idle {
-            self.timers.idle = now.mono_ms() + 1000;
-            self.close_idle(now);
+        if now.mono_ms() >= self.timers.second {
+            self.timers.second = now.mono_ms() + 1000;
+            self.sessions.begin_second();
         }
+        self.close_idle(now);
     }
 
     /// Removes keys and fields whose time has come: a master's task, unless its clients are paused, since
@@ -144,10 +154,15 @@ impl Engine {
     }
 
     /// Closes clients that have said nothing for longer than `timeout`, and those that take too
-    /// little of what they are sent.
+    /// little of what they are sent: some at a time, however many there are.
     fn close_idle(&mut self, now: Now) {
+        let all = self.sessions.places();
+        let looks = all.div_ceil(10).clamp(*LOOKS.start(), *LOOKS.end());
+        let from = self.timers.place.min(all);
+        let places = from..all.min(from + looks);
+        self.timers.place = if places.end == all { 0 } else { places.end };
         let limit = self.config.client_output_buffer_limit.normal;
-        for id in self.sessions.beyond(limit, now.mono_ms()) {
+        for id in (self.sessions).beyond(places.clone(), limit, now.mono_ms()) {
             self.drop_slow_client(id);
         }
         let timeout = self.config.timeout.saturating_mul(1000);
@@ -159,7 +174,7 @@ impl Engine {
             let waits = session.killed || session.parked;
             session.role == SessionRole::Normal && !waits && idle > timeout
         };
-        let idle = self.sessions.iter().filter(is_idle);
+        let idle = self.sessions.at_places(places).filter(is_idle);
         for id in idle.map(|session| session.id).collect::<Vec<_>>() {
             let text = format!("Closing idle client {}", self.client_name(id));
             self.log_of(Origin::Clients, Level::Verbose, text);
