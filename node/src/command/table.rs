@@ -5,7 +5,7 @@ use super::{
     hyperloglog, list, server, set, sorted_set, stream, string, transactions,
 };
 use crate::resp::Args;
-use crate::spec::{Flag, Flags, Indexes, InvalidKeys, KeyFlag, KeySpec, Spec};
+use crate::spec::{ArgumentKind, Flag, Flags, Group, Indexes, InvalidKeys, KeyFlag, KeySpec, Spec};
 
 /// The groups, each listing its commands.
 const GROUPS: &[&[&Definition]] = &[
@@ -48,6 +48,8 @@ pub struct Command {
     movable: bool,
     /// ... and the first one, too.
     first_moves: bool,
+    /// Looks in a hash or a set for the element that the argument behind the key names.
+    finds_element: bool,
     /// The id of its first subcommand, and how many it has.
     first_subcommand: usize,
     subcommand_count: usize,
@@ -114,6 +116,13 @@ impl Command {
             false => self.fixed_first_key(),
         };
         first.filter(|&first| first < args.len())
+    }
+
+    /// Whether it looks in a hash or a set, its only key, for the element that the next argument names.
+    #[must_use]
+    #[inline]
+    pub fn finds_element(&self) -> bool {
+        self.finds_element
     }
 
     /// Whether a request names more than one key.
@@ -354,6 +363,7 @@ const fn command(definition: &'static Definition, id: usize, first_subcommand: u
         fixed: fixed_range(spec.keys),
         movable: !all_fixed(spec.keys),
         first_moves: first_moves(spec.keys),
+        finds_element: finds_element(spec),
         first_subcommand,
         subcommand_count: definition.subcommands.len(),
     }
@@ -386,6 +396,21 @@ const fn first_moves(specs: &[KeySpec]) -> bool {
     match specs {
         [] => false,
         [first, ..] => !all_fixed(specs) && (first.fixed().is_none() || first.found_by.is_some()),
+    }
+}
+
+/// Whether the argument behind the only key is an element of a hash or a set, or begins with one.
+const fn finds_element(spec: &Spec) -> bool {
+    match (spec.group, spec.keys, spec.arguments) {
+        (Group::Hash | Group::Set, [_], [key, element, ..]) => {
+            let is_key = matches!(key.kind, ArgumentKind::Key(_)) && !key.multiple;
+            let kind = match element.arguments {
+                [first, ..] => first.kind,
+                [] => element.kind,
+            };
+            is_key && !element.optional && matches!(kind, ArgumentKind::String)
+        }
+        _ => false,
     }
 }
 

@@ -16,8 +16,9 @@ mod walks;
 mod write;
 
 use slotkeeper_topology::Slot;
+use slotkeeper_tree::Aim;
 
-use super::entry::{Entry, Heap};
+use super::entry::{Big, Entry, Heap};
 use super::store::Store;
 use super::{
     Change, DataStats, ExpiryPolicy, HeapUse, Key, Layout, List, Scope, Set, Stream, Watched,
@@ -103,6 +104,21 @@ impl Partition {
         self.store.dbs()[db]
             .table(key.slot.index())
             .prefetch_entry(key.hash);
+    }
+
+    /// Brings elements of a big hash or set into the cache, and what their changes will look at; some
+    /// time after [`Self::prefetch_entry`].
+    pub fn prefetch_elements<'k>(
+        &self,
+        db: usize,
+        key: &Key<'_>,
+        elements: impl Iterator<Item = &'k [u8]>,
+    ) {
+        match self.store.get(db, key).and_then(|entry| entry.big()) {
+            Some(Big::Hash(hash)) => hash.look_ahead(elements, Aim::Insert),
+            Some(Big::Set(set)) => set.look_ahead(elements, Aim::Insert),
+            _ => {}
+        }
     }
 
     /// What accesses do with expired keys from now on.

@@ -1,11 +1,14 @@
 //! Looking ahead: what several requests will look for is brought into the processor's cache for
 //! all of them at a time, so that their misses overlap. It is a hint, and changes nothing.
 
-use crate::command::lookup;
+use crate::command::{Command, lookup};
 use crate::data::Key;
 use crate::engine::Engine;
 use crate::io::SessionId;
 use crate::resp::{BATCH_MAX, Batch, first_arguments};
+
+/// To look ahead for fewer elements of a key takes longer than to wait for them.
+const ELEMENTS_MIN: usize = 4;
 
 /// The first key of each request of a batch, and which argument it is.
 pub(super) type FirstKeys<'a> = [Option<(usize, Key<'a>)>; BATCH_MAX];
@@ -37,7 +40,7 @@ impl Engine {
         batch: &'a Batch,
     ) -> FirstKeys<'a> {
         let mut keys: FirstKeys<'a> = [None; BATCH_MAX];
-        let several = batch.len() > 1;
+        let (several, mut finders) = (batch.len() > 1, 0u32);
         for (request, place) in keys.iter_mut().enumerate().take(batch.len()) {
             let args = batch.args(input, request);
             let command = lookup(args.get(0));
@@ -47,12 +50,50 @@ impl Engine {
                     self.data.prefetch_table(db, &key);
                 }
                 *place = Some((first, key));
+                let finds = command.is_some_and(Command::finds_element) && args.len() > first + 1;
+                finders |= u32::from(finds) << request;
             }
         }
         if several {
             self.fetch(keys.iter().flatten().map(|(_, key)| (db, key)));
+            if finders & finders >> 1 != 0 {
+                self.find_elements(db, &keys, finders, |request, index| {
+                    batch.args(input, request).get(index)
+                });
+            }
         }
         keys
+    }
+
+    /// Brings the elements that requests name into the cache, those of a key for which several come in
+    /// a row. `finders` has a bit for each request that names one, behind the key.
+    fn find_elements<'a>(
+        &self,
+        db: usize,
+        keys: &FirstKeys<'a>,
+        finders: u32,
+        argument: impl Fn(usize, usize) -> &'a [u8],
+    ) {
+        let finder = |request: usize| {
+            let (first, key) = keys.get(request)?.as_ref()?;
+            (finders >> request & 1 != 0).then_some((*first, key))
+        };
+        let mut request = 0;
+        while request < keys.len() {
+            let begin = request;
+            request += 1;
+            let Some((first, key)) = finder(begin) else {
+                continue;
+            };
+            let same = |(_, next): (usize, &Key<'_>)| next.hash == key.hash;
+            while finder(request).is_some_and(same) {
+                request += 1;
+            }
+            if request - begin >= ELEMENTS_MIN {
+                let elements = (begin..request).map(|request| argument(request, first + 1));
+                self.data.prefetch_elements(db, key, elements);
+            }
+        }
     }
 
     /// Once the tables are on their way: the places in them, then the entries that stand there.

@@ -189,6 +189,47 @@ fn finds_the_keys() {
 }
 
 #[test]
+fn what_follows_the_key_is_an_element_where_commands_look_for_one() {
+    let finds = |name: &str| lookup(name.as_bytes()).unwrap().finds_element();
+    for name in [
+        "hget",
+        "hset",
+        "hmset",
+        "hsetnx",
+        "hdel",
+        "hexists",
+        "hincrby",
+        "hincrbyfloat",
+        "hmget",
+        "hstrlen",
+        "sadd",
+        "srem",
+        "sismember",
+        "smismember",
+    ] {
+        assert!(finds(name), "{name}");
+    }
+    for name in [
+        "hgetall",
+        "hlen",
+        "hrandfield",
+        "hscan",
+        "spop",
+        "srandmember",
+        "smembers",
+        "smove",
+        "sscan",
+        "sinter",
+        "sintercard",
+        "sunionstore",
+        "get",
+        "zadd",
+    ] {
+        assert!(!finds(name), "{name}");
+    }
+}
+
+#[test]
 fn keys_that_must_be_looked_for_are_routed_by_as_others() {
     // As ZUNIONSTORE has them: destination numkeys key [key ...]
     static DEFINITION: Definition = Definition {

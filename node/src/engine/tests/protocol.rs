@@ -4,6 +4,48 @@ use super::Node;
 use crate::config::Config;
 use crate::io::SessionState;
 
+/// Elements of big values are looked ahead for; a request may name none, and changes come in between.
+#[test]
+fn a_pipeline_for_elements_of_one_key_is_answered_in_order() {
+    let mut node = Node::standalone();
+    let mut client = node.client();
+    let members: Vec<_> = (0..600).map(|number| format!("member:{number}")).collect();
+    node.ask(&mut client, &format!("sadd set {}", members.join(" ")));
+    node.ask(&mut client, &format!("hset hash {}", members.join(" ")));
+    let mut pipeline = String::new();
+    let mut expected = String::new();
+    for number in (0..600).step_by(2) {
+        let (field, value) = (&members[number], &members[number + 1]);
+        for (line, reply) in [
+            (format!("sismember set {field}"), ":1".to_owned()),
+            (format!("srem set {field}"), ":1".to_owned()),
+            (format!("sismember set {field}"), ":0".to_owned()),
+            (format!("sadd set {field} {value}"), ":1".to_owned()),
+            ("sadd set".to_owned(), wrong_arity("sadd")),
+            (
+                format!("hget hash {field}"),
+                format!("${}|{value}", value.len()),
+            ),
+            (format!("hset hash {field} 7"), ":0".to_owned()),
+            (format!("hincrby hash {field} 1"), ":8".to_owned()),
+            (format!("hdel hash {field}"), ":1".to_owned()),
+            (format!("hdel hash {field}"), ":0".to_owned()),
+            ("hget hash".to_owned(), wrong_arity("hget")),
+        ] {
+            pipeline += &format!("{line}\r\n");
+            expected += &format!("{reply}|");
+        }
+    }
+    pipeline += "del set hash\r\n";
+    expected += ":1|";
+    let replies = node.send(&mut client, pipeline.as_bytes());
+    assert_eq!(replies.replace("\r\n", "|"), expected);
+}
+
+fn wrong_arity(name: &str) -> String {
+    format!("-ERR wrong number of arguments for '{name}' command")
+}
+
 #[test]
 fn a_pipeline_is_answered_in_order() {
     let mut node = Node::standalone();

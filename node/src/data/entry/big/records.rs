@@ -121,6 +121,12 @@ impl<const VALUED: bool> BigRecords<VALUED> {
         any
     }
 
+    /// Brings what is to be done with fields or members will look at into the cache.
+    pub fn look_ahead<'k>(&self, names: impl Iterator<Item = &'k [u8]>, aim: Aim) {
+        let (mut group, mut items) = (Group::new(), names.map(|name| (name, ())));
+        while self.next_group(&mut group, &mut items, aim) {}
+    }
+
     /// Shows the records of ranks, which there are, in the order given.
     pub fn at_each<'a>(
         &'a self,
