@@ -169,7 +169,9 @@ pub enum Preparation {
     CopyToKey,
     /// A value, decoded from its fourth argument, for its first key.
     Decode,
-    /// It runs only when no walk is under way.
+    /// A connection to another server, of which there are only so many.
+    Connection,
+    /// It runs only when no walk is under way, and no key on its way to another server.
     WalksEnd,
 }
 

@@ -119,7 +119,7 @@ pub enum SessionState {
 /// What happened on a link.
 #[derive(Clone, Copy, Debug)]
 pub enum LinkEvent<'a> {
-    /// The connection that [`LinkOp::Open`] asked for is up; our address on it.
+    /// The connection that [`LinkOp::Open`] or [`LinkOp::OpenNamed`] asked for is up; our address on it.
     Opened {
         /// Our side.
         local: SocketAddr,
@@ -143,10 +143,20 @@ pub enum LinkOp {
         /// Our own address to connect from, if one is configured (`bind`).
         from: Option<IpAddr>,
     },
+    /// Connect to a host by its name: to the first of its addresses that accepts it.
+    OpenNamed {
+        /// The name.
+        host: String,
+        /// The port.
+        port: u16,
+        /// Our own address to connect from, if one is configured (`bind`).
+        from: Option<IpAddr>,
+    },
     /// Send.
     Send(Bytes),
     /// Close after what was sent has left; one that was accepted at the bus port at once, since only
-    /// answers are sent on it. No event follows.
+    /// answers are sent on it; one of MIGRATE at once as well, and what is under way is lost: a value
+    /// must not arrive after it was changed here. No event follows.
     Close,
 }
 

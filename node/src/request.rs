@@ -1,7 +1,6 @@
 //! What a command asks of the engine when it is about more than keys. The command has parsed and
 //! checked its arguments; the engine, or the room that it hands the request to, acts and replies.
 
-use std::net::SocketAddr;
 use std::ops::Range;
 
 use slotkeeper_topology::{Epoch, Slot};
@@ -103,8 +102,10 @@ pub struct Restore {
 /// What MIGRATE moves, and where to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Migrate {
-    /// The other server.
-    pub to: Option<SocketAddr>,
+    /// The other server's address or name ...
+    pub host: String,
+    /// ... and its port.
+    pub port: u16,
     /// Its database.
     pub db: i64,
     /// The keys, which are there, each once.

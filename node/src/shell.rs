@@ -37,6 +37,9 @@ use self::clock::Clock;
 use crate::config::{Config, Source};
 use crate::engine::RdbCheck;
 
+/// So many names of hosts are looked up at once; others wait.
+const LOOKUPS_MAX: usize = 4;
+
 /// Runs a node until it leaves; the exit code of the process. `exposed` is the directive whose
 /// secret stands on the command line, if there is one.
 #[must_use]
@@ -60,6 +63,7 @@ pub fn run(config: Config, config_file: Option<&Path>, exposed: Option<String>) 
     system::wait_precisely();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        .max_blocking_threads(LOOKUPS_MAX)
         .build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
@@ -73,6 +77,8 @@ pub fn run(config: Config, config_file: Option<&Path>, exposed: Option<String>) 
         shell.leave();
         Ok(code)
     });
+    // A name that is still being looked up does not hold the process.
+    runtime.shutdown_background();
     if code.is_ok() && is_of_this_process(&pidfile) {
         let _ = fs::remove_file(&pidfile);
     }

@@ -304,6 +304,7 @@ impl Network {
     fn link_op(&mut self, i: usize, link: LinkId, op: LinkOp) {
         match op {
             LinkOp::Open { to, .. } => self.open(i, link, to),
+            LinkOp::OpenNamed { host, .. } => panic!("the bus does not know {host}"),
             LinkOp::Send(bytes) => {
                 if let Some(&(to, far)) = self.wires.get(&(i, link)) {
                     self.queue.push_back((to, far, Arrival::Bytes(bytes)));

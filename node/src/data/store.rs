@@ -10,10 +10,11 @@ mod collections;
 mod compaction;
 mod copies;
 mod flush;
+mod held;
 mod streams;
 mod strings;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use slotkeeper_topology::{SLOT_COUNT, SlotSet, key_slot};
 
@@ -21,6 +22,7 @@ use self::aside::Aside;
 pub use self::aside::Portrait;
 use self::compaction::Compaction;
 use self::copies::Copies;
+use self::held::Held;
 use super::changes::Changes;
 use super::database::{Database, Garbage};
 use super::dropping::Dropping;
@@ -68,8 +70,8 @@ pub(super) struct Store {
     dropping: Dropping,
     copies: Copies,
     compaction: Compaction,
-    /// Keys that nobody may change: database and name, and the number that those wait for.
-    pub held: BTreeMap<(usize, Vec<u8>), u64>,
+    /// Keys that nobody may change.
+    pub held: Held,
     /// What is put together beside the keyspace.
     aside: Option<Box<Aside>>,
 }
@@ -96,7 +98,7 @@ impl Store {
             dropping: Dropping::default(),
             copies: Copies::default(),
             compaction: Compaction::default(),
-            held: BTreeMap::new(),
+            held: Held::default(),
             aside: None,
         };
         store.dbs = (0..count).map(|_| store.new_database()).collect();
@@ -366,9 +368,9 @@ impl Store {
             return Some(WalkWait::Slot(key.slot));
         }
         if !self.held.is_empty()
-            && let Some(number) = self.held.get(&(db, key.bytes.to_vec()))
+            && let Some(number) = self.held.of(db, key.bytes)
         {
-            return Some(WalkWait::Move(*number));
+            return Some(WalkWait::Move(number));
         }
         let walks = Some(&self.walks).filter(|walks| !walks.is_empty());
         let wait = walks.and_then(|walks| walks.wait(&self.dbs, db, key));

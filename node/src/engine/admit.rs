@@ -129,7 +129,10 @@ impl Engine {
         if !session.authenticated && !flags.has(Flag::NoAuth) {
             return Err(Refused::new("NOAUTH Authentication required."));
         }
-        if session.multi.is_some() && flags.has(Flag::NoMulti) {
+        // MIGRATE waits for another server, and within an EXEC nothing waits.
+        if session.multi.is_some()
+            && (flags.has(Flag::NoMulti) || command.preparation == Preparation::Connection)
+        {
             return Err(Refused::new("ERR Command not allowed inside a transaction"));
         }
         if self.is_withholding() && self.is_withheld(command, args) {

@@ -10,6 +10,7 @@ mod serve;
 
 use std::collections::BTreeSet;
 
+pub(super) use self::review::DEMOTED;
 use self::review::Review;
 use crate::data::Waiter;
 use crate::engine::commit::Change;

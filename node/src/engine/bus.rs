@@ -159,6 +159,7 @@ impl Engine {
             ClusterEvent::Log(origin, level, text) => self.log_of(origin, level, text),
             ClusterEvent::FollowMaster { address, .. } => {
                 self.is_replica = true;
+                self.end_all_migrations();
                 if let Some(address) = address {
                     self.follow(address, now);
                 }

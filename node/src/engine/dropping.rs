@@ -14,6 +14,7 @@ impl Engine {
     /// Deletes the keys of slots that another node owns now. They are out of sight at once; replicas
     /// of ours hear of one after the other, over as many turns as that takes.
     pub(super) fn drop_slots(&mut self, slots: &SlotSet) {
+        self.end_migrations_of(slots);
         let dropped = self.data.drop_slots(slots);
         self.drain_changes();
         if dropped == 0 {

@@ -5,6 +5,7 @@
 //! once.
 
 use super::parking::Parked;
+use super::sessions::STREAM;
 use super::{Acted, Engine};
 use crate::config::Config;
 use crate::data::{Key, Partition, Portrait, Value};
@@ -66,6 +67,19 @@ impl Encoding {
         false
     }
 
+    /// What the next step costs, in bytes that are encoded or as many that go into the checksum.
+    pub(super) fn next_cost(&self) -> usize {
+        match &self.portrait {
+            Some(_) => STEP_BYTES,
+            None => self.memory().min(2 * STEP_BYTES),
+        }
+    }
+
+    /// What is encoded so far, in bytes.
+    pub(super) fn memory(&self) -> usize {
+        self.writer.memory()
+    }
+
     /// The payload.
     pub(super) fn finish(self) -> Vec<u8> {
         self.writer.finish()
@@ -88,7 +102,8 @@ impl Engine {
             reply.null();
             return Acted::Replied;
         };
-        let steps = if self.in_exec() { usize::MAX } else { AT_ONCE };
+        let waits = !self.in_exec() && id != STREAM;
+        let steps = if waits { AT_ONCE } else { usize::MAX };
         for _ in 0..steps {
             if encoding.step(&mut self.data) {
                 reply.bulk(&encoding.finish());
@@ -124,7 +139,7 @@ impl Engine {
                 self.dumps.push(dump);
             }
         }
-        let memory = |dump: &Dump| dump.encoding.writer.memory();
+        let memory = |dump: &Dump| dump.encoding.memory();
         self.memory.dumps = self.dumps.iter().map(memory).sum();
         !self.dumps.is_empty()
     }

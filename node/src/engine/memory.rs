@@ -27,6 +27,8 @@ pub(super) struct Memory {
     pub(super) walk: usize,
     /// What was encoded for DUMP so far.
     pub(super) dumps: usize,
+    /// What MIGRATEs hold, as of the last look.
+    migrations: usize,
     /// All that was used at the start, before the data file was loaded.
     pub(super) startup: usize,
     say_at: u64,
@@ -37,7 +39,7 @@ pub(super) struct Memory {
 pub(super) struct Use {
     /// Keys and values with their tables.
     pub(super) dataset: usize,
-    /// Clients, and the link to our master.
+    /// Clients, what is encoded and sent for them, and the link to our master.
     pub(super) clients: usize,
     /// What waits for replicas.
     pub(super) replicas: usize,
@@ -73,7 +75,8 @@ impl Engine {
             dataset: self.data.stats().memory,
             clients: self.sessions.memory()
                 + self.replication.following.memory()
-                + self.memory.dumps,
+                + self.memory.dumps
+                + self.memory.migrations,
             replicas,
             backlog,
             links: self.memory.links,
@@ -100,11 +103,13 @@ impl Engine {
             + self.memory.links
             + self.memory.walk
             + self.memory.dumps
+            + self.memory.migrations
     }
 
     /// Ten times a second.
     pub(super) fn memory_cron(&mut self, now: Now) {
         self.memory.links = (self.cluster.as_ref()).map_or(0, |cluster| cluster.links_memory());
+        self.memory.migrations = self.migrations.memory();
         let used = self.memory().total();
         self.stats.sample(used, now);
     }

@@ -4,59 +4,108 @@
 //! is removed here, and replicas hear of a DEL; COPY leaves it. From the request until then who wants to
 //! change the key waits, and it does not expire, so that what arrives is what is removed. A move that
 //! nothing comes of for the client's timeout ends: keys that were not confirmed stay here, and may be
-//! at the other server, too, as in Redis. A client that goes does not end its move.
+//! at the other server, too, as in Redis. While writes are paused nothing is removed, so that a planned
+//! take-over misses no removal; a node that becomes a replica ends all moves. Of a client that has gone,
+//! no more keys are sent.
 
+mod answers;
 mod connections;
+mod sending;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use bytes::Bytes;
+use slotkeeper_topology::{SlotSet, key_slot};
 
-use self::connections::{Connection, Expected};
+use self::connections::{Connection, Target};
+use super::blocking::DEMOTED;
 use super::commit::Change;
 use super::dump::Encoding;
 use super::parking::Parked;
+use super::sessions::STREAM;
 use super::{Acted, Engine};
-use crate::io::{LinkEvent, LinkId, LinkOp, SessionId};
+use crate::data::ExpiryPolicy;
+use crate::io::{LinkEvent, LinkId, SessionId};
 use crate::request::Migrate;
-use crate::resp::{Reply, ReplyValue, encode_command};
+use crate::resp::Reply;
 use crate::time::Now;
 
-/// So many bytes may be under way before the other server has to confirm some.
-const WINDOW: usize = 1 << 20;
-const CONNECTING: &str = "IOERR error or timeout connecting to the client";
+/// So many moves are under way at once: each has a connection. Others wait for the first of them.
+const MOVES_MAX: usize = 64;
+/// In a turn so many keys are encoded, and so many removed, for all moves ...
+const TURN_KEYS: usize = 200;
+/// ... and so many bytes are encoded.
+const TURN_BYTES: usize = 128 * 1024;
+
+/// Somebody else has the keys now.
+const LOST: &str = "UNBLOCKED the hash slot of the keys has another owner now";
 
 /// All moves, by their numbers, and all connections.
 #[derive(Default)]
 pub(super) struct Migrations {
     moves: BTreeMap<u64, Migration>,
     connections: BTreeMap<LinkId, Connection>,
+    /// The moves that may have something to do in this turn.
+    active: BTreeSet<u64>,
+    /// The one that had its turn last.
+    served: u64,
     last: u64,
 }
 
 struct Migration {
+    number: u64,
     session: SessionId,
     /// Where the keys are.
     db: usize,
     wanted: Migrate,
     link: LinkId,
+    /// What stands before the keys was sent.
+    greeted: bool,
     /// Keys that are not sent yet.
     unsent: VecDeque<Vec<u8>>,
     encoding: Option<(Vec<u8>, Encoding)>,
+    /// Keys that have arrived there and are not removed here yet.
+    arrived: VecDeque<Vec<u8>>,
     /// When something happened last, in monotonic milliseconds.
     alive_at: u64,
     /// The first error that the other server has answered.
     error: Option<String>,
     /// It has refused the password or the database, so that nothing that follows counts.
     refused: bool,
-    /// Nothing was confirmed, and the connection is an old one, which may have ended before.
+    /// Nothing was answered, and the connection is an old one, which may have ended before.
     may_retry: bool,
+    /// Why it ends before all is answered.
+    failed: Option<&'static str>,
+}
+
+/// What may still be done in a turn.
+struct Budget {
+    keys: usize,
+    removals: usize,
+    bytes: usize,
 }
 
 impl Migrations {
     /// When a move ends that nothing comes of, in monotonic milliseconds.
     pub(super) fn next_deadline(&self) -> Option<u64> {
-        self.moves.values().map(Migration::deadline).min()
+        let waiting = self.moves.values().filter(|it| self.is_alive(it));
+        waiting.map(Migration::deadline).min()
+    }
+
+    fn is_alive(&self, migration: &Migration) -> bool {
+        let connection = self.connections.get(&migration.link);
+        connection.is_some_and(|connection| connection.gone.is_none())
+    }
+
+    /// How many connections there are, kept ones included.
+    pub(super) fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// What moves hold: names, what is encoded, and what has not left, in bytes.
+    pub(super) fn memory(&self) -> usize {
+        let moves = self.moves.values().map(Migration::memory);
+        let connections = self.connections.values().map(Connection::memory);
+        moves.sum::<usize>() + connections.sum::<usize>()
     }
 }
 
@@ -64,9 +113,23 @@ impl Migration {
     fn deadline(&self) -> u64 {
         self.alive_at.saturating_add(self.wanted.timeout_ms)
     }
+
+    fn memory(&self) -> usize {
+        // Each name is kept in the request, in the line of those to send or confirm, and among the
+        // keys that are held.
+        let names = self.wanted.keys.iter().map(|key| 3 * (key.len() + 24));
+        let encoding = self.encoding.as_ref().map_or(0, |(_, it)| it.memory());
+        names.sum::<usize>() + encoding
+    }
 }
 
 impl Engine {
+    /// What another MIGRATE has to wait for while there are as many as may be: the number of one.
+    pub(super) fn full_of_moves(&self) -> Option<u64> {
+        let is_full = self.migrations.moves.len() >= MOVES_MAX;
+        is_full.then(|| self.data.first_held()).flatten()
+    }
+
     /// MIGRATE.
     pub(super) fn migrate(
         &mut self,
@@ -75,153 +138,169 @@ impl Engine {
         now: Now,
         reply: &mut Reply,
     ) -> Acted {
-        let Some(to) = wanted.to.filter(|_| !self.in_exec()) else {
-            reply.error("ERR MIGRATE cannot be part of a transaction");
+        if self.in_exec() || id == STREAM {
+            reply.error("ERR Command not allowed inside a transaction");
             return Acted::Replied;
-        };
+        }
         self.migrations.last += 1;
         let number = self.migrations.last;
         let db = self.sessions.at(id).db;
         for key in &wanted.keys {
             self.data.hold(db, key, number);
         }
+        let to = Target::new(&wanted.host, wanted.port);
         let (link, may_retry) = self.migrate_link(to, number, now);
         let migration = Migration {
+            number,
             session: id,
             db,
             unsent: wanted.keys.iter().cloned().collect(),
             wanted,
             link,
+            greeted: false,
             encoding: None,
+            arrived: VecDeque::new(),
             alive_at: now.mono_ms(),
             error: None,
             refused: false,
             may_retry,
+            failed: None,
         };
         self.migrations.moves.insert(number, migration);
-        self.begin_migration(number);
+        self.migrations.active.insert(number);
         self.park(id, Parked::Reply);
         Acted::Waiting
     }
 
-    /// Sends what stands before the keys, if the connection is up.
-    fn begin_migration(&mut self, number: u64) {
-        let Some(migration) = self.migrations.moves.get(&number) else {
-            return;
-        };
-        let (link, wanted) = (migration.link, &migration.wanted);
-        let connection = self.migrations.connections.get_mut(&link);
-        let Some(connection) = connection.filter(|connection| connection.up) else {
-            return;
-        };
-        let mut out = Vec::new();
-        if !wanted.auth.is_empty() {
-            let mut argv = vec![b"AUTH".to_vec()];
-            argv.extend(wanted.auth.iter().cloned());
-            encode_command(&mut out, &argv);
-            connection.expected.push_back(Expected::Auth);
-        }
-        if connection.db != Some(wanted.db) {
-            connection.db = Some(wanted.db);
-            encode_command(&mut out, &["SELECT", &wanted.db.to_string()]);
-            connection.expected.push_back(Expected::Select);
-        }
-        if !out.is_empty() {
-            self.link(link, LinkOp::Send(Bytes::from(out)));
-        }
-    }
-
-    /// Goes on with all moves that can. Returns whether there is more to do.
+    /// Goes on with moves that can. Returns whether there is more to do.
     pub(super) fn step_migrations(&mut self, now: Now) -> bool {
-        if self.migrations.moves.is_empty() {
+        // What is removed enters the stream, and nothing may while it is paused.
+        if self.migrations.active.is_empty() || self.pause.any() {
             return false;
         }
-        let numbers: Vec<u64> = self.migrations.moves.keys().copied().collect();
-        let mut goes_on = false;
-        for number in numbers {
-            goes_on |= self.step_migration(number, now);
-        }
-        goes_on
-    }
-
-    fn step_migration(&mut self, number: u64, now: Now) -> bool {
-        let Some(mut migration) = self.migrations.moves.remove(&number) else {
-            return false;
+        let mut budget = Budget {
+            keys: TURN_KEYS,
+            removals: TURN_KEYS,
+            bytes: TURN_BYTES,
         };
-        let connection = self.migrations.connections.get(&migration.link);
-        let may_send =
-            connection.is_some_and(|connection| connection.up && connection.under_way < WINDOW);
+        let (active, served) = (&self.migrations.active, self.migrations.served);
+        let later = active.range(served + 1..);
+        let order: Vec<u64> = later.chain(active.range(..=served)).copied().collect();
         let mut goes_on = false;
-        if may_send {
-            goes_on = self.encode_next(&mut migration, now);
-        }
-        self.migrations.moves.insert(number, migration);
-        self.end_complete_migration(number, now);
-        goes_on
-    }
-
-    /// Encodes some more of the next key, and sends it when it is complete. Returns whether there is
-    /// more to encode.
-    fn encode_next(&mut self, migration: &mut Migration, now: Now) -> bool {
-        let (key, mut encoding) = match migration.encoding.take() {
-            Some(started) => started,
-            None => {
-                let Some(name) = migration.unsent.front() else {
-                    return false;
-                };
-                let key = self.data.key(name);
-                let session = migration.session;
-                let is_there = self.sessions.get(session).is_some_and(|it| !it.killed);
-                let writers = self.waits_for_copy();
-                if is_there
-                    && (self.data)
-                        .prepare_copy(session, migration.db, &key, writers)
-                        .is_some()
-                {
-                    return false;
-                }
-                let encoding = Encoding::begin(&mut self.data, migration.db, &key, &self.config);
-                let name = migration.unsent.pop_front().unwrap_or_default();
-                match encoding {
-                    Some(encoding) => (name, encoding),
-                    // It went with all keys of its slot or database.
-                    None => return !migration.unsent.is_empty(),
-                }
+        for number in order {
+            if budget.is_spent() {
+                return true;
             }
-        };
-        if !encoding.step(&mut self.data) {
-            migration.encoding = Some((key, encoding));
-            return true;
+            self.migrations.served = number;
+            match self.migrations.moves.remove(&number) {
+                Some(migration) => goes_on |= self.step_migration(migration, &mut budget, now),
+                None => drop(self.migrations.active.remove(&number)),
+            }
         }
-        let payload = encoding.finish();
-        self.send_key(migration, key, &payload, now);
-        !migration.unsent.is_empty()
+        goes_on
     }
 
-    fn send_key(&mut self, migration: &mut Migration, key: Vec<u8>, payload: &[u8], now: Now) {
-        let at = self.data.key(&key);
-        let entry = self.data.reader().get(migration.db, &at);
-        let ttl = match entry.and_then(|entry| entry.expire_at()) {
-            None => 0,
-            Some(at) => (at - now.unix_ms()).max(1),
+    /// Goes on with one. Returns whether there is more to do at once.
+    fn step_migration(&mut self, mut it: Migration, budget: &mut Budget, now: Now) -> bool {
+        let answered = self.take_answers(&mut it, budget, now);
+        let removed = self.remove_arrived(&mut it, budget, now);
+        let sent = match it.failed {
+            None => self.send_keys(&mut it, budget, now),
+            Some(_) => Step::Done,
         };
-        let ttl = ttl.to_string();
-        let name: &[u8] = match self.config.cluster_enabled {
-            true => b"RESTORE-ASKING",
-            false => b"RESTORE",
+        if self.is_over(&it) {
+            self.end_complete_migration(it, now);
+            return false;
+        }
+        let answered = match it.arrived.is_empty() {
+            true => answered,
+            false => Step::Done,
         };
-        let mut argv = vec![name, &key, ttl.as_bytes(), payload];
-        if migration.wanted.replace {
-            argv.push(b"REPLACE");
+        let steps = [answered, removed, sent];
+        // What waits for a walk or a copy looks again in the next turn, whatever brings that about.
+        if steps.iter().all(|step| *step == Step::Done) {
+            self.migrations.active.remove(&it.number);
         }
-        let mut out = Vec::with_capacity(payload.len() + key.len() + 128);
-        encode_command(&mut out, &argv);
-        if let Some(connection) = self.migrations.connections.get_mut(&migration.link) {
-            connection.under_way += out.len();
-            connection.waiting += out.len();
-            connection.expected.push_back(Expected::Key(key, out.len()));
+        self.migrations.moves.insert(it.number, it);
+        steps.contains(&Step::More)
+    }
+
+    /// Removes keys that have arrived.
+    fn remove_arrived(&mut self, it: &mut Migration, budget: &mut Budget, now: Now) -> Step {
+        if it.arrived.is_empty() {
+            return Step::Done;
         }
-        self.link(migration.link, LinkOp::Send(Bytes::from(out)));
+        self.data.set_expiry_policy(ExpiryPolicy::Delete);
+        self.data.begin(now, false);
+        let mut command = vec![b"DEL".to_vec()];
+        let mut step = Step::Done;
+        while let Some(key) = it.arrived.pop_front() {
+            let at = self.data.key(&key);
+            self.data.let_go(it.db, &key);
+            let waits = self.data.must_wait(it.db, &at);
+            if waits || budget.removals == 0 {
+                step = if waits { Step::Waits } else { Step::More };
+                self.data.hold(it.db, &key, it.number);
+                it.arrived.push_front(key);
+                break;
+            }
+            budget.removals -= 1;
+            if self.data.remove(it.db, &at) {
+                command.push(key);
+            }
+        }
+        if command.len() > 1 {
+            self.commit(it.db, Change::Commands(&[command]));
+            let offset = self.replication.offset();
+            if let Some(session) = self.sessions.get_mut(it.session) {
+                session.last_write_offset = offset;
+            }
+        }
+        self.commit_expired();
+        step
+    }
+
+    fn is_over(&self, it: &Migration) -> bool {
+        let all_sent = it.unsent.is_empty() && it.encoding.is_none() && it.greeted;
+        let connection = self.migrations.connections.get(&it.link);
+        let answered = connection.is_some_and(|connection| connection.expected.is_empty());
+        it.arrived.is_empty() && (it.failed.is_some() || all_sent && answered)
+    }
+
+    /// Ends a move of which everything is answered that will be.
+    fn end_complete_migration(&mut self, it: Migration, now: Now) {
+        match it.failed {
+            None if !it.refused => self.keep_migrate_link(it.link, now),
+            _ => self.close_migrate_link(it.link),
+        }
+        let error = match (&it.error, it.failed) {
+            (Some(text), _) => Some(format!("ERR Target instance replied with error: {text}")),
+            (None, failed) => failed.map(str::to_owned),
+        };
+        self.end_migration(it, error.as_deref());
+        self.drop_idle_migrate_links(now);
+    }
+
+    /// Ends a move: the rest of its keys stay here.
+    fn end_migration(&mut self, it: Migration, error: Option<&str>) {
+        self.migrations.active.remove(&it.number);
+        for key in &it.wanted.keys {
+            if self.data.held_under(it.db, key) == Some(it.number) {
+                self.data.let_go(it.db, key);
+            }
+        }
+        if let Some((_, encoding)) = it.encoding {
+            encoding.give_up(&mut self.data);
+        }
+        let mut reply = Reply::new();
+        match error {
+            None => reply.ok(),
+            Some(text) => {
+                self.stats.count_error(text.as_bytes());
+                reply.error(text);
+            }
+        }
+        self.resume_with(it.session, reply.take());
     }
 
     /// Something happened on the link of a move.
@@ -229,163 +308,16 @@ impl Engine {
         let Some(connection) = self.migrations.connections.get_mut(&link) else {
             return;
         };
-        let user = connection.user;
-        if let Some(migration) = user.and_then(|user| self.migrations.moves.get_mut(&user)) {
+        let Some(number) = connection.user else {
+            // Nobody has asked, or it has ended.
+            self.close_migrate_link(link);
+            return;
+        };
+        connection.take(event);
+        if let Some(migration) = self.migrations.moves.get_mut(&number) {
             migration.alive_at = now.mono_ms();
         }
-        match event {
-            LinkEvent::Opened { .. } => {
-                connection.up = true;
-                if let Some(number) = user {
-                    self.begin_migration(number);
-                }
-            }
-            LinkEvent::Bytes(bytes) => {
-                connection.parser.feed(bytes);
-                self.take_answers(link, now);
-            }
-            LinkEvent::Closed { .. } => {
-                let connection = self.migrations.connections.remove(&link);
-                if let (Some(number), Some(connection)) = (user, connection) {
-                    self.lost_migrate_link(number, &connection, true, now);
-                }
-            }
-        }
-    }
-
-    fn take_answers(&mut self, link: LinkId, now: Now) {
-        while let Some(connection) = self.migrations.connections.get_mut(&link) {
-            let user = connection.user;
-            let (answer, expected) = match connection.parser.next() {
-                Ok(None) => break,
-                Ok(Some(answer)) => (Some(answer), connection.expected.pop_front()),
-                Err(_) => (None, None),
-            };
-            if let Some(Expected::Key(_, len)) = &expected {
-                connection.under_way -= len;
-            }
-            let (Some(answer), Some(expected), Some(number)) = (answer, expected, user) else {
-                // It is no such server, or it says what nobody has asked.
-                self.close_migrate_link(link, now);
-                break;
-            };
-            self.take_answer(number, answer, expected, now);
-        }
-        let user = self
-            .migrations
-            .connections
-            .get(&link)
-            .and_then(|it| it.user);
-        if let Some(number) = user {
-            self.end_complete_migration(number, now);
-        }
-    }
-
-    fn take_answer(&mut self, number: u64, answer: ReplyValue, expected: Expected, now: Now) {
-        let Some(migration) = self.migrations.moves.get_mut(&number) else {
-            return;
-        };
-        migration.may_retry = false;
-        let is_error = matches!(answer, ReplyValue::Error(_));
-        if let ReplyValue::Error(text) = answer
-            && migration.error.is_none()
-        {
-            let text = String::from_utf8_lossy(&text).into_owned();
-            migration.error = Some(text);
-        }
-        let Expected::Key(key, _) = expected else {
-            migration.refused |= is_error;
-            return;
-        };
-        let (db, session) = (migration.db, migration.session);
-        let arrived = !is_error && !migration.refused;
-        let goes = arrived && !migration.wanted.copy && !self.is_replica;
-        self.data.let_go(db, &key);
-        if !goes {
-            return;
-        }
-        self.data.begin(now, false);
-        let at = self.data.key(&key);
-        if self.data.remove(db, &at) {
-            self.commit(db, Change::Commands(&[vec![b"DEL".to_vec(), key]]));
-            let offset = self.replication.offset();
-            if let Some(session) = self.sessions.get_mut(session) {
-                session.last_write_offset = offset;
-            }
-        }
-    }
-
-    /// Ends a move of which everything is answered.
-    fn end_complete_migration(&mut self, number: u64, now: Now) {
-        let Some(migration) = self.migrations.moves.get(&number) else {
-            return;
-        };
-        let link = migration.link;
-        let Some(connection) = self.migrations.connections.get_mut(&link) else {
-            return;
-        };
-        let is_complete = connection.up
-            && connection.expected.is_empty()
-            && migration.unsent.is_empty()
-            && migration.encoding.is_none();
-        if !is_complete {
-            return;
-        }
-        connection.user = None;
-        connection.used_at = now.mono_ms();
-        let (error, refused) = (migration.error.clone(), migration.refused);
-        if refused {
-            self.close_migrate_link(link, now);
-        }
-        self.end_migration(
-            number,
-            error.map(|text| format!("ERR Target instance replied with error: {text}")),
-        );
-        self.drop_idle_migrate_links(now);
-    }
-
-    /// Ends a move: the rest of its keys stay here.
-    fn end_migration(&mut self, number: u64, error: Option<String>) {
-        let Some(migration) = self.migrations.moves.remove(&number) else {
-            return;
-        };
-        for key in &migration.wanted.keys {
-            self.data.let_go(migration.db, key);
-        }
-        if let Some((_, encoding)) = migration.encoding {
-            encoding.give_up(&mut self.data);
-        }
-        let mut reply = Reply::new();
-        match error {
-            None => reply.ok(),
-            Some(text) => reply.error(&text),
-        }
-        self.resume_with(migration.session, reply.bytes().to_vec());
-    }
-
-    /// The connection of a move has gone.
-    fn lost_migrate_link(&mut self, number: u64, gone: &Connection, retries: bool, now: Now) {
-        let Some(migration) = self.migrations.moves.get_mut(&number) else {
-            return;
-        };
-        if retries && std::mem::take(&mut migration.may_retry) {
-            migration.unsent = migration.wanted.keys.iter().cloned().collect();
-            let encoding = migration.encoding.take();
-            let link = self.open_migrate_link(gone.to, number, now);
-            if let Some(migration) = self.migrations.moves.get_mut(&number) {
-                migration.link = link;
-            }
-            if let Some((_, encoding)) = encoding {
-                encoding.give_up(&mut self.data);
-            }
-            return;
-        }
-        let text = match gone {
-            Connection { up: false, .. } => CONNECTING,
-            Connection { waiting: 1.., .. } => "IOERR error or timeout writing to target instance",
-            _ => "IOERR error or timeout reading to target instance",
-        };
-        self.end_migration(number, Some(text.to_owned()));
+        self.migrations.active.insert(number);
     }
 
     /// Ends moves that nothing comes of.
@@ -393,19 +325,56 @@ impl Engine {
         if self.migrations.connections.is_empty() {
             return;
         }
-        let mut stuck = Vec::new();
         for migration in self.migrations.moves.values_mut() {
-            let connection = self.migrations.connections.get_mut(&migration.link);
-            if connection.is_some_and(|connection| std::mem::take(&mut connection.moved)) {
+            let Some(connection) = self.migrations.connections.get_mut(&migration.link) else {
+                continue;
+            };
+            if std::mem::take(&mut connection.moved) {
                 migration.alive_at = now.mono_ms();
             }
-            if migration.deadline() <= now.mono_ms() {
-                stuck.push(migration.link);
+            if migration.deadline() <= now.mono_ms() && connection.gone.is_none() {
+                connection.gone = Some(connections::Gone::TimedOut);
+                self.migrations.active.insert(migration.number);
             }
         }
-        for link in stuck {
-            self.close_migrate_link(link, now);
-        }
         self.drop_idle_migrate_links(now);
+    }
+
+    /// This node is a replica now: its master says what becomes of the keys.
+    pub(super) fn end_all_migrations(&mut self) {
+        self.end_migrations_if(DEMOTED, |_| true);
+    }
+
+    /// These slots have another owner.
+    pub(super) fn end_migrations_of(&mut self, slots: &SlotSet) {
+        let is_lost = |key: &Vec<u8>| slots.contains(key_slot(key));
+        self.end_migrations_if(LOST, |it| it.wanted.keys.iter().any(is_lost));
+    }
+
+    fn end_migrations_if(&mut self, why: &str, is_meant: impl Fn(&Migration) -> bool) {
+        let meant = self.migrations.moves.values().filter(|it| is_meant(it));
+        for number in meant.map(|it| it.number).collect::<Vec<_>>() {
+            if let Some(it) = self.migrations.moves.remove(&number) {
+                self.close_migrate_link(it.link);
+                self.end_migration(it, Some(why));
+            }
+        }
+    }
+}
+
+/// How far something has come in a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// There is nothing to do until something happens.
+    Done,
+    /// It waits for something that nobody tells of.
+    Waits,
+    /// There is more to do at once.
+    More,
+}
+
+impl Budget {
+    fn is_spent(&self) -> bool {
+        self.keys == 0 && self.removals == 0 || self.bytes == 0
     }
 }

@@ -37,6 +37,10 @@ impl Engine {
             Preparation::Copy => self.dump_wait(id, db, args),
             Preparation::CopyToKey => self.copy_wait(id, db, args),
             Preparation::Decode => self.restore_wait(id, db, args, now),
+            Preparation::Connection => {
+                let full = self.full_of_moves().map(WalkWait::Move);
+                full.or_else(|| self.keys_wait(db, command, args))
+            }
             Preparation::None | Preparation::WalksEnd => self.keys_wait(db, command, args),
         }
     }
@@ -66,7 +70,9 @@ impl Engine {
 
     fn keys_wait(&self, db: usize, command: &Command, args: &Args<'_>) -> Option<WalkWait> {
         if command.preparation == Preparation::WalksEnd {
-            return self.data.walking().then_some(WalkWait::End);
+            let walking = self.data.walking().then_some(WalkWait::End);
+            // What is on its way is removed where it was found.
+            return walking.or_else(|| self.data.first_held().map(WalkWait::Move));
         }
         (command.keys(args))
             .find_map(|index| self.data.walk_wait(db, &self.data.key(args.get(index))))
@@ -107,10 +113,17 @@ impl Engine {
         self.data.prepare_copy(id, db, &key, writers)
     }
 
+    /// The database that COPY names, or its session's.
+    fn copied_to(&self, db: usize, args: &Args<'_>) -> usize {
+        let named = (3..args.len()).find(|at| args.is(*at, "db"));
+        let named = named.and_then(|at| std::str::from_utf8(args.get(at + 1)).ok()?.parse().ok());
+        named.filter(|to| *to < self.data.databases()).unwrap_or(db)
+    }
+
     /// What COPY waits for: that it may write its destination, and for its own copy of the source.
     fn copy_wait(&mut self, id: SessionId, db: usize, args: &Args<'_>) -> Option<WalkWait> {
         let (from, to) = (self.data.key(args.get(1)), self.data.key(args.get(2)));
-        if let Some(wait) = self.data.walk_wait(db, &to) {
+        if let Some(wait) = self.data.walk_wait(self.copied_to(db, args), &to) {
             return Some(wait);
         }
         if args.len() == 3 && self.data.reader().get(db, &to).is_some() {

@@ -55,7 +55,9 @@ pub enum ReplySyntax {
 #[derive(Debug)]
 pub struct ReplyParser {
     buffer: Vec<u8>,
-    /// The next reply is not complete before the buffer is this long.
+    /// So much of it was given out.
+    done: usize,
+    /// The next reply is not complete before so many bytes follow.
     needed: usize,
     max: usize,
 }
@@ -66,6 +68,7 @@ impl ReplyParser {
     pub fn new(max: usize) -> ReplyParser {
         ReplyParser {
             buffer: Vec::new(),
+            done: 0,
             needed: 0,
             max,
         }
@@ -73,7 +76,14 @@ impl ReplyParser {
 
     /// Takes bytes that arrived.
     pub fn feed(&mut self, bytes: &[u8]) {
+        self.buffer.drain(..std::mem::take(&mut self.done));
         self.buffer.extend_from_slice(bytes);
+    }
+
+    /// How many bytes were fed and not given out.
+    #[must_use]
+    pub fn unread(&self) -> usize {
+        self.buffer.len() - self.done
     }
 
     /// The next reply, once it is complete. Empty lines between replies are skipped: masters send
@@ -81,28 +91,29 @@ impl ReplyParser {
     #[expect(clippy::should_implement_trait, reason = "it may give None, then Some")]
     pub fn next(&mut self) -> Result<Option<ReplyValue>, ReplySyntax> {
         if self.needed == 0 {
-            let blank = self.buffer.iter().take_while(|byte| **byte == b'\n');
-            let blank = blank.count();
-            self.buffer.drain(..blank);
+            let blank = self.buffer[self.done..]
+                .iter()
+                .take_while(|byte| **byte == b'\n');
+            self.done += blank.count();
         }
-        if self.buffer.is_empty() || self.buffer.len() < self.needed {
+        let unread = &self.buffer[self.done..];
+        if unread.is_empty() || unread.len() < self.needed {
             return Ok(None);
         }
         let mut reader = Reader {
-            bytes: &self.buffer,
+            bytes: unread,
             at: 0,
             needed: 0,
         };
         match reader.value(0)? {
             Some(value) => {
-                let end = reader.at;
-                self.buffer.drain(..end);
+                self.done += reader.at;
                 self.needed = 0;
                 Ok(Some(value))
             }
-            None if self.buffer.len().max(reader.needed) > self.max => Err(ReplySyntax::TooBig),
+            None if unread.len().max(reader.needed) > self.max => Err(ReplySyntax::TooBig),
             None => {
-                self.needed = reader.needed.max(self.buffer.len() + 1);
+                self.needed = reader.needed.max(unread.len() + 1);
                 Ok(None)
             }
         }
@@ -112,6 +123,7 @@ impl ReplyParser {
     #[must_use]
     pub fn take_rest(&mut self) -> Vec<u8> {
         self.needed = 0;
+        self.buffer.drain(..std::mem::take(&mut self.done));
         std::mem::take(&mut self.buffer)
     }
 }

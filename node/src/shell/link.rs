@@ -6,8 +6,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::BorrowedFd;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
-use tokio::net::{TcpSocket, TcpStream};
+use socket2::SockRef;
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
 
 use super::outbox::Outbox;
 use super::socket::{Read, Socket};
@@ -26,6 +28,13 @@ pub(super) struct Link {
     pub(super) closing_since: Option<u64>,
     /// What the engine was last told of the unsent bytes.
     reported: usize,
+}
+
+/// Where to connect.
+pub(super) enum Target {
+    Address(SocketAddr),
+    /// A host by its name, and a port.
+    Name(String, u16),
 }
 
 enum State {
@@ -51,9 +60,12 @@ pub(super) enum News {
 
 impl Link {
     /// Connects.
-    pub(super) fn open(id: LinkId, to: SocketAddr, from: Option<IpAddr>, waker: Waker) -> Link {
+    pub(super) fn open(id: LinkId, to: Target, from: Option<IpAddr>, waker: Waker) -> Link {
         let state = State::Connecting {
-            attempt: Box::pin(connect(to, from)),
+            attempt: match to {
+                Target::Address(to) => Box::pin(connect(to, from)),
+                Target::Name(host, port) => Box::pin(connect_to_one_of(host, port, from)),
+            },
             waker,
             outbox: Outbox::default(),
         };
@@ -114,6 +126,14 @@ impl Link {
         match &self.state {
             State::Connecting { .. } => None,
             State::Up(socket) => Some(socket.fd()),
+        }
+    }
+
+    /// What has not arrived there yet never will.
+    pub(super) fn abort(&self) {
+        if let Some(fd) = self.fd() {
+            // Where that fails, the socket is closed without it.
+            let _ = SockRef::from(&fd).set_linger(Some(Duration::ZERO));
         }
     }
 
@@ -185,6 +205,19 @@ impl Link {
         self.state = State::Up(socket);
         News::Opened(local)
     }
+}
+
+/// Connects to the first address of a host that accepts it. The system looks the name up in a thread
+/// of its own.
+async fn connect_to_one_of(host: String, port: u16, from: Option<IpAddr>) -> io::Result<TcpStream> {
+    let mut result = Err(io::ErrorKind::NotFound.into());
+    for to in lookup_host((host, port)).await? {
+        result = connect(to, from).await;
+        if result.is_ok() {
+            break;
+        }
+    }
+    result
 }
 
 async fn connect(to: SocketAddr, from: Option<IpAddr>) -> io::Result<TcpStream> {

@@ -2,6 +2,7 @@
 //! command takes long.
 
 use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -10,7 +11,7 @@ use tokio::net::TcpListener;
 use super::client::Client;
 use super::clock::Clock;
 use super::health::Probes;
-use super::link::Link;
+use super::link::{Link, Target};
 use super::log::Log;
 use super::ready::{ReadyQueue, Token};
 use super::slab::Slab;
@@ -50,14 +51,13 @@ impl Net {
     }
 
     pub(super) fn operate_link(&mut self, id: LinkId, op: LinkOp) {
-        if let LinkOp::Open { to, from } = op {
-            let index = self.links.next();
-            let waker = self.queue.waker(Token::Link(index));
-            self.links.insert(Link::open(id, to, from, waker));
-            self.by_link.insert(id, index);
-            self.serve_later(Token::Link(index));
-            return;
-        }
+        let op = match op {
+            LinkOp::Open { to, from } => return self.open_link(id, Target::Address(to), from),
+            LinkOp::OpenNamed { host, port, from } => {
+                return self.open_link(id, Target::Name(host, port), from);
+            }
+            op => op,
+        };
         let Some(index) = self.by_link.get(&id).copied() else {
             // It has ended; the engine learns of it, or closed it itself.
             return;
@@ -65,16 +65,29 @@ impl Net {
         let Some(link) = self.links.get_mut(index) else {
             return;
         };
+        if matches!(op, LinkOp::Close) && matches!(id, LinkId::Migrate(_)) {
+            link.abort();
+            self.remove_link(index);
+            return;
+        }
         if matches!(op, LinkOp::Close) && link.is_accepted() {
             self.remove_link(index);
             return;
         }
         match op {
-            LinkOp::Open { .. } => {}
+            LinkOp::Open { .. } | LinkOp::OpenNamed { .. } => {}
             LinkOp::Send(bytes) => link.outbox().push_shared(bytes),
             LinkOp::Close => link.closing_since = Some(self.clock.now().mono_ms()),
         }
         self.sent.push(index);
+    }
+
+    fn open_link(&mut self, id: LinkId, to: Target, from: Option<IpAddr>) {
+        let index = self.links.next();
+        let waker = self.queue.waker(Token::Link(index));
+        self.links.insert(Link::open(id, to, from, waker));
+        self.by_link.insert(id, index);
+        self.serve_later(Token::Link(index));
     }
 
     pub(super) fn remove_link(&mut self, index: usize) {

@@ -334,6 +334,7 @@ impl Network {
     fn on_link_op(&mut self, host: usize, link: LinkId, op: LinkOp) {
         match op {
             LinkOp::Open { to, .. } => self.open_link(host, link, to),
+            LinkOp::OpenNamed { host, .. } => panic!("nobody has asked for {host}"),
             LinkOp::Send(bytes) => match self.hosts[host].links.get(&link) {
                 Some(End::Session(other, session)) => {
                     let (other, session) = (*other, *session);

@@ -7,6 +7,7 @@ mod field_times;
 mod hashes;
 mod info;
 mod lists;
+mod migrate;
 mod migration;
 #[path = "../common/ports.rs"]
 mod ports;

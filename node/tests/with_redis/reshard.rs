@@ -1,15 +1,18 @@
 //! `redis-cli --cluster` on clusters of both kinds of server, under load.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use slotkeeper_node::resp::{ReplyValue, encode_command};
 
 use crate::migration::id;
-use crate::process::Server;
+use crate::process::{Client, Server};
 use crate::sync::CLUSTER;
 use crate::tools::succeeds;
 
 const KEYS: usize = 3000;
+/// So many slots move at once, with some of the keys.
+const SLOTS: &str = "150";
 
 fn address(server: &Server) -> String {
     format!("127.0.0.1:{}", server.port)
@@ -20,33 +23,47 @@ fn manage(words: &[&str]) -> String {
     succeeds("redis-cli", &[&["--cluster"], words].concat())
 }
 
-/// Calls a server, and the one that it names instead.
-fn follow(servers: &[&Server], words: &[&str]) -> ReplyValue {
-    let (mut port, mut asking) = (servers[0].port, false);
-    for _ in 0..200 {
-        let server = servers.iter().find(|server| server.port == port);
-        let mut client = server.expect("it is one of them").client();
-        if asking {
-            client.call(&["ASKING"]);
-        }
-        let reply = client.call(words);
-        let ReplyValue::Error(text) = &reply else {
-            return reply;
-        };
-        let text = String::from_utf8_lossy(text).into_owned();
-        asking = text.starts_with("ASK ");
-        match text.rsplit_once(':') {
-            Some((_, to)) if asking || text.starts_with("MOVED ") => {
-                port = to.parse().expect("a port");
-            }
-            // It has not heard of all others yet, or the rest of the keys is on its way.
-            _ if text.starts_with("CLUSTERDOWN") || text.starts_with("TRYAGAIN") => {
-                std::thread::sleep(std::time::Duration::from_millis(20));
-            }
-            _ => panic!("{words:?}: {text}"),
+/// Clients of all servers of a cluster, each of which is connected once.
+struct Clients {
+    by_port: BTreeMap<u16, Client>,
+    first: u16,
+}
+
+impl Clients {
+    fn of(servers: &[&Server]) -> Clients {
+        Clients {
+            by_port: servers.iter().map(|it| (it.port, it.client())).collect(),
+            first: servers[0].port,
         }
     }
-    panic!("{words:?} goes round and round");
+
+    /// Calls a server, and the one that it names instead.
+    fn follow(&mut self, words: &[&str]) -> ReplyValue {
+        let (mut port, mut asking) = (self.first, false);
+        for _ in 0..200 {
+            let client = self.by_port.get_mut(&port).expect("it is one of them");
+            if asking {
+                client.call(&["ASKING"]);
+            }
+            let reply = client.call(words);
+            let ReplyValue::Error(text) = &reply else {
+                return reply;
+            };
+            let text = String::from_utf8_lossy(text).into_owned();
+            asking = text.starts_with("ASK ");
+            match text.rsplit_once(':') {
+                Some((_, to)) if asking || text.starts_with("MOVED ") => {
+                    port = to.parse().expect("a port");
+                }
+                // It has not heard of all others yet, or the rest of the keys is on its way.
+                _ if text.starts_with("CLUSTERDOWN") || text.starts_with("TRYAGAIN") => {
+                    std::thread::sleep(std::time::Duration::from_millis(20));
+                }
+                _ => panic!("{words:?}: {text}"),
+            }
+        }
+        panic!("{words:?} goes round and round");
+    }
 }
 
 /// Forms a cluster of these masters by redis-cli, and fills it.
@@ -56,6 +73,7 @@ fn form(servers: &[&Server]) {
     words.extend(addresses.iter().map(String::as_str));
     words.push("--cluster-yes");
     manage(&words);
+    let mut clients = Clients::of(servers);
     for number in 0..KEYS {
         let key = format!("key:{number}");
         let value = format!("value of {number}");
@@ -64,7 +82,7 @@ fn form(servers: &[&Server]) {
             1 => vec!["RPUSH", &key, &value, "more"],
             _ => vec!["HSET", &key, "field", &value],
         };
-        follow(servers, &words);
+        clients.follow(&words);
     }
     let big: Vec<String> = (0..30_000)
         .map(|n| format!("member of the big one {n}"))
@@ -72,12 +90,12 @@ fn form(servers: &[&Server]) {
     for part in big.chunks(1000) {
         let mut words = vec!["SADD", "big"];
         words.extend(part.iter().map(String::as_str));
-        follow(servers, &words);
+        clients.follow(&words);
     }
 }
 
 fn has_all(servers: &[&Server]) {
-    let mut sum = 0;
+    let (mut sum, mut clients) = (0, Clients::of(servers));
     for server in servers {
         let ReplyValue::Integer(size) = server.client().call(&["DBSIZE"]) else {
             panic!("no size");
@@ -92,10 +110,10 @@ fn has_all(servers: &[&Server]) {
             1 => vec!["LLEN", &key],
             _ => vec!["HLEN", &key],
         };
-        assert_ne!(follow(servers, &words), ReplyValue::Integer(0), "{key}");
+        assert_ne!(clients.follow(&words), ReplyValue::Integer(0), "{key}");
     }
     assert_eq!(
-        follow(servers, &["SCARD", "big"]),
+        clients.follow(&["SCARD", "big"]),
         ReplyValue::Integer(30_000)
     );
 }
@@ -103,7 +121,7 @@ fn has_all(servers: &[&Server]) {
 /// Counts a key up while something else happens; in the end it has counted everything.
 fn counting<R>(servers: &[&Server], run: impl FnOnce() -> R) -> R {
     let key = |number: usize| format!("key:{}", number * 3);
-    let len = |number| match follow(servers, &["STRLEN", &key(number)]) {
+    let len = |number| match Clients::of(servers).follow(&["STRLEN", &key(number)]) {
         ReplyValue::Integer(len) => len as usize,
         other => panic!("{other:?}"),
     };
@@ -111,10 +129,10 @@ fn counting<R>(servers: &[&Server], run: impl FnOnce() -> R) -> R {
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let counter = scope.spawn(|| {
-            let mut count = 0;
+            let (mut count, mut clients) = (0, Clients::of(servers));
             while !over.load(Relaxed) {
                 for number in 0..20 {
-                    follow(servers, &["APPEND", &key(number), "x"]);
+                    clients.follow(&["APPEND", &key(number), "x"]);
                 }
                 count += 1;
             }
@@ -145,7 +163,7 @@ fn reshards(servers: &[&Server; 3]) {
                 "--cluster-to",
                 &to,
             ];
-            manage(&[&words[..], &["--cluster-slots", "400", "--cluster-yes"]].concat())
+            manage(&[&words[..], &["--cluster-slots", SLOTS, "--cluster-yes"]].concat())
         });
         has_all(servers);
     }
@@ -216,7 +234,7 @@ fn a_server_outside_is_imported() {
         assert_eq!(outside.client().call(&["DBSIZE"]), ReplyValue::Integer(0));
         let key = format!("new:{}:499", outside.port);
         assert_eq!(
-            follow(&servers, &["GET", &key]),
+            Clients::of(&servers).follow(&["GET", &key]),
             ReplyValue::Bulk(b"1".to_vec())
         );
     }

@@ -1,9 +1,9 @@
 //! MIGRATE.
 
-use std::net::IpAddr;
+use std::collections::BTreeSet;
 
 use crate::command::parse::{SYNTAX, integer};
-use crate::command::{Definition, Effect, Exec, Refused};
+use crate::command::{Definition, Effect, Exec, Preparation, Refused};
 use crate::request::{Action, Migrate};
 use crate::resp::{Args, Reply};
 use crate::spec::Flag::{MovesKeys, Write};
@@ -15,6 +15,8 @@ use crate::spec::{
 
 /// Where the options begin.
 const OPTIONS: usize = 6;
+/// The longest name of a host, in bytes.
+const NAME_MAX: usize = 255;
 
 pub(super) static MIGRATE: Definition = Definition {
     spec: Spec {
@@ -96,6 +98,7 @@ pub(super) static MIGRATE: Definition = Definition {
         ],
         ..Spec::new(Group::Generic)
     },
+    preparation: Preparation::Connection,
     ..Definition::run(migrate)
 };
 
@@ -146,9 +149,10 @@ fn migrate(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Ef
     };
     wanted.db = integer(args.get(4))?;
     let db = exec.session.db;
+    let mut seen = BTreeSet::new();
     for index in single_key(args).into_iter().chain(listed_keys(args)) {
         let key = args.key(exec.data, index);
-        if exec.data.get(db, &key).is_some() && !wanted.keys.iter().any(|it| it == key.bytes) {
+        if exec.data.get(db, &key).is_some() && seen.insert(key.bytes) {
             wanted.keys.push(key.bytes.to_vec());
         }
     }
@@ -157,14 +161,14 @@ fn migrate(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Ef
         return Ok(Effect::None);
     }
     let text = |index| std::str::from_utf8(args.get(index)).ok();
-    let ip = text(1).and_then(|host| host.parse::<IpAddr>().ok());
-    let port = text(2).and_then(|port| port.parse::<u16>().ok());
-    let (Some(ip), Some(port)) = (ip, port) else {
+    let host = text(1).filter(|host| (1..=NAME_MAX).contains(&host.len()));
+    let port = text(2).and_then(|port| port.parse().ok());
+    let (Some(host), Some(port)) = (host, port) else {
         return Err(Refused::new(
             "IOERR error or timeout connecting to the client",
         ));
     };
-    wanted.to = Some((ip, port).into());
+    (wanted.host, wanted.port) = (host.to_owned(), port);
     Ok(Effect::ask(Action::Migrate(wanted)))
 }
 
@@ -210,7 +214,8 @@ mod tests {
         bench.reply("mset a 1 b 2");
         let line = "migrate 127.0.0.1 7000 \"\" 3 0 COPY replace AUTH2 keys me KEYS a x b a";
         let wanted = Migrate {
-            to: Some(([127, 0, 0, 1], 7000).into()),
+            host: "127.0.0.1".to_owned(),
+            port: 7000,
             keys: vec![b"a".to_vec(), b"b".to_vec()],
             db: 3,
             timeout_ms: 1000,
@@ -240,7 +245,11 @@ mod tests {
                  string",
             ),
             (
-                "migrate no-address 7000 a 0 1",
+                "migrate \"\" 7000 a 0 1",
+                "-IOERR error or timeout connecting to the client",
+            ),
+            (
+                "migrate localhost 70000 a 0 1",
                 "-IOERR error or timeout connecting to the client",
             ),
         ]);

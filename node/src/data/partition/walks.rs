@@ -80,18 +80,30 @@ impl Partition {
     /// From now on, who wants to change this key waits ([`WalkWait::Move`]), and it does not expire. Keys
     /// that are held under one number wait together.
     pub fn hold(&mut self, db: usize, key: &[u8], number: u64) {
-        self.store.held.insert((db, key.to_vec()), number);
+        self.store.held.insert(db, key, number);
     }
 
     /// Ends what [`Self::hold`] began.
     pub fn let_go(&mut self, db: usize, key: &[u8]) {
-        self.store.held.remove(&(db, key.to_vec()));
+        self.store.held.remove(db, key);
     }
 
-    /// Whether a key is held under that number.
+    /// The number that a key is held under.
+    #[must_use]
+    pub fn held_under(&self, db: usize, key: &[u8]) -> Option<u64> {
+        self.store.held.of(db, key)
+    }
+
+    /// Whether any key is held under that number.
     #[must_use]
     pub fn is_held(&self, number: u64) -> bool {
-        self.store.held.values().any(|held| *held == number)
+        self.store.held.has(number)
+    }
+
+    /// The lowest number that a key is held under.
+    #[must_use]
+    pub fn first_held(&self) -> Option<u64> {
+        self.store.held.first()
     }
 
     /// The number of the large value whose writers wait at present.

@@ -15,7 +15,7 @@ use crate::spec::Flag;
 /// How many are looked at in one turn.
 const STEP: usize = 500;
 
-const DEMOTED: &str = "UNBLOCKED force unblock from blocking operation, instance state changed \
+pub(in crate::engine) const DEMOTED: &str = "UNBLOCKED force unblock from blocking operation, instance state changed \
     (master -> replica?)";
 
 /// What decides where a client may wait.

@@ -112,7 +112,7 @@ impl Engine {
         fields.field("pubsubshard_channels", 0);
         fields.field("latest_fork_usec", 0);
         fields.field("total_forks", 0);
-        fields.field("migrate_cached_sockets", 0);
+        fields.field("migrate_cached_sockets", self.migrations.connections());
         fields.constant(NO_TRACKING);
         fields.field("slotkeeper_slots_lost_keys", stats.slots_lost_keys);
         fields.field(

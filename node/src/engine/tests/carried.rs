@@ -320,19 +320,21 @@ fn an_empty_collection_is_none_and_what_is_no_value_is_refused() {
 }
 
 /// Payloads of every type with bytes changed at random, and right checksums. What is taken must be a
-/// value that can be used, saved and read again. `ROUNDS` says how many of each.
+/// value that can be used, saved and read again. `ROUNDS` says how many of each, `SEED` which ones,
+/// and `ELEMENTS` how big they are.
 #[test]
 fn damaged_payloads_of_every_type_harm_nothing() {
-    let rounds = std::env::var("ROUNDS").ok().and_then(|it| it.parse().ok());
-    let (rounds, mut node) = (rounds.unwrap_or(200), node());
+    let given = |name| std::env::var(name).ok().and_then(|it| it.parse().ok());
+    let (rounds, mut node) = (given("ROUNDS").unwrap_or(200), node());
     let mut client = node.client();
     let mut values = Vec::new();
-    for key in everything(&mut node, &mut client, 12) {
+    let elements = given("ELEMENTS").unwrap_or(12) as usize;
+    for key in everything(&mut node, &mut client, elements) {
         values.push(dump(&mut node, &mut client, key));
     }
     values.extend(compact_forms());
     node.ask(&mut client, "FLUSHALL");
-    let mut random = Random::new(20);
+    let mut random = Random::new(given("SEED").unwrap_or(20));
     let mut taken = 0;
     for value in &values {
         for _ in 0..rounds {

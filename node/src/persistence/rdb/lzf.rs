@@ -125,6 +125,8 @@ fn control(byte: usize) -> Awaits {
 
 /// The shortest run that is worth it, and the longest that there is.
 const RUN: std::ops::RangeInclusive<usize> = 3..=264;
+/// How many places there are for groups that were seen.
+const SEEN: usize = 1 << 13;
 const DISTANCE_MAX: usize = 1 << 13;
 const LITERAL_MAX: usize = 32;
 /// As in Redis, data that would be shorter by less than this stay as they are.
@@ -145,7 +147,7 @@ impl Packer {
     #[must_use]
     pub fn new() -> Packer {
         Packer {
-            seen: vec![0; 1 << 13],
+            seen: Vec::new(),
             base: 1,
             packed: Vec::new(),
         }
@@ -163,6 +165,9 @@ impl Packer {
                 1
             }
         };
+        if self.seen.is_empty() {
+            self.seen.resize(SEEN, 0);
+        }
         self.packed.clear();
         let (mut at, mut literal) = (0, 0);
         while let Some(group) = bytes[at..].first_chunk::<3>() {

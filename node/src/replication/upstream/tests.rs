@@ -51,7 +51,9 @@ impl Harness {
                         .filter(|word| !word.starts_with(['*', '$']));
                     self.sent.push_str(&words.collect::<Vec<_>>().join(" "));
                 }
-                UpstreamEvent::Link(_, LinkOp::Open { .. }) => self.sent.push_str("<open>"),
+                UpstreamEvent::Link(_, LinkOp::Open { .. } | LinkOp::OpenNamed { .. }) => {
+                    self.sent.push_str("<open>");
+                }
                 UpstreamEvent::Link(_, LinkOp::Close) => self.sent.push_str("<close>"),
                 UpstreamEvent::Log(_, text) => self.logged.push(text),
             }

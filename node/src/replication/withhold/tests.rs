@@ -103,6 +103,7 @@ fn drain(machine: &mut Withholding) -> String {
                 format!("{} sends {} bytes", number(link), bytes.len())
             }
             WithholdEvent::Link(link, LinkOp::Open { .. }) => format!("{} opens", number(link)),
+            WithholdEvent::Link(_, LinkOp::OpenNamed { host, .. }) => format!("{host} opens"),
             WithholdEvent::Link(link, LinkOp::Close) => format!("{} closes", number(link)),
             WithholdEvent::Log(..) => continue,
             WithholdEvent::DeclareFailed => "failed".to_owned(),

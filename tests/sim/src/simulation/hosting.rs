@@ -292,6 +292,11 @@ impl Simulation {
                     },
                 );
             }
+            LinkOp::OpenNamed { .. } => {
+                // There are no names here.
+                let at = self.now_us + self.net.delay_us();
+                self.schedule(at, Event::Refused(ix, incarnation, link));
+            }
             LinkOp::Send(bytes) => {
                 if let Some(&(conn, end)) = self.hosts[ix].links.get(&link) {
                     self.send(conn, end.other(), Segment::Bytes(bytes.to_vec()));
@@ -301,6 +306,9 @@ impl Simulation {
                 self.hosts[ix].dialing.remove(&link);
                 if let Some((conn, end)) = self.hosts[ix].links.remove(&link) {
                     self.hosts[ix].conn_kinds.remove(&(conn, end));
+                    if let LinkId::Migrate(_) = link {
+                        self.net.give_up(conn, end.other());
+                    }
                     self.send(conn, end.other(), Segment::Close);
                 }
             }
