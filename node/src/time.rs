@@ -39,6 +39,20 @@ pub trait Stopwatch {
     fn usage(&self) -> Usage {
         Usage::default()
     }
+
+    /// How often sockets were read and written since the start.
+    fn calls(&self) -> Calls {
+        Calls::default()
+    }
+}
+
+/// How often sockets were read and written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Calls {
+    /// Reads that gave something.
+    pub reads: u64,
+    /// Writes that something went by.
+    pub writes: u64,
 }
 
 /// What the process has used of the machine, for INFO and the metrics.
@@ -52,10 +66,6 @@ pub struct Usage {
     pub main_system_us: u64,
     /// See [`Usage::main_system_us`].
     pub main_user_us: u64,
-    /// How often sockets were read ...
-    pub reads: u64,
-    /// ... and written.
-    pub writes: u64,
     /// Resident memory, in bytes.
     pub resident: u64,
     /// Memory of the machine, in bytes.

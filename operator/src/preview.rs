@@ -24,7 +24,8 @@ use crate::terminal::print;
 /// How long the API server may take to list everything.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Print what the next pass would do to a cluster, and what it waits for. Nothing is changed.
+/// Print what the next pass would do to a cluster on Kubernetes, and what it waits for. Nothing is
+/// changed.
 ///
 /// Nodes are asked at the addresses of their pods. Nodes that cannot be reached from here count as
 /// not answering.

@@ -40,6 +40,11 @@ pub(super) fn database(data: &Partition, number: i32) -> Result<usize, Refused> 
         .ok_or(const { Refused::new("ERR DB index is out of range") })
 }
 
+/// What C takes for the text: up to a zero byte. Redis reads a few kinds of numbers so.
+pub(super) fn c_text(text: &[u8]) -> &[u8] {
+    text.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
 /// A number as C's strtod reads it as a whole, white space in front of it and nothing at all (0)
 /// included, but no NaN. What is too large is infinite.
 pub(super) fn c_double(text: &[u8]) -> Option<f64> {

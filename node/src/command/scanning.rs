@@ -1,6 +1,6 @@
 //! What SCAN and its like share: cursor, options and reply.
 
-use super::parse::{SYNTAX, integer};
+use super::parse::{SYNTAX, c_text, integer};
 use super::{Effect, Refused};
 use crate::glob;
 use crate::resp::{Args, Reply};
@@ -8,6 +8,7 @@ use crate::resp::{Args, Reply};
 /// The cursor of SCAN and its like, as C's strtoul reads it: nothing is 0, and a sign is taken, but
 /// no white space.
 pub(super) fn cursor(text: &[u8]) -> Result<u64, Refused> {
+    let text = c_text(text);
     let (negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
         [b'+', digits @ ..] => (false, digits),
@@ -105,6 +106,7 @@ mod tests {
             ("0", Some(0)),
             ("+7", Some(7)),
             ("007", Some(7)),
+            ("7\0x", Some(7)),
             ("-1", Some(u64::MAX)),
             ("18446744073709551615", Some(u64::MAX)),
             ("18446744073709551616", None),

@@ -35,7 +35,7 @@ impl Engine {
             }
             ConfigRequest::Set(pairs) => return self.config_set(pairs, id, now, reply),
             ConfigRequest::ResetStat => {
-                self.stats.reset(&self.stopwatch.usage());
+                self.stats.reset(self.stopwatch.calls());
                 self.slot_stats.reset();
                 self.data.reset_stats();
                 self.eviction = Default::default();

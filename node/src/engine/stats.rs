@@ -5,7 +5,7 @@ mod histogram;
 use std::collections::BTreeMap;
 
 pub(super) use self::histogram::Histogram;
-use crate::time::{Now, Usage};
+use crate::time::{Calls, Now};
 
 /// Rates are means over this many samples ...
 const SAMPLES: usize = 16;
@@ -56,8 +56,7 @@ pub(super) struct Stats {
     /// Payloads of RESTORE, each of which was looked through.
     pub(super) restored: u64,
     /// How often sockets were read and written before these counters began.
-    pub(super) reads_before: u64,
-    pub(super) writes_before: u64,
+    pub(super) calls_before: Calls,
     /// What the last data set that was loaded or received had.
     pub(super) loaded: Loaded,
     error_codes: BTreeMap<String, u64>,
@@ -142,13 +141,12 @@ impl Stats {
     }
 
     /// CONFIG RESETSTAT.
-    pub(super) fn reset(&mut self, usage: &Usage) {
+    pub(super) fn reset(&mut self, calls: Calls) {
         *self = Stats {
             changes: self.changes,
             peak_memory: self.peak_memory,
             loaded: self.loaded,
-            reads_before: usage.reads,
-            writes_before: usage.writes,
+            calls_before: calls,
             commands_rate: std::mem::take(&mut self.commands_rate),
             clients: self.clients.restart(),
             replication: self.replication.restart(),
@@ -285,7 +283,7 @@ mod tests {
         }
         let codes: Vec<(&str, u64)> = stats.error_codes().collect();
         assert_eq!(codes, [("ERR", 2), ("MOVED", 1), ("WRONGTYPE", 1)]);
-        stats.reset(&Usage::default());
+        stats.reset(Calls::default());
         assert_eq!((stats.errors, stats.error_codes().count()), (0, 0));
     }
 }

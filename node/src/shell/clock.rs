@@ -4,7 +4,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::time::{Now, Stopwatch, Usage};
+use crate::time::{Calls, Now, Stopwatch, Usage};
 
 /// Gives the time on both scales for one system call's worth of work: unix time is read once per
 /// turn and carried on by the monotonic clock within it.
@@ -81,6 +81,10 @@ impl Stopwatch for Clock {
 
     fn usage(&self) -> Usage {
         super::system::usage()
+    }
+
+    fn calls(&self) -> Calls {
+        super::socket::calls()
     }
 }
 

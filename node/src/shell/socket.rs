@@ -11,23 +11,32 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use super::outbox::Outbox;
+use crate::time::Calls;
 
 thread_local! {
     /// Of all sockets of this thread: how often they were read and written.
-    static CALLS: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
+    static CALLS: Cell<Calls> = const { Cell::new(Calls { reads: 0, writes: 0 }) };
 }
 
-/// How often the sockets of this thread gave something to read, and took something to send.
-pub(super) fn calls() -> (u64, u64) {
+/// How often the sockets of this thread were read and written.
+pub(super) fn calls() -> Calls {
     CALLS.get()
 }
 
 fn count_read() {
-    CALLS.set((CALLS.get().0 + 1, CALLS.get().1));
+    let Calls { reads, writes } = CALLS.get();
+    CALLS.set(Calls {
+        reads: reads + 1,
+        writes,
+    });
 }
 
 fn count_write() {
-    CALLS.set((CALLS.get().0, CALLS.get().1 + 1));
+    let Calls { reads, writes } = CALLS.get();
+    CALLS.set(Calls {
+        reads,
+        writes: writes + 1,
+    });
 }
 
 /// What a read gave.

@@ -77,14 +77,11 @@ pub(super) fn usage() -> Usage {
     let micros = |count: u64| count * 1_000_000 / ticks;
     let ([user, system], resident) = stat("/proc/self/stat");
     let ([main_user, main_system], _) = stat("/proc/thread-self/stat");
-    let (reads, writes) = super::socket::calls();
     Usage {
         user_us: micros(user),
         system_us: micros(system),
         main_user_us: micros(main_user),
         main_system_us: micros(main_system),
-        reads,
-        writes,
         resident: resident * page,
         machine: rustix::system::sysinfo().totalram as u64,
     }

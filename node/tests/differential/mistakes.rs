@@ -51,7 +51,13 @@ pub fn make(draw: &mut Draw, spec: &Spec, request: &mut Request) {
             let other = first + draw.below(request.len() - first);
             request.swap(at, other);
         }
-        7 if is_there => request[at] = draw.one(&WRONG).as_bytes().to_vec(),
+        7 if is_there => {
+            let wrong = draw.one(&WRONG);
+            // As a timeout it has no end.
+            if wrong != "-0" || !spec.flags.has(Flag::Blocking) {
+                request[at] = wrong.as_bytes().to_vec();
+            }
+        }
         8 if is_there => request[at] = values::key(draw, "", false),
         9 => request.insert(at, b"NOPE".to_vec()),
         _ => {

@@ -64,7 +64,18 @@ pub fn summary(status: &RedisClusterStatus) -> String {
         .filter(|member| member.role == Role::Replica)
         .count();
     let slots = status.slots_covered;
-    format!("{masters} masters, {replicas} replicas, {slots} slots")
+    let [masters, replicas, slots] = [
+        counted(masters, "master"),
+        counted(replicas, "replica"),
+        counted(usize::from(slots), "slot"),
+    ];
+    format!("{masters}, {replicas}, {slots}")
+}
+
+/// A number with what it counts, in the singular or the plural.
+fn counted(number: usize, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
 }
 
 /// The conditions, one line each.
@@ -128,6 +139,6 @@ mod tests {
             lines[3],
             "tour-1           -         -               -        -"
         );
-        assert_eq!(summary(&status), "1 masters, 1 replicas, 16384 slots");
+        assert_eq!(summary(&status), "1 master, 1 replica, 16384 slots");
     }
 }

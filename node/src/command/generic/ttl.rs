@@ -65,8 +65,9 @@ const fn family() -> Spec {
     }
 }
 
+/// Rounded to the nearest.
 fn seconds(millis: i64) -> i64 {
-    millis.saturating_add(500) / 1000
+    millis.div_euclid(1000) + i64::from(millis.rem_euclid(1000) >= 500)
 }
 
 fn show(
@@ -104,5 +105,8 @@ mod tests {
         }
         bench.advance_ms(1499);
         assert_eq!(bench.reply("ttl a"), ":-2");
+        // The last moment there is, to the nearest second.
+        bench.reply("set d 1 pxat 9223372036854775807");
+        assert_eq!(bench.reply("expiretime d"), ":9223372036854776");
     }
 }

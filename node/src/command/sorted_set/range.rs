@@ -3,7 +3,7 @@
 use slotkeeper_tree::Cut;
 
 use crate::command::Refused;
-use crate::command::parse::{c_double, integer};
+use crate::command::parse::{c_double, c_text, integer};
 use crate::data::{Direction, Zset};
 use crate::resp::Args;
 
@@ -158,7 +158,7 @@ fn score(text: &[u8]) -> Result<Bound<f64>, Refused> {
         [b'(', rest @ ..] => (rest, true),
         text => (text, false),
     };
-    let score = c_double(text).ok_or(NOT_A_SCORE)?;
+    let score = c_double(c_text(text)).ok_or(NOT_A_SCORE)?;
     Ok(if excluding {
         Bound::Excluding(score)
     } else {

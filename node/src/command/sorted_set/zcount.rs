@@ -77,6 +77,7 @@ mod tests {
             ("zcount z (1 (2", ":0"),
             ("zcount z 2 1", ":0"),
             ("zcount missing 1 2", ":0"),
+            ("zcount z 2\0x +inf", ":3"),
             ("zcount z x 2", "-ERR min or max is not a float"),
             ("zlexcount l - +", ":4"),
             ("zlexcount l + -", ":0"),

@@ -123,9 +123,9 @@ impl Engine {
         fields.field("unexpected_error_replies", stats.unexpected_errors);
         fields.field("total_error_replies", stats.errors);
         fields.field("dump_payload_sanitizations", stats.restored);
-        let usage = self.stopwatch.usage();
-        fields.field("total_reads_processed", usage.reads - stats.reads_before);
-        fields.field("total_writes_processed", usage.writes - stats.writes_before);
+        let (calls, before) = (self.stopwatch.calls(), stats.calls_before);
+        fields.field("total_reads_processed", calls.reads - before.reads);
+        fields.field("total_writes_processed", calls.writes - before.writes);
         fields.constant(NO_THREADS);
         fields.field(
             "client_query_buffer_limit_disconnections",

@@ -47,7 +47,7 @@ fn one_shard_forms_as_well() {
     local.wait_until_ready();
     let status = local.status();
     assert!(
-        status.contains("1 masters, 1 replicas, 16384 slots"),
+        status.contains("1 master, 1 replica, 16384 slots"),
         "{status}"
     );
     assert!(status.contains("NoQuorum=True"), "{status}");

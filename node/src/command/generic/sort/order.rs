@@ -7,7 +7,7 @@ use slotkeeper_tree::element::{Element, Text};
 
 use super::Options;
 use crate::command::Refused;
-use crate::command::parse::c_double_in_range;
+use crate::command::parse::{c_double_in_range, c_text};
 use crate::data::{Direction, Key, Partition, Value};
 
 const NO_NUMBER: Refused = Refused::new("ERR One or more scores can't be converted into double");
@@ -198,14 +198,11 @@ fn weigh<'a>(
     weighed.collect()
 }
 
-/// A weight as C reads it: up to a zero byte.
+/// A weight as C reads it.
 fn number(element: Element<'_>) -> Result<f64, Refused> {
     match element {
         Element::Int(number) => Ok(number as f64),
-        Element::Str(text) => {
-            let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
-            c_double_in_range(text).ok_or(NO_NUMBER)
-        }
+        Element::Str(text) => c_double_in_range(c_text(text)).ok_or(NO_NUMBER),
     }
 }
 
