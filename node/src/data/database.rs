@@ -280,6 +280,12 @@ impl Garbage {
         Garbage::new(vec![SlotTable { table, times: None }])
     }
 
+    /// How many keys are left.
+    pub fn keys(&self) -> usize {
+        let tables = self.tables.iter().map(|slot| slot.table.len());
+        tables.sum::<usize>() + self.drain.as_ref().map_or(0, Drain::left)
+    }
+
     /// Frees until the budget, in entries, is used up. Returns whether all is freed.
     pub fn step(&mut self, heap: &mut Heap, budget: &mut usize) -> bool {
         loop {

@@ -387,6 +387,7 @@ impl Partition {
         self.misses = 0;
         self.expired_count = 0;
         self.expired_fields = 0;
+        self.store.reset_freed_later();
     }
 
     /// Frees some of what flushes left behind, about `budget` keys. Returns whether there is more.

@@ -390,6 +390,17 @@ impl Store {
         !self.garbage.is_empty() || self.heap.has_waste()
     }
 
+    /// How many keys and big values wait to be freed in steps, and how many were.
+    pub fn freed_later(&self) -> (usize, u64) {
+        let (values, freed) = self.heap.freed_later();
+        let keys = self.garbage.iter().map(Garbage::keys);
+        (values + keys.sum::<usize>(), freed)
+    }
+
+    pub fn reset_freed_later(&mut self) {
+        self.heap.reset_freed_later();
+    }
+
     /// Frees what was removed, about so many entries. Returns what is left of the budget.
     pub fn free_some(&mut self, budget: usize) -> usize {
         let mut left = budget;

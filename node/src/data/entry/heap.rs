@@ -41,6 +41,8 @@ pub struct Heap {
     outside: usize,
     /// What is freed in steps.
     waste: VecDeque<Waste>,
+    /// How many keys and big values were freed in steps.
+    freed_later: u64,
     /// How much of it are frozen trees.
     stopped: usize,
     /// Entries and directory places written by moves; tests bound what one insertion costs.
@@ -92,6 +94,7 @@ impl Heap {
             plain: false,
             outside: 0,
             waste: VecDeque::new(),
+            freed_later: 0,
             stopped: 0,
             moves: 0,
         }

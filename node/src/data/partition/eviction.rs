@@ -332,6 +332,12 @@ impl Partition {
         self.store.is_freeing()
     }
 
+    /// How many keys and big values wait to be freed in steps, and how many were.
+    #[must_use]
+    pub fn freed_later(&self) -> (usize, u64) {
+        self.store.freed_later()
+    }
+
     /// Frees some of it, about `budget` keys.
     pub fn free_step(&mut self, budget: usize) {
         self.store.free_some(budget);

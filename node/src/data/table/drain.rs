@@ -9,15 +9,23 @@ pub(in crate::data) struct Drain {
     table: Table,
     /// What lies before it is freed; none when only nodes are left.
     position: Option<u64>,
+    /// How many entries are left.
+    left: usize,
 }
 
 impl Drain {
     /// Begins to free a table.
     pub fn new(table: Table) -> Drain {
         Drain {
+            left: table.len(),
             table,
             position: Some(0),
         }
+    }
+
+    /// How many entries are left.
+    pub fn left(&self) -> usize {
+        self.left
     }
 
     /// Frees segments until the budget, in entries, is used up. Returns whether all is freed.
@@ -42,7 +50,10 @@ impl Drain {
             for &word in words.iter().filter(|&&word| word != 0) {
                 EntryBox::from_address(word & ADDRESS).release(heap);
             }
-            *budget = budget.saturating_sub(1 + segment.len());
+            let entries = segment.len();
+            self.left = self.left.saturating_sub(entries);
+            heap.note_freed_later(entries);
+            *budget = budget.saturating_sub(1 + entries);
             segment.release(heap);
         }
         let size = 1u64.checked_shl(64 - u32::from(segment.depth))?;

@@ -53,8 +53,9 @@ impl Engine {
         fields.field("slotkeeper_mem_walk", memory.walk);
         fields.field("mem_allocator", "system");
         fields.field("active_defrag_running", 0);
-        fields.field("lazyfree_pending_objects", 0);
-        fields.field("lazyfreed_objects", 0);
+        let (pending, freed) = self.data.freed_later();
+        fields.field("lazyfree_pending_objects", pending);
+        fields.field("lazyfreed_objects", freed);
     }
 
     pub(super) fn info_keyspace(&self, fields: &mut Fields) {

@@ -257,6 +257,39 @@ fn the_largest_clients_go_first_and_those_who_mind_stay() {
 }
 
 #[test]
+fn info_tells_what_waits_to_be_freed_and_what_was() {
+    let mut node = limited(0);
+    let mut client = node.client();
+    for first in (0..4000).step_by(1000) {
+        let pairs: Vec<_> = (first..first + 1000).map(|n| format!("k{n} 1")).collect();
+        node.ask(&mut client, &format!("MSET {}", pairs.join(" ")));
+    }
+    for first in (0..2000).step_by(100) {
+        let members: Vec<_> = (first..first + 100).map(|n| n.to_string()).collect();
+        node.ask(&mut client, &format!("RPUSH big {}", members.join(" ")));
+    }
+    let told = |text: &str| {
+        let of = |name: &str| {
+            let mut lines = text.lines();
+            let value = lines.find_map(|line| line.strip_prefix(name));
+            value.unwrap().parse::<u32>().unwrap()
+        };
+        (of("lazyfree_pending_objects:"), of("lazyfreed_objects:"))
+    };
+    let text = node.ask(&mut client, "DEL big\nINFO memory");
+    assert_eq!(told(&text), (1, 0));
+    while node.engine.on_turn(node.now) {}
+    let text = node.ask(&mut client, "FLUSHALL\nINFO memory");
+    let (pending, freed) = told(&text);
+    assert!(pending > 0, "some are freed at once, not all");
+    assert_eq!(pending + freed, 4001);
+    while node.engine.on_turn(node.now) {}
+    let text = node.ask(&mut client, "INFO memory\nCONFIG RESETSTAT");
+    assert_eq!(told(&text), (0, 4001));
+    assert_eq!(told(&node.ask(&mut client, "INFO memory")), (0, 0));
+}
+
+#[test]
 fn a_client_may_change_its_mind_about_being_closed() {
     let mut node = limited(0);
     let mut admin = node.client();

@@ -56,6 +56,21 @@ impl Heap {
         !self.waste.is_empty()
     }
 
+    /// How many big values wait to be freed, and how many keys and big values were freed in steps.
+    pub fn freed_later(&self) -> (usize, u64) {
+        (self.waste.len(), self.freed_later)
+    }
+
+    /// Begins to count anew.
+    pub fn reset_freed_later(&mut self) {
+        self.freed_later = 0;
+    }
+
+    /// So many keys were freed in steps.
+    pub fn note_freed_later(&mut self, keys: usize) {
+        self.freed_later += keys as u64;
+    }
+
     /// Whether a frozen tree is left, which cannot be frozen again yet.
     pub fn has_frozen(&self) -> bool {
         self.stopped > 0
@@ -70,8 +85,12 @@ impl Heap {
             *budget = budget.saturating_sub(leaves * LEAF_COST);
             if !waste.step(self, leaves) {
                 self.waste.push_front(waste);
-            } else if let Waste::Frozen(_) = waste {
-                self.stopped -= 1;
+                continue;
+            }
+            match waste {
+                Waste::Tree(_) => self.freed_later += 1,
+                // The value itself is still there.
+                Waste::Frozen(_) => self.stopped -= 1,
             }
         }
     }
