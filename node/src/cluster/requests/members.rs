@@ -27,7 +27,11 @@ impl Cluster {
     }
 
     pub(super) fn request_forget(&mut self, id: &str) -> Outcome {
-        let r = self.known(id)?;
+        let r = match self.known(id) {
+            // Another node has passed it on already: as in Redis 7.2, that is as good.
+            Err(_) if self.is_forgotten(id) => return Ok(()),
+            known => known?,
+        };
         if r == self.nodes.my_ref() {
             return Err("ERR I tried hard but I can't forget myself...".to_owned());
         }
@@ -40,6 +44,12 @@ impl Cluster {
         self.todo.save = true;
         self.todo.update_state = true;
         Ok(())
+    }
+
+    fn is_forgotten(&self, id: &str) -> bool {
+        let id: Option<NodeId> = id.parse().ok();
+        let until = id.and_then(|id| self.forgotten.get(&id));
+        until.is_some_and(|until| *until > self.now.mono_ms().cast_signed())
     }
 
     pub(super) fn request_replicate(&mut self, id: &str, facts: &Facts<'_>) -> Outcome {

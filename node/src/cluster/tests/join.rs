@@ -91,7 +91,8 @@ fn a_forgotten_node_stays_away_for_a_minute() {
         2,
         "it still knows them; they do not"
     );
-    let unknown = network.request(0, ClusterRequest::Forget(gone));
+    network.ok(0, ClusterRequest::Forget(gone));
+    let unknown = network.request(0, ClusterRequest::Forget("f".repeat(40)));
     assert!(unknown.starts_with("-ERR Unknown node "), "{unknown}");
 }
 
@@ -101,9 +102,11 @@ fn one_that_is_told_to_forget_tells_peers_that_know_the_extension() {
     network.meet_all();
     let gone = network.id(2).to_string();
     network.kill(2);
-    network.ok(0, ClusterRequest::Forget(gone));
+    network.ok(0, ClusterRequest::Forget(gone.clone()));
     network.run(3000);
     assert_eq!(network.members[1].cluster.known_nodes(), 2);
+    // Who tells everybody tells this one as well.
+    network.ok(1, ClusterRequest::Forget(gone));
 }
 
 #[test]
