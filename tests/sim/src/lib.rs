@@ -13,6 +13,7 @@ pub mod handover;
 pub mod hard;
 pub mod host;
 mod invariants;
+pub mod migrating;
 pub mod net;
 pub mod operated;
 mod operated_cluster;

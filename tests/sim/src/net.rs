@@ -201,6 +201,39 @@ impl Net {
         }
     }
 
+    /// How many bytes are under way to an end.
+    #[must_use]
+    pub fn under_way(&self, id: ConnId, to: End) -> usize {
+        let Some(conn) = self.conns.get(&id) else {
+            return 0;
+        };
+        let queue = match to {
+            End::Dialer => &conn.to_dialer,
+            End::Listener => &conn.to_listener,
+        };
+        let len = |(_, segment): &(u64, Segment)| match segment {
+            Segment::Bytes(bytes) => bytes.len(),
+            Segment::Close => 0,
+        };
+        queue.iter().map(len).sum()
+    }
+
+    /// Of what is under way to an end only the first `keep` bytes arrive, and they do so now.
+    pub fn truncate(&mut self, id: ConnId, to: End, mut keep: usize, now_us: u64) {
+        let Some(conn) = self.conns.get_mut(&id) else {
+            return;
+        };
+        let queue = conn.queue(to);
+        for (arrival, segment) in queue.iter_mut() {
+            *arrival = now_us;
+            if let Segment::Bytes(bytes) = segment {
+                bytes.truncate(keep);
+                keep -= bytes.len();
+            }
+        }
+        queue.retain(|(_, segment)| matches!(segment, Segment::Bytes(bytes) if !bytes.is_empty()));
+    }
+
     /// Forgets a connection, with all that is under way.
     pub fn drop_conn(&mut self, id: ConnId) {
         self.conns.remove(&id);

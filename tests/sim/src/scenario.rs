@@ -5,8 +5,8 @@ use std::panic::catch_unwind;
 
 use crate::gossip::{self, Summary};
 use crate::{
-    asleep, busy, clocks, evicting, handover, hard, operated, partitioned, queues, readers,
-    restarted, succession, synced,
+    asleep, busy, clocks, evicting, handover, hard, migrating, operated, partitioned, queues,
+    readers, restarted, succession, synced,
 };
 
 /// A kind of run; the seed does the rest.
@@ -40,11 +40,13 @@ pub enum Scenario {
     Readers,
     /// A master at its memory limit.
     Evicting,
+    /// A slot that moves from one master to another.
+    Migrating,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Scenario; 14] = [
+    pub const ALL: [Scenario; 15] = [
         Scenario::Gossip,
         Scenario::Asleep,
         Scenario::Busy,
@@ -59,6 +61,7 @@ impl Scenario {
         Scenario::Queues,
         Scenario::Readers,
         Scenario::Evicting,
+        Scenario::Migrating,
     ];
 
     /// The name on the command line.
@@ -79,6 +82,7 @@ impl Scenario {
             Scenario::Queues => "queues",
             Scenario::Readers => "readers",
             Scenario::Evicting => "evicting",
+            Scenario::Migrating => "migrating",
         }
     }
 
@@ -109,6 +113,7 @@ impl Scenario {
             Scenario::Queues => 12,
             Scenario::Readers => 6,
             Scenario::Evicting => 7,
+            Scenario::Migrating => 8,
         }
     }
 
@@ -145,6 +150,7 @@ impl Scenario {
             Scenario::Queues => queues::run(seed),
             Scenario::Readers => readers::run(seed),
             Scenario::Evicting => evicting::run(seed),
+            Scenario::Migrating => migrating::run(seed),
         }
     }
 

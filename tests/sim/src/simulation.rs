@@ -178,6 +178,14 @@ impl Simulation {
         self.close_at(conn, end, "connection reset");
     }
 
+    /// Breaks a connection so that an end hears only the first bytes of what is on its way to it, and the
+    /// other end nothing any more.
+    pub fn tear(&mut self, conn: ConnId, to: End, keep: usize) {
+        self.net.truncate(conn, to, keep, self.now_us);
+        self.schedule(self.now_us, Event::Arrive(conn, to));
+        self.break_conn(conn, to.other());
+    }
+
     /// Runs the next event; false when nothing will ever happen again.
     pub fn step(&mut self) -> bool {
         let Some(Reverse((at, _, key))) = self.queue.pop() else {

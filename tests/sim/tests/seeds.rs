@@ -53,6 +53,11 @@ fn replicas_lose_the_keys_that_their_master_evicts_and_no_others() {
 }
 
 #[test]
+fn a_slot_that_moves_keeps_every_acknowledged_write() {
+    run_all(Scenario::Migrating);
+}
+
+#[test]
 fn who_waits_gets_each_element_once() {
     run_all(Scenario::Queues);
 }
