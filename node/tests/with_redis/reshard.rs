@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use slotkeeper_node::resp::{ReplyValue, encode_command};
+use slotkeeper_topology::key_slot;
 
 use crate::migration::id;
 use crate::process::{Client, Server};
@@ -184,6 +185,147 @@ fn redis_cli_reshards_and_rebalances_a_cluster_of_ours_under_load() {
 fn redis_cli_reshards_and_rebalances_a_mixed_cluster_under_load() {
     let (one, two) = (Server::node(&CLUSTER), Server::redis(&CLUSTER));
     reshards(&[&one, &two, &Server::node(&CLUSTER)]);
+}
+
+/// So many tags of keys that are in those slots.
+fn tags(slots: std::ops::Range<u16>, count: usize) -> Vec<String> {
+    let all = (0..1_000_000).map(|number: u32| number.to_string());
+    let is_in = |tag: &String| slots.contains(&key_slot(tag.as_bytes()).get());
+    all.filter(is_in).take(count).collect()
+}
+
+/// Values of every type, small and large, in these slots.
+fn fill_slots(client: &mut Clients, slots: std::ops::Range<u16>) -> Vec<String> {
+    let mut keys = Vec::new();
+    for (number, tag) in tags(slots, 300).into_iter().enumerate() {
+        let key = format!("{{{tag}}}");
+        let large = number % 50 < 5;
+        let count = if large { 3000 } else { 3 };
+        let long = "some of a long value ".repeat(if large { 100_000 } else { 1 });
+        let words: Vec<String> = match number % 5 {
+            0 => vec!["SET".into(), key.clone(), long],
+            1 => each(&["RPUSH", &key], count, |n| vec![format!("element {n}")]),
+            2 => each(&["SADD", &key], count, |n| vec![format!("member {n}")]),
+            3 => each(&["ZADD", &key], count, |n| {
+                vec![n.to_string(), format!("m{n}")]
+            }),
+            _ => each(&["HSET", &key], count, |n| {
+                vec![format!("f{n}"), "v".into()]
+            }),
+        };
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        client.follow(&words);
+        keys.push(key);
+    }
+    keys
+}
+
+fn each(words: &[&str], count: usize, of: impl Fn(usize) -> Vec<String>) -> Vec<String> {
+    let words = words.iter().map(|&word| word.to_owned());
+    words.chain((0..count).flat_map(of)).collect()
+}
+
+/// What such a key holds, in an order that is the same everywhere.
+fn content(clients: &mut Clients, number: usize, key: &str) -> Vec<Vec<u8>> {
+    let words = match number % 5 {
+        0 => vec!["GET", key],
+        1 => vec!["LRANGE", key, "0", "-1"],
+        2 => vec!["SMEMBERS", key],
+        3 => vec!["ZRANGE", key, "0", "-1", "WITHSCORES"],
+        _ => vec!["HGETALL", key],
+    };
+    let ReplyValue::Array(elements) = clients.follow(&words) else {
+        let value = clients.follow(&words);
+        return vec![value.text().expect("it is there").to_vec()];
+    };
+    let texts = elements.iter().filter_map(ReplyValue::text);
+    let mut texts: Vec<Vec<u8>> = texts.map(<[u8]>::to_vec).collect();
+    if [2, 4].contains(&(number % 5)) {
+        texts.sort_unstable();
+    }
+    texts
+}
+
+fn contents(servers: &[&Server], keys: &[String]) -> Vec<Vec<Vec<u8>>> {
+    let mut clients = Clients::of(servers);
+    let keys = keys.iter().enumerate();
+    keys.map(|(number, key)| content(&mut clients, number, key))
+        .collect()
+}
+
+/// Adds nodes to a cluster, and waits until everybody knows them.
+fn add(servers: &[&Server], added: &[&Server]) {
+    for server in added {
+        manage(&["add-node", &address(server), &address(servers[0])]);
+    }
+    let all = [servers, added].concat();
+    let known = format!("cluster_known_nodes:{}", all.len());
+    for server in &all {
+        server.until("all know all", || {
+            let info = server.client().call(&["CLUSTER", "INFO"]);
+            let text = String::from_utf8_lossy(info.text().unwrap_or_default()).into_owned();
+            text.contains(&known) && text.contains("cluster_state:ok")
+        });
+    }
+}
+
+/// Moves so many slots.
+fn reshard(from: &Server, to: &Server, slots: &str) {
+    let (at, from, to) = (address(to), id(from), id(to));
+    let ends = ["--cluster-from", &from, "--cluster-to", &to];
+    let words = [&["reshard", &at][..], &ends, &["--cluster-slots", slots]];
+    manage(&[&words.concat()[..], &["--cluster-yes"]].concat());
+}
+
+#[test]
+fn the_keys_of_redis_servers_move_in_and_out_again() {
+    const FEW: [&str; 3] = ["0", "149", "150"];
+    // Who has given its last slot away stays a master, without keys.
+    let options = [&CLUSTER[..], &["--cluster-allow-replica-migration", "no"]].concat();
+    let old = [(); 2].map(|()| Server::redis(&options));
+    let ours = [(); 2].map(|()| Server::node(&options));
+    let ranges = [
+        ["0", FEW[1]],
+        [FEW[2], "299"],
+        ["300", "9000"],
+        ["9001", "16383"],
+    ];
+    let servers = [&old[0], &old[1], &ours[0], &ours[1]];
+    for (number, (server, [first, last])) in servers.into_iter().zip(ranges).enumerate() {
+        let mut client = server.client();
+        client.call(&["CLUSTER", "ADDSLOTSRANGE", first, last]);
+        client.call(&["CLUSTER", "SET-CONFIG-EPOCH", &(number + 1).to_string()]);
+    }
+    let first = servers[0];
+    for server in &servers[1..] {
+        let port = server.port.to_string();
+        first
+            .client()
+            .call(&["CLUSTER", "MEET", "127.0.0.1", &port]);
+    }
+    add(&servers, &[]);
+    let keys = fill_slots(&mut Clients::of(&servers), 0..300);
+    let before = contents(&servers, &keys);
+    assert_eq!(before.len(), 300);
+
+    reshard(&old[0], &ours[0], "150");
+    reshard(&old[1], &ours[1], "150");
+    let held = |server: &Server| server.client().call(&["DBSIZE"]);
+    assert!(old.iter().all(|it| held(it) == ReplyValue::Integer(0)));
+    for server in &old {
+        manage(&["del-node", &address(&ours[0]), &id(server)]);
+    }
+    let ours = [&ours[0], &ours[1]];
+    assert!(contents(&ours, &keys) == before, "all are here");
+
+    // Out again, to others: the first slots of each of ours are those with the keys.
+    let new = [(); 2].map(|()| Server::redis(&options));
+    add(&ours, &[&new[0], &new[1]]);
+    reshard(ours[0], &new[0], "150");
+    reshard(ours[1], &new[1], "150");
+    let all = [&new[0], &new[1], ours[0], ours[1]];
+    assert!(ours.iter().all(|it| held(it) == ReplyValue::Integer(0)));
+    assert!(contents(&all, &keys) == before, "all are there again");
 }
 
 #[test]
