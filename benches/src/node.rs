@@ -1,5 +1,6 @@
 //! An engine in this process, of which every call is timed.
 
+use std::borrow::Cow;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -116,7 +117,7 @@ impl Node {
     }
 
     /// Sends requests; what is replied at once.
-    pub fn send(&mut self, requests: &[u8]) -> &[u8] {
+    pub fn send(&mut self, requests: &[u8]) -> Cow<'_, [u8]> {
         self.reply.clear();
         self.unread.extend_from_slice(requests);
         while !self.parked {

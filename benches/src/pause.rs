@@ -99,8 +99,8 @@ fn grow(timed: Timed, shape: Shape, keys: u32) -> Result<Calls, String> {
         let request =
             format!("*3\r\n$3\r\nSET\r\n${key_len}\r\n{key}\r\n${value_len}\r\n{value}\r\n");
         let reply = node.send(request.as_bytes());
-        if reply != b"+OK\r\n" {
-            return Err(format!("SET {key}: {}", String::from_utf8_lossy(reply)));
+        if *reply != *b"+OK\r\n" {
+            return Err(format!("SET {key}: {}", String::from_utf8_lossy(&reply)));
         }
     }
     Ok(node.timed())

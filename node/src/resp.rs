@@ -17,4 +17,4 @@ pub use inline::split_words;
 pub use kept::KeptRequests;
 pub use parse::{ReplyParser, ReplySyntax, ReplyValue};
 pub use peek::first_arguments;
-pub use reply::Reply;
+pub use reply::{Piece, Reply};

@@ -115,7 +115,7 @@ fn get_allocates_nothing(cluster_enabled: bool) {
     let gets = b"*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n*2\r\n$3\r\nGET\r\n$2\r\nno\r\n".repeat(40);
     run(&mut engine, session, now, &gets, &mut reply);
     let expected = "$40\r\n0123456789012345678901234567890123456789\r\n$-1\r\n".repeat(40);
-    assert_eq!(String::from_utf8_lossy(reply.bytes()), expected);
+    assert_eq!(String::from_utf8_lossy(&reply.bytes()), expected);
     let before = ALLOCATIONS.get();
     for _ in 0..100 {
         run(&mut engine, session, now, &gets, &mut reply);
@@ -135,7 +135,7 @@ fn a_write_that_is_refused_for_memory_allocates_nothing() {
     let sets = b"*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$1\r\n1\r\n".repeat(40);
     run(&mut engine, session, now, &sets, &mut reply);
     let refused = "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
-    assert_eq!(String::from_utf8_lossy(reply.bytes()), refused.repeat(40));
+    assert_eq!(String::from_utf8_lossy(&reply.bytes()), refused.repeat(40));
     let before = ALLOCATIONS.get();
     for _ in 0..100 {
         run(&mut engine, session, now, &sets, &mut reply);

@@ -152,7 +152,7 @@ fn ask(node: &mut Node, text: &str, key: &str) -> Result<(), String> {
 fn reply(node: &mut Node, text: &str) -> Result<(), String> {
     let reply = node.send(text.as_bytes());
     if reply.starts_with(b"-") {
-        return Err(format!("{text}: {}", String::from_utf8_lossy(reply)));
+        return Err(format!("{text}: {}", String::from_utf8_lossy(&reply)));
     }
     Ok(())
 }

@@ -129,7 +129,7 @@ impl Event {
 fn ask(node: &mut Node, text: &str) -> Result<(), String> {
     let reply = node.send(format!("{text}\r\n").as_bytes());
     if reply.starts_with(b"-") {
-        return Err(format!("{text}: {}", String::from_utf8_lossy(reply)));
+        return Err(format!("{text}: {}", String::from_utf8_lossy(&reply)));
     }
     node.turn();
     Ok(())

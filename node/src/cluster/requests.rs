@@ -27,7 +27,7 @@ impl Cluster {
             let mut tried = Reply::new();
             copy.dispatch(request.clone(), facts, &mut tried);
             if tried.bytes().starts_with(b"-") {
-                reply.raw(tried.bytes());
+                reply.raw(&tried.bytes());
                 return false;
             }
             if let Err(why) = self.may_change() {

@@ -81,7 +81,7 @@ impl Bench {
         if effect.is_err() {
             assert!(reply.is_empty(), "{line}: a refusal writes no reply");
         }
-        let text = String::from_utf8_lossy(reply.bytes()).into_owned();
+        let text = String::from_utf8_lossy(&reply.bytes()).into_owned();
         Ok((text, effect?))
     }
 

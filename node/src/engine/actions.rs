@@ -226,8 +226,8 @@ impl Engine {
 
     /// Gives a session that is `Waiting` its reply and lets it go on. Without effect when it has
     /// ended meanwhile.
-    pub(super) fn resume_with(&mut self, session: SessionId, reply: Vec<u8>) {
-        if self.parking.answer(session, reply) {
+    pub(super) fn resume_with(&mut self, session: SessionId, reply: impl Into<Reply>) {
+        if self.parking.answer(session, reply.into()) {
             self.resume(session);
         }
     }

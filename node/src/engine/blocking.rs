@@ -122,18 +122,16 @@ impl Engine {
         let mut reply = Reply::new();
         reply.set_resp3(self.sessions.at(id).resp3);
         write(&mut reply);
-        if let [b'-', text @ ..] = reply.bytes() {
+        if let Some(text) = reply.error_at(0) {
             self.stats.count_error(text);
             if let Ok(command) = crate::command::resolve(&blocked.args()) {
                 self.stats.of_command(command.id).failed += 1;
             }
         }
-        let bytes = if blocked.silent {
-            Vec::new()
-        } else {
-            reply.take()
-        };
-        self.resume_with(id, bytes);
+        if blocked.silent {
+            reply.clear();
+        }
+        self.resume_with(id, reply);
     }
 
     /// Ends the waits whose deadlines have come.
@@ -163,7 +161,7 @@ impl Engine {
                 } else {
                     reply.integer(self.replication.acked(offset) as i64);
                 }
-                self.resume_with(id, reply.take());
+                self.resume_with(id, reply);
             }
             _ => return false,
         }

@@ -97,7 +97,7 @@ impl Engine {
             }
             Err(refused) => reply.error(&refused),
         }
-        self.resume_with(session, reply.take());
+        self.resume_with(session, reply);
     }
 
     fn carry_out_changes(&mut self, changes: &Changes, now: Now) {
@@ -132,6 +132,6 @@ impl Engine {
             Ok(()) => reply.ok(),
             Err(why) => reply.error(&format!("ERR Rewriting config file: {why}")),
         }
-        self.resume_with(session, reply.take());
+        self.resume_with(session, reply);
     }
 }

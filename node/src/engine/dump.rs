@@ -133,8 +133,8 @@ impl Engine {
             if dump.encoding.step(&mut self.data) {
                 let mut reply = Reply::new();
                 reply.set_resp3(resp3);
-                reply.bulk(&dump.encoding.finish());
-                self.resume_with(dump.session, reply.bytes().to_vec());
+                reply.long_bulk(dump.encoding.finish());
+                self.resume_with(dump.session, reply);
             } else {
                 self.dumps.push(dump);
             }

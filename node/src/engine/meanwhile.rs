@@ -328,7 +328,7 @@ impl Meanwhile<'_> {
             self.refuse(id, args, &refused, reply);
             is_http(args.get(0))
         });
-        if let [b'-', text @ ..] = &reply.bytes()[start..] {
+        if let Some(text) = reply.error_at(start) {
             self.stats.count_error(text);
         }
         let mode = &mut self.sessions.at_mut(id).reply_mode;

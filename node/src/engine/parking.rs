@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::data::WalkWait;
 use crate::io::SessionId;
+use crate::resp::Reply;
 
 /// What a parked session waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +72,7 @@ pub(super) struct Parking {
     for_acks: usize,
     deadlines: BTreeSet<(u64, SessionId)>,
     /// Replies for sessions that were named for resumption and have not come yet.
-    replies: BTreeMap<SessionId, Vec<u8>>,
+    replies: BTreeMap<SessionId, Reply>,
 }
 
 impl Parking {
@@ -168,7 +169,7 @@ impl Parking {
     }
 
     /// The reply that a session waited for, once.
-    pub(super) fn take_reply(&mut self, session: SessionId) -> Option<Vec<u8>> {
+    pub(super) fn take_reply(&mut self, session: SessionId) -> Option<Reply> {
         self.replies.remove(&session)
     }
 
@@ -179,7 +180,7 @@ impl Parking {
     }
 
     /// Ends the wait of one session with its reply; false when it does not wait.
-    pub(super) fn answer(&mut self, session: SessionId, reply: Vec<u8>) -> bool {
+    pub(super) fn answer(&mut self, session: SessionId, reply: Reply) -> bool {
         let waited = self.remove(session);
         if waited && !reply.is_empty() {
             self.replies.insert(session, reply);
@@ -347,9 +348,10 @@ mod tests {
         let acked = |offset| if offset <= 10 { 2 } else { 1 };
         assert_eq!(parking.due_acks(0, acked), [(A, 2)]);
         assert_eq!(parking.due_acks(500, |_| 0), [(A, 0)]);
-        assert!(parking.answer(A, b":2\r\n".to_vec()));
-        assert!(!parking.answer(A, Vec::new()));
-        assert_eq!(parking.take_reply(A).as_deref(), Some(&b":2\r\n"[..]));
+        assert!(parking.answer(A, b":2\r\n".to_vec().into()));
+        assert!(!parking.answer(A, Reply::new()));
+        let reply = parking.take_reply(A).map(|mut reply| reply.take());
+        assert_eq!(reply.as_deref(), Some(&b":2\r\n"[..]));
         assert!(parking.take_reply(A).is_none());
         assert_eq!(parking.len(), 1);
     }

@@ -103,10 +103,10 @@ impl Engine {
             return stop(SessionState::Parked);
         }
         if self.parking.has_replies()
-            && let Some(bytes) = self.parking.take_reply(id)
+            && let Some(parked) = self.parking.take_reply(id)
             && session.reply_mode == ReplyMode::On
         {
-            reply.raw(&bytes);
+            reply.append(parked);
         }
         None
     }
@@ -351,7 +351,7 @@ impl Engine {
                 self.commit_expired();
             }
         }
-        self.account(id, command, args, now, &reply.bytes()[start..]);
+        self.account(id, command, args, now, reply, start);
         acted
     }
 
@@ -360,7 +360,7 @@ impl Engine {
         self.sessions.at_mut(id).last_write_offset = self.replication.offset();
     }
 
-    /// Counts an executed command, and notes it if it was slow.
+    /// Counts an executed command, whose reply begins there, and notes it if it was slow.
     #[inline]
     fn account(
         &mut self,
@@ -368,7 +368,8 @@ impl Engine {
         command: &'static Command,
         args: &Args<'_>,
         now: Now,
-        replied: &[u8],
+        reply: &Reply,
+        start: usize,
     ) {
         let stamp = self.stopwatch.nanos();
         let nanos = stamp.saturating_sub(self.stamp);
@@ -377,9 +378,10 @@ impl Engine {
         let counts = self.stats.of_command(command.id);
         counts.count(nanos, self.config.latency_tracking);
         if self.slot_stats.is_enabled() {
-            self.slot_stats.note(command, args, nanos, replied.len());
+            self.slot_stats
+                .note(command, args, nanos, reply.len() - start);
         }
-        if let [b'-', text @ ..] = replied {
+        if let Some(text) = reply.error_at(start) {
             counts.failed += 1;
             self.stats.count_error(text);
             let role = self.sessions.at(id).role;

@@ -159,7 +159,7 @@ impl Node {
                 break;
             }
         }
-        String::from_utf8_lossy(reply.bytes()).into_owned()
+        String::from_utf8_lossy(&reply.bytes()).into_owned()
     }
 
     fn execute(&mut self, client: &mut Client, reply: &mut Reply) {

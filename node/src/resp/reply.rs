@@ -1,14 +1,26 @@
 //! Replies.
 
+mod parts;
+
+pub use self::parts::Piece;
+
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::Write;
 
+use self::parts::Part;
 use super::number::{DoubleText, push_integer};
 
-/// The bytes of replies, appended one after the other; reused between calls.
+/// The bytes of replies, appended one after the other; reused between calls. Long ones lie in parts,
+/// so that they grow without being copied and leave as they are.
 #[derive(Debug, Default)]
 pub struct Reply {
+    /// All of them, or the part that grows.
     bytes: Vec<u8>,
+    /// What is before that, in order; empty but for long replies.
+    full: Vec<Part>,
+    /// How many bytes that is.
+    before: usize,
     resp3: bool,
 }
 
@@ -30,38 +42,68 @@ impl Reply {
         self.resp3
     }
 
-    /// All bytes so far.
+    /// All bytes so far; copied together if they are many.
     #[must_use]
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+    pub fn bytes(&self) -> Cow<'_, [u8]> {
+        if self.full.is_empty() {
+            Cow::Borrowed(&self.bytes)
+        } else {
+            Cow::Owned(self.joined(0))
+        }
+    }
+
+    /// The text of the error that begins there, if an error begins there.
+    #[must_use]
+    #[inline]
+    pub fn error_at(&self, start: usize) -> Option<&[u8]> {
+        // No error is in parts.
+        match self.bytes.get(start.wrapping_sub(self.before)..)? {
+            [b'-', text @ ..] => Some(text),
+            _ => None,
+        }
     }
 
     /// How many bytes so far.
     #[must_use]
+    #[inline]
     pub fn len(&self) -> usize {
-        self.bytes.len()
+        self.before + self.bytes.len()
     }
 
     /// Whether it is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.len() == 0
     }
 
-    /// Forgets all bytes and keeps the memory.
+    /// Forgets all bytes and keeps the memory, if that is not much.
     pub fn clear(&mut self) {
+        if !self.full.is_empty() {
+            self.forget_parts();
+        }
         self.bytes.clear();
+        self.bytes.shrink_to(parts::KEPT_MAX);
     }
 
     /// Forgets the bytes from `len` on.
     pub fn truncate(&mut self, len: usize) {
-        self.bytes.truncate(len);
+        while len < self.before
+            && let Some(part) = self.full.pop()
+        {
+            (self.before, self.bytes) = part.into_parts();
+        }
+        self.bytes.truncate(len - self.before);
     }
 
-    /// Takes the bytes out.
+    /// Takes the bytes out; copied together if they are many.
     #[must_use]
     pub fn take(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.bytes)
+        if self.full.is_empty() {
+            return std::mem::take(&mut self.bytes);
+        }
+        let bytes = self.joined(0);
+        self.clear();
+        bytes
     }
 
     /// Bytes that are a reply already, or a part of one.
@@ -106,7 +148,7 @@ impl Reply {
     /// A bulk string.
     #[inline]
     pub fn bulk(&mut self, bytes: &[u8]) {
-        self.bytes.reserve(bytes.len() + 24);
+        self.make_room(bytes.len() + 24);
         // Most are short: their headers have a fixed size.
         let digit = |number: usize| b'0' + (number % 10) as u8;
         match bytes.len() {
@@ -116,6 +158,27 @@ impl Reply {
         }
         self.raw(bytes);
         self.raw(b"\r\n");
+    }
+
+    /// A bulk string that is not copied if it is long.
+    pub fn long_bulk(&mut self, bytes: Vec<u8>) {
+        if !parts::is_long(bytes.len()) {
+            return self.bulk(&bytes);
+        }
+        self.header(b'$', bytes.len() as i64);
+        self.adopt(bytes);
+        self.raw(b"\r\n");
+    }
+
+    /// All of another reply; not copied if it is long.
+    pub fn append(&mut self, other: Reply) {
+        if other.full.is_empty() && !parts::is_long(other.bytes.len()) {
+            return self.raw(&other.bytes);
+        }
+        for part in other.full {
+            self.adopt(part.into_parts().1);
+        }
+        self.adopt(other.bytes);
     }
 
     /// A bulk string of what the value displays.
@@ -131,10 +194,13 @@ impl Reply {
     /// Puts what `head` writes before all that was written from `start` on: the count of what could
     /// not be counted before it was written.
     pub fn put_before(&mut self, start: usize, head: impl FnOnce(&mut Reply)) {
-        let end = self.bytes.len();
+        let end = self.len();
         head(self);
-        let len = self.bytes.len() - end;
-        self.bytes[start..].rotate_right(len);
+        let len = self.len() - end;
+        match start.checked_sub(self.before) {
+            Some(from) => self.bytes[from..].rotate_right(len),
+            None => self.move_into_part(start, end),
+        }
     }
 
     /// The missing value.
@@ -208,6 +274,16 @@ impl Reply {
         self.bytes.push(kind);
         push_integer(&mut self.bytes, number);
         self.raw(b"\r\n");
+    }
+}
+
+impl From<Vec<u8>> for Reply {
+    /// These bytes, for RESP2.
+    fn from(bytes: Vec<u8>) -> Reply {
+        Reply {
+            bytes,
+            ..Reply::default()
+        }
     }
 }
 

@@ -61,7 +61,8 @@ impl Shell {
         let index = *self.net.by_session.get(&session)?;
         let client = self.net.clients.get_mut(index)?;
         if let Some(range) = client.pending.take() {
-            client.socket.outbox.push(&self.turn.reply.bytes()[range]);
+            let outbox = &mut client.socket.outbox;
+            (self.turn.reply).hand_over(range, |piece| outbox.push_piece(piece));
             self.net.pushed.push(index);
         }
         Some(index)

@@ -137,7 +137,7 @@ impl Net {
         let input = rest.as_ref().map_or(fresh, |(rest, from)| &rest[*from..]);
         let progress = node.on_bytes(session, input, &mut reply);
         client.executed(rest, fresh, progress.consumed, progress.state);
-        client.socket.outbox.push(reply.bytes());
+        client.socket.outbox.push(&reply.bytes());
         client.socket.flush_now();
         if progress.state == SessionState::Close || client.socket.is_broken() {
             self.remove_client_meanwhile(node, index);

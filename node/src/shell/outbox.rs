@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use bytes::{Buf, Bytes};
 
 use crate::io::Unsent;
+use crate::resp::Piece;
 
 /// Pieces below this size are copied together, so that each needs no write of its own.
 const SHARED_MIN: usize = 4096;
@@ -13,7 +14,7 @@ const SHARED_MIN: usize = 4096;
 const OWN_MAX: usize = 64 << 10;
 
 #[derive(Debug)]
-enum Piece {
+enum Kept {
     Own { bytes: Vec<u8>, sent: usize },
     Shared(Bytes),
 }
@@ -21,7 +22,7 @@ enum Piece {
 /// Bytes in order: small ones copied together, large ones shared.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
-    pieces: VecDeque<Piece>,
+    pieces: VecDeque<Kept>,
     len: usize,
     /// The memory of own pieces, and of shared ones.
     own: usize,
@@ -58,7 +59,7 @@ impl Outbox {
             return;
         }
         self.len += bytes.len();
-        if let Some(Piece::Own { bytes: tail, .. }) = self.pieces.back_mut()
+        if let Some(Kept::Own { bytes: tail, .. }) = self.pieces.back_mut()
             && tail.len() < OWN_MAX
         {
             self.own -= tail.capacity();
@@ -68,7 +69,21 @@ impl Outbox {
         }
         let bytes = bytes.to_vec();
         self.own += bytes.capacity();
-        self.pieces.push_back(Piece::Own { bytes, sent: 0 });
+        self.pieces.push_back(Kept::Own { bytes, sent: 0 });
+    }
+
+    /// A long piece is kept as it is.
+    pub(super) fn push_piece(&mut self, piece: Piece<'_>) {
+        match piece {
+            Piece::Long(mut bytes) if bytes.len() > OWN_MAX => {
+                bytes.shrink_to_fit();
+                self.len += bytes.len();
+                self.own += bytes.capacity();
+                self.pieces.push_back(Kept::Own { bytes, sent: 0 });
+            }
+            Piece::Long(bytes) => self.push(&bytes),
+            Piece::Short(bytes) => self.push(bytes),
+        }
     }
 
     pub(super) fn push_shared(&mut self, bytes: Bytes) {
@@ -78,15 +93,15 @@ impl Outbox {
         }
         self.len += bytes.len();
         self.shared += bytes.len();
-        self.pieces.push_back(Piece::Shared(bytes));
+        self.pieces.push_back(Kept::Shared(bytes));
     }
 
     /// The next bytes to send.
     pub(super) fn front(&self) -> &[u8] {
         match self.pieces.front() {
             None => &[],
-            Some(Piece::Own { bytes, sent }) => &bytes[*sent..],
-            Some(Piece::Shared(bytes)) => bytes,
+            Some(Kept::Own { bytes, sent }) => &bytes[*sent..],
+            Some(Kept::Shared(bytes)) => bytes,
         }
     }
 
@@ -95,13 +110,13 @@ impl Outbox {
         self.len -= count;
         let done = match self.pieces.front_mut() {
             None => return,
-            Some(Piece::Own { bytes, sent }) => {
+            Some(Kept::Own { bytes, sent }) => {
                 *sent += count;
                 let done = *sent == bytes.len();
                 self.own -= if done { bytes.capacity() } else { 0 };
                 done
             }
-            Some(Piece::Shared(bytes)) => {
+            Some(Kept::Shared(bytes)) => {
                 bytes.advance(count);
                 self.shared -= count;
                 bytes.is_empty()
@@ -139,6 +154,25 @@ mod tests {
         assert_eq!(sent, [&b"abcd"[..], &large, b"ef"].concat());
         assert!(outbox.front().is_empty());
         assert_eq!(outbox.unsent(), Unsent::default());
+    }
+
+    #[test]
+    fn a_long_piece_is_not_copied_and_freed_once_it_has_left() {
+        let mut outbox = Outbox::default();
+        outbox.push_piece(Piece::Short(b"ab"));
+        let mut long = Vec::with_capacity(1 << 20);
+        long.extend_from_slice(&[b'x'; 2 * OWN_MAX]);
+        outbox.push_piece(Piece::Long(long));
+        outbox.push_piece(Piece::Long(b"cd".to_vec()));
+        outbox.push_piece(Piece::Long(vec![b'y'; 2 * OWN_MAX]));
+        assert_eq!(outbox.pieces.len(), 4);
+        let len = 4 * OWN_MAX + 4;
+        assert_eq!(outbox.len(), len);
+        assert!((len..len + 100).contains(&outbox.allocated()));
+        outbox.advance(2);
+        outbox.advance(2 * OWN_MAX);
+        assert!(outbox.allocated() < 2 * OWN_MAX + 100);
+        assert_eq!(outbox.front(), b"cd");
     }
 
     #[test]

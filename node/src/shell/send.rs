@@ -1,7 +1,6 @@
 //! The end of a turn: replies and pushes leave, connections that are done with are closed.
 
-use super::turn::{Shell, TURN_REPLY_BYTES};
-use crate::resp::Reply;
+use super::turn::Shell;
 
 impl Shell {
     pub(super) fn send_replies(&mut self) {
@@ -17,19 +16,15 @@ impl Shell {
                 continue;
             };
             if let Some(range) = client.pending.take() {
-                client.socket.send(&self.turn.reply.bytes()[range]);
+                let socket = &mut client.socket;
+                (self.turn.reply).hand_over(range, |piece| socket.send(piece));
             }
             if !client.socket.outbox.is_empty() || client.socket.is_broken() {
                 self.net.pushed.push(index);
             }
         }
         self.turn.replied = replied;
-        let turn = &mut self.turn;
-        if turn.reply.len() > 2 * TURN_REPLY_BYTES {
-            turn.reply = Reply::new();
-        } else {
-            turn.reply.clear();
-        }
+        self.turn.reply.clear();
     }
 
     /// When the engine holds its commands since the node has slept: replies that were written before

@@ -11,6 +11,7 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use super::outbox::Outbox;
+use crate::resp::Piece;
 use crate::time::Calls;
 
 thread_local! {
@@ -147,13 +148,18 @@ impl Socket {
         }
     }
 
-    /// Sends the bytes after everything that is unsent; keeps what does not leave at once.
-    pub(super) fn send(&mut self, bytes: &[u8]) {
-        if !self.outbox.is_empty() {
-            self.outbox.push(bytes);
-            self.flush();
-            return;
+    /// Sends a piece after everything that is unsent; keeps what does not leave at once.
+    pub(super) fn send(&mut self, piece: Piece<'_>) {
+        match piece {
+            Piece::Short(bytes) if self.outbox.is_empty() => self.send_short(bytes),
+            piece => {
+                self.outbox.push_piece(piece);
+                self.flush();
+            }
         }
+    }
+
+    fn send_short(&mut self, bytes: &[u8]) {
         let mut sent = 0;
         while sent < bytes.len() && !self.broken {
             match self.write(&bytes[sent..]) {

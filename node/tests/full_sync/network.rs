@@ -279,7 +279,7 @@ impl Network {
             &mut NoHeartbeat,
         );
         connection.input.drain(..progress.consumed);
-        connection.output.extend_from_slice(reply.bytes());
+        connection.output.extend_from_slice(&reply.bytes());
         connection.parked = progress.state == SessionState::Parked;
         connection.closing |= progress.state == SessionState::Close;
         if let (Some(before), Some(after)) = (before, engine.walk_serialised()) {

@@ -186,7 +186,7 @@ impl Node {
         }
         self.drain();
         if !resp3 {
-            whole_replies(reply.bytes());
+            whole_replies(&reply.bytes());
         }
         reply.take()
     }

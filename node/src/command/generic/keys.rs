@@ -41,16 +41,15 @@ pub(super) static RANDOMKEY: Definition = Definition {
 fn keys(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
     let pattern = args.get(1);
     let now = exec.now.unix_ms();
-    let (mut found, mut count) = (Reply::new(), 0);
+    let (start, mut count) = (reply.len(), 0);
     exec.data.for_each_key(exec.session.db, &mut |entry| {
         let alive = entry.expire_at().is_none_or(|at| at > now);
         if alive && glob::matches(pattern, entry.key(), false) {
-            found.bulk(entry.key());
+            reply.bulk(entry.key());
             count += 1;
         }
     });
-    reply.array(count);
-    reply.raw(found.bytes());
+    reply.put_before(start, |reply| reply.array(count));
     Ok(Effect::None)
 }
 

@@ -134,7 +134,7 @@ impl Engine {
             session.blocked = Some(blocked);
         }
         if served == Served::Done {
-            self.answer_blocked(id, |out| out.raw(reply.bytes()));
+            self.answer_blocked(id, |out| *out = reply);
         }
         served
     }

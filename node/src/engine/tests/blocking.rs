@@ -345,7 +345,7 @@ fn a_hundred_thousand_waiting_clients_are_not_looked_at() {
         reply.clear();
         client.unread.extend_from_slice(lines.as_bytes());
         node.execute(client, &mut reply);
-        String::from_utf8_lossy(reply.bytes()).replace("\r\n", "|")
+        String::from_utf8_lossy(&reply.bytes()).replace("\r\n", "|")
     };
     let mut crowd = Vec::new();
     for number in 0..MANY {

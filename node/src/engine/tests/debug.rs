@@ -60,7 +60,7 @@ impl Node {
         self.execute(client, &mut reply);
         self.engine.on_turn(self.now);
         self.drain();
-        String::from_utf8_lossy(reply.bytes()).into_owned()
+        String::from_utf8_lossy(&reply.bytes()).into_owned()
     }
 }
 

@@ -59,7 +59,7 @@ impl Node {
         self.now = beats.now;
         self.engine.on_turn(self.now);
         self.drain();
-        String::from_utf8_lossy(reply.bytes()).into_owned()
+        String::from_utf8_lossy(&reply.bytes()).into_owned()
     }
 }
 
@@ -68,7 +68,7 @@ fn ask(node: &mut Meanwhile<'_>, client: &Client, lines: &str) -> (String, Sessi
     let mut reply = Reply::new();
     let Progress { state, .. } =
         node.on_bytes(client.session, format!("{lines}\n").as_bytes(), &mut reply);
-    (String::from_utf8_lossy(reply.bytes()).into_owned(), state)
+    (String::from_utf8_lossy(&reply.bytes()).into_owned(), state)
 }
 
 const BUSY: &str = "-BUSY Redis is busy running a command. You can only call CLIENT KILL or \

@@ -168,7 +168,7 @@ impl VirtualHeartbeat<'_> {
         let mut reply = Reply::new();
         let progress = node.on_bytes(id, &session.input, &mut reply);
         session.input.drain(..progress.consumed);
-        self.sim.push(self.ix, id, reply.bytes());
+        self.sim.push(self.ix, id, &reply.bytes());
         if progress.state == SessionState::Close {
             self.close_session(node, id);
         }

@@ -105,7 +105,7 @@ impl Simulation {
             }
         }
         if let Some(session) = self.hosts[ix].sessions.get_mut(&id) {
-            session.reply.extend_from_slice(reply.bytes());
+            session.reply.extend_from_slice(&reply.bytes());
         }
         self.outputs(ix);
         self.push(ix, id, &[]);
