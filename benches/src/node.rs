@@ -145,7 +145,7 @@ impl Node {
             engine.on_bytes(session, request, now, &mut reply, &mut NoHeartbeat)
         });
         if progress.state != SessionState::Parked {
-            let reply = String::from_utf8_lossy(reply.bytes()).into_owned();
+            let reply = String::from_utf8_lossy(&reply.bytes()).into_owned();
             return Err(format!("a client does not wait: {reply}"));
         }
         Ok(session)

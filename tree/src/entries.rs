@@ -25,6 +25,13 @@ pub trait Entry: Copy + Debug + 'static {
     /// Its key.
     fn key(&self) -> Self::Key;
 
+    /// Where a key is among all there can be, if keys are spread evenly, as hashes are: they are looked
+    /// for near where they are in proportion.
+    fn place(key: Self::Key) -> Option<u64> {
+        let _ = key;
+        None
+    }
+
     /// Of which run of keys one is: new ones come at the end of their run mostly, and leaves are full
     /// then. All keys are one run unless an entry says otherwise.
     fn run(key: Self::Key) -> u64 {
@@ -49,7 +56,7 @@ impl<E: Entry> Codec for Entries<E> {
     #[inline]
     fn child(children: &[Child<E::Key>], target: E::Key) -> usize {
         let others = children.get(1..).unwrap_or_default();
-        others.partition_point(|child| child.separator < target)
+        first_of::<E, _>(others, target, |child| child.separator)
     }
 
     unsafe fn item<'a>(leaf: Page, index: usize) -> Self::Item<'a> {
@@ -76,7 +83,7 @@ impl<E: Entry> Codec for Entries<E> {
 }
 
 /// The entries. Nobody keeps them beyond a change of the page.
-fn entries<'a, E>(leaf: Page) -> &'a [E] {
+pub fn entries<'a, E>(leaf: Page) -> &'a [E] {
     // SAFETY: so many follow the head, which keeps them aligned.
     unsafe { std::slice::from_raw_parts(place(leaf, 0), leaf.n()) }
 }
@@ -324,11 +331,55 @@ impl<E: Entry> Frozen<Entries<E>> {
 
 /// The first entry of a leaf that has that key, or stands behind it; none if it may be on another
 /// leaf.
-pub fn first_from<E: Entry>(leaf: Page, key: E::Key) -> Option<E> {
+fn first_from<E: Entry>(leaf: Page, key: E::Key) -> Option<E> {
     entries::<E>(leaf).get(first::<E>(leaf, key)).copied()
 }
 
 /// The index of the first entry of a leaf that has that key, or would be put before.
+#[inline]
 fn first<E: Entry>(leaf: Page, key: E::Key) -> usize {
-    entries::<E>(leaf).partition_point(|entry| entry.key() < key)
+    first_of::<E, _>(entries::<E>(leaf), key, E::key)
+}
+
+/// How many of these, which are in order, are below a key.
+#[inline]
+fn first_of<E: Entry, T>(all: &[T], key: E::Key, key_of: impl Fn(&T) -> E::Key) -> usize {
+    let Some(place) = E::place(key) else {
+        return all.partition_point(|one| key_of(one) < key);
+    };
+    let [first, .., last] = all else {
+        return usize::from(all.first().is_some_and(|one| key_of(one) < key));
+    };
+    let place_of = |one| E::place(key_of(one)).unwrap_or_default();
+    let (low, high) = (place_of(first), place_of(last));
+    if place <= low {
+        return 0;
+    }
+    if place > high {
+        return all.len();
+    }
+    walk(all, share(place, (low, high), all.len()), |one| {
+        key_of(one) < key
+    })
+}
+
+/// How many of these are below, looked for from a number that is near.
+#[inline]
+pub fn walk<T>(all: &[T], near: usize, is_below: impl Fn(&T) -> bool) -> usize {
+    let mut at = near;
+    while at > 0 && !is_below(&all[at - 1]) {
+        at -= 1;
+    }
+    while all.get(at).is_some_and(&is_below) {
+        at += 1;
+    }
+    at
+}
+
+/// Which of so many, one at least, is at that place between two others in proportion.
+#[inline]
+pub fn share(place: u64, (low, high): (u64, u64), len: usize) -> usize {
+    // 33 bits and 7 bits.
+    let share = place.saturating_sub(low) * len as u64 / (high - low).max(1);
+    (share as usize).min(len - 1)
 }

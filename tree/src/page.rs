@@ -17,7 +17,7 @@ pub const LEAF_STEP: usize = 64;
 pub const HEAD: usize = size_of::<Head>();
 
 /// What the cache takes in at once, in bytes.
-const LINE: usize = 64;
+pub const LINE: usize = 64;
 
 /// The page was replaced, or removed, while a walk may still come to it: the walk frees it.
 const RETIRED: u8 = 1;

@@ -84,6 +84,18 @@ impl Steps {
         None
     }
 
+    /// Brings the next leaf into the cache, if it has the same parent.
+    #[inline]
+    pub fn prefetch_next<S: Copy>(&self) {
+        if let Some(depth) = self.depth.checked_sub(1) {
+            let Step { page, at } = self.get(depth);
+            let inner = Inner::<S>::new(page);
+            if at + 1 < inner.n() {
+                prefetch(inner.child(at + 1), 0);
+            }
+        }
+    }
+
     /// Goes back to the leaf before, if there is one.
     pub fn previous<S: Copy>(&mut self) -> Option<Page> {
         while let Some(Step { page, at }) = self.pop() {

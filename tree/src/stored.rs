@@ -31,6 +31,24 @@ pub struct Stored<'a> {
 /// Neither the leaf nor its blocks change or go within `'a`.
 #[inline]
 pub unsafe fn stored(bytes: &[u8]) -> Stored<'_> {
+    // Most are short strings.
+    if let [first @ 0x80..=0xBF, rest @ ..] = bytes {
+        let text = &rest[..usize::from(first & 0x3F)];
+        return Stored {
+            element: Element::Str(text),
+            block: None,
+            len: 1 + text.len(),
+        };
+    }
+    // SAFETY: promised by the caller.
+    unsafe { stored_otherwise(bytes) }
+}
+
+/// The same of all other elements.
+///
+/// # Safety
+/// As for [`stored`].
+unsafe fn stored_otherwise(bytes: &[u8]) -> Stored<'_> {
     if bytes[0] != LONG {
         let (element, len) = Element::decode(bytes).expect("a record is whole elements");
         return Stored {

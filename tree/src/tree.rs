@@ -128,6 +128,7 @@ impl<C: Codec> Tree<C> {
     pub fn for_each<'a>(&'a self, mut visit: impl FnMut(C::Item<'a>) -> bool) {
         let mut path = self.root.map(Path::first::<C::Separator>);
         while let Some(at) = &mut path {
+            at.steps.prefetch_next::<C::Separator>();
             for index in 0..at.leaf.n() {
                 // SAFETY: the leaf has so many, and nothing changes while the tree is borrowed.
                 if !visit(unsafe { C::item(at.leaf, index) }) {
@@ -199,11 +200,6 @@ impl<'a, C: Codec> Descent<'a, C> {
     /// From that root.
     pub fn new(root: Page, target: C::Target<'a>) -> Descent<'a, C> {
         Descent { page: root, target }
-    }
-
-    /// Where it has arrived.
-    pub fn page(&self) -> Page {
-        self.page
     }
 
     /// Goes one level down and brings the page there into the cache. Returns false when it had

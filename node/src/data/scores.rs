@@ -132,7 +132,7 @@ impl<'a> Zset<'a> {
                 let all: Vec<_> = list::records(list).take(rank.saturating_add(1)).collect();
                 all.into_iter().rev().take(count).for_each(visit);
             }
-            (Form::Big(big), Direction::Up) => big.ranks(rank).take(count).for_each(visit),
+            (Form::Big(big), Direction::Up) => big.show(rank, count, visit),
             (Form::Big(big), Direction::Down) => {
                 let mut ranks = big.ranks(rank);
                 let down = std::iter::from_fn(|| ranks.back());

@@ -53,6 +53,7 @@ impl<'a> Iterator for Elements<'a> {
                 self.leaf = self.steps.next::<()>();
                 leaf = self.leaf?;
                 self.at = 0;
+                self.steps.prefetch_next::<()>();
             }
             // SAFETY: an element begins there, since no leaf is empty; the tree is borrowed.
             let placed = unsafe { leaf::from_place(leaf, self.at) };

@@ -1,13 +1,18 @@
 //! Going down for several members side by side, so that the misses of the cache overlap.
 
-use crate::entries::{self, Entries};
-use crate::page::{LEAF_MAX, Page};
+use crate::codec::Child;
+use crate::entries;
+use crate::inner::Inner;
+use crate::page::{HEAD, LEAF_MAX, LINE, Page};
 use crate::records::{AHEAD, Key};
 use crate::tree::{Descent, go_down};
 
 use super::members::{Member, part};
 use super::order::Target;
 use super::{Cut, Sorted, SortedTree, leaf};
+
+/// Children and entries this near to the proportional place are brought into the cache with it.
+const NEAR: usize = 6;
 
 /// How far a search for a member has come without looking at its leaf.
 #[derive(Clone, Copy)]
@@ -18,6 +23,75 @@ enum Found {
     Number(u32),
     /// Perhaps on another page of the index.
     Unknown,
+}
+
+/// A search in the index. Hashes are spread evenly, so what it looks for is near where it is in
+/// proportion, on each page.
+#[derive(Clone, Copy)]
+struct Search {
+    page: Page,
+    hash: u32,
+    /// What stands before and behind the page.
+    bounds: (u64, u64),
+    /// Which child or entry of the page it is in proportion.
+    guess: usize,
+}
+
+impl Search {
+    fn new(root: Page, hash: u32) -> Search {
+        Search {
+            page: root,
+            hash,
+            bounds: (0, 1 << 32),
+            guess: 0,
+        }
+    }
+
+    /// Brings the children near the place into the cache; the head is there.
+    #[inline]
+    fn approach(&mut self) {
+        let inner = Inner::<u32>::new(self.page);
+        self.guess = entries::share(u64::from(self.hash), self.bounds, inner.n());
+        inner.prefetch_children(self.guess.saturating_sub(NEAR), 2 * NEAR);
+    }
+
+    /// Goes on to the child.
+    #[inline]
+    fn descend(&mut self) {
+        let children = Inner::<u32>::new(self.page).children();
+        let is_below = |child: &Child<u32>| child.separator < self.hash;
+        let at = entries::walk(&children[1..], self.guess, is_below);
+        if at > 0 {
+            self.bounds.0 = u64::from(children[at].separator);
+        }
+        if let Some(next) = children.get(at + 1) {
+            self.bounds.1 = u64::from(next.separator);
+        }
+        self.page = children[at].page;
+    }
+
+    /// Brings the entries near the place into the cache; the head of the leaf is there.
+    #[inline]
+    fn arrive(&mut self) {
+        let n = self.page.n();
+        self.guess = entries::share(u64::from(self.hash), self.bounds, n);
+        let first = self.guess.saturating_sub(NEAR);
+        let size = size_of::<Member>();
+        (self.page).prefetch_part(HEAD + first * size, 2 * NEAR * size);
+        (self.page).prefetch_part(HEAD + (n - 1) * size, size);
+    }
+
+    /// What it has found.
+    #[inline]
+    fn found(&self) -> Found {
+        let all = entries::entries::<Member>(self.page);
+        let at = entries::walk(all, self.guess, |entry| entry.hash < self.hash);
+        match all.get(at) {
+            None => Found::Unknown,
+            Some(entry) if entry.hash == self.hash => Found::Number(entry.number),
+            Some(_) => Found::Missing,
+        }
+    }
 }
 
 impl SortedTree {
@@ -43,7 +117,15 @@ impl SortedTree {
                 continue;
             }
             let found = self.numbers(&group);
-            let pages = self.pages(&found);
+            let pages = self.pages(&found, LINE);
+            for page in pages.iter().flatten() {
+                leaf::prefetch_slots(*page);
+            }
+            for (page, key) in pages.iter().zip(&group) {
+                if let (Some(page), Some(key)) = (page, key) {
+                    leaf::prefetch_record(*page, key.hash);
+                }
+            }
             for (index, key) in group.iter().enumerate() {
                 let Some(key) = key else {
                     continue;
@@ -66,7 +148,7 @@ impl SortedTree {
             return;
         };
         let found = self.numbers(keys);
-        let pages = self.pages(&found);
+        let pages = self.pages(&found, LEAF_MAX);
         let mut ways: [Option<Descent<'_, Sorted>>; 2 * AHEAD] = [const { None }; 2 * AHEAD];
         for (index, key) in keys.iter().enumerate() {
             let Some(key) = key else {
@@ -90,35 +172,38 @@ impl SortedTree {
 
     /// Looks for the members in the index.
     fn numbers(&self, keys: &[Option<Key<'_>>; AHEAD]) -> [Found; AHEAD] {
+        let mut searches = [None; AHEAD];
         let Some(root) = self.members.index.root else {
             return [Found::Missing; AHEAD];
         };
-        let hashes = keys.map(|key| key.map(|key| part(key.hash)));
-        let mut ways = hashes.map(|hash| Some(Descent::<Entries<Member>>::new(root, hash?)));
-        go_down(&mut ways);
-        std::array::from_fn(|index| {
-            let (Some(way), Some(hash)) = (&ways[index], hashes[index]) else {
-                return Found::Unknown;
-            };
-            match entries::first_from::<Member>(way.page(), hash) {
-                None => Found::Unknown,
-                Some(entry) if entry.hash == hash => {
-                    self.members.numbers.prefetch(entry.number);
-                    Found::Number(entry.number)
-                }
-                Some(_) => Found::Missing,
+        for (search, key) in searches.iter_mut().zip(keys) {
+            *search = key.as_ref().map(|key| Search::new(root, part(key.hash)));
+        }
+        for _ in 0..root.level() {
+            searches.iter_mut().flatten().for_each(Search::approach);
+            searches.iter_mut().flatten().for_each(Search::descend);
+            for search in searches.iter().flatten() {
+                search.page.prefetch(LINE);
             }
+        }
+        searches.iter_mut().flatten().for_each(Search::arrive);
+        searches.map(|search| {
+            let found = search.map_or(Found::Unknown, |search| search.found());
+            if let Found::Number(number) = found {
+                self.members.numbers.prefetch(number);
+            }
+            found
         })
     }
 
-    /// The leaves of these numbers, which are brought into the cache.
-    fn pages(&self, found: &[Found; AHEAD]) -> [Option<Page>; AHEAD] {
+    /// The leaves of these numbers, of which so many bytes are brought into the cache.
+    fn pages(&self, found: &[Found; AHEAD], bytes: usize) -> [Option<Page>; AHEAD] {
         found.map(|found| {
             let Found::Number(number) = found else {
                 return None;
             };
             let page = self.members.numbers.page(number);
-            page.prefetch(LEAF_MAX);
+            page.prefetch(bytes);
             Some(page)
         })
     }

@@ -13,6 +13,8 @@
     reason = "scores, slots and members lie behind the head of a page"
 )]
 
+use std::ops::Range;
+
 use crate::block::Block;
 use crate::draft::INLINE_MAX;
 use crate::element::{Element, Text};
@@ -27,6 +29,8 @@ use super::order::Cut;
 use super::{Scored, Separator};
 
 const SCORE: usize = 8;
+/// How much of a member is brought into the cache.
+const MEMBER_AHEAD: usize = 32;
 /// What a record takes beside its member.
 pub const BESIDE: usize = SCORE + SLOT;
 
@@ -99,6 +103,22 @@ pub unsafe fn record<'a>(leaf: Page, index: usize) -> Scored<'a> {
     }
 }
 
+/// Calls with records of these indices, in order.
+///
+/// # Safety
+/// As for [`member`], of each of them.
+#[inline]
+pub unsafe fn each<'a>(leaf: Page, indices: Range<usize>, mut visit: impl FnMut(Scored<'a>)) {
+    let scores = &scores(leaf)[indices.clone()];
+    for (slot, score) in slots(leaf)[indices].iter().zip(scores) {
+        visit(Scored {
+            // SAFETY: promised by the caller.
+            member: unsafe { stored(from_member(leaf, *slot)) }.element,
+            score: *score,
+        });
+    }
+}
+
 /// Whether the slot of a record has the tag of that part of a hash.
 pub fn has_tag(leaf: Page, index: usize, part: u32) -> bool {
     slots::tag(slots(leaf)[index]) == tag(u64::from(part) << 32)
@@ -146,6 +166,23 @@ pub fn find(leaf: Page, key: &Key<'_>) -> Option<usize> {
         // SAFETY: the same.
         bytes[0] == LONG && unsafe { stored(bytes) }.element == Element::Str(key.bytes)
     })
+}
+
+/// Brings the slots of a leaf into the cache; the head is there.
+#[inline]
+pub fn prefetch_slots(leaf: Page) {
+    leaf.prefetch_part(HEAD + leaf.n() * SCORE, leaf.n() * SLOT);
+}
+
+/// Brings the record that may have that hash into the cache; the slots are there.
+#[inline]
+pub fn prefetch_record(leaf: Page, hash: u64) {
+    let slots = slots(leaf);
+    if let Some(index) = slots::find(slots, tag(hash), |_| true) {
+        let at = leaf.capacity() - away(slots[index]);
+        leaf.prefetch_part(at, MEMBER_AHEAD);
+        leaf.prefetch_part(HEAD + index * SCORE, SCORE);
+    }
 }
 
 /// A record that will be put in a leaf, or is in one: its score, its tag, and the bytes of its

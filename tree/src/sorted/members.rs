@@ -31,6 +31,10 @@ impl Entry for Member {
     fn key(&self) -> u32 {
         self.hash
     }
+
+    fn place(key: u32) -> Option<u64> {
+        Some(u64::from(key))
+    }
 }
 
 /// The part of a hash that the index has.

@@ -52,6 +52,32 @@ impl SortedTree {
         }
     }
 
+    /// Calls with up to `count` records from a rank on, in order.
+    pub fn show<'a>(&'a self, rank: u64, count: u64, mut visit: impl FnMut(Scored<'a>)) {
+        let len = self.records.len;
+        let Some(root) = self.records.root.filter(|_| rank < len) else {
+            return;
+        };
+        let (mut path, mut index) = match rank {
+            0 => (Path::first::<Separator>(root), 0),
+            rank => Path::to_rank::<Separator>(root, len, rank),
+        };
+        let mut left = count.min(len - rank);
+        loop {
+            let end = (left + index as u64).min(path.leaf.n() as u64) as usize;
+            left -= (end - index) as u64;
+            if left > 0 {
+                path.steps.prefetch_next::<Separator>();
+            }
+            // SAFETY: there are such records, and nothing changes while the tree is borrowed.
+            unsafe { leaf::each(path.leaf, index..end, &mut visit) };
+            if left == 0 || !path.next::<Separator>() {
+                return;
+            }
+            index = 0;
+        }
+    }
+
     /// Calls with all records in order, until `visit` returns false.
     pub fn for_each<'a>(&'a self, visit: impl FnMut(Scored<'a>) -> bool) {
         self.records.for_each(visit);

@@ -95,6 +95,12 @@ fn goes_through_records_from_any_rank_in_both_directions() {
         let mut ranks = subject.tree.ranks(rank as u64);
         let down = std::iter::from_fn(|| ranks.back()).map(pair);
         assert!(down.eq(all[..=rank].iter().rev().cloned()));
+        for count in [0, 1, 30, 200, all.len()] {
+            let mut shown = Vec::new();
+            (subject.tree).show(rank as u64, count as u64, |record| shown.push(pair(record)));
+            let wanted = all[rank..].iter().take(count);
+            assert!(wanted.eq(&shown), "{count} from {rank}");
+        }
         assert_eq!(
             subject.tree.at(rank as u64).map(pair),
             Some(all[rank].clone())
@@ -102,6 +108,9 @@ fn goes_through_records_from_any_rank_in_both_directions() {
     }
     assert!(subject.tree.ranks(all.len() as u64).next().is_none());
     assert!(subject.tree.at(all.len() as u64).is_none());
+    subject
+        .tree
+        .show(all.len() as u64, 1, |_| panic!("there is none"));
     subject.end();
 }
 

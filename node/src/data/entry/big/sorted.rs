@@ -84,6 +84,11 @@ impl BigZset {
         self.tree.ranks(rank as u64)
     }
 
+    /// Shows up to `count` records from a rank on, in order.
+    pub fn show<'a>(&'a self, rank: usize, count: usize, visit: impl FnMut(Scored<'a>)) {
+        self.tree.show(rank as u64, count as u64, visit);
+    }
+
     /// Shows records in order, until `visit` returns false.
     pub fn for_each<'a>(&'a self, visit: impl FnMut(Scored<'a>) -> bool) {
         self.tree.for_each(visit);
