@@ -195,6 +195,10 @@ fn create(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Eff
         None if !options.mkstream => return Err(NO_KEY),
         None => {}
     }
+    // An option may come again, but not ENTRIESREAD.
+    if args.len() > 8 {
+        return Err(bad_subcommand(args.get(1), "XGROUP"));
+    }
     let id = wanted(args, false)?;
     let made = exec.data.change_stream(db, &key, true, |stream| {
         let id = id.unwrap_or(stream.view().last_id());
@@ -232,7 +236,10 @@ fn change<R>(
 
 fn set_id(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
     let options = Options::parse(args, false)?;
-    let id = wanted(args, true);
+    let id = match args.len() {
+        5 | 7 => wanted(args, true),
+        _ => Err(bad_subcommand(args.get(1), "XGROUP")),
+    };
     change(exec, args, |group| {
         let id = match id {
             Ok(id) => id.unwrap_or(group.facts().last_id),

@@ -16,6 +16,10 @@ fn groups_are_made_moved_and_removed() {
         ("xadd s 1-1 a 1", "$3|1-1"),
         ("xgroup create s late $ entriesread 1", "+OK"),
         ("xgroup setid s g 1-1 entriesread 1", "+OK"),
+        (
+            "xgroup setid s g 1-1 entriesread 1 entriesread 1",
+            "-ERR unknown subcommand or wrong number of arguments for 'setid'. Try XGROUP HELP.",
+        ),
         ("xgroup setid s g $", "+OK"),
         (
             "xgroup setid s none $",
@@ -107,6 +111,10 @@ fn refuses_as_redis_does() {
     for (line, reply) in [
         ("xgroup create s g 0 foo", unknown("create")),
         ("xgroup setid s g 0 mkstream", unknown("setid")),
+        (
+            "xgroup create s g 0 entriesread 1 entriesread 1",
+            unknown("create"),
+        ),
         ("xgroup create s g x", invalid.to_owned()),
         ("xgroup create s g -", invalid.to_owned()),
         (
