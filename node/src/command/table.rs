@@ -399,9 +399,13 @@ const fn first_moves(specs: &[KeySpec]) -> bool {
     }
 }
 
-/// Whether the argument behind the only key is an element of a hash or a set, or begins with one.
+/// Whether the argument behind the only key is an element of a hash, a set or a sorted set, or begins
+/// with one.
 const fn finds_element(spec: &Spec) -> bool {
     match (spec.group, spec.keys, spec.arguments) {
+        (Group::SortedSet, [_], [_, element, ..]) => {
+            matches!(element.name.as_bytes(), b"member") && !element.optional
+        }
         (Group::Hash | Group::Set, [_], [key, element, ..]) => {
             let is_key = matches!(key.kind, ArgumentKind::Key(_)) && !key.multiple;
             let kind = match element.arguments {

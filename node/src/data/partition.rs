@@ -106,8 +106,8 @@ impl Partition {
             .prefetch_entry(key.hash);
     }
 
-    /// Brings elements of a big hash or set into the cache, and what their changes will look at; some
-    /// time after [`Self::prefetch_entry`].
+    /// Brings elements of a big hash, set or sorted set into the cache, and what their changes will look
+    /// at; some time after [`Self::prefetch_entry`].
     pub fn prefetch_elements<'k>(
         &self,
         db: usize,
@@ -117,6 +117,7 @@ impl Partition {
         match self.store.get(db, key).and_then(|entry| entry.big()) {
             Some(Big::Hash(hash)) => hash.look_ahead(elements, Aim::Insert),
             Some(Big::Set(set)) => set.look_ahead(elements, Aim::Insert),
+            Some(Big::Zset(zset)) => zset.look_ahead(elements),
             _ => {}
         }
     }

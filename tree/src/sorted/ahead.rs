@@ -116,16 +116,7 @@ impl SortedTree {
                     .for_each(|key| visit(self.score(key)));
                 continue;
             }
-            let found = self.numbers(&group);
-            let pages = self.pages(&found, LINE);
-            for page in pages.iter().flatten() {
-                leaf::prefetch_slots(*page);
-            }
-            for (page, key) in pages.iter().zip(&group) {
-                if let (Some(page), Some(key)) = (page, key) {
-                    leaf::prefetch_record(*page, key.hash);
-                }
-            }
+            let (found, pages) = self.look_for(&group);
             for (index, key) in group.iter().enumerate() {
                 let Some(key) = key else {
                     continue;
@@ -139,6 +130,26 @@ impl SortedTree {
                 }
             }
         }
+    }
+
+    /// Brings these members into the cache.
+    pub fn prefetch(&self, keys: &[Option<Key<'_>>; AHEAD]) {
+        self.look_for(keys);
+    }
+
+    /// The same. Returns their leaves, as far as the index tells them.
+    fn look_for(&self, keys: &[Option<Key<'_>>; AHEAD]) -> ([Found; AHEAD], [Option<Page>; AHEAD]) {
+        let found = self.numbers(keys);
+        let pages = self.pages(&found, LINE);
+        for page in pages.iter().flatten() {
+            leaf::prefetch_slots(*page);
+        }
+        for (page, key) in pages.iter().zip(keys) {
+            if let (Some(page), Some(key)) = (page, key) {
+                leaf::prefetch_record(*page, key.hash);
+            }
+        }
+        (found, pages)
     }
 
     /// Brings what changes of these members will look at into the cache: where they are, and where

@@ -206,6 +206,11 @@ fn what_follows_the_key_is_an_element_where_commands_look_for_one() {
         "srem",
         "sismember",
         "smismember",
+        "zscore",
+        "zmscore",
+        "zrem",
+        "zrank",
+        "zrevrank",
     ] {
         assert!(finds(name), "{name}");
     }
@@ -224,6 +229,9 @@ fn what_follows_the_key_is_an_element_where_commands_look_for_one() {
         "sunionstore",
         "get",
         "zadd",
+        "zincrby",
+        "zlexcount",
+        "zrange",
     ] {
         assert!(!finds(name), "{name}");
     }

@@ -12,6 +12,9 @@ fn a_pipeline_for_elements_of_one_key_is_answered_in_order() {
     let members: Vec<_> = (0..600).map(|number| format!("member:{number}")).collect();
     node.ask(&mut client, &format!("sadd set {}", members.join(" ")));
     node.ask(&mut client, &format!("hset hash {}", members.join(" ")));
+    let scored = members.iter().enumerate();
+    let scored: Vec<_> = scored.map(|(at, name)| format!("{at} {name}")).collect();
+    node.ask(&mut client, &format!("zadd zset {}", scored.join(" ")));
     let mut pipeline = String::new();
     let mut expected = String::new();
     for number in (0..600).step_by(2) {
@@ -31,13 +34,21 @@ fn a_pipeline_for_elements_of_one_key_is_answered_in_order() {
             (format!("hdel hash {field}"), ":1".to_owned()),
             (format!("hdel hash {field}"), ":0".to_owned()),
             ("hget hash".to_owned(), wrong_arity("hget")),
+            (
+                format!("zscore zset {field}"),
+                format!("${}|{number}", number.to_string().len()),
+            ),
+            (format!("zrem zset {field}"), ":1".to_owned()),
+            (format!("zscore zset {field}"), "$-1".to_owned()),
+            (format!("zrank zset {value}"), format!(":{}", number / 2)),
+            ("zscore zset".to_owned(), wrong_arity("zscore")),
         ] {
             pipeline += &format!("{line}\r\n");
             expected += &format!("{reply}|");
         }
     }
-    pipeline += "del set hash\r\n";
-    expected += ":1|";
+    pipeline += "del set hash zset\r\n";
+    expected += ":2|";
     let replies = node.send(&mut client, pipeline.as_bytes());
     assert_eq!(replies.replace("\r\n", "|"), expected);
 }

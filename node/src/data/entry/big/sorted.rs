@@ -69,6 +69,14 @@ impl BigZset {
         any
     }
 
+    /// Brings members into the cache.
+    pub fn look_ahead<'k>(&self, names: impl Iterator<Item = &'k [u8]>) {
+        let (mut group, mut items) = (Group::new(), names.map(|name| (name, ())));
+        while group.fill(&mut items, |name| self.key(name)) {
+            self.tree.prefetch(&group.keys);
+        }
+    }
+
     /// How many records are before a cut.
     pub fn rank(&self, cut: Cut<'_>) -> usize {
         self.tree.rank(cut) as usize
