@@ -115,7 +115,7 @@ impl Engine {
 
     /// The database that COPY names, or its session's.
     fn copied_to(&self, db: usize, args: &Args<'_>) -> usize {
-        let named = (3..args.len()).find(|at| args.is(*at, "db"));
+        let named = (3..args.len() - 1).rfind(|at| args.is(*at, "db"));
         let named = named.and_then(|at| std::str::from_utf8(args.get(at + 1)).ok()?.parse().ok());
         named.filter(|to| *to < self.data.databases()).unwrap_or(db)
     }
