@@ -229,12 +229,30 @@ pub enum ClusterRequest {
         /// HARD also takes a new id and zeroes the epochs.
         hard: bool,
     },
+    /// All requests of a transaction, which are stored as one.
+    Together(Vec<ClusterRequest>),
 }
 
 impl ClusterRequest {
+    /// Whether it can be one of those that are stored as one: it needs nothing but the cluster.
+    #[must_use]
+    pub fn goes_together(&self) -> bool {
+        !matches!(
+            self,
+            ClusterRequest::CountKeysInSlot(_)
+                | ClusterRequest::GetKeysInSlot(..)
+                | ClusterRequest::Failover(_)
+                | ClusterRequest::FailoverFrom { .. }
+                | ClusterRequest::Together(_)
+        )
+    }
+
     /// Whether it may change what nodes.conf holds, now or by what it begins.
     #[must_use]
     pub fn changes(&self) -> bool {
+        if let ClusterRequest::Together(requests) = self {
+            return requests.iter().any(ClusterRequest::changes);
+        }
         matches!(
             self,
             ClusterRequest::Meet { .. }

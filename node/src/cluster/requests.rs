@@ -88,6 +88,13 @@ impl Cluster {
                 self.start_failover_from(how, &master, epoch)
             }
             ClusterRequest::Reset { hard } => self.request_reset(hard, facts),
+            ClusterRequest::Together(requests) => {
+                reply.array(requests.len());
+                for request in requests {
+                    self.dispatch(request, facts, reply);
+                }
+                return;
+            }
             ClusterRequest::CountKeysInSlot(_) | ClusterRequest::GetKeysInSlot(..) => {
                 Err("ERR the keys of a slot are not the cluster's to count".to_owned())
             }

@@ -322,20 +322,8 @@ impl Engine {
     ) -> Acted {
         let start = reply.len();
         let (id, now) = (call.id, call.now);
-        let view = NodeView {
-            config: &self.config,
-            is_replica: self.is_replica,
-            has_stream: self.replication.stream_active(),
-            random: self.random.bits(),
-        };
-        let mut exec = Exec {
-            node: &view,
-            data: &mut self.data,
-            session: self.sessions.at_mut(id),
-            now,
-        };
         let mut acted = Acted::Replied;
-        match (command.run)(&mut exec, args, reply) {
+        match self.execute(call, command, args, reply) {
             Ok(Effect::None) => {
                 self.commit_expired();
                 // As in Redis, some commands touch a key and leave it as it was (LTRIM).
@@ -355,6 +343,30 @@ impl Engine {
         acted
     }
 
+    /// Lets a command do what it can do by itself.
+    #[inline]
+    pub(super) fn execute(
+        &mut self,
+        call: &Call<'_>,
+        command: &'static Command,
+        args: &Args<'_>,
+        reply: &mut Reply,
+    ) -> Result<Effect, Refused> {
+        let view = NodeView {
+            config: &self.config,
+            is_replica: self.is_replica,
+            has_stream: self.replication.stream_active(),
+            random: self.random.bits(),
+        };
+        let mut exec = Exec {
+            node: &view,
+            data: &mut self.data,
+            session: self.sessions.at_mut(call.id),
+            now: call.now,
+        };
+        (command.run)(&mut exec, args, reply)
+    }
+
     pub(super) fn wrote(&mut self, id: SessionId, change: Change<'_>) {
         self.commit(self.sessions.at(id).db, change);
         self.sessions.at_mut(id).last_write_offset = self.replication.offset();
@@ -362,7 +374,7 @@ impl Engine {
 
     /// Counts an executed command, whose reply begins there, and notes it if it was slow.
     #[inline]
-    fn account(
+    pub(super) fn account(
         &mut self,
         id: SessionId,
         command: &'static Command,

@@ -1,9 +1,10 @@
 //! MULTI, EXEC, DISCARD.
 
-use crate::command::{Command, resolve};
+use crate::command::{Command, Effect, resolve};
 use crate::engine::requests::Call;
 use crate::engine::{Acted, Engine};
 use crate::io::SessionId;
+use crate::request::{Action, ClusterRequest};
 use crate::resp::{Args, KeptRequests, Reply};
 use crate::session::{Session, Transaction};
 
@@ -67,6 +68,10 @@ impl Engine {
         }
         let written = session.last_write_offset;
         let queue = self.end_transaction(id);
+        if let Some(requests) = self.cluster_requests(&queue, call) {
+            let together = ClusterRequest::Together(requests);
+            return self.cluster_request(together, id, call.now, reply);
+        }
         reply.array(queue.len());
         let mut acted = Acted::Replied;
         self.begin_exec();
@@ -90,6 +95,35 @@ impl Engine {
             session.last_write_offset = self.replication.offset();
         }
         acted
+    }
+
+    /// What a transaction asks the cluster for, if it has nothing else: nodes.conf is written once for
+    /// all of it. `redis-cli --cluster fix` makes a node the owner of a slot this way.
+    fn cluster_requests(
+        &mut self,
+        queue: &KeptRequests,
+        call: &Call<'_>,
+    ) -> Option<Vec<ClusterRequest>> {
+        if self.cluster.is_none() || !queue.iter().all(|args| args.is(0, "cluster")) {
+            return None;
+        }
+        let mut requests = Vec::new();
+        let mut reply = Reply::new();
+        for args in queue.iter() {
+            let command = resolve(&args).ok()?;
+            match self.execute(call, command, &args, &mut reply).ok()? {
+                Effect::Ask(action) => match *action {
+                    Action::Cluster(request) if request.goes_together() => requests.push(request),
+                    _ => return None,
+                },
+                _ => return None,
+            }
+        }
+        for args in queue.iter() {
+            let command = resolve(&args).ok()?;
+            self.account(call.id, command, &args, call.now, &Reply::new(), 0);
+        }
+        (!requests.is_empty()).then_some(requests)
     }
 
     /// The command of a request that was found to be one when it was queued.

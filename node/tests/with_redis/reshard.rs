@@ -329,7 +329,7 @@ fn the_keys_of_redis_servers_move_in_and_out_again() {
 }
 
 #[test]
-fn redis_cli_fixes_a_slot_that_was_left_open() {
+fn redis_cli_fixes_slots_that_are_open_or_have_no_owner() {
     let servers = [(); 3].map(|()| Server::node(&CLUSTER));
     let servers = [&servers[0], &servers[1], &servers[2]];
     form(&servers);
@@ -345,6 +345,10 @@ fn redis_cli_fixes_a_slot_that_was_left_open() {
     manage(&["fix", &first]);
     assert!(manage(&["check", &first]).contains("All 16384 slots covered."));
     has_all(&servers);
+    // redis-cli gives a slot without an owner to a node in a transaction.
+    client(servers[0], &["CLUSTER", "DELSLOTS", "9"]);
+    manage(&["fix", &first]);
+    assert!(manage(&["check", &first]).contains("All 16384 slots covered."));
     for words in [
         &["info", &first][..],
         &["call", &first, "PING"],

@@ -96,15 +96,32 @@ fn metrics_speak_of_slots_commands_and_hits() {
 }
 
 #[test]
-fn within_exec_slots_are_opened_and_closed_but_what_waits_for_the_disk_is_refused() {
+fn beside_other_commands_of_a_transaction_what_waits_for_the_disk_is_refused() {
     let mut node = Node::master();
     let mut client = node.client();
     assert_eq!(
         node.ask(
             &mut client,
-            "MULTI\nCLUSTER SETSLOT 7 STABLE\nCLUSTER DELSLOTS 7\nCLUSTER SETSLOT 7 MIGRATING x\nEXEC"
+            "MULTI\nPING\nCLUSTER SETSLOT 7 STABLE\nCLUSTER DELSLOTS 7\nCLUSTER SETSLOT 7 MIGRATING x\nEXEC"
         ),
-        "+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n+OK\r\n-ERR CLUSTER waits for nodes.conf here: \
+        "+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*4\r\n+PONG\r\n+OK\r\n-ERR CLUSTER waits for nodes.conf here: \
          not inside a transaction\r\n-ERR I don't know about node x\r\n"
+    );
+}
+
+#[test]
+fn a_transaction_that_asks_only_the_cluster_is_stored_as_one() {
+    let mut node = Node::master();
+    let mut client = node.client();
+    let request = "MULTI\nCLUSTER DELSLOTS 7\nCLUSTER DELSLOTS 7\nCLUSTER ADDSLOTS 7\nCLUSTER SETSLOT 7 \
+                   STABLE\nCLUSTER BUMPEPOCH\nEXEC";
+    let queued = "+QUEUED\r\n".repeat(5);
+    let reply = node.ask(&mut client, request);
+    assert_eq!(
+        reply,
+        format!(
+            "+OK\r\n{queued}*5\r\n+OK\r\n-ERR Slot 7 is already unassigned\r\n+OK\r\n+OK\r\n\
+             +BUMPED 1\r\n"
+        )
     );
 }
