@@ -9,7 +9,7 @@ use slotkeeper_topology::key_slot;
 use crate::migration::id;
 use crate::process::{Client, Server};
 use crate::sync::CLUSTER;
-use crate::tools::succeeds;
+use crate::tools::{succeeds, succeeds_with};
 
 const KEYS: usize = 3000;
 /// So many slots move at once, with some of the keys.
@@ -345,9 +345,28 @@ fn redis_cli_fixes_slots_that_are_open_or_have_no_owner() {
     manage(&["fix", &first]);
     assert!(manage(&["check", &first]).contains("All 16384 slots covered."));
     has_all(&servers);
+    // A slot that only one node takes for open, and of which it has a key.
+    client(servers[1], &["CLUSTER", "SETSLOT", "6", "IMPORTING", &from]);
+    let mut names = (0..).map(|number| format!("other:{number}"));
+    let name = names.find(|name| key_slot(name.as_bytes()).index() == 6);
+    let name = name.expect("there is one for each slot");
+    let mut importing = servers[1].client();
+    importing.call(&["ASKING"]);
+    importing.call(&["SET", &name, "here"]);
+    manage(&["fix", &first]);
+    assert_eq!(
+        Clients::of(&servers).follow(&["GET", &name]),
+        ReplyValue::Bulk(b"here".to_vec())
+    );
     // redis-cli gives a slot without an owner to a node in a transaction.
     client(servers[0], &["CLUSTER", "DELSLOTS", "9"]);
-    manage(&["fix", &first]);
+    succeeds_with("redis-cli", &["--cluster", "fix", &first], b"yes\n");
+    let slots = |server: &Server| server.client().call(&["CLUSTER", "SLOTS"]);
+    servers[0].until("all know the owner", || {
+        servers
+            .iter()
+            .all(|server| slots(server) == slots(servers[0]))
+    });
     assert!(manage(&["check", &first]).contains("All 16384 slots covered."));
     for words in [
         &["info", &first][..],

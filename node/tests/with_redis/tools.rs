@@ -1,5 +1,6 @@
 //! What asks a master for its data set without being one of today's replicas.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -9,17 +10,29 @@ use crate::process::Server;
 use crate::sync::{CLUSTER, serve_all};
 use crate::{KEYS, STRINGS, change, fill};
 
-/// Runs a program to its end.
-fn run(program: &str, args: &[&str]) -> Output {
+/// Runs a program to its end, with an input.
+fn run(program: &str, args: &[&str], input: &[u8]) -> Output {
     let command = Command::new(program)
         .args(args)
-        .stdin(Stdio::null())
-        .output();
-    command.unwrap_or_else(|error| panic!("{program}: {error}"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let output = command.and_then(|mut child| {
+        // A program that asks nothing may have ended.
+        let _ = child.stdin.take().map(|mut stdin| stdin.write_all(input));
+        child.wait_with_output()
+    });
+    output.unwrap_or_else(|error| panic!("{program}: {error}"))
 }
 
 pub fn succeeds(program: &str, args: &[&str]) -> String {
-    let output = run(program, args);
+    succeeds_with(program, args, b"")
+}
+
+/// The same for one that asks something.
+pub fn succeeds_with(program: &str, args: &[&str], input: &[u8]) -> String {
+    let output = run(program, args, input);
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text).into_owned();
     assert!(output.status.success(), "{program} {args:?}: {text}");
