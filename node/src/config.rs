@@ -19,6 +19,7 @@ mod signals;
 mod table;
 #[cfg(test)]
 mod tests;
+mod text;
 mod value;
 
 pub use change::Changes;

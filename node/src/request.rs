@@ -1,9 +1,13 @@
 //! What a command asks of the engine when it is about more than keys. The command has parsed and
 //! checked its arguments; the engine, or the room that it hands the request to, acts and replies.
 
+mod cluster;
+
 use std::ops::Range;
 
-use slotkeeper_topology::{Epoch, Slot};
+use slotkeeper_topology::Slot;
+
+pub use self::cluster::{ClusterRequest, Failover, SetSlot};
 
 /// A request to the engine. The code that carries it out writes the reply.
 #[derive(Clone, Debug, PartialEq)]
@@ -159,144 +163,6 @@ pub enum Nothing {
     Array,
     /// The missing element.
     Single,
-}
-
-/// CLUSTER subcommands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ClusterRequest {
-    /// INFO.
-    Info,
-    /// NODES.
-    Nodes,
-    /// SLOTS.
-    Slots,
-    /// SHARDS.
-    Shards,
-    /// MYID.
-    MyId,
-    /// MYSHARDID.
-    MyShardId,
-    /// LINKS.
-    Links,
-    /// MEET.
-    Meet {
-        /// Address as text.
-        ip: String,
-        /// Client port.
-        port: u16,
-        /// Bus port; none for port + 10000.
-        bus_port: Option<u16>,
-    },
-    /// FORGET.
-    Forget(String),
-    /// REPLICATE.
-    Replicate(String),
-    /// REPLICAS, SLAVES.
-    Replicas(String),
-    /// COUNT-FAILURE-REPORTS.
-    CountFailureReports(String),
-    /// SAVECONFIG.
-    SaveConfig,
-    /// ADDSLOTS and ADDSLOTSRANGE.
-    AddSlots(Vec<Slot>),
-    /// DELSLOTS and DELSLOTSRANGE.
-    DelSlots(Vec<Slot>),
-    /// FLUSHSLOTS.
-    FlushSlots,
-    /// SETSLOT.
-    SetSlot(Slot, SetSlot),
-    /// COUNTKEYSINSLOT.
-    CountKeysInSlot(Slot),
-    /// GETKEYSINSLOT: slot and how many at most.
-    GetKeysInSlot(Slot, usize),
-    /// BUMPEPOCH.
-    BumpEpoch,
-    /// SET-CONFIG-EPOCH.
-    SetConfigEpoch(Epoch),
-    /// FAILOVER.
-    Failover(Failover),
-    /// SLOTKEEPER FAILOVER: from that master alone, and only while no later epoch is known.
-    FailoverFrom {
-        /// How.
-        how: Failover,
-        /// The master's id.
-        master: String,
-        /// The epoch that was current when it was decided.
-        epoch: Epoch,
-    },
-    /// RESET.
-    Reset {
-        /// HARD also takes a new id and zeroes the epochs.
-        hard: bool,
-    },
-    /// All requests of a transaction, which are stored as one.
-    Together(Vec<ClusterRequest>),
-}
-
-impl ClusterRequest {
-    /// Whether it can be one of those that are stored as one: it needs nothing but the cluster.
-    #[must_use]
-    pub fn goes_together(&self) -> bool {
-        !matches!(
-            self,
-            ClusterRequest::CountKeysInSlot(_)
-                | ClusterRequest::GetKeysInSlot(..)
-                | ClusterRequest::Failover(_)
-                | ClusterRequest::FailoverFrom { .. }
-                | ClusterRequest::Together(_)
-        )
-    }
-
-    /// Whether it may change what nodes.conf holds, now or by what it begins.
-    #[must_use]
-    pub fn changes(&self) -> bool {
-        if let ClusterRequest::Together(requests) = self {
-            return requests.iter().any(ClusterRequest::changes);
-        }
-        matches!(
-            self,
-            ClusterRequest::Meet { .. }
-                | ClusterRequest::Forget(_)
-                | ClusterRequest::Replicate(_)
-                | ClusterRequest::SaveConfig
-                | ClusterRequest::AddSlots(_)
-                | ClusterRequest::DelSlots(_)
-                | ClusterRequest::FlushSlots
-                | ClusterRequest::SetSlot(..)
-                | ClusterRequest::BumpEpoch
-                | ClusterRequest::SetConfigEpoch(_)
-                | ClusterRequest::Failover(Failover::Takeover)
-                | ClusterRequest::FailoverFrom {
-                    how: Failover::Takeover,
-                    ..
-                }
-                | ClusterRequest::Reset { .. }
-        )
-    }
-}
-
-/// What CLUSTER SETSLOT does to the slot.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SetSlot {
-    /// NODE id.
-    Node(String),
-    /// MIGRATING id.
-    Migrating(String),
-    /// IMPORTING id.
-    Importing(String),
-    /// STABLE.
-    Stable,
-}
-
-/// How CLUSTER FAILOVER proceeds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failover {
-    /// With the master's help, which pauses its clients: nothing is lost.
-    Plain,
-    /// Without the master, by election.
-    Force,
-    /// Without the master and without an election.
-    Takeover,
 }
 
 /// CLIENT subcommands that concern other sessions or the whole node.

@@ -4,6 +4,7 @@ use super::directive::Change::{self, Always, AtStart, Protected};
 use super::directive::{Directive, Kind};
 use super::lists;
 use super::signals;
+use super::text::{address, file_name, hostname, not_empty};
 use super::value::Invalid;
 use super::{Gate, PropagationErrors};
 use crate::io::Level;
@@ -480,41 +481,4 @@ pub(super) static DIRECTIVES: &[Directive] = &[
 fn place<T: Copy + PartialEq>(values: &[T], value: T) -> usize {
     let found = values.iter().position(|known| *known == value);
     found.expect("the list has every value of its type")
-}
-
-fn not_empty(text: &str) -> Result<(), Invalid> {
-    if text.is_empty() {
-        return Err(Invalid("argument must not be empty".to_owned()));
-    }
-    Ok(())
-}
-
-fn file_name(name: &str) -> Result<(), Invalid> {
-    if name.contains('/') {
-        return Err(Invalid("it can't be a path, just a filename".to_owned()));
-    }
-    not_empty(name)
-}
-
-/// Others connect to it as it is: a name would lead nowhere.
-fn address(text: &str) -> Result<(), Invalid> {
-    if text.is_empty() || text.parse::<std::net::IpAddr>().is_ok() {
-        return Ok(());
-    }
-    Err(Invalid("argument must be an IP address".to_owned()))
-}
-
-fn hostname(name: &str) -> Result<(), Invalid> {
-    if name.len() >= 256 {
-        return Err(Invalid(
-            "Hostnames must be less than 256 characters".to_owned(),
-        ));
-    }
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
-    if name.bytes().all(allowed) {
-        return Ok(());
-    }
-    Err(Invalid(
-        "Hostnames may only contain alphanumeric characters, hyphens or dots".to_owned(),
-    ))
 }

@@ -1,0 +1,40 @@
+//! What the texts of directives may be.
+
+use super::value::Invalid;
+
+pub(super) fn not_empty(text: &str) -> Result<(), Invalid> {
+    if text.is_empty() {
+        return Err(Invalid("argument must not be empty".to_owned()));
+    }
+    Ok(())
+}
+
+pub(super) fn file_name(name: &str) -> Result<(), Invalid> {
+    if name.contains('/') {
+        return Err(Invalid("it can't be a path, just a filename".to_owned()));
+    }
+    not_empty(name)
+}
+
+/// Others connect to it as it is: a name would lead nowhere.
+pub(super) fn address(text: &str) -> Result<(), Invalid> {
+    if text.is_empty() || text.parse::<std::net::IpAddr>().is_ok() {
+        return Ok(());
+    }
+    Err(Invalid("argument must be an IP address".to_owned()))
+}
+
+pub(super) fn hostname(name: &str) -> Result<(), Invalid> {
+    if name.len() >= 256 {
+        return Err(Invalid(
+            "Hostnames must be less than 256 characters".to_owned(),
+        ));
+    }
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    if name.bytes().all(allowed) {
+        return Ok(());
+    }
+    Err(Invalid(
+        "Hostnames may only contain alphanumeric characters, hyphens or dots".to_owned(),
+    ))
+}
