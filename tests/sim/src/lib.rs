@@ -3,6 +3,7 @@
 //! One seed is one run: the same faults, the same order of events, the same end.
 
 pub mod asleep;
+pub mod behind;
 pub mod busy;
 pub mod clocks;
 mod dataset;

@@ -5,8 +5,8 @@ use std::panic::catch_unwind;
 
 use crate::gossip::{self, Summary};
 use crate::{
-    asleep, busy, clocks, evicting, handover, hard, migrating, operated, partitioned, queues,
-    readers, restarted, succession, synced,
+    asleep, behind, busy, clocks, evicting, handover, hard, migrating, operated, partitioned,
+    queues, readers, restarted, succession, synced,
 };
 
 /// A kind of run; the seed does the rest.
@@ -42,11 +42,13 @@ pub enum Scenario {
     Evicting,
     /// A slot that moves from one master to another.
     Migrating,
+    /// A master that starts from an older file than what its replica has.
+    Behind,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Scenario; 15] = [
+    pub const ALL: [Scenario; 16] = [
         Scenario::Gossip,
         Scenario::Asleep,
         Scenario::Busy,
@@ -62,6 +64,7 @@ impl Scenario {
         Scenario::Readers,
         Scenario::Evicting,
         Scenario::Migrating,
+        Scenario::Behind,
     ];
 
     /// The name on the command line.
@@ -83,6 +86,7 @@ impl Scenario {
             Scenario::Readers => "readers",
             Scenario::Evicting => "evicting",
             Scenario::Migrating => "migrating",
+            Scenario::Behind => "behind",
         }
     }
 
@@ -114,6 +118,7 @@ impl Scenario {
             Scenario::Readers => 6,
             Scenario::Evicting => 7,
             Scenario::Migrating => 8,
+            Scenario::Behind => 8,
         }
     }
 
@@ -151,6 +156,7 @@ impl Scenario {
             Scenario::Readers => readers::run(seed),
             Scenario::Evicting => evicting::run(seed),
             Scenario::Migrating => migrating::run(seed),
+            Scenario::Behind => behind::run(seed),
         }
     }
 

@@ -58,6 +58,11 @@ fn a_slot_that_moves_keeps_every_acknowledged_write() {
 }
 
 #[test]
+fn a_replica_ahead_of_its_masters_file_does_not_go_on_in_another_history() {
+    run_all(Scenario::Behind);
+}
+
+#[test]
 fn who_waits_gets_each_element_once() {
     run_all(Scenario::Queues);
 }
