@@ -21,7 +21,8 @@ mod xreadgroup;
 mod xsetid;
 mod xtrim;
 
-use super::{Definition, Refused, parse};
+use super::{Definition, Exec, Refused, parse};
+use crate::data::{Event, GroupMut, Key};
 
 /// The commands of this group.
 pub(super) const COMMANDS: &[&Definition] = &[
@@ -41,6 +42,23 @@ pub(super) const COMMANDS: &[&Definition] = &[
     &xsetid::XSETID,
     &xtrim::XTRIM,
 ];
+
+/// Changes a group. Returns none without the key, and some none without the group.
+fn change_group<R>(
+    exec: &mut Exec<'_>,
+    key: &Key<'_>,
+    name: &[u8],
+    change: impl FnOnce(&mut GroupMut<'_>) -> (R, Option<Event>),
+) -> Result<Option<Option<R>>, Refused> {
+    let db = exec.session.db;
+    let changed =
+        exec.data
+            .change_stream(db, key, false, |stream| match stream.group(name, change) {
+                Some((result, event)) => (Some(result), event),
+                None => (None, None),
+            });
+    Ok(changed?)
+}
 
 /// The refusal of a group that is not there.
 #[cold]

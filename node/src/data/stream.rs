@@ -7,24 +7,20 @@ mod consumers;
 mod copying;
 mod frozen;
 mod group;
+mod groups;
 mod life;
 mod progress;
-
-use std::collections::BTreeMap;
-use std::sync::Weak;
 
 use slotkeeper_tree::{Message, NodeLimits, Range, StreamId, StreamTree};
 
 pub use self::change::{GroupMut, StreamMut};
 pub use self::consumers::Consumer;
 pub use self::group::{Group, Pending};
+use self::groups::SharedGroups;
 pub use self::progress::Facts;
 
 /// When a leaf of a stream is full before it is: stream-node-max-entries and -bytes.
 pub type StreamLimits = NodeLimits;
-
-/// Groups by their names.
-type Groups = BTreeMap<Box<[u8]>, Group>;
 
 /// A stream, to read.
 #[derive(Debug)]
@@ -33,13 +29,12 @@ pub struct Stream {
     last_id: StreamId,
     max_deleted: StreamId,
     entries_added: u64,
-    groups: Groups,
+    /// Once there was one.
+    groups: Option<SharedGroups>,
     /// Bytes of the groups' pages that were copied for the sake of a walk.
     copied: usize,
     /// Bytes outside of pages that the heap has in its account.
     outside: usize,
-    /// Alive while a walk is not at its end.
-    walk: Weak<()>,
     /// The last group whose pages were moved together by the pass that is under way.
     passed: Option<Box<[u8]>>,
 }
@@ -119,14 +114,29 @@ impl Stream {
         }
     }
 
-    /// The group of that name.
-    #[must_use]
-    pub fn group(&self, name: &[u8]) -> Option<&Group> {
-        self.groups.get(name)
+    /// Looks at the group of that name. Meanwhile nothing else can look at groups of the stream.
+    pub fn group<R>(&self, name: &[u8], look: impl FnOnce(&Group) -> R) -> Option<R> {
+        self.groups.as_ref()?.lock().all().get(name).map(look)
     }
 
-    /// All groups by their names, in order.
-    pub fn groups(&self) -> impl ExactSizeIterator<Item = (&[u8], &Group)> {
-        self.groups.iter().map(|(name, group)| (&**name, group))
+    /// Whether there is a group of that name.
+    #[must_use]
+    pub fn has_group(&self, name: &[u8]) -> bool {
+        self.group(name, |_| ()).is_some()
+    }
+
+    /// How many groups it has.
+    #[must_use]
+    pub fn group_count(&self) -> usize {
+        (self.groups.as_ref()).map_or(0, |groups| groups.lock().all().len())
+    }
+
+    /// Looks at all groups in the order of their names. Meanwhile nothing else can look at groups of
+    /// the stream.
+    pub fn for_each_group(&self, mut look: impl FnMut(&[u8], &Group)) {
+        if let Some(groups) = &self.groups {
+            let groups = groups.lock();
+            groups.all().iter().for_each(|(name, it)| look(name, it));
+        }
     }
 }

@@ -31,21 +31,21 @@ pub(super) static XACK: Definition = Definition {
 fn xack(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
     let (db, key, group) = (exec.session.db, args.key(exec.data, 1), args.get(2));
     let stream = exec.data.get_stream(db, &key)?;
-    if stream.and_then(|stream| stream.group(group)).is_none() {
+    if !stream.is_some_and(|stream| stream.has_group(group)) {
         reply.integer(0);
         return Ok(Effect::None);
     }
     let ids: Result<Vec<StreamId>, Refused> = args.from(3).map(ids::id).collect();
     let ids = ids?;
     let gone = exec.data.change_stream(db, &key, false, |stream| {
-        let gone = stream.group(group).map_or(0, |mut group| {
+        let gone = stream.group(group, |group| {
             let gone = |id: &&StreamId| group.acknowledge(**id).is_some();
             ids.iter().filter(gone).count()
         });
         // As in Redis, no event.
         (gone, None)
     })?;
-    let gone = gone.unwrap_or(0);
+    let gone = gone.flatten().unwrap_or(0);
     reply.integer(gone as i64);
     Ok(if gone > 0 {
         Effect::AsWritten

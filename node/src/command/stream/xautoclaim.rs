@@ -4,7 +4,7 @@ use slotkeeper_tree::StreamId;
 
 use super::claim::{Claim, Claimed};
 use super::told::Told;
-use super::{ids, no_group, show};
+use super::{change_group, ids, no_group, show};
 use crate::command::parse::SYNTAX;
 use crate::command::{Definition, Effect, Exec, Refused};
 use crate::data::{Event, GroupMut};
@@ -133,25 +133,24 @@ fn xautoclaim(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result
     let request = Request::parse(args)?;
     let (db, key, name) = (exec.session.db, args.key(exec.data, 1), args.get(2));
     let stream = exec.data.get_stream(db, &key)?;
-    if stream.and_then(|stream| stream.group(name)).is_none() {
+    if !stream.is_some_and(|stream| stream.has_group(name)) {
         return Err(no_group(args.get(1), name));
     }
     let now_ms = exec.now.unix_ms();
     let mut told = Told::new(args.get(1), name);
-    exec.data.change_stream(db, &key, false, |stream| {
-        let mut group = stream.group(name).expect("it was just seen");
-        let mut claim = Claim::new(&mut group, args.get(3), now_ms);
+    change_group(exec, &key, name, |group| {
+        let mut claim = Claim::new(group, args.get(3), now_ms);
         claim.min_idle = request.min_idle;
         claim.just_ids = request.just_ids;
         let start = reply.len();
-        let next = request.run(&mut group, &mut claim, reply);
+        let next = request.run(group, &mut claim, reply);
         reply.put_before(start, |reply| {
             reply.array(3);
             show::id(reply, next.unwrap_or(StreamId::MIN));
         });
         reply.array(claim.deleted().len());
         claim.deleted().iter().for_each(|id| show::id(reply, *id));
-        claim.tell(&mut told, &group, false);
+        claim.tell(&mut told, group, false);
         ((), claim.is_new().then_some(Event::XGroupCreateConsumer))
     })?;
     Ok(told.into_effect())

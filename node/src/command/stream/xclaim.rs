@@ -4,7 +4,7 @@ use slotkeeper_tree::StreamId;
 
 use super::claim::{Claim, Claimed};
 use super::told::Told;
-use super::{ids, no_group, show};
+use super::{change_group, ids, no_group, show};
 use crate::command::{Definition, Effect, Exec, Refused, parse};
 use crate::data::{Event, GroupMut};
 use crate::resp::number::parse_integer;
@@ -146,7 +146,7 @@ fn unknown(word: &[u8]) -> Refused {
 fn xclaim(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
     let (db, key, name) = (exec.session.db, args.key(exec.data, 1), args.get(2));
     let stream = exec.data.get_stream(db, &key)?;
-    if stream.and_then(|stream| stream.group(name)).is_none() {
+    if !stream.is_some_and(|stream| stream.has_group(name)) {
         return Err(no_group(args.get(1), name));
     }
     let now_ms = exec.now.unix_ms();
@@ -160,14 +160,8 @@ fn xclaim(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Eff
     };
     let delivered = request.delivered(now_ms, latest);
     let mut told = Told::new(args.get(1), name);
-    exec.data.change_stream(db, &key, false, |stream| {
-        let mut group = stream.group(name).expect("it was just seen");
-        let is_new = request.run(
-            &mut group,
-            (args.get(3), delivered, now_ms),
-            &mut told,
-            reply,
-        );
+    change_group(exec, &key, name, |group| {
+        let is_new = request.run(group, (args.get(3), delivered, now_ms), &mut told, reply);
         ((), is_new.then_some(Event::XGroupCreateConsumer))
     })?;
     Ok(told.into_effect())

@@ -2,7 +2,7 @@
 
 use slotkeeper_tree::StreamId;
 
-use super::{ids, no_such_group};
+use super::{change_group, ids, no_such_group};
 use crate::command::parse::{bad_subcommand, integer};
 use crate::command::{Definition, Effect, Exec, Refused, docs};
 use crate::data::{Event, GroupMut};
@@ -86,7 +86,7 @@ static DESTROY: Definition = Definition {
         flags: Flags::of(&[Write]),
         keys: &[KeySpec::one(2, &[RW, Delete])],
         since: "5.0.0",
-        complexity: "O(N) with N the number of consumers; what is pending is freed afterwards",
+        complexity: "O(1); what is pending is freed afterwards",
         summary: "Removes a group with all that is pending in it",
         arguments: &[Argument::key("key"), Argument::string("group")],
         ..Spec::new(Group::Stream)
@@ -219,17 +219,7 @@ fn change<R>(
     change: impl FnOnce(&mut GroupMut<'_>) -> (R, Option<Event>),
 ) -> Result<R, Refused> {
     let (key, name) = (args.key(exec.data, 2), args.get(3));
-    let changed = exec
-        .data
-        .change_stream(exec.session.db, &key, false, |stream| {
-            match stream.group(name) {
-                None => (None, None),
-                Some(mut group) => {
-                    let (result, event) = change(&mut group);
-                    (Some(result), event)
-                }
-            }
-        })?;
+    let changed = change_group(exec, &key, name, change)?;
     let refused = || no_such_group(args.get(2), name);
     changed.ok_or(NO_KEY)?.ok_or_else(refused)
 }

@@ -149,7 +149,7 @@ fn stream(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Eff
         full::show(reply, stream, count);
         return Ok(Effect::None);
     }
-    number(reply, "groups", stream.groups().len() as u64);
+    number(reply, "groups", stream.group_count() as u64);
     for (name, id, forward) in [
         ("first-entry", StreamId::MIN, true),
         ("last-entry", StreamId::MAX, false),
@@ -166,8 +166,8 @@ fn stream(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Eff
 fn groups(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
     let stream = found(exec, args)?;
     let facts = stream.facts();
-    reply.array(stream.groups().len());
-    for (name, group) in stream.groups() {
+    reply.array(stream.group_count());
+    stream.for_each_group(|name, group| {
         reply.map(6);
         reply.bulk(b"name");
         reply.bulk(name);
@@ -176,7 +176,7 @@ fn groups(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Eff
         reply.bulk(b"pending");
         reply.integer(group.pending_len().cast_signed());
         show_progress(reply, group, facts);
-    }
+    });
     Ok(Effect::None)
 }
 
@@ -196,8 +196,13 @@ fn show_progress(reply: &mut Reply, group: &StreamGroup, facts: Facts) {
 
 fn consumers(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effect, Refused> {
     let now_ms = exec.now.unix_ms();
-    let group = found(exec, args)?.group(args.get(3));
-    let group = group.ok_or_else(|| no_such_group(args.get(2), args.get(3)))?;
+    let stream = found(exec, args)?;
+    let shown = stream.group(args.get(3), |group| show_consumers(reply, group, now_ms));
+    shown.ok_or_else(|| no_such_group(args.get(2), args.get(3)))?;
+    Ok(Effect::None)
+}
+
+fn show_consumers(reply: &mut Reply, group: &StreamGroup, now_ms: i64) {
     reply.array(group.consumers().len());
     for (_, consumer) in group.consumers() {
         reply.map(4);
@@ -211,7 +216,6 @@ fn consumers(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<
         let inactive = consumer.active.map(|active| now_ms.saturating_sub(active));
         reply.integer(inactive.unwrap_or(-1));
     }
-    Ok(Effect::None)
 }
 
 #[cfg(test)]

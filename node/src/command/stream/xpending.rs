@@ -85,12 +85,13 @@ fn xpending(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<E
     let range = Range::parse(args)?;
     let (key, now_ms) = (args.key(exec.data, 1), exec.now.unix_ms());
     let stream = exec.data.get_stream(exec.session.db, &key)?;
-    let group = stream.and_then(|stream| stream.group(args.get(2)));
-    let group = group.ok_or_else(|| no_group(args.get(1), args.get(2)))?;
-    match range {
-        None => summary(reply, group),
-        Some(range) => entries(reply, group, &range, now_ms),
-    }
+    let shown = stream.and_then(|stream| {
+        stream.group(args.get(2), |group| match range {
+            None => summary(reply, group),
+            Some(range) => entries(reply, group, &range, now_ms),
+        })
+    });
+    shown.ok_or_else(|| no_group(args.get(1), args.get(2)))?;
     Ok(Effect::None)
 }
 

@@ -4,7 +4,7 @@ use slotkeeper_tree::StreamId;
 
 use super::read::{self, Request};
 use super::told::Told;
-use super::{ids, show};
+use super::{change_group, ids, show};
 use crate::command::{Definition, Effect, Exec, Refused, parse};
 use crate::data::{Event, GroupMut, Pending};
 use crate::resp::{Args, Reply};
@@ -61,7 +61,7 @@ fn wanted(
     let wanted = request.places().map(|(at, id)| {
         let key = args.key(exec.data, at);
         let stream = exec.data.get_stream(exec.session.db, &key)?;
-        if stream.and_then(|stream| stream.group(name)).is_none() {
+        if !stream.is_some_and(|stream| stream.has_group(name)) {
             return Err(no_group(args.get(at), name));
         }
         match args.get(id) {
@@ -78,15 +78,14 @@ fn xreadgroup(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result
     let request = Request::parse(args, true)?;
     let wanted = wanted(exec, args, &request)?;
     let (name, consumer) = request.group.unwrap_or_default();
-    let (db, start, mut streams) = (exec.session.db, reply.len(), 0);
+    let (start, mut streams) = (reply.len(), 0);
     let mut commands = Vec::new();
     for ((at, _), wanted) in request.places().zip(wanted) {
         let key = args.key(exec.data, at);
         let mut told = Told::new(args.get(at), name);
         let now_ms = exec.now.unix_ms();
-        let read = exec.data.change_stream(db, &key, false, |stream| {
-            let mut group = stream.group(name).expect("it was just seen");
-            let mut reading = Reading::new(&mut group, consumer, now_ms, &request);
+        let read = change_group(exec, &key, name, |group| {
+            let mut reading = Reading::new(group, consumer, now_ms, &request);
             let has_some = match wanted {
                 Some(id) => {
                     read::begin(reply, args.get(at));
@@ -99,7 +98,7 @@ fn xreadgroup(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result
             reading.tell(&mut told);
             (has_some, is_new.then_some(Event::XGroupCreateConsumer))
         })?;
-        streams += usize::from(read == Some(true));
+        streams += usize::from(read.flatten() == Some(true));
         commands.extend(told.into_commands());
     }
     if streams > 0 {

@@ -207,17 +207,19 @@ mod tests {
             )];
             change(&mut |stream| {
                 stream.append(id, pair.iter().copied(), limits);
-                let mut group = stream.group(b"group").expect("it was made");
-                let (consumer, _) = group.make_consumer(b"consumer", 5);
-                group.put(Pending::new(id, consumer, 5, 1));
+                let put = stream.group(b"group", |group| {
+                    let (consumer, _) = group.make_consumer(b"consumer", 5);
+                    group.put(Pending::new(id, consumer, 5, 1));
+                });
+                put.expect("it was made");
             });
         }
         for ms in (1..=count).filter(|ms| ms % 5 != 0) {
             let id = StreamId { ms, seq: 0 };
             change(&mut |stream| {
                 assert!(stream.remove(id));
-                let mut group = stream.group(b"group").expect("it was made");
-                assert!(group.acknowledge(id).is_some());
+                let gone = stream.group(b"group", |group| group.acknowledge(id));
+                assert!(gone.flatten().is_some());
             });
         }
         while store.reclaim(1000) {}
@@ -237,17 +239,19 @@ mod tests {
         let left: Vec<u64> = (1..=count).filter(|ms| ms % 5 == 0).collect();
         let messages = stream.range(StreamId::MIN, true).map(|it| it.id.ms);
         assert_eq!(messages.collect::<Vec<_>>(), left);
-        let group = stream.group(b"group").expect("it was made");
         let (mut pending, mut owned) = (Vec::new(), Vec::new());
-        group.for_each_pending(StreamId::MIN, |it| {
-            pending.push(it.id().ms);
-            true
+        let shown = stream.group(b"group", |group| {
+            group.for_each_pending(StreamId::MIN, |it| {
+                pending.push(it.id().ms);
+                true
+            });
+            let number = group.consumer(b"consumer").expect("it was made");
+            group.for_each_owned(number, StreamId::MIN, |id| {
+                owned.push(id.ms);
+                true
+            });
         });
-        let number = group.consumer(b"consumer").expect("it was made");
-        group.for_each_owned(number, StreamId::MIN, |id| {
-            owned.push(id.ms);
-            true
-        });
+        shown.expect("it was made");
         assert_eq!((pending, owned), (left.clone(), left));
     }
 }

@@ -3,10 +3,11 @@
 use slotkeeper_tree::element::Element;
 use slotkeeper_tree::{StreamId, StreamTree};
 
-use super::consumers::{Consumer, Consumers};
-use super::group::{Group, Owned, Pending};
+use super::consumers::Consumer;
+use super::group::{Group, Owned, Pending, group_memory};
+use super::groups::{Groups, SharedGroups};
 use super::{Facts, Stream, StreamLimits};
-use crate::data::entry::{Heap, new_tree};
+use crate::data::entry::Heap;
 
 /// A stream that is being changed.
 pub struct StreamMut<'a> {
@@ -88,35 +89,43 @@ impl<'a> StreamMut<'a> {
         last_id: StreamId,
         entries_read: Option<u64>,
     ) -> bool {
-        if self.stream.groups.contains_key(name) {
+        let Stream {
+            groups, outside, ..
+        } = &mut *self.stream;
+        let heap = &mut *self.heap;
+        let groups = groups.get_or_insert_with(|| {
+            account(heap, outside, size_of::<Groups>(), 0);
+            SharedGroups::default()
+        });
+        let mut groups = groups.lock();
+        if groups.all().contains_key(name) {
             return false;
         }
-        let group = Group {
-            last_id,
-            entries_read,
-            pending: new_tree(),
-            owned: new_tree(),
-            consumers: Consumers::default(),
-        };
-        self.stream.groups.insert(name.into(), group);
-        account(self.heap, &mut self.stream.outside, group_memory(name), 0);
+        groups.insert(name, Group::new(last_id, entries_read));
+        account(heap, outside, group_memory(name), 0);
         true
     }
 
     /// Removes a group, and all that is pending in it. Returns whether it was there.
     pub fn destroy_group(&mut self, name: &[u8]) -> bool {
-        let Some(mut group) = self.stream.groups.remove(name) else {
+        let groups = self.stream.groups.as_ref();
+        let removed = groups.and_then(|groups| groups.lock().remove(self.heap, name));
+        let Some(mut group) = removed else {
             return false;
         };
-        let consumers = group.consumers().map(|(_, it)| Consumer::memory(it.name()));
-        let gone = group_memory(name) + consumers.sum::<usize>();
+        let gone = group.memory(name);
         account(self.heap, &mut self.stream.outside, 0, gone);
         group.dispose(self.heap);
         true
     }
 
-    /// A group, to change, and what it reads from.
-    pub fn group(&mut self, name: &[u8]) -> Option<GroupMut<'_>> {
+    /// Changes a group, which sees what it reads from. Meanwhile nothing else can look at groups of the
+    /// stream.
+    pub fn group<R>(
+        &mut self,
+        name: &[u8],
+        change: impl FnOnce(&mut GroupMut<'_>) -> R,
+    ) -> Option<R> {
         let facts = self.stream.facts();
         let Stream {
             groups,
@@ -125,20 +134,19 @@ impl<'a> StreamMut<'a> {
             outside,
             ..
         } = &mut *self.stream;
-        Some(GroupMut {
-            group: groups.get_mut(name)?,
-            heap: self.heap,
-            messages,
-            facts,
-            copied,
-            outside,
-        })
+        let mut groups = groups.as_ref()?.lock();
+        let (result, more) = groups.change(self.heap, name, |heap, group| {
+            change(&mut GroupMut {
+                heap,
+                group,
+                messages,
+                facts,
+                outside,
+            })
+        })?;
+        *copied += more;
+        Some(result)
     }
-}
-
-/// Bytes that a group takes beside its pages and consumers, about.
-pub(super) fn group_memory(name: &[u8]) -> usize {
-    size_of::<(Box<[u8]>, Group)>() + name.len()
 }
 
 fn account(heap: &mut Heap, outside: &mut usize, more: usize, gone: usize) {
@@ -152,7 +160,6 @@ pub struct GroupMut<'a> {
     group: &'a mut Group,
     messages: &'a StreamTree,
     facts: Facts,
-    copied: &'a mut usize,
     outside: &'a mut usize,
 }
 
@@ -240,7 +247,6 @@ impl<'a> GroupMut<'a> {
             group.owned.insert(self.heap, Owned::new((consumer, id)));
             group.consumers.get_mut(consumer).pending += 1;
         }
-        self.note_copied();
     }
 
     /// Puts an entry in that belongs to no consumer yet. Returns false if the message has one.
@@ -276,12 +282,6 @@ impl<'a> GroupMut<'a> {
         let key = (entry.consumer(), id);
         group.owned.remove(self.heap, key, |_| true);
         group.consumers.get_mut(entry.consumer()).pending -= 1;
-        self.note_copied();
         Some(entry)
-    }
-
-    fn note_copied(&mut self) {
-        let group = &mut *self.group;
-        *self.copied += group.pending.take_copied() + group.owned.take_copied();
     }
 }

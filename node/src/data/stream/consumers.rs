@@ -1,15 +1,18 @@
 //! The consumers of a group: by number, as pending entries refer to them, and by name.
 //!
-//! They lie in chunks that a walk shares; a chunk that is changed meanwhile is copied.
+//! They lie in chunks, and these in blocks, that a walk and a copy share; what of it is changed
+//! meanwhile is copied.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::data::entry::Heap;
 use crate::data::entry::Leftover;
 
 /// How many consumers a chunk has.
-const CHUNK: usize = 32;
+pub(super) const CHUNK: usize = 32;
+/// How many chunks a block has.
+const BLOCK: usize = 512;
 
 /// A consumer.
 #[derive(Clone, Debug)]
@@ -45,17 +48,23 @@ impl Consumer {
 
 /// So many of them, by number; some are free.
 pub(super) type Chunk = Arc<Vec<Option<Consumer>>>;
+/// So many chunks.
+type Block = Arc<Vec<Chunk>>;
 
 /// Those of a group.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Consumers {
-    chunks: Vec<Chunk>,
+    blocks: Vec<Block>,
     names: BTreeMap<Arc<[u8]>, u32>,
     free: Vec<u32>,
+    /// Bytes that they take, about.
+    memory: usize,
 }
 
-fn place(number: u32) -> (usize, usize) {
-    (number as usize / CHUNK, number as usize % CHUNK)
+/// The block of a number, its chunk there and its place in that.
+fn place(number: u32) -> (usize, usize, usize) {
+    let (chunk, at) = (number as usize / CHUNK, number as usize % CHUNK);
+    (chunk / BLOCK, chunk % BLOCK, at)
 }
 
 impl Consumers {
@@ -63,19 +72,23 @@ impl Consumers {
         self.names.len()
     }
 
+    /// Bytes that they take, about.
+    pub fn memory(&self) -> usize {
+        self.memory
+    }
+
     pub fn number(&self, name: &[u8]) -> Option<u32> {
         self.names.get(name).copied()
     }
 
     pub fn get(&self, number: u32) -> &Consumer {
-        let (chunk, at) = place(number);
-        let consumer = self.chunks[chunk][at].as_ref();
+        let (block, chunk, at) = place(number);
+        let consumer = self.blocks[block][chunk][at].as_ref();
         consumer.expect("numbers are those of consumers that are there")
     }
 
     pub fn get_mut(&mut self, number: u32) -> &mut Consumer {
-        let (chunk, at) = place(number);
-        let consumer = Arc::make_mut(&mut self.chunks[chunk])[at].as_mut();
+        let consumer = self.place_mut(number).as_mut();
         consumer.expect("numbers are those of consumers that are there")
     }
 
@@ -88,52 +101,132 @@ impl Consumers {
     /// Adds one whose name is new.
     pub fn add(&mut self, name: &[u8], seen: i64) -> u32 {
         let name: Arc<[u8]> = name.into();
+        self.memory += Consumer::memory(&name);
         let consumer = Consumer {
             name: Arc::clone(&name),
             seen,
             active: None,
             pending: 0,
         };
-        let number = self.free.pop().unwrap_or_else(|| {
-            let number = self.names.len() as u32;
-            if place(number).0 == self.chunks.len() {
-                self.chunks.push(Arc::default());
-            }
-            number
-        });
-        let (chunk, at) = place(number);
-        let chunk = Arc::make_mut(&mut self.chunks[chunk]);
-        if at == chunk.len() {
-            chunk.push(None);
-        }
-        chunk[at] = Some(consumer);
+        let number = self.free.pop().unwrap_or_else(|| self.new_place());
+        *self.place_mut(number) = Some(consumer);
         self.names.insert(name, number);
         number
     }
 
     /// Removes one, with which nothing is pending.
     pub fn remove(&mut self, number: u32) {
-        let (chunk, at) = place(number);
-        let consumer = Arc::make_mut(&mut self.chunks[chunk])[at].take();
+        let consumer = self.place_mut(number).take();
         let consumer = consumer.expect("numbers are those of consumers that are there");
+        self.memory -= Consumer::memory(&consumer.name);
         self.names.remove(&consumer.name);
         self.free.push(number);
     }
 
     /// As they are now.
-    pub fn chunks(&self) -> Vec<Chunk> {
-        self.chunks.clone()
+    pub fn chunks(&self) -> Chunks {
+        Chunks {
+            blocks: self.blocks.iter().cloned().collect(),
+            chunks: VecDeque::new(),
+        }
+    }
+
+    /// Takes over the next chunk of `from`, whose consumers keep their numbers; of this one nothing else
+    /// was changed. Returns whether it has all of them.
+    pub fn copy_next(&mut self, from: &Consumers) -> bool {
+        let copied: usize = self.blocks.iter().map(|block| block.len()).sum();
+        let (block, at, _) = place((copied * CHUNK) as u32);
+        let Some(chunk) = from.blocks.get(block).and_then(|block| block.get(at)) else {
+            return true;
+        };
+        for (number, place) in (copied * CHUNK..).zip(chunk.iter()) {
+            match place {
+                None => self.free.push(number as u32),
+                Some(consumer) => {
+                    self.memory += Consumer::memory(&consumer.name);
+                    let name = Arc::clone(&consumer.name);
+                    self.names.insert(name, number as u32);
+                }
+            }
+        }
+        self.push_chunk(block, Arc::clone(chunk));
+        self.names.len() == from.names.len()
+    }
+
+    fn place_mut(&mut self, number: u32) -> &mut Option<Consumer> {
+        let (block, chunk, at) = place(number);
+        let block = Arc::make_mut(&mut self.blocks[block]);
+        &mut Arc::make_mut(&mut block[chunk])[at]
+    }
+
+    /// The number of a place behind all others.
+    fn new_place(&mut self) -> u32 {
+        let number = self.names.len() as u32;
+        let (block, chunk, at) = place(number);
+        if at == 0 {
+            self.push_chunk(block, Arc::default());
+        }
+        let block = Arc::make_mut(&mut self.blocks[block]);
+        Arc::make_mut(&mut block[chunk]).push(None);
+        number
+    }
+
+    fn push_chunk(&mut self, block: usize, chunk: Chunk) {
+        if block == self.blocks.len() {
+            self.blocks.push(Arc::default());
+        }
+        Arc::make_mut(&mut self.blocks[block]).push(chunk);
     }
 }
 
-impl Leftover for Consumers {
+/// Consumers as they were, a chunk at a time.
+#[derive(Default)]
+pub(super) struct Chunks {
+    blocks: VecDeque<Block>,
+    /// What is left of the block before these.
+    chunks: VecDeque<Chunk>,
+}
+
+impl Iterator for Chunks {
+    type Item = Chunk;
+
+    /// The block of a chunk is taken apart, so that no more than a chunk is freed at a time.
+    fn next(&mut self) -> Option<Chunk> {
+        if self.chunks.is_empty() {
+            let block = self.blocks.pop_front()?;
+            let chunks = Arc::try_unwrap(block).unwrap_or_else(|shared| shared.to_vec());
+            self.chunks = chunks.into();
+        }
+        self.chunks.pop_front()
+    }
+}
+
+/// Consumers that are gone.
+pub(super) struct Gone {
+    chunks: Chunks,
+    names: BTreeMap<Arc<[u8]>, u32>,
+}
+
+impl From<Consumers> for Gone {
+    fn from(all: Consumers) -> Gone {
+        let chunks = Chunks {
+            blocks: all.blocks.into(),
+            chunks: VecDeque::new(),
+        };
+        Gone {
+            chunks,
+            names: all.names,
+        }
+    }
+}
+
+impl Leftover for Gone {
     fn step(&mut self, _: &mut Heap, leaves: usize) -> bool {
         for _ in 0..leaves.max(1) {
             for _ in 0..CHUNK {
                 self.names.pop_first();
             }
-            if self.chunks.pop().is_none() && self.names.is_empty() {
-                self.free = Vec::new();
+            if self.chunks.next().is_none() && self.names.is_empty() {
                 return true;
             }
         }
@@ -145,40 +238,69 @@ impl Leftover for Consumers {
 mod tests {
     use super::*;
 
-    #[test]
-    fn numbers_are_used_again_and_what_a_walk_shares_stays() {
+    fn many(count: u32) -> Consumers {
         let mut all = Consumers::default();
-        for number in 0..100u32 {
-            let name = format!("consumer:{number:03}");
+        for number in 0..count {
+            let name = format!("consumer:{number:05}");
             assert_eq!(all.add(name.as_bytes(), 5), number);
         }
-        let shared = all.chunks();
+        all
+    }
+
+    fn names(all: &Consumers) -> Vec<(u32, &[u8])> {
+        let each = all.iter();
+        each.map(|(number, consumer)| (number, consumer.name()))
+            .collect()
+    }
+
+    #[test]
+    fn numbers_are_used_again_and_what_a_walk_shares_stays() {
+        let mut all = many(100);
+        let shared: Vec<Chunk> = all.chunks().collect();
         all.get_mut(40).pending = 7;
         all.remove(50);
-        assert_eq!((all.len(), all.number(b"consumer:050")), (99, None));
+        assert_eq!((all.len(), all.number(b"consumer:00050")), (99, None));
         assert_eq!(all.add(b"again", 6), 50);
         assert_eq!(all.get(50).name(), b"again");
         assert_eq!(all.add(b"more", 6), 100);
         let names: Vec<_> = all.iter().map(|(_, consumer)| consumer.name()).collect();
         assert!(names.is_sorted() && names.len() == 101);
-        let (chunk, at) = place(40);
-        let before = shared[chunk][at].as_ref().expect("shared");
-        assert_eq!((before.pending(), all.get(40).pending()), (0, 7));
-        let (chunk, at) = place(50);
-        let before = shared[chunk][at].as_ref().expect("shared");
-        assert_eq!(before.name(), b"consumer:050");
+        let before = |number: usize| {
+            let consumer = shared[number / CHUNK][number % CHUNK].as_ref();
+            consumer.expect("shared")
+        };
+        assert_eq!((before(40).pending(), all.get(40).pending()), (0, 7));
+        assert_eq!(before(50).name(), b"consumer:00050");
+    }
+
+    #[test]
+    fn a_copy_by_chunks_has_the_same_numbers_and_gives_the_free_ones_again() {
+        // More than one block of them.
+        let count = (CHUNK * BLOCK + 100) as u32;
+        let mut all = many(count);
+        all.remove(7);
+        all.remove(count - 1);
+        let (mut copy, mut steps) = (Consumers::default(), 1);
+        while !copy.copy_next(&all) {
+            steps += 1;
+        }
+        assert!(steps >= BLOCK, "{steps}");
+        assert_eq!((names(&copy), copy.memory()), (names(&all), all.memory()));
+        copy.get_mut(3).pending = 9;
+        assert_eq!((copy.get(3).pending(), all.get(3).pending()), (9, 0));
+        let mut again = [copy.add(b"a", 1), copy.add(b"b", 1), copy.add(b"c", 1)];
+        again.sort_unstable();
+        assert_eq!(again, [7, count - 1, count]);
+        assert_eq!(names(&copy).len(), count as usize + 1);
     }
 
     #[test]
     fn many_are_freed_in_steps() {
-        let mut all = Consumers::default();
-        for number in 0..1000 {
-            all.add(format!("{number}").as_bytes(), 0);
-        }
+        let mut gone = Gone::from(many(1000));
         let (mut heap, mut steps) = (Heap::plain(), 0);
-        while !all.step(&mut heap, 1) {
+        while !gone.step(&mut heap, 1) {
             steps += 1;
         }
-        assert!(steps > 20 && all.len() == 0);
+        assert!(steps > 20 && gone.names.is_empty());
     }
 }

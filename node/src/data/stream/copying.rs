@@ -1,25 +1,27 @@
 //! A copy of a stream, made in steps.
 
-use std::ops::Bound::{Excluded, Unbounded};
-
 use slotkeeper_tree::{Copying, Entries, Messages};
 
-use super::change::group_memory;
-use super::consumers::Consumer;
+use super::Stream;
+use super::consumers::{Consumers, Gone};
 use super::group::{Group, Owned, Pending};
+use super::groups::{ByName, Groups, SharedGroups};
 use super::life::dispose_groups;
-use super::{Groups, Stream};
 use crate::data::entry::{Big, BigValue, CopyingValue, Heap, Waste, new_copy, source};
 
-/// A copy of what is pending in a group, and of who owns it.
-type GroupCopying = (Copying<Entries<Pending>>, Copying<Entries<Owned>>);
+/// A copy of what is pending in a group, of who owns it, and of the consumers.
+type GroupCopying = (
+    Copying<Entries<Pending>>,
+    Copying<Entries<Owned>>,
+    Consumers,
+);
 
 /// The messages first, then one group after the other.
 pub(super) struct StreamCopying {
     messages: Copying<Messages>,
     has_messages: bool,
     /// The groups that are complete.
-    groups: Groups,
+    groups: ByName,
     /// The one after them.
     next: Option<GroupCopying>,
     /// Bytes of them outside of pages.
@@ -31,22 +33,24 @@ impl StreamCopying {
         StreamCopying {
             messages: new_copy(),
             has_messages: false,
-            groups: Groups::new(),
+            groups: ByName::new(),
             next: None,
             outside: 0,
         }
     }
 
     /// Goes on with the group after those that are complete, by up to so many leaves of each of its
-    /// trees.
+    /// parts.
     fn step_group(&mut self, heap: &mut Heap, (name, group): (&[u8], &Group), leaves: usize) {
-        let (pending, owned) = self.next.get_or_insert_with(|| (new_copy(), new_copy()));
+        let (pending, owned, consumers) =
+            (self.next).get_or_insert_with(|| (new_copy(), new_copy(), Consumers::default()));
         let all_pending = pending.step(heap, &group.pending, leaves);
         let all_owned = owned.step(heap, &group.owned, leaves);
-        if !all_pending || !all_owned {
+        let all_consumers = (0..leaves).any(|_| consumers.copy_next(&group.consumers));
+        if !all_pending || !all_owned || !all_consumers {
             return;
         }
-        let Some((pending, owned)) = self.next.take() else {
+        let Some((pending, owned, consumers)) = self.next.take() else {
             return;
         };
         let made = Group {
@@ -54,11 +58,11 @@ impl StreamCopying {
             entries_read: group.entries_read,
             pending: pending.into_tree(),
             owned: owned.into_tree(),
-            consumers: group.consumers.clone(),
+            consumers,
+            walk: 0,
         };
+        self.outside += made.memory(name);
         self.groups.insert(name.into(), made);
-        let consumers = group.consumers().map(|(_, it)| Consumer::memory(it.name()));
-        self.outside += group_memory(name) + consumers.sum::<usize>();
     }
 }
 
@@ -67,21 +71,22 @@ impl CopyingValue for StreamCopying {
         let from = source::<Stream>(from);
         if !self.has_messages {
             self.has_messages = self.messages.step(heap, &from.messages, leaves);
-            return self.has_messages && from.groups.is_empty();
+            return self.has_messages && from.groups.is_none();
         }
-        let mut left = leaves.max(1);
+        let Some(groups) = &from.groups else {
+            return true;
+        };
+        let (groups, mut left) = (groups.lock(), leaves.max(1));
         while left > 0 {
             let last = self.groups.last_key_value();
-            let behind = last.map_or(Unbounded, |(name, _)| Excluded(&**name));
-            let Some((name, group)) = from.groups.range::<[u8], _>((behind, Unbounded)).next()
-            else {
+            let Some((name, group)) = groups.after(last.map(|(name, _)| &**name)) else {
                 break;
             };
-            let cost = usize::try_from(group.pending.leaves() + group.owned.leaves());
+            let cost = usize::try_from(group.leaves());
             self.step_group(heap, (name, group), left);
             left -= cost.unwrap_or(left).clamp(1, left);
         }
-        self.groups.len() == from.groups.len()
+        self.groups.len() == groups.all().len()
     }
 
     fn finish(self: Box<Self>, heap: &mut Heap, from: &dyn BigValue) -> Big {
@@ -90,8 +95,11 @@ impl CopyingValue for StreamCopying {
         copy.messages = self.messages.into_tree();
         (copy.last_id, copy.max_deleted) = (from.last_id, from.max_deleted);
         copy.entries_added = from.entries_added;
-        copy.groups = self.groups;
         copy.outside += self.outside;
+        if !self.groups.is_empty() {
+            copy.outside += size_of::<Groups>();
+            copy.groups = Some(SharedGroups::new(Groups::of(self.groups)));
+        }
         heap.account(size_of::<Stream>(), copy.outside);
         copy.into()
     }
@@ -99,9 +107,10 @@ impl CopyingValue for StreamCopying {
     fn give_up(self: Box<Self>, heap: &mut Heap) {
         heap.free_later(Waste::Tree(Box::new(self.messages.give_up())));
         dispose_groups(self.groups, heap);
-        if let Some((pending, owned)) = self.next {
+        if let Some((pending, owned, consumers)) = self.next {
             heap.free_later(Waste::Tree(Box::new(pending.give_up())));
             heap.free_later(Waste::Tree(Box::new(owned.give_up())));
+            heap.free_later(Waste::Tree(Box::new(Gone::from(consumers))));
         }
     }
 }

@@ -3,41 +3,43 @@
 //! Nodes of messages; then the counters; then each group with what is pending, and its consumers with
 //! what is pending with each.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
-
 use slotkeeper_tree::element::Element;
 use slotkeeper_tree::{Entries, Frozen, Messages, Part, StreamId};
 
 use super::Facts;
-use super::consumers::{Chunk, Consumer};
+use super::consumers::{Chunk, Chunks, Consumer};
 use super::group::{Group, Owned, Pending};
-use crate::data::entry::{FrozenValue, Heap};
+use super::groups::{Next, SharedGroups};
+use crate::data::entry::{FrozenValue, Heap, freeze_tree};
 
 /// What a small thing counts as in a step, in bytes.
 const SMALL: usize = 64;
 
 /// A stream as it was at one moment.
 pub struct FrozenStream {
-    /// Gone when all is handed out.
-    walk: Option<Arc<()>>,
     facts: Facts,
     messages: Frozen<Messages>,
-    groups: VecDeque<FrozenGroup>,
+    /// Where the groups are taken from, until that was the last one.
+    groups: Option<SharedGroups>,
+    /// The group that is being handed out.
+    group: Option<Box<FrozenGroup>>,
     group_count: u64,
     /// Whether the counters were handed out.
     counted: bool,
 }
 
-struct FrozenGroup {
+/// A group as it was at one moment.
+pub(super) struct FrozenGroup {
     name: Box<[u8]>,
     last_id: StreamId,
     entries_read: Option<u64>,
     pending: Frozen<Entries<Pending>>,
     owned: Frozen<Entries<Owned>>,
-    consumers: VecDeque<Chunk>,
+    /// The chunk whose consumers are being handed out, and those after it.
+    chunk: Option<Chunk>,
+    chunks: Chunks,
     consumer_count: u64,
-    /// The next one in the first chunk.
+    /// The next one in the chunk.
     next: usize,
     stage: Stage,
 }
@@ -52,36 +54,21 @@ enum Stage {
 }
 
 impl FrozenStream {
-    pub fn new(walk: Arc<()>, facts: Facts, messages: Frozen<Messages>) -> FrozenStream {
+    /// One with these groups, which have just been frozen.
+    pub fn new(
+        facts: Facts,
+        messages: Frozen<Messages>,
+        groups: Option<SharedGroups>,
+    ) -> FrozenStream {
+        let group_count = groups.as_ref().map_or(0, |it| it.lock().all().len() as u64);
         FrozenStream {
-            walk: Some(walk),
             facts,
             messages,
-            groups: VecDeque::new(),
-            group_count: 0,
+            groups,
+            group: None,
+            group_count,
             counted: false,
         }
-    }
-
-    pub fn add_group(
-        &mut self,
-        name: &[u8],
-        group: &Group,
-        pending: Frozen<Entries<Pending>>,
-        owned: Frozen<Entries<Owned>>,
-    ) {
-        self.group_count += 1;
-        self.groups.push_back(FrozenGroup {
-            name: name.into(),
-            last_id: group.last_id,
-            entries_read: group.entries_read,
-            pending,
-            owned,
-            consumers: group.consumers.chunks().into(),
-            consumer_count: group.consumers.len() as u64,
-            next: 0,
-            stage: Stage::Head,
-        });
     }
 
     /// Hands the counters out.
@@ -124,42 +111,71 @@ impl FrozenValue for FrozenStream {
             left = 0;
         }
         while left > 0
-            && let Some(group) = self.groups.front_mut()
+            && let Some(groups) = &self.groups
         {
-            if group.step(heap, &mut left, sink) {
-                self.groups.pop_front();
+            if let Some(group) = &mut self.group {
+                if group.step(heap, &mut left, sink) {
+                    self.group = None;
+                }
+                continue;
+            }
+            left = left.saturating_sub(SMALL);
+            let next = groups.lock().next(heap);
+            match next {
+                Next::Group(group) => self.group = Some(group),
+                Next::Passed => {}
+                Next::End => self.groups = None,
             }
         }
-        let is_over = self.groups.is_empty();
-        if is_over {
-            self.walk = None;
-        }
-        is_over
+        self.groups.is_none()
     }
 
     fn discard(&mut self, heap: &mut Heap, leaves: usize) -> bool {
-        if !self.messages.is_over() {
-            if !self.messages.discard(heap, leaves) {
+        if !self.messages.is_over() && !self.messages.discard(heap, leaves) {
+            return false;
+        }
+        if let Some(group) = &mut self.group {
+            if !group.discard(heap, leaves) {
                 return false;
             }
-        } else if let Some(group) = self.groups.front_mut() {
-            let chunks = leaves.min(group.consumers.len());
-            group.consumers.drain(..chunks);
-            let over = group.pending.discard(heap, leaves) && group.owned.discard(heap, leaves);
-            if !over || !group.consumers.is_empty() {
-                return false;
+            self.group = None;
+        }
+        if let Some(groups) = &self.groups {
+            self.group = groups.lock().give_up(heap).map(Box::new);
+            if self.group.is_none() {
+                self.groups = None;
             }
-            self.groups.pop_front();
         }
-        let is_over = self.groups.is_empty();
-        if is_over {
-            self.walk = None;
-        }
-        is_over
+        self.groups.is_none()
     }
 }
 
 impl FrozenGroup {
+    /// A group as it is now.
+    pub fn new(heap: &mut Heap, name: &[u8], group: &mut Group) -> FrozenGroup {
+        FrozenGroup {
+            name: name.into(),
+            last_id: group.last_id,
+            entries_read: group.entries_read,
+            pending: freeze_tree(&mut group.pending, heap),
+            owned: freeze_tree(&mut group.owned, heap),
+            chunk: None,
+            chunks: group.consumers.chunks(),
+            consumer_count: group.consumers.len() as u64,
+            next: 0,
+            stage: Stage::Head,
+        }
+    }
+
+    /// Passes over up to so many leaves of each part. Returns whether that was all.
+    fn discard(&mut self, heap: &mut Heap, leaves: usize) -> bool {
+        self.chunk = None;
+        let has_chunks = (0..leaves.max(1)).all(|_| self.chunks.next().is_some());
+        let pending = self.pending.is_over() || self.pending.discard(heap, leaves);
+        let owned = self.owned.is_over() || self.owned.discard(heap, leaves);
+        pending && owned && !has_chunks
+    }
+
     /// Hands out more. Returns whether that was all.
     fn step(&mut self, heap: &mut Heap, left: &mut usize, sink: &mut dyn FnMut(Part<'_>)) -> bool {
         while *left > 0 {
@@ -185,22 +201,20 @@ impl FrozenGroup {
                         self.stage = Stage::Consumers;
                     }
                 },
-                Stage::Consumers => {
-                    let Some(chunk) = self.consumers.front() else {
-                        return true;
-                    };
-                    match chunk.get(self.next) {
-                        None => {
-                            self.consumers.pop_front();
-                            self.next = 0;
-                        }
-                        Some(None) => self.next += 1,
-                        Some(Some(consumer)) => {
-                            show(consumer, sink);
-                            self.stage = Stage::Owned(consumer.pending());
+                Stage::Consumers => match self.chunk.as_ref().map(|chunk| chunk.get(self.next)) {
+                    None | Some(None) => {
+                        self.chunk = self.chunks.next();
+                        self.next = 0;
+                        if self.chunk.is_none() {
+                            return true;
                         }
                     }
-                }
+                    Some(Some(None)) => self.next += 1,
+                    Some(Some(Some(consumer))) => {
+                        show(consumer, sink);
+                        self.stage = Stage::Owned(consumer.pending());
+                    }
+                },
                 Stage::Owned(0) => {
                     self.next += 1;
                     self.stage = Stage::Consumers;

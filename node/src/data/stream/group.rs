@@ -2,7 +2,8 @@
 
 use slotkeeper_tree::{Entries, Entry, StreamId, Tree};
 
-use super::consumers::{Consumer, Consumers};
+use super::consumers::{CHUNK, Consumer, Consumers};
+use crate::data::entry::new_tree;
 
 /// The most deliveries that are counted, and the latest time: both have 48 bits.
 const MOST: u64 = (1 << 48) - 1;
@@ -113,6 +114,11 @@ pub(super) type PendingTree = Tree<Entries<Pending>>;
 /// The same by consumer.
 pub(super) type OwnedTree = Tree<Entries<Owned>>;
 
+/// Bytes that a group takes beside its pages and consumers, about.
+pub(super) fn group_memory(name: &[u8]) -> usize {
+    size_of::<(Box<[u8]>, Group)>() + name.len()
+}
+
 /// A group, to read.
 #[derive(Debug)]
 pub struct Group {
@@ -121,9 +127,28 @@ pub struct Group {
     pub(super) pending: PendingTree,
     pub(super) owned: OwnedTree,
     pub(super) consumers: Consumers,
+    /// The number of the last walk that need not save it any more.
+    pub(super) walk: u64,
 }
 
 impl Group {
+    /// One in which nothing is pending.
+    pub(super) fn new(last_id: StreamId, entries_read: Option<u64>) -> Group {
+        Group {
+            last_id,
+            entries_read,
+            pending: new_tree(),
+            owned: new_tree(),
+            consumers: Consumers::default(),
+            walk: 0,
+        }
+    }
+
+    /// Bytes that one of that name takes beside its pages, about.
+    pub(super) fn memory(&self, name: &[u8]) -> usize {
+        group_memory(name) + self.consumers.memory()
+    }
+
     /// The message that was delivered last.
     #[must_use]
     pub fn last_id(&self) -> StreamId {
@@ -193,6 +218,11 @@ impl Group {
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.owned.len() == self.pending.len()
+    }
+
+    /// Leaves of its trees and chunks of its consumers, about.
+    pub(super) fn leaves(&self) -> u64 {
+        self.pending.leaves() + self.owned.leaves() + (self.consumers.len() / CHUNK) as u64
     }
 
     /// Bytes of its pages.

@@ -58,14 +58,16 @@ impl Model {
     fn of(stream: &Stream) -> Model {
         let messages = stream.range(StreamId::MIN, true);
         let messages = messages.map(|message| (message.id, texts(message.pairs())));
-        let groups = stream.groups();
-        let groups = groups.map(|(name, group)| (name.to_vec(), GroupModel::of(group)));
+        let mut groups = BTreeMap::new();
+        stream.for_each_group(|name, group| {
+            groups.insert(name.to_vec(), GroupModel::of(group));
+        });
         let model = Model {
             messages: messages.collect(),
             last_id: stream.last_id(),
             max_deleted: stream.max_deleted(),
             entries_added: stream.entries_added(),
-            groups: groups.collect(),
+            groups,
         };
         assert_eq!(model.messages.len(), stream.len());
         let first = model.messages.keys().next().copied();
@@ -271,11 +273,12 @@ impl Subject {
             self.below(9),
         );
         let put = self.change(|stream| {
-            let mut group = stream.group(&group)?;
-            let (number, is_new) = group.make_consumer(&consumer, time);
-            group.put(Pending::new(id, number, time, count));
-            group.set_last(id, None);
-            Some(is_new)
+            stream.group(&group, |group| {
+                let (number, is_new) = group.make_consumer(&consumer, time);
+                group.put(Pending::new(id, number, time, count));
+                group.set_last(id, None);
+                is_new
+            })
         });
         let of = self.model.groups.get_mut(&group);
         assert_eq!(put.is_some(), of.is_some());
@@ -294,7 +297,7 @@ impl Subject {
         };
         let at = self.random.bits() as usize % of.pending.len().max(1);
         let id = of.pending.keys().nth(at).copied().unwrap_or_default();
-        let had = self.change(|stream| stream.group(&group)?.acknowledge(id));
+        let had = self.change(|stream| stream.group(&group, |group| group.acknowledge(id))?);
         let of = self.model.groups.get_mut(&group).expect("it was there");
         assert_eq!(had.is_some(), of.pending.remove(&id).is_some());
     }
@@ -302,9 +305,10 @@ impl Subject {
     fn remove_consumer(&mut self) {
         let (group, consumer) = (self.name("group", 4), self.name("consumer", 40));
         let gone = self.change(|stream| {
-            let mut group = stream.group(&group)?;
-            let number = group.view().consumer(&consumer)?;
-            Some(group.remove_consumer(number))
+            stream.group(&group, |group| {
+                let number = group.view().consumer(&consumer)?;
+                Some(group.remove_consumer(number))
+            })?
         });
         let of = self.model.groups.get_mut(&group);
         let had = of.and_then(|of| {
@@ -433,12 +437,14 @@ fn pending_entries_are_small() {
     let before = subject.data.stats().memory;
     subject.change(|stream| {
         stream.create_group(b"g", StreamId::MIN, None);
-        let mut group = stream.group(b"g").expect("just made");
-        for ms in 0..count {
-            let name = [b'a' + (ms % 5) as u8];
-            let (number, _) = group.make_consumer(&name, 0);
-            group.put(Pending::new(id(ms), number, 1_700_000_000_000, 1));
-        }
+        let put = stream.group(b"g", |group| {
+            for ms in 0..count {
+                let name = [b'a' + (ms % 5) as u8];
+                let (number, _) = group.make_consumer(&name, 0);
+                group.put(Pending::new(id(ms), number, 1_700_000_000_000, 1));
+            }
+        });
+        put.expect("just made");
     });
     let each = (subject.data.stats().memory - before) as f64 / count as f64;
     assert!(each <= 61.0 || cfg!(miri), "{each} bytes");

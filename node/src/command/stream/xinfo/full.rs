@@ -14,8 +14,8 @@ pub(super) fn show(reply: &mut Reply, stream: &Stream, count: usize) {
     reply.bulk(b"entries");
     show::messages(reply, stream.range(StreamId::MIN, true), most);
     reply.bulk(b"groups");
-    reply.array(stream.groups().len());
-    for (name, group) in stream.groups() {
+    reply.array(stream.group_count());
+    stream.for_each_group(|name, group| {
         reply.map(7);
         reply.bulk(b"name");
         reply.bulk(name);
@@ -26,7 +26,7 @@ pub(super) fn show(reply: &mut Reply, stream: &Stream, count: usize) {
         show_pending(reply, group, most);
         reply.bulk(b"consumers");
         show_consumers(reply, group, most);
-    }
+    });
 }
 
 fn show_pending(reply: &mut Reply, group: &Group, most: usize) {
