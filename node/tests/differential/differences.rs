@@ -78,10 +78,10 @@ const KNOWN: &[Known] = &[
 /// Whether a request is one that 7.0 refuses at once: in a transaction, EXEC would fail.
 pub fn is_newer(request: &Request) -> bool {
     let name = request[0].to_ascii_lowercase();
-    request.len() == 4 && [&b"zrank"[..], b"zrevrank"].contains(&&name[..])
+    request.len() >= 4 && [&b"zrank"[..], b"zrevrank"].contains(&&name[..])
 }
 
-/// Whether 7.0 refuses the fourth word that 7.2 takes.
+/// Whether 7.0 refuses words that 7.2 takes or looks at itself.
 fn has_one_more(request: &Request, theirs: &str) -> bool {
     is_newer(request) && theirs.starts_with("-ERR wrong number of arguments")
 }
