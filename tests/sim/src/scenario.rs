@@ -113,7 +113,7 @@ impl Scenario {
             Scenario::Partitioned => 16,
             Scenario::Restarted => 12,
             Scenario::Succession => 36,
-            Scenario::Synced => 6,
+            Scenario::Synced => 10,
             Scenario::Queues => 12,
             Scenario::Readers => 6,
             Scenario::Evicting => 7,
