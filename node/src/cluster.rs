@@ -38,6 +38,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use election::Election;
 pub use event::{ClusterEvent, Facts, NodeRef, Route};
+pub use handshake::is_human_nodename;
 use links::Links;
 use manual::Manual;
 use migration::Migration;
@@ -324,7 +325,9 @@ impl Cluster {
         let or = |announced: u16, own: u16| if announced == 0 { own } else { announced };
         let port = or(config.cluster_announce_port, config.port);
         let bus_port = or(config.cluster_announce_bus_port, config.bus_port());
-        let hostname = config.cluster_announce_hostname.clone().unwrap_or_default();
+        let text = |announced: &Option<String>| announced.clone().unwrap_or_default();
+        let hostname = text(&config.cluster_announce_hostname);
+        let human_name = text(&config.cluster_announce_human_nodename);
         let no_failover = config.cluster_replica_no_failover;
         let ip = self.announced_ip();
         let me = self.nodes.me_mut();
@@ -333,16 +336,18 @@ impl Cluster {
             me.port,
             me.bus_port,
             me.flags,
-            std::mem::take(&mut me.hostname),
+            std::mem::replace(&mut me.hostname, hostname),
+            std::mem::replace(&mut me.human_name, human_name),
         );
         me.ip = ip.or(me.ip);
         me.port = port;
         me.bus_port = bus_port;
-        me.hostname = hostname;
         me.flags.assign(Flags::NO_FAILOVER, no_failover);
-        let after = (me.ip, me.port, me.bus_port, me.flags, me.hostname.clone());
-        self.todo.save |= before != after;
-        before != after
+        let names = (me.hostname.clone(), me.human_name.clone());
+        let after = (me.ip, me.port, me.bus_port, me.flags, names.0, names.1);
+        let changed = before != after;
+        self.todo.save |= changed;
+        changed
     }
 
     /// `cluster-announce-ip`, if it is an address.
@@ -364,12 +369,6 @@ impl Cluster {
     #[must_use]
     pub fn route_changes(&self) -> u64 {
         self.slots.changes()
-    }
-
-    /// The address that MOVED and ASK name: ip (empty while unknown) and client port.
-    #[must_use]
-    pub fn redirect_address(&self, node: NodeRef) -> (String, u16) {
-        (self.nodes[node].ip_text(), self.nodes[node].port)
     }
 
     /// Whether the cluster serves (`cluster_state:ok`); otherwise CLUSTERDOWN, but for reads when

@@ -5,6 +5,7 @@ mod change;
 mod directive;
 #[cfg(test)]
 mod docs;
+mod endpoint;
 mod eviction;
 mod fixed;
 mod include;
@@ -23,6 +24,7 @@ mod text;
 mod value;
 
 pub use change::Changes;
+pub use endpoint::EndpointType;
 pub use eviction::{EvictionPolicy, Frequency};
 pub use latency::Percentile;
 pub use limits::{HashLimits, Limits, ListLimits, SetLimits, ZsetLimits};
@@ -210,6 +212,12 @@ pub struct Config {
     pub cluster_announce_bus_port: u16,
     /// The host name that this node announces.
     pub cluster_announce_hostname: Option<String>,
+    /// A name of this node for people: it stands in logs beside its id.
+    pub cluster_announce_human_nodename: Option<String>,
+    /// What clients are told to connect to.
+    pub cluster_preferred_endpoint_type: EndpointType,
+    /// What may wait to be sent on a link of the cluster bus, in bytes; 0 for what this node grants.
+    pub cluster_link_sendbuf_limit: u64,
     /// Serve no slot unless all 16384 have an owner.
     pub cluster_require_full_coverage: bool,
     /// Answer reads even when the cluster is down.
@@ -451,6 +459,9 @@ impl Default for Config {
             cluster_announce_port: 0,
             cluster_announce_bus_port: 0,
             cluster_announce_hostname: None,
+            cluster_announce_human_nodename: None,
+            cluster_preferred_endpoint_type: EndpointType::Ip,
+            cluster_link_sendbuf_limit: 0,
             cluster_require_full_coverage: true,
             cluster_allow_reads_when_down: false,
             cluster_allow_replica_migration: true,

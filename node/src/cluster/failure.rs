@@ -14,7 +14,7 @@ const TIMEOUTS: i64 = 2;
 impl Cluster {
     /// We cannot reach a node ourselves.
     pub(super) fn suspect(&mut self, r: NodeRef) {
-        let text = format!("*** NODE {} possibly failing", self.nodes[r].id);
+        let text = format!("*** NODE {} possibly failing", self.nodes[r].name());
         self.log(Level::Debug, text);
         self.nodes[r].flags.set(Flags::PFAIL);
         self.todo.update_state = true;
@@ -27,7 +27,7 @@ impl Cluster {
             return;
         }
         let at = Moment::of(self.now);
-        let ids = (self.nodes[reporter].id, self.nodes[about].id);
+        let names = [reporter, about].map(|r| self.nodes[r].name());
         let reports = &mut self.nodes[about].reports;
         let known = reports
             .iter()
@@ -36,12 +36,14 @@ impl Cluster {
             (true, Some(i)) => reports[i].at = at,
             (true, None) => {
                 reports.push(FailureReport { reporter, at });
-                let text = format!("Node {} reported node {} as not reachable.", ids.0, ids.1);
+                let [reporter, about] = names;
+                let text = format!("Node {reporter} reported node {about} as not reachable.");
                 self.log(Level::Verbose, text);
             }
             (false, Some(i)) => {
                 reports.swap_remove(i);
-                let text = format!("Node {} reported node {} is back online.", ids.0, ids.1);
+                let [reporter, about] = names;
+                let text = format!("Node {reporter} reported node {about} is back online.");
                 self.log(Level::Verbose, text);
             }
             (false, None) => {}
@@ -77,10 +79,9 @@ impl Cluster {
             return;
         }
         let id = self.nodes[r].id;
-        self.log(
-            Level::Notice,
-            format!("Marking node {id} as failing (quorum reached)."),
-        );
+        let name = self.nodes[r].name();
+        let text = format!("Marking node {name} as failing (quorum reached).");
+        self.log(Level::Notice, text);
         self.set_failed(r);
         self.broadcast_fail(id);
     }
@@ -110,8 +111,9 @@ impl Cluster {
             return;
         }
         let text = format!(
-            "FAIL message received from {} about {failed}",
-            self.nodes[sender].id
+            "FAIL message received from {} about {}",
+            self.nodes[sender].name(),
+            self.nodes[r].name()
         );
         self.log(Level::Notice, text);
         self.set_failed(r);
@@ -130,13 +132,13 @@ impl Cluster {
             };
             format!(
                 "Clear FAIL state for node {}: {kind} is reachable again.",
-                node.id
+                node.name()
             )
         } else if waited {
             format!(
                 "Clear FAIL state for node {}: is reachable again and nobody is serving its slots \
                  after some time.",
-                node.id
+                node.name()
             )
         } else {
             return;

@@ -262,8 +262,9 @@ impl Cluster {
             self.todo.save = true;
         }
         let node = &mut self.nodes[sender];
-        if node.human_name != human {
+        if node.human_name != human && is_human_nodename(human) {
             human.clone_into(&mut node.human_name);
+            self.todo.save = true;
         }
     }
 
@@ -320,4 +321,13 @@ impl Cluster {
 pub(super) fn valid_hostname(text: &str) -> bool {
     let valid = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
     text.len() <= 255 && text.bytes().all(valid)
+}
+
+/// A name for people, as Redis 7.2 takes it, and nothing that nodes.conf could not hold: at most 255
+/// printed letters.
+#[must_use]
+pub fn is_human_nodename(text: &str) -> bool {
+    let refused = b"!#$%&()*+:;<>?@[]^{|}~,=\"'\\";
+    text.len() <= 255
+        && (text.bytes()).all(|byte| byte.is_ascii_graphic() && !refused.contains(&byte))
 }

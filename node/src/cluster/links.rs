@@ -247,9 +247,13 @@ impl Cluster {
         let Some(link) = self.links.get(id).filter(|link| link.open) else {
             return false;
         };
-        let most = match link.outbound {
+        let granted = match link.outbound {
             true => UNSENT_MAX,
             false => ANSWERS_MAX,
+        };
+        let most = match self.config.cluster_link_sendbuf_limit {
+            0 => granted,
+            limit => usize::try_from(limit).map_or(granted, |limit| limit.min(granted)),
         };
         if link.unsent <= most {
             return true;
@@ -325,7 +329,10 @@ impl Cluster {
         };
         if !link.open {
             // Nothing can be sent to it: the time until it is suspected begins here.
-            let text = format!("Connection with node {} failed: {reason}", self.nodes[r].id);
+            let text = format!(
+                "Connection with node {} failed: {reason}",
+                self.nodes[r].name()
+            );
             self.log(Level::Debug, text);
             self.nodes[r].ping_sent.get_or_insert(Moment::of(self.now));
         }

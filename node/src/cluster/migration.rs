@@ -57,7 +57,7 @@ impl Cluster {
         if smallest == Some(self.nodes.my_ref())
             && let Some(target) = self.longest_orphaned()
         {
-            let text = format!("Migrating to orphaned master {}", self.nodes[target].id);
+            let text = format!("Migrating to orphaned master {}", self.nodes[target].name());
             self.log(Level::Notice, text);
             self.become_replica_of(target);
         }

@@ -108,7 +108,7 @@ pub(super) struct Node {
     pub plain_port: u16,
     pub bus_port: u16,
     pub hostname: String,
-    /// Announced by Redis 7.2 and later; kept and shown nowhere else.
+    /// Its name for people, since Redis 7.2: it stands in logs and nodes.conf.
     pub human_name: String,
     pub master: Option<NodeRef>,
     /// Its own; a replica's counts for nothing, its master's does.
@@ -206,6 +206,14 @@ impl Node {
         self.ip
             .filter(|_| self.port != 0)
             .map(|ip| SocketAddr::new(ip, self.port))
+    }
+
+    /// How logs call it: its id, and the name that people gave to it.
+    pub fn name(&self) -> String {
+        match self.human_name.as_str() {
+            "" => self.id.to_string(),
+            human => format!("{} ({human})", self.id),
+        }
     }
 
     /// The address as text; empty while unknown.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use slotkeeper_topology::{Epoch, NodeFlags, NodeId, NodeLine, OpenSlot, Slot};
 
+use super::handshake::is_human_nodename;
 use super::node::{Flags, Moment, Node};
 use super::nodes::Nodes;
 use super::slots::Slots;
@@ -176,6 +177,13 @@ fn node_of(line: &NodeLine, now: Now) -> Node {
     node.port = line.address.port;
     node.bus_port = line.address.bus_port;
     node.hostname.clone_from(&line.address.hostname);
+    if let Some(name) = line
+        .address
+        .aux("nodename")
+        .filter(|n| is_human_nodename(n))
+    {
+        name.clone_into(&mut node.human_name);
+    }
     node.shard = line.address.aux("shard-id").and_then(|id| id.parse().ok());
     node.config_epoch = line.config_epoch;
     // Old pings and pongs say nothing about now; that there were some does.
@@ -195,10 +203,12 @@ impl Cluster {
             let mut line = self.line_of(r);
             // A link is of the moment; it is no reason to write.
             line.connected = true;
+            let aux = &mut line.address.aux;
             if let Some(shard) = node.shard {
-                line.address
-                    .aux
-                    .push(("shard-id".to_owned(), shard.to_string()));
+                aux.push(("shard-id".to_owned(), shard.to_string()));
+            }
+            if !node.human_name.is_empty() {
+                aux.push(("nodename".to_owned(), node.human_name.clone()));
             }
             text += &format!("{line}\n");
         }

@@ -159,7 +159,7 @@ impl Cluster {
     pub(super) fn follow_new_owner(&mut self, owner: NodeRef) {
         let text = format!(
             "Configuration change detected. Reconfiguring myself as a replica of {}",
-            self.nodes[owner].id
+            self.nodes[owner].name()
         );
         self.log(Level::Warning, text);
         self.become_replica_of(owner);

@@ -123,6 +123,9 @@ impl Cluster {
                 }
             }
             extensions.push(Extension::Shard(self.shard_of(self.nodes.my_ref())));
+            if !me.human_name.is_empty() {
+                extensions.push(Extension::HumanName(&me.human_name));
+            }
         }
         extensions
     }

@@ -1,5 +1,6 @@
 //! What the cluster looks like, for CLUSTER's read-only subcommands, probes and metrics.
 
+mod endpoint;
 mod health;
 mod info;
 mod nodes;

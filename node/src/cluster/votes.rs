@@ -25,7 +25,7 @@ impl Cluster {
             Err(why) => {
                 let text = format!(
                     "Failover auth denied to {}: {why}",
-                    self.nodes[candidate].id
+                    self.nodes[candidate].name()
                 );
                 self.log(Level::Warning, text);
             }
@@ -71,7 +71,7 @@ impl Cluster {
         self.send_vote(candidate);
         let text = format!(
             "Failover auth granted to {} for epoch {epoch}",
-            self.nodes[candidate].id
+            self.nodes[candidate].name()
         );
         self.log(Level::Warning, text);
     }

@@ -114,22 +114,7 @@ pub(super) static FIXED: &[Fixed] = &[
     of("bgsave_cpulist", &[""], NO_FORK).or("bgsave-cpulist"),
     of("bio_cpulist", &[""], STARTER).or("bio-cpulist"),
     of("cluster-allow-pubsubshard-when-down", &["yes"], PUBSUB),
-    of(
-        "cluster-announce-human-name",
-        &[""],
-        "human-readable names of nodes are not supported yet",
-    ),
     of("cluster-announce-tls-port", &["0"], TLS),
-    of(
-        "cluster-link-sendbuf-limit",
-        &["0"],
-        "the output buffers of bus links cannot be limited yet",
-    ),
-    of(
-        "cluster-preferred-endpoint-type",
-        &["ip"],
-        "clients are always redirected to IP addresses",
-    ),
     of("crash-log-enabled", &["no"], CRASH),
     of("crash-memcheck-enabled", &["no"], CRASH),
     of(

@@ -4,7 +4,7 @@ use super::directive::Change::{self, Always, AtStart, Protected};
 use super::directive::{Directive, Kind};
 use super::lists;
 use super::signals;
-use super::text::{address, file_name, hostname, not_empty};
+use super::text::{address, file_name, hostname, human_nodename, not_empty};
 use super::value::Invalid;
 use super::{Gate, PropagationErrors};
 use crate::io::Level;
@@ -158,6 +158,11 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         optional_text!(cluster_announce_hostname, hostname),
     ),
     of(
+        "cluster-announce-human-nodename",
+        Always,
+        optional_text!(cluster_announce_human_nodename, human_nodename),
+    ),
+    of(
         "cluster-announce-ip",
         Always,
         optional_text!(cluster_announce_ip, address),
@@ -179,6 +184,11 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     ),
     of("cluster-enabled", AtStart, yes_no!(cluster_enabled)),
     of(
+        "cluster-link-sendbuf-limit",
+        Always,
+        memory!(cluster_link_sendbuf_limit: u64, 0, MEMORY_MAX),
+    ),
+    of(
         "cluster-migration-barrier",
         Always,
         number!(cluster_migration_barrier: usize, 0, INT_MAX),
@@ -192,6 +202,11 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         "cluster-port",
         AtStart,
         number!(cluster_port: u16, 0, 65535),
+    ),
+    of(
+        "cluster-preferred-endpoint-type",
+        Always,
+        super::endpoint::PREFERRED,
     ),
     of(
         "cluster-replica-no-failover",

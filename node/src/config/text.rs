@@ -38,3 +38,13 @@ pub(super) fn hostname(name: &str) -> Result<(), Invalid> {
         "Hostnames may only contain alphanumeric characters, hyphens or dots".to_owned(),
     ))
 }
+
+/// As Redis 7.2 takes it: it stands in nodes.conf, between commas.
+pub(super) fn human_nodename(name: &str) -> Result<(), Invalid> {
+    if crate::cluster::is_human_nodename(name) {
+        return Ok(());
+    }
+    Err(Invalid(
+        "Announced human node name contained invalid character".to_owned(),
+    ))
+}

@@ -149,6 +149,37 @@ fn a_changed_announcement_is_adopted_by_all() {
 }
 
 #[test]
+fn a_name_for_people_stands_in_files_and_logs_of_all_until_it_is_taken_back() {
+    let mut network = Network::new(3);
+    network.meet_all();
+    network.run(3000);
+    let announce = |network: &mut Network, name: Option<&str>| {
+        network.members[1].config.cluster_announce_human_nodename = name.map(str::to_owned);
+        let config = network.members[1].config.clone();
+        network.with_facts(1, |cluster, _, now| cluster.config_changed(&config, now));
+        network.run(3000);
+    };
+    announce(&mut network, Some("the-second"));
+    let called = format!("{} (the-second)", network.id(1));
+    for i in 0..3 {
+        let saved = network.members[i].saved.clone();
+        assert!(saved.contains(",nodename=the-second "), "node {i}: {saved}");
+        let shown = network.line(i, 1);
+        assert!(
+            !shown.contains("the-second"),
+            "CLUSTER NODES shows none: {shown}"
+        );
+        let again = super::super::nodes_conf::read(&saved, network.now).unwrap();
+        let me = again.nodes.find(&network.id(1)).unwrap();
+        assert_eq!(again.nodes[me].name(), called, "node {i}");
+    }
+    announce(&mut network, None);
+    for member in &network.members {
+        assert!(!member.saved.contains("nodename"), "{}", member.saved);
+    }
+}
+
+#[test]
 fn a_new_replica_is_known_to_all_at_once() {
     let mut network = Network::new(4);
     network.meet_all();

@@ -272,6 +272,25 @@ fn one_who_does_not_read_its_answers_is_closed() {
 }
 
 #[test]
+fn a_limit_for_what_waits_on_a_link_closes_it_sooner() {
+    let mut network = Network::formed(2, 0);
+    network.members[0].config.cluster_link_sendbuf_limit = 4096;
+    let config = network.members[0].config.clone();
+    network.with_facts(0, |cluster, _, now| cluster.config_changed(&config, now));
+    let id = network.id(1);
+    let cluster = &mut network.members[0].cluster;
+    let other = cluster.nodes.find(&id).unwrap();
+    let link = cluster.nodes[other].outbound.unwrap();
+    for (unsent, takes_more) in [(4096, true), (4097, false)] {
+        cluster.on_link_sent(link, unsent, unsent);
+        assert_eq!(cluster.takes_more(link), takes_more, "{unsent} bytes wait");
+        assert_eq!(cluster.links.get(link).is_some(), takes_more);
+    }
+    let info = network.request(0, ClusterRequest::Info);
+    assert!(info.contains("total_cluster_links_buffer_limit_exceeded:1\r\n"));
+}
+
+#[test]
 fn strangers_that_ask_to_be_known_are_asked_back_a_few_at_a_time() {
     let mut network = Network::formed(3, 0);
     let known = network.members[0].cluster.known_nodes();

@@ -1,6 +1,7 @@
 //! The replies of CLUSTER commands, compared with Redis's form.
 
 use super::*;
+use crate::config::EndpointType;
 
 #[test]
 fn info_names_what_redis_names() {
@@ -48,6 +49,81 @@ fn slots_lists_runs_with_their_nodes() {
         node(&network, 3)
     );
     assert_eq!(text, expected);
+}
+
+#[test]
+fn clients_are_told_the_preferred_endpoint() {
+    let mut network = Network::formed(2, 0);
+    network.members[1].config.cluster_announce_hostname = None;
+    for i in 0..2 {
+        let config = network.members[i].config.clone();
+        network.with_facts(i, |cluster, _, now| cluster.config_changed(&config, now));
+    }
+    network.run(3000);
+    let ip_of = |i: usize| format!("10.0.0.{}", i + 1);
+    let bulk = |text: &str| format!("${}\r\n{text}\r\n", text.len());
+    let pair = |name: &str, value: &str| bulk(name) + &bulk(value);
+    let host = "node-0.example";
+    // What MOVED and SHARDS name, and in SLOTS the endpoint and what else is known.
+    for (endpoint, named, in_slots) in [
+        (
+            EndpointType::Hostname,
+            [host.to_owned(), "?".to_owned()],
+            [
+                (bulk(host), format!("*2\r\n{}", pair("ip", &ip_of(0)))),
+                (bulk("?"), format!("*2\r\n{}", pair("ip", &ip_of(1)))),
+            ],
+        ),
+        (
+            EndpointType::Unknown,
+            [String::new(), String::new()],
+            [
+                (
+                    "$-1\r\n".to_owned(),
+                    format!("*4\r\n{}{}", pair("ip", &ip_of(0)), pair("hostname", host)),
+                ),
+                (
+                    "$-1\r\n".to_owned(),
+                    format!("*2\r\n{}", pair("ip", &ip_of(1))),
+                ),
+            ],
+        ),
+        (
+            EndpointType::Ip,
+            [ip_of(0), ip_of(1)],
+            [
+                (bulk(&ip_of(0)), format!("*2\r\n{}", pair("hostname", host))),
+                (bulk(&ip_of(1)), "*0\r\n".to_owned()),
+            ],
+        ),
+    ] {
+        network.members[0].config.cluster_preferred_endpoint_type = endpoint;
+        let config = network.members[0].config.clone();
+        network.with_facts(0, |cluster, _, now| cluster.config_changed(&config, now));
+        let (slots, shards) = (
+            network.request(0, ClusterRequest::Slots),
+            network.request(0, ClusterRequest::Shards),
+        );
+        for i in 0..2 {
+            let cluster = &network.members[0].cluster;
+            let r = cluster.nodes.find(&network.id(i)).unwrap();
+            let address = (named[i].as_str().into(), config_port(i));
+            assert_eq!(cluster.redirect_address(r), address, "{endpoint:?}");
+            let shown = pair("endpoint", &named[i]);
+            assert!(shards.contains(&shown), "{endpoint:?}: {shards}");
+            let id = network.id(i);
+            let (first, others) = &in_slots[i];
+            let shown = format!(
+                "*4\r\n{first}:{}\r\n$40\r\n{id}\r\n{others}",
+                config_port(i)
+            );
+            assert!(slots.contains(&shown), "{endpoint:?}: {shown} in {slots}");
+        }
+    }
+}
+
+fn config_port(i: usize) -> u16 {
+    7000 + u16::try_from(i).unwrap()
 }
 
 #[test]

@@ -46,7 +46,7 @@ impl Cluster {
         text(reply, "id", node.id.as_str());
         number(reply, "port", node.port.into());
         text(reply, "ip", &node.ip_text());
-        text(reply, "endpoint", &node.ip_text());
+        text(reply, "endpoint", &self.endpoint(r));
         if !node.hostname.is_empty() {
             text(reply, "hostname", &node.hostname);
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use slotkeeper_topology::Slot;
 
 use crate::cluster::{Cluster, NodeRef};
+use crate::config::EndpointType;
 use crate::resp::Reply;
 
 impl Cluster {
@@ -60,18 +61,25 @@ impl Cluster {
     fn put_node(&self, r: NodeRef, reply: &mut Reply) {
         let node = &self.nodes[r];
         reply.array(4);
-        match node.ip {
-            Some(ip) => reply.bulk_display(ip),
-            None => reply.bulk(b""),
+        let preferred = self.config.cluster_preferred_endpoint_type;
+        match preferred {
+            EndpointType::Unknown => reply.null(),
+            EndpointType::Ip | EndpointType::Hostname => reply.bulk(self.endpoint(r).as_bytes()),
         }
         reply.integer(i64::from(node.port));
         reply.bulk(node.id.as_bytes());
-        if node.hostname.is_empty() {
-            reply.map(0);
-        } else {
-            reply.map(1);
-            reply.bulk(b"hostname");
-            reply.bulk(node.hostname.as_bytes());
+        // What else is known of where it is.
+        let ip = (preferred != EndpointType::Ip).then(|| node.ip_text());
+        let hostname = (preferred != EndpointType::Hostname && !node.hostname.is_empty())
+            .then_some(node.hostname.as_str());
+        let others = [("ip", ip.as_deref()), ("hostname", hostname)];
+        let known = others.iter().filter(|(_, value)| value.is_some());
+        reply.map(known.count());
+        for (name, value) in others {
+            if let Some(value) = value {
+                reply.bulk(name.as_bytes());
+                reply.bulk(value.as_bytes());
+            }
         }
     }
 }
