@@ -74,6 +74,10 @@ impl Cluster {
             ClusterRequest::Meet { ip, port, bus_port } => self.request_meet(&ip, port, bus_port),
             ClusterRequest::Forget(id) => self.request_forget(&id),
             ClusterRequest::Replicate(id) => self.request_replicate(&id, facts),
+            ClusterRequest::ReplicateNoOne => {
+                self.request_replicate_no_one();
+                Ok(())
+            }
             ClusterRequest::SaveConfig => {
                 self.todo.save = true;
                 Ok(())

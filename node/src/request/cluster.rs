@@ -32,6 +32,8 @@ pub enum ClusterRequest {
     Forget(String),
     /// REPLICATE.
     Replicate(String),
+    /// REPLICATE NO ONE.
+    ReplicateNoOne,
     /// REPLICAS, SLAVES.
     Replicas(String),
     /// COUNT-FAILURE-REPORTS.
@@ -99,6 +101,7 @@ impl ClusterRequest {
             ClusterRequest::Meet { .. }
                 | ClusterRequest::Forget(_)
                 | ClusterRequest::Replicate(_)
+                | ClusterRequest::ReplicateNoOne
                 | ClusterRequest::SaveConfig
                 | ClusterRequest::AddSlots(_)
                 | ClusterRequest::DelSlots(_)

@@ -38,15 +38,21 @@ const OURS: [(&str, &str); 21] = [
     ),
 ];
 
-/// What takes other numbers of arguments in 7.2 than in 7.0.
-const ARITY: [(&str, &str); 2] = [
+/// What takes other numbers of arguments than in 7.0, since 7.2 or Valkey 9.
+const ARITY: [(&str, &str); 3] = [
+    ("cluster|replicate", "NO ONE is of Valkey 9"),
     ("zrank", "WITHSCORE is of 7.2"),
     ("zrevrank", "WITHSCORE is of 7.2"),
 ];
 
 /// What our documentation says of a command and that of 7.0 does not.
-const NEWER: [(&str, &str, &str); 14] = [
+const NEWER: [(&str, &str, &str); 15] = [
     ("client|pause", "since 3.0.0", "as in 7.2"),
+    (
+        "cluster|replicate",
+        "changed in 9.0.0",
+        "NO ONE, as in Valkey",
+    ),
     ("psetex", "doc_flags [\"deprecated\"]", "as in 7.2"),
     ("psetex", "deprecated_since 2.6.12", "as in 7.2"),
     ("quit", "doc_flags [\"deprecated\"]", "as in 7.2"),

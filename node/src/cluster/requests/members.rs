@@ -7,6 +7,7 @@ use slotkeeper_topology::{Epoch, NodeId};
 use super::Outcome;
 use crate::cluster::handshake::FORGET_MS;
 use crate::cluster::node::Flags;
+use crate::cluster::send::Audience;
 use crate::cluster::{Cluster, ClusterEvent, Facts};
 use crate::io::Level;
 use crate::resp::Reply;
@@ -71,6 +72,23 @@ impl Cluster {
             self.become_replica_of(r);
         }
         Ok(())
+    }
+
+    /// A replica becomes a master without slots and keys, and the first of a shard of its own, as in
+    /// Valkey 9. A master is one already.
+    pub(super) fn request_replicate_no_one(&mut self) {
+        if !self.nodes.me().is_replica() {
+            return;
+        }
+        let text = "Stop replication and turning myself into empty master.";
+        self.log(Level::Notice, text);
+        self.become_master();
+        self.events.push_back(ClusterEvent::FlushData);
+        self.end_manual_failover();
+        self.nodes.me_mut().shard = Some(NodeId::from_random(self.random.bytes()));
+        self.broadcast_pong(Audience::All);
+        self.todo.save = true;
+        self.todo.update_state = true;
     }
 
     pub(super) fn request_bump_epoch(&mut self, reply: &mut Reply) {

@@ -277,6 +277,34 @@ fn reset_forgets_everything_and_hard_even_who_one_is() {
 }
 
 #[test]
+fn a_replica_of_no_one_is_an_empty_master_with_a_shard_of_its_own() {
+    let mut network = Network::formed(2, 1);
+    let shard = network.members[2].cluster.my_shard();
+    network.members[2].keys.insert(Slot::new(1).unwrap());
+    network.ok(2, ClusterRequest::ReplicateNoOne);
+    let trace = &network.members[2].trace;
+    let done: Vec<&str> = (trace.iter().copied())
+        .filter(|word| *word != "send")
+        .collect();
+    assert!(done.ends_with(&["save", "master", "flush"]), "{done:?}");
+    assert_ne!(network.members[2].cluster.my_shard(), shard);
+    network.run(3000);
+    for i in 0..3 {
+        let line = network.line(i, 2);
+        assert!(line.contains("master - "), "node {i}: {line}");
+    }
+    network.members[2].trace.clear();
+    network.ok(2, ClusterRequest::ReplicateNoOne);
+    assert!(
+        !network.members[2].trace.contains(&"flush"),
+        "a master stays as it is"
+    );
+    let master = network.id(1).to_string();
+    network.members[2].keys.clear();
+    network.ok(2, ClusterRequest::Replicate(master));
+}
+
+#[test]
 fn failure_reports_are_counted() {
     let mut network = Network::formed(5, 0);
     let gone = network.id(4).to_string();

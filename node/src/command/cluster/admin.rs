@@ -49,15 +49,34 @@ pub(super) static FORGET: Definition = Definition {
 pub(super) static REPLICATE: Definition = Definition {
     spec: Spec {
         name: "cluster|replicate",
-        arity: 3,
+        arity: -3,
         flags: FLAGS,
         since: "3.0.0",
-        summary: "Makes this node a replica of a master",
-        arguments: &[Argument::string("node-id")],
+        summary: "Makes this node a replica of a master, or an empty master",
+        history: &[("9.0.0", "`NO ONE`, as in Valkey.")],
+        arguments: &[Argument::one_of(
+            "args",
+            &[
+                Argument::string("node-id"),
+                Argument::block(
+                    "no-one",
+                    &[Argument::word("no", "NO"), Argument::word("one", "ONE")],
+                )
+                .since("9.0.0"),
+            ],
+        )],
         ..Spec::new(Group::Cluster)
     },
-    ..Definition::run(|exec, args, _| ask(exec, || Ok(ClusterRequest::Replicate(node(args, 2)))))
+    ..Definition::run(replicate)
 };
+
+fn replicate(exec: &mut Exec<'_>, args: &Args<'_>, _: &mut Reply) -> Result<Effect, Refused> {
+    ask(exec, || match args.len() {
+        3 => Ok(ClusterRequest::Replicate(node(args, 2))),
+        4 if args.is(2, "no") && args.is(3, "one") => Ok(ClusterRequest::ReplicateNoOne),
+        _ => Err(SYNTAX),
+    })
+}
 
 pub(super) static FAILOVER: Definition = Definition {
     spec: Spec {
