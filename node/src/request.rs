@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use slotkeeper_topology::Slot;
 
-pub use self::cluster::{ClusterRequest, Failover, SetSlot};
+pub use self::cluster::{ClusterRequest, Failover, OneOf, SetSlot};
 
 /// A request to the engine. The code that carries it out writes the reply.
 #[derive(Clone, Debug, PartialEq)]

@@ -176,6 +176,8 @@ pub enum Flag {
     MayReplicate,
     /// Moves the keys of an open slot, whichever of them are here. COMMAND INFO does not show it.
     MovesKeys,
+    /// Asks the cluster alone: those of a transaction are stored as one. COMMAND INFO does not show it.
+    StoredTogether,
 }
 
 impl Flag {
@@ -219,6 +221,7 @@ impl Flag {
             Flag::Asking => "asking",
             Flag::MayReplicate => "may_replicate",
             Flag::MovesKeys => "moves_keys",
+            Flag::StoredTogether => "stored_together",
         }
     }
 }

@@ -37,6 +37,9 @@ pub enum ClusterEvent {
     SaveNodesConf(Bytes),
     /// The reply to a request that waited for nodes.conf.
     Answer(SessionId, Vec<u8>),
+    /// One of the requests of a transaction ended with this error: the place of its command, and the
+    /// text.
+    Failed(usize, Vec<u8>),
     /// nodes.conf cannot be stored on the first start, so this node has no identity to keep: it must
     /// end. The reason.
     CannotStart(String),

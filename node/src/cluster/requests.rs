@@ -4,9 +4,9 @@ mod members;
 mod slots;
 
 use super::store::Act;
-use super::{Cluster, Facts, NodeRef};
+use super::{Cluster, ClusterEvent, Facts, NodeRef};
 use crate::io::SessionId;
-use crate::request::ClusterRequest;
+use crate::request::{ClusterRequest, OneOf};
 use crate::resp::Reply;
 
 /// The reply of a request that changes something: OK, or an error's text.
@@ -92,10 +92,11 @@ impl Cluster {
                 self.start_failover_from(how, &master, epoch)
             }
             ClusterRequest::Reset { hard } => self.request_reset(hard, facts),
-            ClusterRequest::Together(requests) => {
+            ClusterRequest::Together { requests, resp3 } => {
+                reply.set_resp3(resp3);
                 reply.array(requests.len());
-                for request in requests {
-                    self.dispatch(request, facts, reply);
+                for one in requests {
+                    self.dispatch_one(one, facts, reply);
                 }
                 return;
             }
@@ -106,6 +107,18 @@ impl Cluster {
         match outcome {
             Ok(()) => reply.ok(),
             Err(text) => reply.error(&text),
+        }
+    }
+
+    fn dispatch_one(&mut self, one: OneOf, facts: &Facts<'_>, reply: &mut Reply) {
+        let start = reply.len();
+        match one.request {
+            Ok(request) => self.dispatch(request, facts, reply),
+            Err(refused) => reply.error(&refused),
+        }
+        if let Some(text) = reply.error_at(start) {
+            let failed = ClusterEvent::Failed(one.command, text.to_vec());
+            self.events.push_back(failed);
         }
     }
 

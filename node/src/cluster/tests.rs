@@ -260,6 +260,7 @@ impl Network {
                     m.answer = Some(reply);
                     continue;
                 }
+                ClusterEvent::Failed(..) => continue,
                 ClusterEvent::CannotStart(_) => "end",
                 ClusterEvent::FollowMaster { id, .. } => {
                     m.follows = Some(id);

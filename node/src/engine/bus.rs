@@ -151,7 +151,16 @@ impl Engine {
             ClusterEvent::SaveNodesConf(text) => {
                 self.out(Output::Disk(DiskOp::SaveNodesConf(text)));
             }
-            ClusterEvent::Answer(session, reply) => self.resume_with(session, reply),
+            ClusterEvent::Answer(session, reply) => {
+                if let Some(text) = reply.strip_prefix(b"-") {
+                    self.stats.count_error(text);
+                }
+                self.resume_with(session, reply);
+            }
+            ClusterEvent::Failed(command, text) => {
+                self.stats.of_command(command).failed += 1;
+                self.stats.count_error(&text);
+            }
             ClusterEvent::CannotStart(reason) => {
                 self.log(Level::Warning, format!("Can't store nodes.conf: {reason}"));
                 self.out(Output::Exit(1));

@@ -4,9 +4,10 @@ use crate::command::{Command, Effect, resolve};
 use crate::engine::requests::Call;
 use crate::engine::{Acted, Engine};
 use crate::io::SessionId;
-use crate::request::{Action, ClusterRequest};
+use crate::request::{Action, ClusterRequest, OneOf};
 use crate::resp::{Args, KeptRequests, Reply};
 use crate::session::{Session, Transaction};
+use crate::spec::Flag;
 
 impl Session {
     /// MULTI.
@@ -69,7 +70,8 @@ impl Engine {
         let written = session.last_write_offset;
         let queue = self.end_transaction(id);
         if let Some(requests) = self.cluster_requests(&queue, call) {
-            let together = ClusterRequest::Together(requests);
+            let resp3 = self.sessions.at(id).resp3;
+            let together = ClusterRequest::Together { requests, resp3 };
             return self.cluster_request(together, id, call.now, reply);
         }
         reply.array(queue.len());
@@ -99,25 +101,27 @@ impl Engine {
 
     /// What a transaction asks the cluster for, if it has nothing else: nodes.conf is written once for
     /// all of it. `redis-cli --cluster fix` makes a node the owner of a slot this way.
-    fn cluster_requests(
-        &mut self,
-        queue: &KeptRequests,
-        call: &Call<'_>,
-    ) -> Option<Vec<ClusterRequest>> {
-        if self.cluster.is_none() || !queue.iter().all(|args| args.is(0, "cluster")) {
+    fn cluster_requests(&mut self, queue: &KeptRequests, call: &Call<'_>) -> Option<Vec<OneOf>> {
+        let goes_together = |args: &Args<'_>| {
+            resolve(args).is_ok_and(|command| command.flags().has(Flag::StoredTogether))
+        };
+        if self.cluster.is_none() || !queue.iter().all(|args| goes_together(&args)) {
             return None;
         }
         let mut requests = Vec::new();
-        let mut reply = Reply::new();
+        let mut nothing = Reply::new();
         for args in queue.iter() {
             let command = resolve(&args).ok()?;
-            match self.execute(call, command, &args, &mut reply).ok()? {
-                Effect::Ask(action) => match *action {
-                    Action::Cluster(request) if request.goes_together() => requests.push(request),
+            let request = match self.execute(call, command, &args, &mut nothing) {
+                Ok(Effect::Ask(action)) => match *action {
+                    Action::Cluster(request) => Ok(request),
                     _ => return None,
                 },
-                _ => return None,
-            }
+                Ok(_) => return None,
+                Err(refused) => Err(refused.0.into_owned()),
+            };
+            let command = command.id;
+            requests.push(OneOf { command, request });
         }
         for args in queue.iter() {
             let command = resolve(&args).ok()?;

@@ -73,28 +73,30 @@ pub enum ClusterRequest {
         hard: bool,
     },
     /// All requests of a transaction, which are stored as one.
-    Together(Vec<ClusterRequest>),
+    Together {
+        /// In their order.
+        requests: Vec<OneOf>,
+        /// Whether the client reads RESP3.
+        resp3: bool,
+    },
+}
+
+/// A request of a transaction that asks only the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OneOf {
+    /// The place of its command in the table.
+    pub command: usize,
+    /// What it asks for, or why that is refused.
+    pub request: Result<ClusterRequest, String>,
 }
 
 impl ClusterRequest {
-    /// Whether it can be one of those that are stored as one: it needs nothing but the cluster.
-    #[must_use]
-    pub fn goes_together(&self) -> bool {
-        !matches!(
-            self,
-            ClusterRequest::CountKeysInSlot(_)
-                | ClusterRequest::GetKeysInSlot(..)
-                | ClusterRequest::Failover(_)
-                | ClusterRequest::FailoverFrom { .. }
-                | ClusterRequest::Together(_)
-        )
-    }
-
     /// Whether it may change what nodes.conf holds, now or by what it begins.
     #[must_use]
     pub fn changes(&self) -> bool {
-        if let ClusterRequest::Together(requests) = self {
-            return requests.iter().any(ClusterRequest::changes);
+        if let ClusterRequest::Together { requests, .. } = self {
+            let changes = |one: &OneOf| one.request.as_ref().is_ok_and(ClusterRequest::changes);
+            return requests.iter().any(changes);
         }
         matches!(
             self,

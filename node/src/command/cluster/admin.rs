@@ -8,10 +8,10 @@ use crate::command::{Definition, Effect, Exec, Refused};
 use crate::request::{ClusterRequest, Failover};
 use crate::resp::number::parse_integer;
 use crate::resp::{Args, Reply};
-use crate::spec::Flag::{Admin, NoAsyncLoading, NoScript, Stale};
+use crate::spec::Flag::{Admin, NoAsyncLoading, NoScript, Stale, StoredTogether};
 use crate::spec::{Argument, Flags, Group, Spec};
 
-const FLAGS: Flags = Flags::of(&[Admin, Stale, NoAsyncLoading]);
+const FLAGS: Flags = Flags::of(&[Admin, Stale, NoAsyncLoading, StoredTogether]);
 
 pub(super) static MEET: Definition = Definition {
     spec: Spec {
@@ -82,7 +82,7 @@ pub(super) static FAILOVER: Definition = Definition {
     spec: Spec {
         name: "cluster|failover",
         arity: -2,
-        flags: FLAGS,
+        flags: Flags::of(&[Admin, Stale, NoAsyncLoading]),
         since: "3.0.0",
         summary: "Makes this replica take over from its master; FORCE at most once within two node timeouts",
         arguments: &[Argument::one_of(
@@ -102,7 +102,7 @@ pub(super) static RESET: Definition = Definition {
     spec: Spec {
         name: "cluster|reset",
         arity: -2,
-        flags: Flags::of(&[Admin, NoScript, Stale]),
+        flags: Flags::of(&[Admin, NoScript, Stale, StoredTogether]),
         since: "3.0.0",
         complexity: "O(N) with N the number of nodes, and of keys if this is a replica",
         summary: "Makes this node forget the cluster; HARD also gives it a new id",

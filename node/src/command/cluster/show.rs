@@ -3,7 +3,7 @@
 use super::{ask, node};
 use crate::command::Definition;
 use crate::request::ClusterRequest;
-use crate::spec::Flag::{Admin, Stale};
+use crate::spec::Flag::{Admin, Stale, StoredTogether};
 use crate::spec::{Argument, Deprecated, Flags, Group, Spec};
 
 const TIPS: &[&str] = &["nondeterministic_output"];
@@ -12,7 +12,7 @@ pub(super) static INFO: Definition = Definition {
     spec: Spec {
         name: "cluster|info",
         arity: 2,
-        flags: Flags::of(&[Stale]),
+        flags: Flags::of(&[Stale, StoredTogether]),
         tips: TIPS,
         since: "3.0.0",
         summary: "Returns the state of the cluster: slots, epochs, messages, latest elections",
@@ -25,7 +25,7 @@ pub(super) static NODES: Definition = Definition {
     spec: Spec {
         name: "cluster|nodes",
         arity: 2,
-        flags: Flags::of(&[Stale]),
+        flags: Flags::of(&[Stale, StoredTogether]),
         tips: TIPS,
         since: "3.0.0",
         complexity: "O(N) with N the number of nodes",
@@ -43,7 +43,7 @@ pub(super) static SLOTS: Definition = Definition {
             ("7.0.0", "With further addresses."),
         ],
         arity: 2,
-        flags: Flags::of(&[Stale]),
+        flags: Flags::of(&[Stale, StoredTogether]),
         tips: TIPS,
         since: "3.0.0",
         complexity: "O(N) with N the number of nodes",
@@ -61,7 +61,7 @@ pub(super) static SHARDS: Definition = Definition {
     spec: Spec {
         name: "cluster|shards",
         arity: 2,
-        flags: Flags::of(&[Stale]),
+        flags: Flags::of(&[Stale, StoredTogether]),
         tips: TIPS,
         since: "7.0.0",
         complexity: "O(N) with N the number of nodes",
@@ -75,7 +75,7 @@ pub(super) static MYID: Definition = Definition {
     spec: Spec {
         name: "cluster|myid",
         arity: 2,
-        flags: Flags::of(&[Stale]),
+        flags: Flags::of(&[Stale, StoredTogether]),
         since: "3.0.0",
         summary: "Returns the id of this node",
         ..Spec::new(Group::Cluster)
@@ -87,7 +87,7 @@ pub(super) static MYSHARDID: Definition = Definition {
     spec: Spec {
         name: "cluster|myshardid",
         arity: 2,
-        flags: Flags::of(&[Stale]),
+        flags: Flags::of(&[Stale, StoredTogether]),
         tips: TIPS,
         since: "7.2.0",
         summary: "Returns the id of this node's shard",
@@ -100,7 +100,7 @@ pub(super) static LINKS: Definition = Definition {
     spec: Spec {
         name: "cluster|links",
         arity: 2,
-        flags: Flags::of(&[Stale]),
+        flags: Flags::of(&[Stale, StoredTogether]),
         tips: TIPS,
         since: "7.0.0",
         complexity: "O(N) with N the number of nodes",
@@ -114,7 +114,7 @@ pub(super) static REPLICAS: Definition = Definition {
     spec: Spec {
         name: "cluster|replicas",
         arity: 3,
-        flags: Flags::of(&[Admin, Stale]),
+        flags: Flags::of(&[Admin, Stale, StoredTogether]),
         tips: TIPS,
         since: "5.0.0",
         complexity: "O(N) with N the number of replicas",
@@ -129,7 +129,7 @@ pub(super) static SLAVES: Definition = Definition {
     spec: Spec {
         name: "cluster|slaves",
         arity: 3,
-        flags: Flags::of(&[Admin, Stale]),
+        flags: Flags::of(&[Admin, Stale, StoredTogether]),
         tips: TIPS,
         since: "3.0.0",
         complexity: "O(N) with N the number of replicas",
@@ -148,7 +148,7 @@ pub(super) static COUNT_FAILURE_REPORTS: Definition = Definition {
     spec: Spec {
         name: "cluster|count-failure-reports",
         arity: 3,
-        flags: Flags::of(&[Admin, Stale]),
+        flags: Flags::of(&[Admin, Stale, StoredTogether]),
         tips: TIPS,
         since: "3.0.0",
         complexity: "O(N) with N the number of reports",

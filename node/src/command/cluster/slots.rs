@@ -8,10 +8,10 @@ use crate::command::{Definition, Effect, Exec, Refused, wrong_arity};
 use crate::request::{ClusterRequest, SetSlot};
 use crate::resp::number::parse_integer;
 use crate::resp::{Args, Reply};
-use crate::spec::Flag::{Admin, NoAsyncLoading, Stale};
+use crate::spec::Flag::{Admin, NoAsyncLoading, Stale, StoredTogether};
 use crate::spec::{Argument, Flags, Group, Spec};
 
-const CHANGES: Flags = Flags::of(&[Admin, Stale, NoAsyncLoading]);
+const CHANGES: Flags = Flags::of(&[Admin, Stale, NoAsyncLoading, StoredTogether]);
 const SHOWS: Flags = Flags::of(&[Stale]);
 
 const SLOT_LIST: &[Argument] = &[Argument::integer("slot").multiple()];

@@ -113,15 +113,29 @@ fn beside_other_commands_of_a_transaction_what_waits_for_the_disk_is_refused() {
 fn a_transaction_that_asks_only_the_cluster_is_stored_as_one() {
     let mut node = Node::master();
     let mut client = node.client();
-    let request = "MULTI\nCLUSTER DELSLOTS 7\nCLUSTER DELSLOTS 7\nCLUSTER ADDSLOTS 7\nCLUSTER SETSLOT 7 \
-                   STABLE\nCLUSTER BUMPEPOCH\nEXEC";
-    let queued = "+QUEUED\r\n".repeat(5);
+    let request = "HELLO 3\nMULTI\nCLUSTER DELSLOTS 7\nCLUSTER DELSLOTS 7\nCLUSTER ADDSLOTS x\nCLUSTER ADDSLOTS \
+                   7\nCLUSTER SETSLOT 7 STABLE\nCLUSTER BUMPEPOCH\nCLUSTER LINKS\nEXEC";
     let reply = node.ask(&mut client, request);
+    let (_, reply) = reply.split_once("+OK\r\n").expect("MULTI");
+    let queued = "+QUEUED\r\n".repeat(7);
     assert_eq!(
         reply,
         format!(
-            "+OK\r\n{queued}*5\r\n+OK\r\n-ERR Slot 7 is already unassigned\r\n+OK\r\n+OK\r\n\
-             +BUMPED 1\r\n"
+            "{queued}*7\r\n+OK\r\n-ERR Slot 7 is already unassigned\r\n-ERR Invalid or out of range \
+             slot\r\n+OK\r\n+OK\r\n+BUMPED 1\r\n*0\r\n"
         )
     );
+    let info = node.ask(&mut client, "INFO commandstats errorstats");
+    for line in [
+        "errorstat_ERR:count=2\r\n",
+        "cluster|delslots:calls=2,usec=0,usec_per_call=0.00,rejected_calls=0,failed_calls=1\r\n",
+        "cluster|addslots:calls=2,usec=0,usec_per_call=0.00,rejected_calls=0,failed_calls=1\r\n",
+    ] {
+        assert!(info.contains(line), "{line} in {info}");
+    }
+    let shards = node.ask(
+        &mut client,
+        "MULTI\nCLUSTER DELSLOTS 7\nCLUSTER SHARDS\nEXEC",
+    );
+    assert!(shards.contains("*2\r\n+OK\r\n*1\r\n%2\r\n"), "{shards}");
 }
