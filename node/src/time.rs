@@ -40,19 +40,23 @@ pub trait Stopwatch {
         Usage::default()
     }
 
-    /// How often sockets were read and written since the start.
+    /// How often sockets were read and written, and turns were made, since the start.
     fn calls(&self) -> Calls {
         Calls::default()
     }
 }
 
-/// How often sockets were read and written.
+/// How often sockets were read and written, and turns were made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Calls {
     /// Reads that gave something.
     pub reads: u64,
     /// Writes that something went by.
     pub writes: u64,
+    /// Turns: in each, all that is ready is served.
+    pub turns: u64,
+    /// Microseconds that these took, without waiting for something to do.
+    pub turns_us: u64,
 }
 
 /// What the process has used of the machine, for INFO and the metrics.

@@ -111,7 +111,8 @@ impl Engine {
         self.memory.links = (self.cluster.as_ref()).map_or(0, |cluster| cluster.links_memory());
         self.memory.migrations = self.migrations.memory();
         let used = self.memory().total();
-        self.stats.sample(used, now);
+        let calls = self.stopwatch.calls();
+        self.stats.sample(used, calls, now);
     }
 
     /// Closes the largest clients while all of them take more than `maxmemory-clients`. At the end

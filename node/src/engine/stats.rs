@@ -63,6 +63,9 @@ pub(super) struct Stats {
     by_command: Vec<CommandStats>,
     pub(super) peak_memory: usize,
     commands_rate: Rate,
+    turns_rate: Rate,
+    /// How long one turn takes, in microseconds.
+    turn_micros: Rate,
 }
 
 /// The keys of a data set.
@@ -129,6 +132,8 @@ struct Rate {
     samples: [u64; SAMPLES],
     next: usize,
     last: Option<(u64, u64)>,
+    /// When the next sample of [`Rate::sample_each`] is taken.
+    due: Option<u64>,
 }
 
 impl Stats {
@@ -148,6 +153,8 @@ impl Stats {
             loaded: self.loaded,
             calls_before: calls,
             commands_rate: std::mem::take(&mut self.commands_rate),
+            turns_rate: std::mem::take(&mut self.turns_rate),
+            turn_micros: std::mem::take(&mut self.turn_micros),
             clients: self.clients.restart(),
             replication: self.replication.restart(),
             ..Stats::new(self.by_command.len())
@@ -184,6 +191,11 @@ impl Stats {
         }
     }
 
+    /// How many errors had that code.
+    pub(super) fn errors_of(&self, code: &str) -> u64 {
+        self.error_codes.get(code).copied().unwrap_or(0)
+    }
+
     pub(super) fn error_codes(&self) -> impl Iterator<Item = (&str, u64)> {
         (self.error_codes.iter()).map(|(code, &count)| (code.as_str(), count))
     }
@@ -197,15 +209,28 @@ impl Stats {
     }
 
     /// Ten times a second.
-    pub(super) fn sample(&mut self, memory: usize, now: Now) {
+    pub(super) fn sample(&mut self, memory: usize, calls: Calls, now: Now) {
         self.peak_memory = self.peak_memory.max(memory);
         self.commands_rate.sample(self.commands, now);
+        self.turns_rate.sample(calls.turns, now);
+        self.turn_micros
+            .sample_each(calls.turns_us, calls.turns, now);
         self.clients.sample(now);
         self.replication.sample(now);
     }
 
     pub(super) fn commands_per_second(&self) -> u64 {
         self.commands_rate.mean()
+    }
+
+    /// How many turns a second has, and how many microseconds one takes.
+    pub(super) fn turns(&self) -> (u64, u64) {
+        (self.turns_rate.mean(), self.turn_micros.mean())
+    }
+
+    /// How long all commands took together, in microseconds.
+    pub(super) fn commands_micros(&self) -> u64 {
+        self.by_command.iter().map(CommandStats::micros).sum()
     }
 }
 
@@ -244,9 +269,25 @@ impl Rate {
             return;
         }
         let per_second = u128::from(total.saturating_sub(before)) * 1_000_000 / u128::from(elapsed);
-        self.samples[self.next] = u64::try_from(per_second).unwrap_or(u64::MAX);
-        self.next = (self.next + 1) % SAMPLES;
+        self.add(u64::try_from(per_second).unwrap_or(u64::MAX));
         self.last = Some((now.mono_us, total));
+    }
+
+    /// The same of a mean of `count` things, however many of them a second has.
+    fn sample_each(&mut self, total: u64, count: u64, now: Now) {
+        if self.due.is_some_and(|due| now.mono_us < due) {
+            return;
+        }
+        self.due = Some(now.mono_us + SAMPLE_MS * 1000);
+        if let Some((counted, before)) = self.last.replace((count, total)) {
+            let (more, new) = (total.saturating_sub(before), count.saturating_sub(counted));
+            self.add(more / new.max(1));
+        }
+    }
+
+    fn add(&mut self, sample: u64) {
+        self.samples[self.next] = sample;
+        self.next = (self.next + 1) % SAMPLES;
     }
 
     fn mean(&self) -> u64 {
@@ -270,9 +311,15 @@ mod tests {
         let mut stats = Stats::new(1);
         for sample in 0..=SAMPLES as u64 {
             stats.commands = sample * 50;
-            stats.sample(0, at(sample * 100));
+            let calls = Calls {
+                turns: sample * 20,
+                turns_us: sample * 20 * 7,
+                ..Calls::default()
+            };
+            stats.sample(0, calls, at(sample * 100));
         }
         assert_eq!(stats.commands_per_second(), 500);
+        assert_eq!(stats.turns(), (200, 7));
     }
 
     #[test]

@@ -15,28 +15,36 @@ use crate::resp::Piece;
 use crate::time::Calls;
 
 thread_local! {
-    /// Of all sockets of this thread: how often they were read and written.
-    static CALLS: Cell<Calls> = const { Cell::new(Calls { reads: 0, writes: 0 }) };
+    /// Of this thread: how often its sockets were read and written, and its turns.
+    static CALLS: Cell<Calls> = const {
+        Cell::new(Calls { reads: 0, writes: 0, turns: 0, turns_us: 0 })
+    };
 }
 
-/// How often the sockets of this thread were read and written.
+/// How often the sockets of this thread were read and written, and its turns.
 pub(super) fn calls() -> Calls {
     CALLS.get()
 }
 
+fn count(change: impl FnOnce(&mut Calls)) {
+    let mut calls = CALLS.get();
+    change(&mut calls);
+    CALLS.set(calls);
+}
+
 fn count_read() {
-    let Calls { reads, writes } = CALLS.get();
-    CALLS.set(Calls {
-        reads: reads + 1,
-        writes,
-    });
+    count(|calls| calls.reads += 1);
 }
 
 fn count_write() {
-    let Calls { reads, writes } = CALLS.get();
-    CALLS.set(Calls {
-        reads,
-        writes: writes + 1,
+    count(|calls| calls.writes += 1);
+}
+
+/// Counts a turn that took so many microseconds.
+pub(super) fn count_turn(micros: u64) {
+    count(|calls| {
+        calls.turns += 1;
+        calls.turns_us += micros;
     });
 }
 

@@ -18,6 +18,7 @@ use super::group::{Group, READ_BYTES};
 use super::net::Net;
 use super::payload_file::PayloadFile;
 use super::ready::{ReadyQueue, Token};
+use super::socket::count_turn;
 use crate::engine::Engine;
 use crate::io::{DiskEvent, StopSignal};
 use crate::resp::Reply;
@@ -107,6 +108,7 @@ impl Shell {
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<i32> {
         self.net.queue.set_main(context.waker());
         let now = self.net.clock.begin_turn();
+        let began = now.mono_us;
         self.engine.look_at_clock(now);
         self.drop_stale_replies();
         if self.files.load_from_ms <= now.mono_ms() {
@@ -133,6 +135,7 @@ impl Shell {
         }
         self.arm_timer();
         let wait = self.turn.batcher.end_turn(now.mono_us);
+        count_turn(self.net.clock.now().mono_us.saturating_sub(began));
         if more || told || !self.net.ready.is_empty() {
             context.waker().wake_by_ref();
         } else if let Some(wait) = wait {

@@ -8,10 +8,20 @@ use crate::process::Server;
 use crate::sync::{CLUSTER, is_up, join, serve_all};
 
 /// What we have that Redis 7.0 has not, beside what begins with `slotkeeper_`.
-const OURS: [(&str, &str); 5] = [
+const OURS: [(&str, &str); 15] = [
+    ("acl_access_denied_auth", "of 7.2"),
+    ("acl_access_denied_channel", "of 7.2"),
+    ("acl_access_denied_cmd", "of 7.2"),
+    ("acl_access_denied_key", "of 7.2"),
     ("client_output_buffer_limit_disconnections", "of 7.4"),
     ("client_query_buffer_limit_disconnections", "of 7.4"),
+    ("eventloop_cycles", "of 7.2"),
+    ("eventloop_duration_cmd_sum", "of 7.2"),
+    ("eventloop_duration_sum", "of 7.2"),
     ("expired_subkeys", "of 7.4"),
+    ("instantaneous_eventloop_cycles_per_sec", "of 7.2"),
+    ("instantaneous_eventloop_duration_usec", "of 7.2"),
+    ("listener0", "of 7.2"),
     ("total_blocking_keys", "of 7.2"),
     ("total_blocking_keys_on_nokey", "of 7.2"),
 ];

@@ -44,6 +44,13 @@ pub(in crate::engine) const NO_LOG: Constant = &[
     ("module_fork_last_cow_size", "0"),
 ];
 
+/// There is one user, who may do everything: nobody is denied a command, a key or a channel.
+pub(super) const ONE_USER: Constant = &[
+    ("acl_access_denied_cmd", "0"),
+    ("acl_access_denied_key", "0"),
+    ("acl_access_denied_channel", "0"),
+];
+
 /// A writable replica keeps no list of keys that it has given a time to live itself; memory is not
 /// defragmented key by key; and no client tracks keys.
 pub(super) const NO_TRACKING: Constant = &[

@@ -1,7 +1,7 @@
 //! INFO about the process: server, clients, stats, cpu, commandstats, errorstats.
 
 use super::Fields;
-use super::constant::{NO_THREADS, NO_TRACKING};
+use super::constant::{NO_THREADS, NO_TRACKING, ONE_USER};
 use crate::command::all_commands;
 use crate::engine::Engine;
 use crate::engine::auth::REDIS_VERSION;
@@ -37,6 +37,15 @@ impl Engine {
             self.boot.config_file.as_deref().unwrap_or_default(),
         );
         fields.field("io_threads_active", 0);
+        if self.config.port != 0 {
+            let addresses = self.config.bind.iter();
+            let addresses: String = addresses
+                .map(|address| format!(",bind={address}"))
+                .collect();
+            let port = self.config.port;
+            let listener = format_args!("name=tcp{addresses},port={port}");
+            fields.field("listener0", listener);
+        }
     }
 
     pub(super) fn info_clients(&self, fields: &mut Fields) {
@@ -127,6 +136,14 @@ impl Engine {
         fields.field("total_reads_processed", calls.reads - before.reads);
         fields.field("total_writes_processed", calls.writes - before.writes);
         fields.constant(NO_THREADS);
+        fields.field("acl_access_denied_auth", stats.errors_of("WRONGPASS"));
+        fields.constant(ONE_USER);
+        fields.field("eventloop_cycles", calls.turns - before.turns);
+        fields.field("eventloop_duration_sum", calls.turns_us - before.turns_us);
+        fields.field("eventloop_duration_cmd_sum", stats.commands_micros());
+        let (per_second, micros) = stats.turns();
+        fields.field("instantaneous_eventloop_cycles_per_sec", per_second);
+        fields.field("instantaneous_eventloop_duration_usec", micros);
         fields.field(
             "client_query_buffer_limit_disconnections",
             stats.query_limit_closed,
