@@ -10,7 +10,7 @@ mod parse;
 mod peek;
 mod reply;
 
-pub use args::Args;
+pub use args::{Args, is_word};
 pub use decode::{BATCH_MAX, Batch, Decoder, Limits, ProtocolError};
 pub use encode::encode_command;
 pub use inline::split_words;

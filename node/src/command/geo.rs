@@ -9,9 +9,9 @@ mod geosearch;
 mod hash;
 mod search;
 
-use super::parse::{double, is};
+use super::parse::double;
 use super::{Definition, Refused};
-use crate::resp::{Args, Reply};
+use crate::resp::{Args, Reply, is_word};
 use hash::Place;
 
 /// The commands of this group.
@@ -47,7 +47,7 @@ fn place(args: &Args<'_>, at: usize) -> Result<Place, Refused> {
 fn unit(word: &[u8]) -> Result<f64, Refused> {
     [("m", 1.0), ("km", 1000.0), ("ft", 0.3048), ("mi", 1609.34)]
         .into_iter()
-        .find_map(|(name, metres)| is(word, name).then_some(metres))
+        .find_map(|(name, metres)| is_word(word, name).then_some(metres))
         .ok_or(const { Refused::new("ERR unsupported unit provided. please use M, KM, FT, MI") })
 }
 

@@ -16,11 +16,11 @@ mod ltrim;
 
 use std::ops::Range;
 
-use super::parse::{SYNTAX, is};
+use super::parse::SYNTAX;
 use super::{Definition, Effect, Exec, Refused, show};
 use crate::data::{End, Event, List, ListLimits, ListMut};
 use crate::request::{Action, Awaited, Block, Nothing};
-use crate::resp::Reply;
+use crate::resp::{Reply, is_word};
 
 /// The commands of this group.
 pub(super) const COMMANDS: &[&Definition] = &[
@@ -55,9 +55,9 @@ fn limits(exec: &Exec<'_>) -> ListLimits {
 
 /// LEFT or RIGHT.
 fn end(word: &[u8]) -> Result<End, Refused> {
-    if is(word, "left") {
+    if is_word(word, "left") {
         Ok(End::Left)
-    } else if is(word, "right") {
+    } else if is_word(word, "right") {
         Ok(End::Right)
     } else {
         Err(SYNTAX)

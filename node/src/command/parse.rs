@@ -164,11 +164,6 @@ pub(super) fn rest(args: &Args<'_>, from: usize) -> Vec<Vec<u8>> {
     args.from(from).map(<[u8]>::to_vec).collect()
 }
 
-/// Whether a word is this one, whatever its case.
-pub(super) fn is(word: &[u8], wanted: &str) -> bool {
-    word.eq_ignore_ascii_case(wanted.as_bytes())
-}
-
 /// How many keys follow an argument that says it.
 pub(super) fn numkeys(args: &Args<'_>, index: usize) -> Result<usize, Refused> {
     let count = parse_integer(args.get(index)).and_then(|count| usize::try_from(count).ok());

@@ -104,7 +104,7 @@ impl<'a> Args<'a> {
     #[must_use]
     pub fn is(&self, index: usize, word: &str) -> bool {
         self.opt(index)
-            .is_some_and(|argument| argument.eq_ignore_ascii_case(word.as_bytes()))
+            .is_some_and(|argument| is_word(argument, word))
     }
 
     /// All of them, in order.
@@ -126,6 +126,16 @@ impl<'a> Args<'a> {
     }
 }
 
+/// Whether an argument is this word, whatever its case. As in Redis, what follows a zero byte does not
+/// count.
+#[must_use]
+#[inline]
+pub fn is_word(argument: &[u8], word: &str) -> bool {
+    let (word, rest) = (word.as_bytes(), argument.get(word.len()));
+    rest.is_none_or(|byte| *byte == 0)
+        && (argument.get(..word.len())).is_some_and(|start| start.eq_ignore_ascii_case(word))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,5 +152,22 @@ mod tests {
         assert_eq!(args.to_owned(), argv);
         assert_eq!(args.from(1).collect::<Vec<_>>(), [b"key"]);
         assert_eq!(args.from(9).len(), 0);
+    }
+
+    #[test]
+    fn a_word_ends_at_a_zero_byte() {
+        for (argument, is_it) in [
+            (&b"limit"[..], true),
+            (b"LiMiT", true),
+            (b"limit\0", true),
+            (b"LIMIT\0junk", true),
+            (b"limits", false),
+            (b"limi", false),
+            (b"limi\0", false),
+            (b"", false),
+        ] {
+            assert_eq!(is_word(argument, "limit"), is_it, "{argument:?}");
+        }
+        assert!(is_word(b"", "") && is_word(b"\0", ""));
     }
 }

@@ -5,11 +5,11 @@
 
 use std::ops::Range;
 
-use crate::command::parse::{integer, invalid_expire_time, is};
+use crate::command::parse::{integer, invalid_expire_time};
 use crate::command::{Exec, Refused};
 use crate::data::Key;
-use crate::resp::Args;
 use crate::resp::number::{Decimal, parse_integer};
+use crate::resp::{Args, is_word};
 use crate::spec::Argument;
 
 /// Times are at most this, in unix milliseconds, as in Redis.
@@ -35,7 +35,7 @@ pub(super) fn fields(
     at: usize,
     no_count: Refused,
 ) -> Result<Range<usize>, Refused> {
-    if !args.opt(at).is_some_and(|word| is(word, "fields")) {
+    if !args.opt(at).is_some_and(|word| is_word(word, "fields")) {
         return Err(Refused::new(
             "ERR Mandatory argument FIELDS is missing or not at the right position",
         ));

@@ -32,6 +32,10 @@ pub(super) static LOLWUT: Definition = Definition {
             rule = integer(args.get(2))?.rem_euclid(256) as u8;
             at = 3;
         }
+        if args.len() == 2 && args.is(1, "VERSION") {
+            // As in Redis, the word alone is not looked at.
+            at = 2;
+        }
         let width = match args.len() - at {
             0 => WIDTH,
             1 => integer(args.get(at))?.clamp(1, WIDTH_MAX),
@@ -85,6 +89,7 @@ mod tests {
             "lolwut version 90",
             "lolwut VERSION 5 10",
             "lolwut 7",
+            "lolwut version",
         ] {
             assert!(bench.reply(line).contains("Slotkeeper ver."), "{line}");
         }

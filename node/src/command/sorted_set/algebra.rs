@@ -4,7 +4,7 @@ use super::sources::{Source, check};
 use crate::command::parse::{SYNTAX, double, integer};
 use crate::command::{Exec, Refused};
 use crate::data::{Key, Reader, ZsetMut};
-use crate::resp::Args;
+use crate::resp::{Args, is_word};
 use crate::spec::{Argument, BeginSearch, FindKeys, KeyFlag, KeySpec};
 
 /// What is computed.
@@ -126,9 +126,9 @@ impl<'a> Request<'a> {
                 at += count + 1;
             } else if weighted && left >= 1 && args.is(at, "aggregate") {
                 self.aggregate = match args.get(at + 1) {
-                    word if word.eq_ignore_ascii_case(b"sum") => Aggregate::Sum,
-                    word if word.eq_ignore_ascii_case(b"min") => Aggregate::Min,
-                    word if word.eq_ignore_ascii_case(b"max") => Aggregate::Max,
+                    word if is_word(word, "sum") => Aggregate::Sum,
+                    word if is_word(word, "min") => Aggregate::Min,
+                    word if is_word(word, "max") => Aggregate::Max,
                     _ => return Err(SYNTAX),
                 };
                 at += 2;

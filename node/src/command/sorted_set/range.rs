@@ -168,8 +168,9 @@ fn score(text: &[u8]) -> Result<Bound<f64>, Refused> {
 
 fn member(text: &[u8]) -> Result<Bound<&[u8]>, Refused> {
     match text {
-        b"-" => Ok(Bound::Lowest),
-        b"+" => Ok(Bound::Highest),
+        // As in Redis, what follows a zero byte does not count here.
+        [b'-'] | [b'-', 0, ..] => Ok(Bound::Lowest),
+        [b'+'] | [b'+', 0, ..] => Ok(Bound::Highest),
         [b'[', member @ ..] => Ok(Bound::Including(member)),
         [b'(', member @ ..] => Ok(Bound::Excluding(member)),
         _ => Err(NOT_A_MEMBER),

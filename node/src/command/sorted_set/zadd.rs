@@ -4,7 +4,7 @@ use super::limits;
 use crate::command::parse::{SYNTAX, double};
 use crate::command::{Definition, Effect, Exec, Refused};
 use crate::data::{Event, Key, ZsetMut};
-use crate::resp::{Args, Reply};
+use crate::resp::{Args, Reply, is_word};
 use crate::spec::Flag::{DenyOom, Fast, Write};
 use crate::spec::KeyFlag::{Access, RW, Update};
 use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
@@ -99,12 +99,12 @@ impl Options {
         let (mut options, mut at) = (Options::default(), 2);
         while at < args.len() {
             let flag = match args.get(at) {
-                word if word.eq_ignore_ascii_case(b"nx") => &mut options.nx,
-                word if word.eq_ignore_ascii_case(b"xx") => &mut options.xx,
-                word if word.eq_ignore_ascii_case(b"gt") => &mut options.gt,
-                word if word.eq_ignore_ascii_case(b"lt") => &mut options.lt,
-                word if word.eq_ignore_ascii_case(b"ch") => &mut options.ch,
-                word if word.eq_ignore_ascii_case(b"incr") => &mut options.incr,
+                word if is_word(word, "nx") => &mut options.nx,
+                word if is_word(word, "xx") => &mut options.xx,
+                word if is_word(word, "gt") => &mut options.gt,
+                word if is_word(word, "lt") => &mut options.lt,
+                word if is_word(word, "ch") => &mut options.ch,
+                word if is_word(word, "incr") => &mut options.incr,
                 _ => break,
             };
             *flag = true;

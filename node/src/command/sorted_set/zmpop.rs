@@ -8,7 +8,7 @@ use super::{Shape, wait};
 use crate::command::parse::{SYNTAX, deadline_after_seconds};
 use crate::command::{Definition, Effect, Exec, Refused};
 use crate::resp::number::{Decimal, parse_integer};
-use crate::resp::{Args, Reply};
+use crate::resp::{Args, Reply, is_word};
 use crate::spec::Flag::{Blocking, Write};
 use crate::spec::KeyFlag::{Access, Delete, RW};
 use crate::spec::{Argument, BeginSearch, FindKeys, Flags, Group, KeySpec, Spec};
@@ -90,8 +90,8 @@ fn parse(args: &Args<'_>, from: usize) -> Result<Wanted, Refused> {
         .ok_or(const { Refused::new("ERR numkeys should be greater than 0") })?;
     let at = keys.checked_add(from + 1).ok_or(SYNTAX)?;
     let end = match args.opt(at) {
-        Some(word) if word.eq_ignore_ascii_case(b"min") => End::Min,
-        Some(word) if word.eq_ignore_ascii_case(b"max") => End::Max,
+        Some(word) if is_word(word, "min") => End::Min,
+        Some(word) if is_word(word, "max") => End::Max,
         _ => return Err(SYNTAX),
     };
     let mut wanted = Wanted {

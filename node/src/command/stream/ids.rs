@@ -3,6 +3,7 @@
 use slotkeeper_tree::StreamId;
 
 use crate::command::Refused;
+use crate::command::parse::c_text;
 
 /// The refusal of what is no id.
 pub(super) const INVALID: Refused =
@@ -10,6 +11,14 @@ pub(super) const INVALID: Refused =
 
 /// A longer text is no id.
 const TEXT_MAX: usize = 127;
+
+/// What counts of a text that may be an id.
+fn counting(text: &[u8]) -> Result<&[u8], Refused> {
+    if text.len() > TEXT_MAX {
+        return Err(INVALID);
+    }
+    Ok(c_text(text))
+}
 
 /// An id, or a time alone: its messages from the first one on.
 pub(super) fn id(text: &[u8]) -> Result<StreamId, Refused> {
@@ -22,9 +31,7 @@ pub(super) fn id(text: &[u8]) -> Result<StreamId, Refused> {
 
 /// The time of an id, and its number if there is one.
 pub(super) fn parts(text: &[u8]) -> Result<(u64, Option<u64>), Refused> {
-    if text.len() > TEXT_MAX {
-        return Err(INVALID);
-    }
+    let text = counting(text)?;
     let mut parts = text.splitn(2, |byte| *byte == b'-');
     let ms = parts.next().and_then(number).ok_or(INVALID)?;
     let seq = parts.next().map(|seq| number(seq).ok_or(INVALID));
@@ -39,7 +46,7 @@ pub(super) fn bound(text: &[u8], is_end: bool) -> Result<StreamId, Refused> {
         _ => (text, false),
     };
     let missing = if is_end { u64::MAX } else { 0 };
-    let id = match text {
+    let id = match counting(text)? {
         // What is not in the range must be an id.
         b"-" | b"+" if excluded => return Err(INVALID),
         b"-" => StreamId::MIN,
@@ -147,6 +154,10 @@ mod tests {
             ("1-x", None),
             ("1-*", None),
             ("$", None),
+            // What follows a zero byte does not count.
+            ("1-2\0x", Some(of(1, 2))),
+            ("7\0-9", Some(of(7, 0))),
+            ("\x007", None),
         ] {
             assert_eq!(id(text.as_bytes()).ok(), parsed, "{text}");
         }

@@ -7,7 +7,7 @@ use super::xadd::Wanted;
 use crate::command::parse::{SYNTAX, integer};
 use crate::command::{Exec, Refused};
 use crate::data::StreamMut;
-use crate::resp::Args;
+use crate::resp::{Args, is_word};
 use crate::session::SessionRole;
 use crate::spec::Argument;
 
@@ -76,7 +76,7 @@ impl Options {
         let mut at = 2;
         while at < args.len() {
             let has_more = at + 1 < args.len();
-            if is_xadd && args.get(at) == b"*" {
+            if is_xadd && args.is(at, "*") {
                 break;
             }
             if has_more && (args.is(at, "maxlen") || args.is(at, "minid")) {
@@ -112,7 +112,8 @@ impl Options {
             ));
         }
         let operator = args.get(word + 1);
-        let has_operator = word + 2 < args.len() && matches!(operator, b"~" | b"=");
+        let has_operator =
+            word + 2 < args.len() && matches!(operator, [b'~' | b'='] | [b'~' | b'=', 0, ..]);
         let argument = word + 1 + usize::from(has_operator);
         let text = args.get(argument);
         let keep = if args.is(word, "maxlen") {
@@ -123,7 +124,7 @@ impl Options {
         };
         self.trim = Some(Trim {
             keep,
-            is_rough: has_operator && operator == b"~",
+            is_rough: has_operator && operator[0] == b'~',
             limit: 0,
             argument,
         });
@@ -226,7 +227,7 @@ impl Trim {
 
 /// The request without its LIMIT, which only goes with what is rough.
 pub(super) fn without_limit(argv: &mut Vec<Vec<u8>>, before: usize) {
-    let limit = (2..before).find(|at| argv[*at].eq_ignore_ascii_case(b"limit"));
+    let limit = (2..before).find(|at| is_word(&argv[*at], "limit"));
     if let Some(at) = limit {
         argv.drain(at..at + 2);
     }

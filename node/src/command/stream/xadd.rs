@@ -5,10 +5,11 @@ use slotkeeper_tree::element::Element;
 
 use super::ids::{self, IdText};
 use super::trim::{self, Options, Trim};
+use crate::command::parse::c_text;
 use crate::command::table::wrong_arity;
 use crate::command::{Definition, Effect, Exec, Refused};
 use crate::data::{Event, StreamMut};
-use crate::resp::{Args, Reply};
+use crate::resp::{Args, Reply, is_word};
 use crate::spec::Flag::{DenyOom, Fast, Write};
 use crate::spec::KeyFlag::{RW, Update};
 use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
@@ -65,10 +66,10 @@ pub(super) enum Wanted {
 
 impl Wanted {
     pub(super) fn parse(text: &[u8]) -> Result<Wanted, Refused> {
-        if text == b"*" {
+        if is_word(text, "*") {
             return Ok(Wanted::Auto);
         }
-        if let Some(ms) = text.strip_suffix(b"-*") {
+        if let Some(ms) = c_text(text).strip_suffix(b"-*") {
             return match ids::parts(ms)? {
                 (ms, None) => Ok(Wanted::Of(ms)),
                 _ => Err(ids::INVALID),

@@ -8,7 +8,7 @@ use super::{change_group, ids, no_group, show};
 use crate::command::{Definition, Effect, Exec, Refused, parse};
 use crate::data::{Event, GroupMut};
 use crate::resp::number::parse_integer;
-use crate::resp::{Args, Reply};
+use crate::resp::{Args, Reply, is_word};
 use crate::spec::Flag::{Fast, Write};
 use crate::spec::KeyFlag::{RW, Update};
 use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
@@ -72,8 +72,8 @@ impl Request {
         while let Some(word) = args.opt(at) {
             let value = args.opt(at + 1);
             match value {
-                _ if parse::is(word, "force") => request.force = true,
-                _ if parse::is(word, "justid") => request.just_ids = true,
+                _ if is_word(word, "force") => request.force = true,
+                _ if is_word(word, "justid") => request.just_ids = true,
                 Some(value) => {
                     request.parse_value(word, value, now_ms)?;
                     at += 1;
@@ -86,15 +86,15 @@ impl Request {
     }
 
     fn parse_value(&mut self, word: &[u8], value: &[u8], now_ms: i64) -> Result<(), Refused> {
-        if parse::is(word, "idle") {
+        if is_word(word, "idle") {
             let idle = number(value, "IDLE option argument")?;
             self.time = Some(now_ms.wrapping_sub(idle));
-        } else if parse::is(word, "time") {
+        } else if is_word(word, "time") {
             self.time = Some(number(value, "TIME option argument")?);
-        } else if parse::is(word, "retrycount") {
+        } else if is_word(word, "retrycount") {
             let count = number(value, "RETRYCOUNT option argument")?;
             self.count = u64::try_from(count).ok();
-        } else if parse::is(word, "lastid") {
+        } else if is_word(word, "lastid") {
             self.last_id = ids::id(value)?;
         } else {
             return Err(unknown(word));

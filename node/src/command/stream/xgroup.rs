@@ -3,7 +3,7 @@
 use slotkeeper_tree::StreamId;
 
 use super::{change_group, ids, no_such_group};
-use crate::command::parse::{bad_subcommand, integer};
+use crate::command::parse::{bad_subcommand, c_text, integer};
 use crate::command::{Definition, Effect, Exec, Refused, docs};
 use crate::data::{Event, GroupMut};
 use crate::resp::{Args, Reply};
@@ -177,11 +177,11 @@ impl Options {
 
 /// The id of a request, if it is not the last one of the stream.
 fn wanted(args: &Args<'_>, is_setid: bool) -> Result<Option<StreamId>, Refused> {
-    match args.get(4) {
+    match c_text(args.get(4)) {
         b"$" => Ok(None),
         b"-" if is_setid => Ok(Some(StreamId::MIN)),
         b"+" if is_setid => Ok(Some(StreamId::MAX)),
-        text => ids::id(text).map(Some),
+        _ => ids::id(args.get(4)).map(Some),
     }
 }
 

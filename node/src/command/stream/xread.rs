@@ -5,6 +5,7 @@ use slotkeeper_tree::StreamId;
 use super::ids::{self, IdText};
 use super::read::{self, Request};
 use super::show;
+use crate::command::parse::c_text;
 use crate::command::{Definition, Effect, Exec, Refused};
 use crate::data::Stream;
 use crate::resp::{Args, Reply};
@@ -40,10 +41,10 @@ fn wanted(
     let wanted = request.places().map(|(key, id)| {
         let key = args.key(exec.data, key);
         let stream = exec.data.get_stream(exec.session.db, &key)?;
-        match args.get(id) {
+        match c_text(args.get(id)) {
             b"$" => Ok(stream.map_or(StreamId::MIN, Stream::last_id)),
             b">" => Err(ONLY_GROUPS),
-            text => ids::id(text),
+            _ => ids::id(args.get(id)),
         }
     });
     wanted.collect()
@@ -70,7 +71,7 @@ fn xread(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effe
         return Ok(Effect::None);
     }
     // What is behind the last message now must not be looked up again.
-    let has_last = request.places().any(|(_, id)| args.get(id) == b"$");
+    let has_last = request.places().any(|(_, id)| args.is(id, "$"));
     let again = has_last.then(|| {
         let mut argv = args.to_owned();
         for ((_, at), id) in request.places().zip(&ids) {

@@ -5,6 +5,7 @@ use slotkeeper_tree::StreamId;
 use super::read::{self, Request};
 use super::told::Told;
 use super::{change_group, ids, show};
+use crate::command::parse::c_text;
 use crate::command::{Definition, Effect, Exec, Refused, parse};
 use crate::data::{Event, GroupMut, Pending};
 use crate::resp::{Args, Reply};
@@ -64,11 +65,11 @@ fn wanted(
         if !stream.is_some_and(|stream| stream.has_group(name)) {
             return Err(no_group(args.get(at), name));
         }
-        match args.get(id) {
+        match c_text(args.get(id)) {
             b"$" => Err(MEANINGLESS),
             b">" => Ok(None),
             // As in Redis, the highest id stands for new messages.
-            text => ids::id(text).map(|id| Some(id).filter(|id| *id != StreamId::MAX)),
+            _ => ids::id(args.get(id)).map(|id| Some(id).filter(|id| *id != StreamId::MAX)),
         }
     });
     wanted.collect()

@@ -1,10 +1,10 @@
 //! CLIENT KILL.
 
-use crate::command::parse::{SYNTAX, is, lossy};
+use crate::command::parse::{SYNTAX, lossy};
 use crate::command::{Definition, Effect, Exec, Refused};
 use crate::request::{Action, ClientRequest, KillFilter};
 use crate::resp::number::parse_integer;
-use crate::resp::{Args, Reply};
+use crate::resp::{Args, Reply, is_word};
 use crate::spec::Flag::{Admin, Loading, NoScript, Stale};
 use crate::spec::{Argument, Flags, Group, Spec};
 
@@ -78,8 +78,8 @@ fn filters(args: &Args<'_>) -> Result<KillFilter, Refused> {
             b"user" => filter.user = Some(user(value)?),
             b"addr" => filter.addr = Some(lossy(value)),
             b"laddr" => filter.local_addr = Some(lossy(value)),
-            b"skipme" if is(value, "yes") => filter.skip_me = true,
-            b"skipme" if is(value, "no") => filter.skip_me = false,
+            b"skipme" if is_word(value, "yes") => filter.skip_me = true,
+            b"skipme" if is_word(value, "no") => filter.skip_me = false,
             _ => return Err(SYNTAX),
         }
     }
