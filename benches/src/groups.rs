@@ -5,6 +5,23 @@ use crate::rows::{
 };
 use crate::streams::{BIG, ID, MESSAGE, QUEUE, QUEUED};
 
+/// One consumer reads so many messages of a stream.
+macro_rules! read {
+    ($count:literal, $stream:literal) => {
+        words(&[
+            "XREADGROUP",
+            "GROUP",
+            "group",
+            "one",
+            "COUNT",
+            $count,
+            "STREAMS",
+            $stream,
+            ">",
+        ])
+    };
+}
+
 /// A group that has read nothing.
 const BIG_GROUP: Fill = Fill {
     name: "a group",
@@ -18,17 +35,7 @@ const BIG_GROUP: Fill = Fill {
 const BIG_PENDING: Fill = Fill {
     name: "group with 1e6 pending entries, B an entry",
     before: Some(&BIG_GROUP),
-    request: words(&[
-        "XREADGROUP",
-        "GROUP",
-        "group",
-        "one",
-        "COUNT",
-        "50",
-        "STREAMS",
-        "big",
-        ">",
-    ]),
+    request: read!("50", "big"),
     batch: 50,
     keys: 1,
     elements: BIG.elements,
@@ -51,41 +58,16 @@ const PENDING: Fill = Fill {
         request: words(&["XGROUP", "CREATE", "taken", "group", "0"]),
         ..BIG_GROUP
     }),
-    request: words(&[
-        "XREADGROUP",
-        "GROUP",
-        "group",
-        "one",
-        "COUNT",
-        "50",
-        "STREAMS",
-        "taken",
-        ">",
-    ]),
+    request: read!("50", "taken"),
     elements: QUEUED,
     ..BIG_PENDING
 };
 
 const CLAIM: Template = each(&["XCLAIM", "big", "group", "two", "0"], &[ID, "JUSTID"]);
 
-const XREADGROUP: Load = Load::of_one(
-    "XREADGROUP",
-    words(&[
-        "XREADGROUP",
-        "GROUP",
-        "group",
-        "one",
-        "COUNT",
-        "1",
-        "STREAMS",
-        "queue",
-        ">",
-    ]),
-    1,
-    NEVER_ABOVE,
-)
-.spoiling(GROUP)
-.fewer(3);
+const XREADGROUP: Load = Load::of_one("XREADGROUP", read!("1", "queue"), 1, NEVER_ABOVE)
+    .spoiling(GROUP)
+    .fewer(3);
 const XACK: Load = Load::of_one(
     "XACK",
     words(&["XACK", "taken", "group", ID]),
@@ -96,24 +78,9 @@ const XACK: Load = Load::of_one(
 .fewer(3);
 
 const LOADS: &[Load] = &[
-    Load::of_50(
-        "XREADGROUP 50",
-        words(&[
-            "XREADGROUP",
-            "GROUP",
-            "group",
-            "one",
-            "COUNT",
-            "50",
-            "STREAMS",
-            "queue",
-            ">",
-        ]),
-        1,
-        NEVER_ABOVE,
-    )
-    .spoiling(GROUP)
-    .fewer(3),
+    Load::of_50("XREADGROUP 50", read!("50", "queue"), 1, NEVER_ABOVE)
+        .spoiling(GROUP)
+        .fewer(3),
     Load::of_50(
         "XACK of 50",
         each(&["XACK", "taken", "group"], &[ID]),
@@ -163,17 +130,7 @@ pub const GROUPS: Collection = Collection {
     big: Big {
         key: "big",
         before: &[BIG.request, BIG_GROUP.request],
-        add: words(&[
-            "XREADGROUP",
-            "GROUP",
-            "group",
-            "one",
-            "COUNT",
-            "1",
-            "STREAMS",
-            "big",
-            ">",
-        ]),
+        add: read!("1", "big"),
         batch: 1,
         change: CLAIM,
         remove: each(&["XACK", "big", "group"], &[ID]),
@@ -184,3 +141,43 @@ pub const GROUPS: Collection = Collection {
         bound: 0.1,
     },
 };
+
+/// What a stream has many of beside messages, for the pauses.
+pub const TABLES: [(&str, Big); 2] = [
+    (
+        "groups of a stream",
+        Big {
+            key: "many",
+            before: &[words(&["XADD", "many", "1-1", "field", "value"])],
+            add: each(&["XGROUP", "CREATE", "many"], &["group:__rand_int__", "0"]),
+            batch: 1,
+            change: each(
+                &["XREADGROUP", "GROUP"],
+                &["group:__rand_int__", "one", "STREAMS", "many", "0"],
+            ),
+            remove: each(&["XGROUP", "DESTROY", "many"], &["group:__rand_int__"]),
+        },
+    ),
+    (
+        "consumers of a group",
+        Big {
+            key: "many",
+            before: &[words(&[
+                "XGROUP", "CREATE", "many", "group", "0", "MKSTREAM",
+            ])],
+            add: each(
+                &["XGROUP", "CREATECONSUMER", "many", "group"],
+                &["consumer:__rand_int__"],
+            ),
+            batch: 1,
+            change: each(
+                &["XREADGROUP", "GROUP", "group"],
+                &["consumer:__rand_int__", "STREAMS", "many", "0"],
+            ),
+            remove: each(
+                &["XGROUP", "DELCONSUMER", "many", "group"],
+                &["consumer:__rand_int__"],
+            ),
+        },
+    ),
+];

@@ -34,7 +34,10 @@ use clap::Parser;
 
 use bounds::Verdicts;
 use pause::waiting;
-use rows::COLLECTIONS;
+use rows::{COLLECTIONS, Collection};
+
+/// A stream has so many times fewer groups than another value has elements: each is a value itself.
+const TABLE: u32 = 20;
 
 /// How to measure.
 #[derive(Debug, Parser)]
@@ -135,8 +138,14 @@ fn run(options: &Options) -> Result<Verdicts, String> {
             waiting::measure(options.clients, &mut verdicts)?;
         }
         for collection in collections() {
-            pause::value(collection, options.elements, &mut verdicts)?;
+            let Collection { name, big, .. } = collection;
+            pause::value(name, big, options.elements, &mut verdicts)?;
             saved::measure(options, collection, &mut verdicts)?;
+        }
+        if options.wants(groups::GROUPS.name) {
+            for (name, big) in &groups::TABLES {
+                pause::value(name, big, options.elements / TABLE, &mut verdicts)?;
+            }
         }
     }
     Ok(verdicts)

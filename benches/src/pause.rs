@@ -5,7 +5,7 @@ pub mod waiting;
 
 use crate::bounds::Verdicts;
 use crate::node::{Calls, Node};
-use crate::rows::Collection;
+use crate::rows::Big;
 
 use self::events::EVENTS;
 
@@ -52,18 +52,11 @@ pub fn keyspace(keys: u32, verdicts: &mut Verdicts) -> Result<(), String> {
 }
 
 /// While a value of so many elements comes, changes and goes.
-pub fn value(
-    collection: &Collection,
-    elements: u32,
-    verdicts: &mut Verdicts,
-) -> Result<(), String> {
-    println!(
-        "\nLongest engine call: {}, one of {elements} elements",
-        collection.name
-    );
+pub fn value(name: &str, big: &Big, elements: u32, verdicts: &mut Verdicts) -> Result<(), String> {
+    println!("\nLongest engine call: {name}, one of {elements} elements");
     for event in EVENTS {
         judge(event.name, verdicts, |timed| {
-            event.run(timed, &collection.big, elements)
+            event.run(timed, big, elements)
         })?;
     }
     Ok(())
