@@ -7,6 +7,7 @@
 //! runs; memory is judged in bytes.
 
 mod bounds;
+mod client;
 mod collections;
 mod eviction;
 mod groups;
@@ -17,6 +18,7 @@ mod memory;
 mod migrate;
 mod node;
 mod pause;
+mod restart;
 mod rounds;
 mod rows;
 mod saturate;
@@ -70,7 +72,7 @@ struct Options {
     /// The first of two free ports.
     #[arg(long, default_value_t = 16900)]
     port: u16,
-    /// Measure only this: `strings`, `eviction`, `waiting`, `migrate`, or the name of another type. May be given several times.
+    /// Measure only this: `strings`, `eviction`, `waiting`, `migrate`, `restart`, or the name of another type. May be given several times.
     #[arg(long)]
     only: Vec<String>,
     /// Leave out the comparison with the other server.
@@ -101,12 +103,18 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<Verdicts, String> {
     let names = || COLLECTIONS.iter().map(|collection| collection.name);
     for only in &options.only {
-        let has_no_type =
-            ["strings", eviction::NAME, waiting::NAME, migrate::NAME].contains(&only.as_str());
+        let has_no_type = [
+            "strings",
+            eviction::NAME,
+            waiting::NAME,
+            migrate::NAME,
+            restart::NAME,
+        ]
+        .contains(&only.as_str());
         if !has_no_type && !names().any(|name| name == only) {
             let names = names().collect::<Vec<_>>().join(", ");
             return Err(format!(
-                "--only takes strings, eviction, waiting, migrate, {names}; not {only}"
+                "--only takes strings, eviction, waiting, migrate, restart, {names}; not {only}"
             ));
         }
     }
@@ -125,6 +133,9 @@ fn run(options: &Options) -> Result<Verdicts, String> {
         }
         if options.wants(migrate::NAME) {
             migrate::compare(options, &mut verdicts)?;
+        }
+        if options.wants(restart::NAME) {
+            restart::compare(options, &mut verdicts)?;
         }
         for collection in collections() {
             collections::compare(options, &mut verdicts, collection)?;

@@ -1,12 +1,11 @@
 //! MIGRATE: how fast keys move from one of ours to another of ours, and from one redis-server to
 //! another.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpStream;
 use std::time::Instant;
 
 use crate::Options;
 use crate::bounds::Verdicts;
+use crate::client::Client;
 use crate::server::{Program, Server};
 
 /// As `--only` names it.
@@ -113,39 +112,4 @@ fn empty(server: &Server) -> Result<(), String> {
     let mut client = Client::to(server)?;
     client.send([vec!["FLUSHALL"]])?;
     client.expect("+OK")
-}
-
-struct Client {
-    stream: BufReader<TcpStream>,
-}
-
-impl Client {
-    fn to(server: &Server) -> Result<Client, String> {
-        let stream = TcpStream::connect(("127.0.0.1", server.port())).map_err(|e| e.to_string())?;
-        stream.set_nodelay(true).map_err(|e| e.to_string())?;
-        Ok(Client {
-            stream: BufReader::new(stream),
-        })
-    }
-
-    fn send<'a>(&mut self, requests: impl IntoIterator<Item = Vec<&'a str>>) -> Result<(), String> {
-        let mut out = Vec::new();
-        for words in requests {
-            out.extend(format!("*{}\r\n", words.len()).bytes());
-            for word in words {
-                out.extend(format!("${}\r\n{word}\r\n", word.len()).bytes());
-            }
-        }
-        let stream = self.stream.get_mut();
-        stream.write_all(&out).map_err(|e| e.to_string())
-    }
-
-    fn expect(&mut self, wanted: &str) -> Result<(), String> {
-        let mut line = String::new();
-        (self.stream.read_line(&mut line)).map_err(|e| e.to_string())?;
-        match line.trim_end() == wanted {
-            true => Ok(()),
-            false => Err(format!("a server replies {line}")),
-        }
-    }
 }

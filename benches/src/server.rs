@@ -12,6 +12,8 @@ use crate::Options;
 
 /// The core that the servers run on; the client has core 1.
 const SERVER_CORE: &str = "0";
+/// How long a server may take until it answers.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Which of the two a server is.
 #[derive(Clone, Copy, Debug)]
@@ -22,9 +24,10 @@ pub enum Program {
     Redis,
 }
 
-/// A running server, with all slots assigned.
+/// A running server.
 #[derive(Debug)]
 pub struct Server {
+    binary: PathBuf,
     child: Child,
     port: u16,
     dir: PathBuf,
@@ -40,30 +43,50 @@ impl Server {
 
     /// Starts it in a directory of its own and waits until it serves all slots.
     pub fn start(binary: &Path, program: Program, port: u16) -> Result<Server, String> {
+        let mut arguments = vec!["--save", "", "--cluster-enabled", "yes"];
+        if matches!(program, Program::Redis) {
+            arguments.extend(["--daemonize", "no"]);
+        }
+        let server = Server::start_with(binary, port, &arguments)?;
+        server.wait_for_slots()?;
+        Ok(server)
+    }
+
+    /// Starts it with these arguments in a directory of its own and waits until it answers.
+    pub fn start_with(binary: &Path, port: u16, arguments: &[&str]) -> Result<Server, String> {
         let dir =
             std::env::temp_dir().join(format!("slotkeeper-bench-{}-{port}", std::process::id()));
         fs::create_dir_all(&dir).map_err(|e| format!("{}: {e}", dir.display()))?;
         let binary = resolve(binary)?;
-        let mut command = Command::new("taskset");
-        command.args(["-c", SERVER_CORE]).arg(&binary);
-        command.args([
-            "--port",
-            &port.to_string(),
-            "--bind",
-            "127.0.0.1",
-            "--save",
-            "",
-        ]);
-        command.args(["--cluster-enabled", "yes"]);
-        command.arg("--dir").arg(&dir);
-        if matches!(program, Program::Redis) {
-            command.args(["--daemonize", "no"]);
-        }
-        let child = (command.stdout(Stdio::null()).stderr(Stdio::null()).spawn())
-            .map_err(|e| format!("{}: {e}", binary.display()))?;
-        let server = Server { child, port, dir };
-        server.wait_until_serving()?;
+        let child = spawn(&binary, port, &dir, arguments)?;
+        let server = Server {
+            binary,
+            child,
+            port,
+            dir,
+        };
+        server.wait_for_answer()?;
         Ok(server)
+    }
+
+    /// Ends it with SIGTERM.
+    pub fn terminate(&mut self) -> Result<(), String> {
+        let pid = self.child.id().to_string();
+        let killed = Command::new("kill").args(["-TERM", &pid]).status();
+        killed.map_err(|e| format!("kill: {e}"))?;
+        self.child.wait().map_err(|e| e.to_string())?;
+        Ok(())
+    }
+
+    /// Starts it again in the same directory, after it has ended, and does not wait.
+    pub fn start_again(&mut self, arguments: &[&str]) -> Result<(), String> {
+        self.child = spawn(&self.binary, self.port, &self.dir, arguments)?;
+        Ok(())
+    }
+
+    /// Where it keeps its files.
+    pub fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// Where it listens, on 127.0.0.1.
@@ -112,14 +135,19 @@ impl Server {
         fs::read_to_string(&path).map_err(|e| format!("{path}: {e}"))
     }
 
-    fn wait_until_serving(&self) -> Result<(), String> {
-        let deadline = Instant::now() + Duration::from_secs(15);
+    fn wait_for_answer(&self) -> Result<(), String> {
+        let deadline = Instant::now() + PATIENCE;
         while call(self.port, "PING\r\n").is_err() {
             if Instant::now() > deadline {
                 return Err(format!("nothing serves port {}", self.port));
             }
             sleep(Duration::from_millis(20));
         }
+        Ok(())
+    }
+
+    fn wait_for_slots(&self) -> Result<(), String> {
+        let deadline = Instant::now() + PATIENCE;
         call(self.port, "CLUSTER ADDSLOTSRANGE 0 16383\r\n")?;
         while !call(self.port, "CLUSTER INFO\r\n")?.contains("cluster_state:ok") {
             if Instant::now() > deadline {
@@ -138,6 +166,15 @@ impl Drop for Server {
         let _ = self.child.wait();
         let _ = fs::remove_dir_all(&self.dir);
     }
+}
+
+fn spawn(binary: &Path, port: u16, dir: &Path, arguments: &[&str]) -> Result<Child, String> {
+    let mut command = Command::new("taskset");
+    command.args(["-c", SERVER_CORE]).arg(binary);
+    command.args(["--port", &port.to_string(), "--bind", "127.0.0.1"]);
+    command.arg("--dir").arg(dir).args(arguments);
+    (command.stdout(Stdio::null()).stderr(Stdio::null()).spawn())
+        .map_err(|e| format!("{}: {e}", binary.display()))
 }
 
 /// A relative path is relative to where the bench was started; a bare name is looked up in PATH.
