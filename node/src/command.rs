@@ -163,16 +163,25 @@ pub struct Definition {
 pub enum Preparation {
     /// Nothing: it only waits until its keys may be changed.
     None,
-    /// A copy of the value of its first key, if that value is big.
+    /// A copy of the value of its first key, if that value is big. In EXEC it is made as well.
     Copy,
-    /// The same, which then goes to its second key. In EXEC it is made as well.
+    /// The same, which then goes to its second key.
     CopyToKey,
-    /// A value, decoded from its fourth argument, for its first key.
+    /// A value, decoded from its fourth argument, for its first key. After MULTI it is made before the
+    /// command is queued.
     Decode,
     /// A connection to another server, of which there are only so many.
     Connection,
     /// It runs only when no walk is under way, and no key on its way to another server.
     WalksEnd,
+}
+
+impl Preparation {
+    /// Whether a copy is made.
+    #[must_use]
+    pub fn copies(self) -> bool {
+        matches!(self, Preparation::Copy | Preparation::CopyToKey)
+    }
 }
 
 impl Definition {

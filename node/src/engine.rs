@@ -3,6 +3,7 @@
 //! It takes bytes, events and the time, and gives back bytes and [`Output`]s. The same engine runs
 //! in the shell and in the simulator; everything it does follows from its seed and its inputs.
 
+mod accounting;
 mod actions;
 mod admit;
 mod ahead;
@@ -132,12 +133,14 @@ pub struct Engine {
     slowlog: slowlog::SlowLog,
     latency: latency::Latency,
     command_ids: admit::CommandIds,
-    /// DUMPs that are being encoded.
+    /// Clients that wait for values that are being encoded.
     dumps: Vec<dump::Dump>,
+    /// The value of a DUMP within an EXEC, until the EXEC takes it up.
+    dumped: Option<dump::Encoding>,
     /// MIGRATEs under way, and the connections that they have or had.
     migrations: migrate::Migrations,
-    /// RESTOREs that are being decoded, by session.
-    restoring: std::collections::BTreeMap<SessionId, restore::Restoring>,
+    /// RESTOREs that are being decoded, or wait to be executed.
+    restoring: std::collections::BTreeMap<restore::Wanted, restore::Restoring>,
     /// DEBUG RELOAD.
     reload: Option<reload::Reload>,
     /// DEBUG SET-ACTIVE-EXPIRE.
@@ -218,6 +221,7 @@ impl Engine {
             latency: latency::Latency::default(),
             command_ids: admit::CommandIds::new(),
             dumps: Vec::new(),
+            dumped: None,
             migrations: migrate::Migrations::default(),
             restoring: Default::default(),
             reload: None,

@@ -77,7 +77,7 @@ impl Engine {
             }
             Action::EndWithholding { run_id } => self.end_withholding(&run_id, now, reply),
             Action::Dump => return self.dump(id, args, reply),
-            Action::Restore(wanted) => self.restore(wanted, id, args, now, reply),
+            Action::Restore(wanted) => self.restore(wanted, call, args, reply),
             Action::Migrate(wanted) => return self.migrate(wanted, id, now, reply),
             Action::Debug(args) => return self.debug(&args, call, reply),
             Action::Block(block) => return self.block(&block, id, args, reply),

@@ -107,7 +107,7 @@ impl Traits {
                 all.deny_oom |= one.deny_oom;
                 all.deny_stale |= one.deny_stale;
                 all.deny_loading |= one.deny_loading;
-                all.prepared |= command.preparation == Preparation::CopyToKey;
+                all.prepared |= command.preparation.copies();
             }
         }
         all

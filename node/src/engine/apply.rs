@@ -99,6 +99,7 @@ impl Engine {
         let mut call = Call {
             id: STREAM,
             now,
+            at: 0,
             heartbeat: &mut NoHeartbeat,
         };
         self.run(&mut call, command, args, reply);

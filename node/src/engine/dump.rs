@@ -1,8 +1,10 @@
 //! DUMP: what is long is encoded in steps, while its client waits and others go on.
 //!
 //! The value is that of the moment at which the command is executed: of a big one a copy is made first
-//! (`waits.rs`), and what is encoded is the copy. Within an EXEC nothing waits, so there it is done at
-//! once.
+//! (`waits.rs`), and what is encoded is the copy. An EXEC is executed as a whole. The first part of its
+//! reply goes out then; what begins with a long value follows once that is encoded.
+
+use std::collections::VecDeque;
 
 use super::parking::Parked;
 use super::sessions::STREAM;
@@ -27,10 +29,37 @@ pub(super) struct Encoding {
     portrait: Option<Portrait>,
 }
 
-/// A DUMP whose client waits.
+/// A value that is being encoded, and what follows it in the reply.
+pub(super) type Awaited = (Encoding, Reply);
+
+/// A client that waits for values.
 pub(super) struct Dump {
     session: SessionId,
-    encoding: Encoding,
+    /// What is complete.
+    done: Reply,
+    awaited: VecDeque<Awaited>,
+}
+
+impl Dump {
+    /// Encodes some more. Returns whether all is complete.
+    fn step(&mut self, data: &mut Partition) -> bool {
+        let Some((encoding, _)) = self.awaited.front_mut() else {
+            return true;
+        };
+        if encoding.step(data)
+            && let Some((encoding, behind)) = self.awaited.pop_front()
+        {
+            self.done.long_bulk(encoding.finish());
+            self.done.append(behind);
+        }
+        self.awaited.is_empty()
+    }
+
+    /// In bytes.
+    fn memory(&self) -> usize {
+        let memory = |(encoding, behind): &Awaited| encoding.memory() + behind.len();
+        self.done.len() + self.awaited.iter().map(memory).sum::<usize>()
+    }
 }
 
 impl Encoding {
@@ -102,20 +131,53 @@ impl Engine {
             reply.null();
             return Acted::Replied;
         };
-        let waits = !self.in_exec() && id != STREAM;
-        let steps = if waits { AT_ONCE } else { usize::MAX };
+        let steps = if id == STREAM { usize::MAX } else { AT_ONCE };
         for _ in 0..steps {
             if encoding.step(&mut self.data) {
                 reply.bulk(&encoding.finish());
                 return Acted::Replied;
             }
         }
+        if self.in_exec() {
+            self.dumped = Some(encoding);
+            return Acted::Replied;
+        }
+        self.await_dumps(id, [(encoding, Reply::new())].into());
+        Acted::Waiting
+    }
+
+    /// A session waits until these values are encoded.
+    fn await_dumps(&mut self, id: SessionId, awaited: VecDeque<Awaited>) {
         self.dumps.push(Dump {
             session: id,
-            encoding,
+            done: Reply::new(),
+            awaited,
         });
         self.park(id, Parked::Reply);
-        Acted::Waiting
+    }
+
+    /// The end of an EXEC whose reply lacks these values.
+    pub(super) fn reply_with(
+        &mut self,
+        id: SessionId,
+        awaited: VecDeque<Awaited>,
+        acted: Acted,
+        reply: &mut Reply,
+    ) -> Acted {
+        if awaited.is_empty() {
+            return acted;
+        }
+        if acted != Acted::Close {
+            self.await_dumps(id, awaited);
+            return Acted::Waiting;
+        }
+        // The connection ends with this reply.
+        for (mut encoding, behind) in awaited {
+            while !encoding.step(&mut self.data) {}
+            reply.long_bulk(encoding.finish());
+            reply.append(behind);
+        }
+        acted
     }
 
     /// Goes on with all that are not complete. Returns whether there is more to do.
@@ -125,22 +187,17 @@ impl Engine {
         }
         for mut dump in std::mem::take(&mut self.dumps) {
             let session = self.sessions.get(dump.session);
-            let Some(session) = session.filter(|session| !session.killed) else {
-                dump.encoding.give_up(&mut self.data);
-                continue;
-            };
-            let resp3 = session.resp3;
-            if dump.encoding.step(&mut self.data) {
-                let mut reply = Reply::new();
-                reply.set_resp3(resp3);
-                reply.long_bulk(dump.encoding.finish());
-                self.resume_with(dump.session, reply);
+            if session.is_none_or(|session| session.killed) {
+                for (encoding, _) in dump.awaited {
+                    encoding.give_up(&mut self.data);
+                }
+            } else if dump.step(&mut self.data) {
+                self.resume_with(dump.session, dump.done);
             } else {
                 self.dumps.push(dump);
             }
         }
-        let memory = |dump: &Dump| dump.encoding.memory();
-        self.memory.dumps = self.dumps.iter().map(memory).sum();
+        self.memory.dumps = self.dumps.iter().map(Dump::memory).sum();
         !self.dumps.is_empty()
     }
 }

@@ -1,7 +1,7 @@
 //! From a client's bytes to its replies.
 
 use crate::command::{Command, is_http, lookup, resolve};
-use crate::command::{Effect, Exec, NodeView, Refused};
+use crate::command::{Effect, Exec, NodeView, Preparation, Refused};
 use crate::config::Config;
 use crate::data::ExpiryPolicy;
 use crate::engine::admit::Admission;
@@ -25,6 +25,8 @@ const UNAUTHENTICATED_MAX: usize = 1024 * 1024;
 pub(super) struct Call<'a> {
     pub(super) id: SessionId,
     pub(super) now: Now,
+    /// Which request of its transaction it is; 0 without one.
+    pub(super) at: usize,
     /// Serves the others while a command takes long.
     pub(super) heartbeat: &'a mut dyn Heartbeat,
 }
@@ -60,7 +62,12 @@ impl Engine {
         }
         self.begin(id, now);
         let mut batch = std::mem::take(&mut self.batch);
-        let mut call = Call { id, now, heartbeat };
+        let mut call = Call {
+            id,
+            now,
+            at: 0,
+            heartbeat,
+        };
         let progress = self.batches(&mut call, input, reply, &mut batch);
         self.batch = batch;
         self.stats.clients.input += progress.consumed as u64;
@@ -104,9 +111,12 @@ impl Engine {
         }
         if self.parking.has_replies()
             && let Some(parked) = self.parking.take_reply(id)
-            && session.reply_mode == ReplyMode::On
         {
-            reply.append(parked);
+            match session.reply_mode {
+                ReplyMode::On => reply.append(parked),
+                ReplyMode::SkipNext => self.sessions.at_mut(id).reply_mode = ReplyMode::On,
+                ReplyMode::Off => {}
+            }
         }
         None
     }
@@ -228,13 +238,22 @@ impl Engine {
             }
         };
         if mode != ReplyMode::On {
-            self.drop_reply(id, mode, start, reply);
+            let is_over = matches!(next, Next::Go | Next::Close);
+            self.drop_reply(id, mode, start, is_over, reply);
         }
         next
     }
 
-    /// CLIENT REPLY had that mode before the request whose reply begins there.
-    fn drop_reply(&mut self, id: SessionId, mode: ReplyMode, start: usize, reply: &mut Reply) {
+    /// CLIENT REPLY had that mode before the request whose reply begins there. If more of the reply is
+    /// to come, the mode stays until then.
+    fn drop_reply(
+        &mut self,
+        id: SessionId,
+        mode: ReplyMode,
+        start: usize,
+        is_over: bool,
+        reply: &mut Reply,
+    ) {
         let mode_now = &mut self.sessions.at_mut(id).reply_mode;
         match mode {
             ReplyMode::On => {}
@@ -242,7 +261,7 @@ impl Engine {
             ReplyMode::Off => reply.truncate(start),
             ReplyMode::SkipNext => {
                 reply.truncate(start);
-                if *mode_now == ReplyMode::SkipNext {
+                if is_over && *mode_now == ReplyMode::SkipNext {
                     *mode_now = ReplyMode::On;
                 }
             }
@@ -333,7 +352,9 @@ impl Engine {
             Ok(Effect::Rewritten(commands)) => self.wrote(id, Change::Commands(&commands)),
             Ok(Effect::Ask(action)) => acted = self.act(*action, call, args, reply),
             Err(refused) => {
-                self.drop_restoring(id);
+                if command.preparation == Preparation::Decode {
+                    self.drop_value((id, call.at));
+                }
                 reply.truncate(start);
                 reply.error(&refused.0);
                 self.commit_expired();
@@ -370,79 +391,6 @@ impl Engine {
     pub(super) fn wrote(&mut self, id: SessionId, change: Change<'_>) {
         self.commit(self.sessions.at(id).db, change);
         self.sessions.at_mut(id).last_write_offset = self.replication.offset();
-    }
-
-    /// Counts an executed command, whose reply begins there, and notes it if it was slow.
-    #[inline]
-    pub(super) fn account(
-        &mut self,
-        id: SessionId,
-        command: &'static Command,
-        args: &Args<'_>,
-        now: Now,
-        reply: &Reply,
-        start: usize,
-    ) {
-        let stamp = self.stopwatch.nanos();
-        let nanos = stamp.saturating_sub(self.stamp);
-        self.stamp = stamp;
-        self.stats.commands += 1;
-        let counts = self.stats.of_command(command.id);
-        counts.count(nanos, self.config.latency_tracking);
-        if self.slot_stats.is_enabled() {
-            self.slot_stats
-                .note(command, args, nanos, reply.len() - start);
-        }
-        if let Some(text) = reply.error_at(start) {
-            counts.failed += 1;
-            self.stats.count_error(text);
-            let role = self.sessions.at(id).role;
-            if role != SessionRole::Normal {
-                self.note_unexpected_error(role, command, text);
-            }
-        }
-        self.note_if_slow(id, command, args, nanos, now);
-    }
-
-    #[inline]
-    pub(super) fn note_if_slow(
-        &mut self,
-        id: SessionId,
-        command: &'static Command,
-        args: &Args<'_>,
-        nanos: u64,
-        now: Now,
-    ) {
-        if nanos >= self.slow_from_ns {
-            self.note_slow(id, command, args, nanos / 1000, now);
-        }
-    }
-
-    #[cold]
-    fn note_slow(
-        &mut self,
-        id: SessionId,
-        command: &'static Command,
-        args: &Args<'_>,
-        micros: u64,
-        now: Now,
-    ) {
-        use crate::spec::Flag;
-        let flags = command.flags();
-        let slow = self.config.slowlog_log_slower_than;
-        let is_slow = slow >= 0 && micros >= slow.unsigned_abs();
-        if is_slow && !flags.has(Flag::SkipSlowLog) && command.id != self.command_ids.exec {
-            let max = self.config.slowlog_max_len;
-            let session = self.sessions.at(id);
-            (self.slowlog).note(command.spec, args, session, micros, now.unix_ms(), max);
-        }
-        let event = if flags.has(Flag::Fast) {
-            "fast-command"
-        } else {
-            "command"
-        };
-        let threshold = self.config.latency_monitor_threshold;
-        (self.latency).note(event, micros / 1000, threshold, now.unix_ms());
     }
 
     #[cold]

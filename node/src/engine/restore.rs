@@ -3,12 +3,13 @@
 //! A request with a long payload is looked at once in every turn, before it is executed, and each time
 //! some more of its payload becomes a value beside the keyspace, out of sight. When that is complete,
 //! or is known to be damaged, the request is executed and puts the value at its key. So for the stream
-//! and for everybody else it is done at once. Within an EXEC nothing waits, and it is done at once
-//! indeed.
+//! and for everybody else it is done at once. After MULTI, a request waits for its value before it is
+//! queued, since within the EXEC nothing waits.
 
 use super::Engine;
 use super::commit::Change;
 use super::follow::Loader;
+use super::requests::Call;
 use crate::config::Limits;
 use crate::data::{Partition, WalkWait};
 use crate::io::SessionId;
@@ -33,15 +34,19 @@ pub(super) struct Restoring {
     outcome: Option<Result<(), BadDump>>,
 }
 
-/// What the value is called beside the keyspace: each session has one at most.
-fn name_of(session: SessionId) -> [u8; 8] {
-    session.number().to_le_bytes()
+/// Whose value it is: a session's, and which request of its transaction wants it; 0 without one.
+pub(super) type Wanted = (SessionId, usize);
+
+/// What the value is called beside the keyspace.
+fn name_of((session, at): Wanted) -> [u8; 16] {
+    let name = u128::from(session.number()) << 64 | at as u128;
+    name.to_le_bytes()
 }
 
 impl Restoring {
-    fn new(session: SessionId) -> Restoring {
+    fn new(of: Wanted) -> Restoring {
         Restoring {
-            reader: DumpReader::new(&name_of(session)),
+            reader: DumpReader::new(&name_of(of)),
             loader: Loader::default(),
             outcome: None,
         }
@@ -71,7 +76,8 @@ impl Restoring {
 }
 
 impl Engine {
-    /// What RESTORE waits for before it is executed: that it may write its key, and for its value.
+    /// What RESTORE waits for before it is executed or queued: that it may write its key, and for its
+    /// value.
     pub(super) fn restore_wait(
         &mut self,
         id: SessionId,
@@ -85,14 +91,17 @@ impl Engine {
         }
         let replaces = || (4..args.len()).any(|at| args.is(at, "replace"));
         let is_refused = || self.data.reader().get(db, &key).is_some() && !replaces();
-        if payload.len() <= AT_ONCE || is_refused() {
+        let multi = self.sessions.at(id).multi.as_ref();
+        let is_useless = multi.map_or_else(is_refused, |multi| multi.failed);
+        if payload.len() <= AT_ONCE || is_useless {
             return None;
         }
-        let known = self.restoring.remove(&id);
-        let mut restoring = known.unwrap_or_else(|| Restoring::new(id));
+        let of = (id, multi.map_or(0, |multi| multi.queue.len()));
+        let known = self.restoring.remove(&of);
+        let mut restoring = known.unwrap_or_else(|| Restoring::new(of));
         let limits = self.config.limits();
         let is_over = (self.data).aside(|data| restoring.step(data, payload, limits, now));
-        self.restoring.insert(id, restoring);
+        self.restoring.insert(of, restoring);
         (!is_over).then_some(WalkWait::Step)
     }
 
@@ -100,15 +109,15 @@ impl Engine {
     pub(super) fn restore(
         &mut self,
         wanted: Restore,
-        id: SessionId,
+        call: &Call<'_>,
         args: &Args<'_>,
-        now: Now,
         reply: &mut Reply,
     ) {
-        let (name, payload, limits) = (name_of(id), args.get(3), self.config.limits());
+        let (of, now) = ((call.id, call.at), call.now);
+        let (name, payload, limits) = (name_of(of), args.get(3), self.config.limits());
         self.stats.restored += 1;
-        let known = self.restoring.remove(&id);
-        let mut restoring = known.unwrap_or_else(|| Restoring::new(id));
+        let known = self.restoring.remove(&of);
+        let mut restoring = known.unwrap_or_else(|| Restoring::new(of));
         let is_there = self.data.aside(|data| {
             while !restoring.step(data, payload, limits, now) {}
             data.peek(0, &data.key(&name)).is_some()
@@ -120,16 +129,17 @@ impl Engine {
             _ => Some("ERR Bad data format"),
         };
         if let Some(refused) = refused {
-            self.drop_restored(id);
+            self.drop_restored(of);
             reply.error(refused);
             return;
         }
-        self.put_restored(wanted, id, args, now);
+        self.put_restored(wanted, of, args, now);
         reply.ok();
     }
 
     /// Puts the value that a session has made at the key of its request.
-    fn put_restored(&mut self, wanted: Restore, id: SessionId, args: &Args<'_>, now: Now) {
+    fn put_restored(&mut self, wanted: Restore, of: Wanted, args: &Args<'_>, now: Now) {
+        let id = of.0;
         let db = self.sessions.at(id).db;
         let key = args.key(&self.data, 1);
         let expire_at = match wanted {
@@ -139,7 +149,7 @@ impl Engine {
         };
         // On a replica, only its master says when a key has expired.
         if !self.is_replica && expire_at.is_some_and(|at| at <= now.unix_ms()) {
-            self.drop_restored(id);
+            self.drop_restored(of);
             if wanted.replace && self.data.remove(db, &key) {
                 self.wrote(
                     id,
@@ -149,7 +159,7 @@ impl Engine {
             return;
         }
         let used = (wanted.idle_secs, wanted.uses);
-        (self.data).adopt(&name_of(id), (db, &key), expire_at, used);
+        (self.data).adopt(&name_of(of), (db, &key), expire_at, used);
         match expire_at {
             Some(at) if !wanted.absolute && self.replication.stream_active() => {
                 let mut command: Vec<_> = args.from(0).map(<[u8]>::to_vec).collect();
@@ -163,14 +173,21 @@ impl Engine {
 
     /// A session does not want what it has made so far.
     pub(super) fn drop_restoring(&mut self, id: SessionId) {
-        if self.restoring.remove(&id).is_some() {
-            self.drop_restored(id);
+        while let Some((&of, _)) = self.restoring.range((id, 0)..=(id, usize::MAX)).next() {
+            self.drop_value(of);
         }
     }
 
-    fn drop_restored(&mut self, id: SessionId) {
+    /// A request does not want its value.
+    pub(super) fn drop_value(&mut self, of: Wanted) {
+        if self.restoring.remove(&of).is_some() {
+            self.drop_restored(of);
+        }
+    }
+
+    fn drop_restored(&mut self, of: Wanted) {
         self.data.aside(|data| {
-            data.remove(0, &data.key(&name_of(id)));
+            data.remove(0, &data.key(&name_of(of)));
         });
     }
 }

@@ -1,5 +1,7 @@
 //! MULTI, EXEC, DISCARD.
 
+use std::collections::VecDeque;
+
 use crate::command::{Command, Effect, resolve};
 use crate::engine::requests::Call;
 use crate::engine::{Acted, Engine};
@@ -68,7 +70,7 @@ impl Engine {
             return Acted::Replied;
         }
         let written = session.last_write_offset;
-        let queue = self.end_transaction(id);
+        let queue = self.take_queue(id);
         if let Some(requests) = self.cluster_requests(&queue, call) {
             let resp3 = self.sessions.at(id).resp3;
             let together = ClusterRequest::Together { requests, resp3 };
@@ -76,8 +78,12 @@ impl Engine {
         }
         reply.array(queue.len());
         let mut acted = Acted::Replied;
+        // Long values that are still to be encoded, with the replies behind them.
+        let mut awaited = VecDeque::new();
         self.begin_exec();
-        for args in queue.iter() {
+        for (at, args) in queue.iter().enumerate() {
+            let reply = awaited.back_mut().map_or(&mut *reply, |(_, behind)| behind);
+            call.at = at;
             match self.queued_command(&args) {
                 Ok(command) => {
                     if self.run(call, command, &args, reply) == Acted::Close {
@@ -86,7 +92,14 @@ impl Engine {
                 }
                 Err(refused) => reply.error(&refused),
             }
+            if let Some(encoding) = self.dumped.take() {
+                let mut behind = Reply::new();
+                behind.set_resp3(reply.resp3());
+                awaited.push_back((encoding, behind));
+            }
         }
+        call.at = 0;
+        self.drop_restoring(id);
         self.commit_expired();
         self.end_exec();
         if self.data.has_ready() {
@@ -96,7 +109,7 @@ impl Engine {
         if session.last_write_offset != written {
             session.last_write_offset = self.replication.offset();
         }
-        acted
+        self.reply_with(id, awaited, acted, reply)
     }
 
     /// What a transaction asks the cluster for, if it has nothing else: nodes.conf is written once for
@@ -135,8 +148,14 @@ impl Engine {
         resolve(args).map_err(|refused| refused.0.into_owned())
     }
 
-    /// Ends a transaction and its watches, however it went; gives its queue.
-    pub(super) fn end_transaction(&mut self, id: SessionId) -> KeptRequests {
+    /// Ends a transaction that is not executed, and its watches.
+    pub(super) fn end_transaction(&mut self, id: SessionId) {
+        self.take_queue(id);
+        self.drop_restoring(id);
+    }
+
+    /// Ends a transaction and its watches; gives its queue.
+    fn take_queue(&mut self, id: SessionId) -> KeptRequests {
         self.unwatch_all(id);
         let multi = self.sessions.at_mut(id).multi.take();
         multi.unwrap_or_default().queue

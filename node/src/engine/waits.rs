@@ -1,7 +1,7 @@
 //! What a request that would change keys has to wait for first: a walk, keys that are to be named, or
 //! a copy of a big value, which is made in steps.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::Engine;
 use super::parking::Parked;
@@ -30,8 +30,8 @@ impl Engine {
             self.sessions.at_mut(id).multi = Some(multi);
             return wait;
         }
-        if session.multi.is_some() {
-            return self.keys_wait(db, command, args);
+        if session.multi.is_some() && command.preparation != Preparation::Decode {
+            return self.keys_wait(id, db, command, args);
         }
         match command.preparation {
             Preparation::Copy => self.dump_wait(id, db, args),
@@ -39,9 +39,9 @@ impl Engine {
             Preparation::Decode => self.restore_wait(id, db, args, now),
             Preparation::Connection => {
                 let full = self.full_of_moves().map(WalkWait::Move);
-                full.or_else(|| self.keys_wait(db, command, args))
+                full.or_else(|| self.keys_wait(id, db, command, args))
             }
-            Preparation::None | Preparation::WalksEnd => self.keys_wait(db, command, args),
+            Preparation::None | Preparation::WalksEnd => self.keys_wait(id, db, command, args),
         }
     }
 
@@ -49,7 +49,7 @@ impl Engine {
     pub(super) fn is_prepared(&self, id: SessionId, command: &Command) -> bool {
         command.preparation != Preparation::None
             || command.id == self.command_ids.exec
-                && self.sessions.at(id).queue().any(|args| is_copy(&args))
+                && self.sessions.at(id).queue().any(|args| copies(&args))
     }
 
     /// Whether any writer waits for a copy of what it wants to change.
@@ -68,42 +68,47 @@ impl Engine {
         self.data.copy_step(now, is_there)
     }
 
-    fn keys_wait(&self, db: usize, command: &Command, args: &Args<'_>) -> Option<WalkWait> {
+    fn keys_wait(
+        &self,
+        id: SessionId,
+        db: usize,
+        command: &Command,
+        args: &Args<'_>,
+    ) -> Option<WalkWait> {
         if command.preparation == Preparation::WalksEnd {
             let walking = self.data.walking().then_some(WalkWait::End);
             // What is on its way is removed where it was found.
             return walking.or_else(|| self.data.first_held().map(WalkWait::Move));
         }
-        (command.keys(args))
-            .find_map(|index| self.data.walk_wait(db, &self.data.key(args.get(index))))
+        let mut keys = command.keys(args);
+        keys.find_map(|index| self.key_wait(id, db, args.get(index)))
+    }
+
+    /// What a session waits for before it changes that key. Where a request of its queue is to take a
+    /// copy first, that is none.
+    fn key_wait(&self, id: SessionId, db: usize, key: &[u8]) -> Option<WalkWait> {
+        let wait = self.data.walk_wait(db, &self.data.key(key));
+        wait.filter(|wait| !self.data.is_own_copy(*wait, id))
     }
 
     fn queue_wait(&mut self, id: SessionId, db: usize, queue: &KeptRequests) -> Option<WalkWait> {
-        let uses = self.uses(queue);
+        let has_copies = queue.iter().any(|args| copies(&args));
+        // Only a value that no request before names can be copied before: none changes it first.
+        let mut named = BTreeSet::new();
         queue.iter().find_map(|args| {
             let command = resolve(&args).ok()?;
-            if command.preparation == Preparation::CopyToKey && uses.get(args.get(1)) == Some(&1) {
-                return self.copy_wait(id, db, &args);
-            }
-            self.keys_wait(db, command, &args)
-        })
-    }
-
-    /// How many requests of a queue that copies values name each key. Only what one request names
-    /// can be copied before: nothing changes it first.
-    fn uses<'q>(&self, queue: &'q KeptRequests) -> BTreeMap<&'q [u8], usize> {
-        let mut uses = BTreeMap::new();
-        if !queue.iter().any(|args| is_copy(&args)) {
-            return uses;
-        }
-        for args in queue.iter() {
-            if let Ok(command) = resolve(&args) {
-                for index in command.keys(&args) {
-                    *uses.entry(args.get(index)).or_insert(0) += 1;
+            let wait = match command.preparation {
+                Preparation::CopyToKey if !named.contains(args.get(1)) => {
+                    self.copy_wait(id, db, &args)
                 }
+                Preparation::Copy if !named.contains(args.get(1)) => self.dump_wait(id, db, &args),
+                _ => self.keys_wait(id, db, command, &args),
+            };
+            if has_copies {
+                named.extend(command.keys(&args).map(|index| args.get(index)));
             }
-        }
-        uses
+            wait
+        })
     }
 
     /// What DUMP waits for: a copy of a big value.
@@ -123,7 +128,7 @@ impl Engine {
     /// What COPY waits for: that it may write its destination, and for its own copy of the source.
     fn copy_wait(&mut self, id: SessionId, db: usize, args: &Args<'_>) -> Option<WalkWait> {
         let (from, to) = (self.data.key(args.get(1)), self.data.key(args.get(2)));
-        if let Some(wait) = self.data.walk_wait(self.copied_to(db, args), &to) {
+        if let Some(wait) = self.key_wait(id, self.copied_to(db, args), args.get(2)) {
             return Some(wait);
         }
         if args.len() == 3 && self.data.reader().get(db, &to).is_some() {
@@ -135,7 +140,7 @@ impl Engine {
     }
 }
 
-/// Whether a request of a queue needs a copy that goes to a key.
-fn is_copy(args: &Args<'_>) -> bool {
-    resolve(args).is_ok_and(|command| command.preparation == Preparation::CopyToKey)
+/// Whether a request of a queue needs a copy.
+fn copies(args: &Args<'_>) -> bool {
+    resolve(args).is_ok_and(|command| command.preparation.copies())
 }

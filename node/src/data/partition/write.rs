@@ -328,6 +328,12 @@ impl Partition {
         self.store.copies().is_over(wait, writers)
     }
 
+    /// Whether what a session would wait for is only that it takes its own copy.
+    #[must_use]
+    pub fn is_own_copy(&self, wait: WalkWait, session: SessionId) -> bool {
+        self.store.copies().is_own(wait, session)
+    }
+
     /// Removes all keys of these hash slots, however many they are: they are out of sight at once,
     /// and freed in steps. Returns how many. Their names come from [`Self::name_dropped`]; until all
     /// those of a slot have come, writers of that slot wait ([`WalkWait::Slot`]), and a walk does

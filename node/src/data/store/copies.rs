@@ -76,6 +76,11 @@ impl Copies {
         }
     }
 
+    /// Whether that is the wait for a copy that was made for this session itself.
+    pub fn is_own(&self, wait: WalkWait, session: SessionId) -> bool {
+        matches!(wait, WalkWait::Source(_)) && self.line.front() == Some(&session)
+    }
+
     /// The first one leaves the line. Returns what was made for it.
     fn next_in_line(&mut self) -> Vec<Copy> {
         self.line.pop_front();
