@@ -9,6 +9,7 @@ mod info;
 mod lists;
 mod migrate;
 mod migration;
+mod moved;
 #[path = "../common/ports.rs"]
 mod ports;
 #[path = "../common/process.rs"]

@@ -110,3 +110,27 @@ fn keys_move_to_a_host_by_its_name() {
         assert_eq!(from.info("migrate_cached_sockets"), "1");
     }
 }
+
+#[test]
+fn a_hash_whose_fields_expire_moves_to_a_node_of_ours_and_not_to_redis_7_0() {
+    let (from, to, redis) = (Server::node(&[]), Server::node(&[]), Server::redis(&[]));
+    let mut client = from.client();
+    client.call(&["HSET", "hash", "a", "1", "b", "2"]);
+    client.call(&["HEXPIRE", "hash", "1000", "FIELDS", "1", "a"]);
+    let times = ["HPEXPIRETIME", "hash", "FIELDS", "2", "a", "b"];
+    let before = client.call(&times);
+    let mut to_port = |port: u16| {
+        let port = port.to_string();
+        said(&client.call(&["MIGRATE", "127.0.0.1", &port, "hash", "0", "5000"]))
+    };
+    let refused =
+        "Target instance replied with error: ERR DUMP payload version or checksum are wrong";
+    let reply = to_port(redis.port);
+    assert!(reply.contains(refused), "{reply}");
+    assert_eq!(from.client().call(&times), before, "it is still here");
+    assert_eq!(to_port(to.port), "OK");
+    assert_eq!(from.client().call(&["DBSIZE"]), ReplyValue::Integer(0));
+    let mut there = to.client();
+    assert_eq!(there.call(&times), before);
+    assert_eq!(there.call(&["HLEN", "hash"]), ReplyValue::Integer(2));
+}

@@ -9,29 +9,29 @@ use slotkeeper_topology::key_slot;
 use crate::migration::id;
 use crate::process::{Client, Server};
 use crate::sync::CLUSTER;
-use crate::tools::{succeeds, succeeds_with};
+use crate::tools::{fails, succeeds, succeeds_with};
 
 const KEYS: usize = 3000;
 /// So many slots move at once, with some of the keys.
 const SLOTS: &str = "150";
 
-fn address(server: &Server) -> String {
+pub fn address(server: &Server) -> String {
     format!("127.0.0.1:{}", server.port)
 }
 
 /// Calls redis-cli --cluster.
-fn manage(words: &[&str]) -> String {
+pub fn manage(words: &[&str]) -> String {
     succeeds("redis-cli", &[&["--cluster"], words].concat())
 }
 
 /// Clients of all servers of a cluster, each of which is connected once.
-struct Clients {
+pub struct Clients {
     by_port: BTreeMap<u16, Client>,
     first: u16,
 }
 
 impl Clients {
-    fn of(servers: &[&Server]) -> Clients {
+    pub fn of(servers: &[&Server]) -> Clients {
         Clients {
             by_port: servers.iter().map(|it| (it.port, it.client())).collect(),
             first: servers[0].port,
@@ -39,7 +39,7 @@ impl Clients {
     }
 
     /// Calls a server, and the one that it names instead.
-    fn follow(&mut self, words: &[&str]) -> ReplyValue {
+    pub fn follow(&mut self, words: &[&str]) -> ReplyValue {
         let (mut port, mut asking) = (self.first, false);
         for _ in 0..200 {
             let client = self.by_port.get_mut(&port).expect("it is one of them");
@@ -187,147 +187,6 @@ fn redis_cli_reshards_and_rebalances_a_mixed_cluster_under_load() {
     reshards(&[&one, &two, &Server::node(&CLUSTER)]);
 }
 
-/// So many tags of keys that are in those slots.
-fn tags(slots: std::ops::Range<u16>, count: usize) -> Vec<String> {
-    let all = (0..1_000_000).map(|number: u32| number.to_string());
-    let is_in = |tag: &String| slots.contains(&key_slot(tag.as_bytes()).get());
-    all.filter(is_in).take(count).collect()
-}
-
-/// Values of every type, small and large, in these slots.
-fn fill_slots(client: &mut Clients, slots: std::ops::Range<u16>) -> Vec<String> {
-    let mut keys = Vec::new();
-    for (number, tag) in tags(slots, 300).into_iter().enumerate() {
-        let key = format!("{{{tag}}}");
-        let large = number % 50 < 5;
-        let count = if large { 3000 } else { 3 };
-        let long = "some of a long value ".repeat(if large { 100_000 } else { 1 });
-        let words: Vec<String> = match number % 5 {
-            0 => vec!["SET".into(), key.clone(), long],
-            1 => each(&["RPUSH", &key], count, |n| vec![format!("element {n}")]),
-            2 => each(&["SADD", &key], count, |n| vec![format!("member {n}")]),
-            3 => each(&["ZADD", &key], count, |n| {
-                vec![n.to_string(), format!("m{n}")]
-            }),
-            _ => each(&["HSET", &key], count, |n| {
-                vec![format!("f{n}"), "v".into()]
-            }),
-        };
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        client.follow(&words);
-        keys.push(key);
-    }
-    keys
-}
-
-fn each(words: &[&str], count: usize, of: impl Fn(usize) -> Vec<String>) -> Vec<String> {
-    let words = words.iter().map(|&word| word.to_owned());
-    words.chain((0..count).flat_map(of)).collect()
-}
-
-/// What such a key holds, in an order that is the same everywhere.
-fn content(clients: &mut Clients, number: usize, key: &str) -> Vec<Vec<u8>> {
-    let words = match number % 5 {
-        0 => vec!["GET", key],
-        1 => vec!["LRANGE", key, "0", "-1"],
-        2 => vec!["SMEMBERS", key],
-        3 => vec!["ZRANGE", key, "0", "-1", "WITHSCORES"],
-        _ => vec!["HGETALL", key],
-    };
-    let ReplyValue::Array(elements) = clients.follow(&words) else {
-        let value = clients.follow(&words);
-        return vec![value.text().expect("it is there").to_vec()];
-    };
-    let texts = elements.iter().filter_map(ReplyValue::text);
-    let mut texts: Vec<Vec<u8>> = texts.map(<[u8]>::to_vec).collect();
-    if [2, 4].contains(&(number % 5)) {
-        texts.sort_unstable();
-    }
-    texts
-}
-
-fn contents(servers: &[&Server], keys: &[String]) -> Vec<Vec<Vec<u8>>> {
-    let mut clients = Clients::of(servers);
-    let keys = keys.iter().enumerate();
-    keys.map(|(number, key)| content(&mut clients, number, key))
-        .collect()
-}
-
-/// Adds nodes to a cluster, and waits until everybody knows them.
-fn add(servers: &[&Server], added: &[&Server]) {
-    for server in added {
-        manage(&["add-node", &address(server), &address(servers[0])]);
-    }
-    let all = [servers, added].concat();
-    let known = format!("cluster_known_nodes:{}", all.len());
-    for server in &all {
-        server.until("all know all", || {
-            let info = server.client().call(&["CLUSTER", "INFO"]);
-            let text = String::from_utf8_lossy(info.text().unwrap_or_default()).into_owned();
-            text.contains(&known) && text.contains("cluster_state:ok")
-        });
-    }
-}
-
-/// Moves so many slots.
-fn reshard(from: &Server, to: &Server, slots: &str) {
-    let (at, from, to) = (address(to), id(from), id(to));
-    let ends = ["--cluster-from", &from, "--cluster-to", &to];
-    let words = [&["reshard", &at][..], &ends, &["--cluster-slots", slots]];
-    manage(&[&words.concat()[..], &["--cluster-yes"]].concat());
-}
-
-#[test]
-fn the_keys_of_redis_servers_move_in_and_out_again() {
-    const FEW: [&str; 3] = ["0", "149", "150"];
-    // Who has given its last slot away stays a master, without keys.
-    let options = [&CLUSTER[..], &["--cluster-allow-replica-migration", "no"]].concat();
-    let old = [(); 2].map(|()| Server::redis(&options));
-    let ours = [(); 2].map(|()| Server::node(&options));
-    let ranges = [
-        ["0", FEW[1]],
-        [FEW[2], "299"],
-        ["300", "9000"],
-        ["9001", "16383"],
-    ];
-    let servers = [&old[0], &old[1], &ours[0], &ours[1]];
-    for (number, (server, [first, last])) in servers.into_iter().zip(ranges).enumerate() {
-        let mut client = server.client();
-        client.call(&["CLUSTER", "ADDSLOTSRANGE", first, last]);
-        client.call(&["CLUSTER", "SET-CONFIG-EPOCH", &(number + 1).to_string()]);
-    }
-    let first = servers[0];
-    for server in &servers[1..] {
-        let port = server.port.to_string();
-        first
-            .client()
-            .call(&["CLUSTER", "MEET", "127.0.0.1", &port]);
-    }
-    add(&servers, &[]);
-    let keys = fill_slots(&mut Clients::of(&servers), 0..300);
-    let before = contents(&servers, &keys);
-    assert_eq!(before.len(), 300);
-
-    reshard(&old[0], &ours[0], "150");
-    reshard(&old[1], &ours[1], "150");
-    let held = |server: &Server| server.client().call(&["DBSIZE"]);
-    assert!(old.iter().all(|it| held(it) == ReplyValue::Integer(0)));
-    for server in &old {
-        manage(&["del-node", &address(&ours[0]), &id(server)]);
-    }
-    let ours = [&ours[0], &ours[1]];
-    assert!(contents(&ours, &keys) == before, "all are here");
-
-    // Out again, to others: the first slots of each of ours are those with the keys.
-    let new = [(); 2].map(|()| Server::redis(&options));
-    add(&ours, &[&new[0], &new[1]]);
-    reshard(ours[0], &new[0], "150");
-    reshard(ours[1], &new[1], "150");
-    let all = [&new[0], &new[1], ours[0], ours[1]];
-    assert!(ours.iter().all(|it| held(it) == ReplyValue::Integer(0)));
-    assert!(contents(&all, &keys) == before, "all are there again");
-}
-
 #[test]
 fn redis_cli_fixes_slots_that_are_open_or_have_no_owner() {
     let servers = [(); 3].map(|()| Server::node(&CLUSTER));
@@ -386,21 +245,45 @@ fn a_server_outside_is_imported() {
         server.client().call(&["FLUSHALL"]);
     }
     for outside in [Server::redis(&[]), Server::node(&[])] {
+        let name = |number: usize| format!("new:{}:{number}", outside.port);
         let mut batch = Vec::new();
-        for number in 0..500 {
-            encode_command(
-                &mut batch,
-                &["SET", &format!("new:{}:{number}", outside.port), "1"],
+        (0..200).for_each(|number| encode_command(&mut batch, &["SET", &name(number), "1"]));
+        outside.client().calls(&batch, 200);
+        let (first, from) = (address(servers[0]), address(&outside));
+        let words = ["--cluster", "import", &first, "--cluster-from", &from];
+        let holds = |value: &str, left: i64| {
+            let value = ReplyValue::Bulk(value.into());
+            assert_eq!(Clients::of(&servers).follow(&["GET", &name(7)]), value);
+            let size = outside.client().call(&["DBSIZE"]);
+            assert_eq!(size, ReplyValue::Integer(left));
+        };
+        Clients::of(&servers).follow(&["SET", &name(7), "already here"]);
+        for more in [&["--cluster-copy"][..], &[]] {
+            let refused = fails("redis-cli", &[&words[..], more].concat());
+            assert!(refused.contains("BUSYKEY"), "{refused}");
+            assert_eq!(
+                Clients::of(&servers).follow(&["GET", &name(7)]),
+                ReplyValue::Bulk(b"already here".to_vec())
             );
         }
-        outside.client().calls(&batch, 500);
-        let (first, from) = (address(servers[0]), address(&outside));
-        manage(&["import", &first, "--cluster-from", &from]);
-        assert_eq!(outside.client().call(&["DBSIZE"]), ReplyValue::Integer(0));
-        let key = format!("new:{}:499", outside.port);
+        for number in 0..200 {
+            outside.client().call(&["SET", &name(number), "2"]);
+        }
+        let replace = "--cluster-replace";
+        succeeds(
+            "redis-cli",
+            &[&words[..], &["--cluster-copy", replace]].concat(),
+        );
+        holds("2", 200);
+        outside.client().call(&["SET", &name(7), "3"]);
+        succeeds("redis-cli", &[&words[..], &[replace]].concat());
+        holds("3", 0);
+        outside.client().call(&["SET", &name(200), "4"]);
+        succeeds("redis-cli", &words);
+        holds("3", 0);
         assert_eq!(
-            Clients::of(&servers).follow(&["GET", &key]),
-            ReplyValue::Bulk(b"1".to_vec())
+            Clients::of(&servers).follow(&["GET", &name(200)]),
+            ReplyValue::Bulk(b"4".to_vec())
         );
     }
 }

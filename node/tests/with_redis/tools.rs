@@ -32,11 +32,23 @@ pub fn succeeds(program: &str, args: &[&str]) -> String {
 
 /// The same for one that asks something.
 pub fn succeeds_with(program: &str, args: &[&str], input: &[u8]) -> String {
+    let (succeeded, text) = said(program, args, input);
+    assert!(succeeded, "{program} {args:?}: {text}");
+    text
+}
+
+/// What a program says that does not succeed.
+pub fn fails(program: &str, args: &[&str]) -> String {
+    let (succeeded, text) = said(program, args, b"");
+    assert!(!succeeded, "{program} {args:?}: {text}");
+    text
+}
+
+fn said(program: &str, args: &[&str], input: &[u8]) -> (bool, String) {
     let output = run(program, args, input);
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text).into_owned();
-    assert!(output.status.success(), "{program} {args:?}: {text}");
-    text
+    (output.status.success(), text)
 }
 
 /// A file that redis-check-rdb and a redis-server take, with so many keys.
