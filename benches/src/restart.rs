@@ -24,7 +24,7 @@ const ROUNDS: usize = 3;
 /// How long a replica may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// What both servers get; the stream of what is missed fits in.
-const SHARED: [&str; 8] = [
+const SHARED: [&str; 10] = [
     "--save",
     "",
     "--cluster-enabled",
@@ -33,9 +33,10 @@ const SHARED: [&str; 8] = [
     "32mb",
     "--shutdown-on-sigterm",
     "save",
+    // Neither waits for more replicas before a full sync.
+    "--repl-diskless-sync-delay",
+    "0",
 ];
-/// redis-server does not wait for more replicas before a full sync.
-const REDIS: [&str; 2] = ["--repl-diskless-sync-delay", "0"];
 
 /// The most bytes of a restart with a file, by those of one without.
 const BYTES: f64 = 0.05;
@@ -59,12 +60,8 @@ struct Restart {
 /// Restarts a replica of ours, and one of redis-server.
 pub fn compare(options: &Options, verdicts: &mut Verdicts) -> Result<(), String> {
     let pairs = [
-        ("slotkeeper-node", options.node.as_path(), &SHARED[..]),
-        (
-            "redis-server",
-            options.reference.as_path(),
-            &[&SHARED[..], &REDIS].concat(),
-        ),
+        ("slotkeeper-node", &options.node),
+        ("redis-server", &options.reference),
     ];
     println!(
         "\nRestart of a replica with {} keys, {WRITES} of which are written meanwhile",
@@ -75,9 +72,9 @@ pub fn compare(options: &Options, verdicts: &mut Verdicts) -> Result<(), String>
         "", "data file", "to end, s", "in sync, s", "bytes sent", "full syncs"
     );
     let mut figures = Vec::new();
-    for (name, binary, arguments) in pairs {
+    for (name, binary) in pairs {
         for (what, has_file) in [("kept", true), ("removed", false)] {
-            let restart = measure(options, binary, arguments, has_file)?;
+            let restart = measure(options, binary, has_file)?;
             let Restart {
                 ending,
                 starting,
@@ -101,16 +98,11 @@ pub fn compare(options: &Options, verdicts: &mut Verdicts) -> Result<(), String>
 }
 
 /// The median of some restarts, by the time until the replica is in sync.
-fn measure(
-    options: &Options,
-    binary: &Path,
-    arguments: &[&str],
-    has_file: bool,
-) -> Result<Restart, String> {
-    let master = Server::start_with(binary, options.port, arguments)?;
+fn measure(options: &Options, binary: &Path, has_file: bool) -> Result<Restart, String> {
+    let master = Server::start_with(binary, options.port, &SHARED)?;
     fill(&master, 0..options.keys)?;
     let of_master = format!("127.0.0.1 {}", options.port);
-    let arguments = [arguments, &["--replicaof", &of_master]].concat();
+    let arguments = [&SHARED[..], &["--replicaof", &of_master]].concat();
     let mut replica = Server::start_with(binary, options.port + 1, &arguments)?;
     until_in_sync(&master, &replica)?;
     let mut restarts = Vec::new();
