@@ -166,6 +166,16 @@ impl<E: Entry> Tree<Entries<E>> {
         }
     }
 
+    /// How many entries have a key below that one.
+    #[must_use]
+    pub fn below(&self, key: E::Key) -> u64 {
+        let Some(root) = self.root else {
+            return 0;
+        };
+        let path = Path::to::<Entries<E>>(root, key);
+        path.before::<E::Key>() + first::<E>(path.leaf, key) as u64
+    }
+
     /// The first entry of that key that is wanted.
     #[must_use]
     pub fn find(&self, key: E::Key, mut wanted: impl FnMut(&E) -> bool) -> Option<E> {

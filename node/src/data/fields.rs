@@ -17,6 +17,9 @@ use times::Clock;
 
 pub use crate::config::HashLimits;
 
+/// While some fields are hidden, finding one by its rank costs about as much as passing over so many.
+const SEARCH: usize = 64;
+
 /// Hashes, as a type of collections.
 pub struct Fields;
 
@@ -64,8 +67,11 @@ impl<'a> Hash<'a> {
         mut visit: impl FnMut((Element<'a>, Element<'a>)),
     ) {
         if let Some(hiding) = self.hidden() {
-            let shown = hiding.all();
-            return ranks.for_each(|rank| visit(shown[rank]));
+            if ranks.size_hint().0 > self.len() / SEARCH {
+                let shown = hiding.all();
+                return ranks.for_each(|rank| visit(shown[rank]));
+            }
+            return ranks.filter_map(|rank| hiding.nth(rank)).for_each(visit);
         }
         match self.form {
             Form::Small(_) => ranks.filter_map(|rank| self.nth(rank)).for_each(visit),

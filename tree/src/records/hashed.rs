@@ -8,6 +8,22 @@ use crate::tree::Tree;
 use super::{Position, Record, Records, Separator, leaf};
 
 impl<const VALUED: bool> Tree<Records<VALUED>> {
+    /// Of the leaf with the record of that rank: the rank of its first record, and a hash that is above
+    /// those of all records before and not above those of its own. Leaves that the hash does not tell
+    /// apart count as one.
+    #[must_use]
+    pub fn leaf_of(&self, rank: u64) -> Option<(u64, u64)> {
+        let root = self.root.filter(|_| rank < self.len())?;
+        let (mut path, _) = Path::to_rank::<Separator>(root, self.len(), rank);
+        loop {
+            let lower = path.steps.lower::<Records<VALUED>>();
+            if !lower.is_tied() || !path.previous::<Separator>() {
+                let lowest = lower.position().0 << (u64::BITS - Position::BITS);
+                return Some((path.before::<Separator>(), lowest));
+            }
+        }
+    }
+
     /// A record whose key has that hash. `hasher` is the function that the hashes come from.
     #[must_use]
     pub fn by_hash(&self, hasher: impl Fn(&[u8]) -> u64, hash: u64) -> Option<Record<'_>> {

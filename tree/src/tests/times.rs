@@ -29,6 +29,26 @@ fn numbered() -> Tree<Entries<Numbered>> {
     }
 }
 
+#[test]
+fn entries_below_a_key_are_counted() {
+    let (mut heap, mut tree) = (Counting::default(), numbered());
+    let count = rounds(5000, 200) as u64;
+    for number in 0..count {
+        let key = number * 7919 % count * 2;
+        tree.insert(&mut heap, Numbered { key, value: 0 });
+    }
+    assert_eq!(tree.below(0), 0);
+    for number in 0..count {
+        assert_eq!(tree.below(number * 2), number);
+        assert_eq!(tree.below(number * 2 + 1), number + 1);
+    }
+    assert_eq!(tree.below(u64::MAX), count);
+    assert_eq!(numbered().below(7), 0);
+    let mut garbage = tree.into_garbage();
+    while !garbage.step(&mut heap, 100) {}
+    assert_eq!(heap.blocks, 0);
+}
+
 /// Every key of a subject is found by its hash.
 fn all_are_found(hash: fn(&[u8]) -> u64, count: usize) {
     let mut subject = Subject::new(hash);
@@ -43,6 +63,19 @@ fn all_are_found(hash: fn(&[u8]) -> u64, count: usize) {
         let found = subject.tree.by_hash(hash, absent);
         assert!(found.is_none_or(|record| hash(&text(record.key)) == absent));
     }
+    let hashes: Vec<u64> = (0..subject.tree.len())
+        .filter_map(|rank| subject.tree.at(rank))
+        .map(|record| hash(&text(record.key)))
+        .collect();
+    for rank in 0..hashes.len() {
+        let leaf = subject.tree.leaf_of(rank as u64);
+        let (first, lowest) = leaf.expect("it is below the length");
+        let (before, from) = hashes.split_at(first as usize);
+        assert!(first as usize <= rank);
+        assert!(before.iter().all(|hash| *hash < lowest));
+        assert!(from.iter().all(|hash| *hash >= lowest));
+    }
+    assert!(subject.tree.leaf_of(subject.tree.len()).is_none());
     subject.end();
 }
 

@@ -44,12 +44,7 @@ impl<'a> Hiding<'a> {
     }
 
     pub fn shown(&self) -> usize {
-        let mut hidden = 0;
-        self.times.due(self.due, |_| {
-            hidden += 1;
-            true
-        });
-        self.big.len() - hidden
+        self.big.len() - self.times.count_due(self.due)
     }
 
     pub fn get(&self, field: &[u8]) -> Option<Element<'a>> {
@@ -74,14 +69,47 @@ impl<'a> Hiding<'a> {
         all
     }
 
+    /// Those that expire later come first, in the order of their times, then those that never do, in the
+    /// order of their hashes. The cost is that of some dozens of look-ups.
     pub fn nth(&self, rank: usize) -> Option<(Element<'a>, Element<'a>)> {
-        let (mut left, mut found) = (rank, None);
-        self.for_each_while(|field, value| {
-            found = (left == 0).then_some((field, value));
-            left = left.saturating_sub(1);
-            found.is_none()
-        });
-        found
+        let hidden = self.times.count_due(self.due);
+        let later = self.times.len() - hidden;
+        let record = match rank < later {
+            true => self.big.by_hash(self.times.hash_at(hidden + rank)?),
+            false => self.endless(rank - later),
+        };
+        record.map(|Record { key, value }| (key, value))
+    }
+
+    /// The record of that rank among those that never expire.
+    fn endless(&self, rank: usize) -> Option<Record<'a>> {
+        if rank >= self.big.len() - self.times.len() {
+            return None;
+        }
+        // A record of the last leaf with no more of them before it.
+        let (mut low, mut high) = (0, self.big.len());
+        while high - low > 1 {
+            let middle = low.midpoint(high);
+            match self.endless_before(middle).1 <= rank {
+                true => low = middle,
+                false => high = middle,
+            }
+        }
+        let (first, before) = self.endless_before(low);
+        let rest = (first..self.big.len()).filter_map(|at| self.big.at(at));
+        let mut endless = rest.filter(|record| self.times.get(self.hash(*record)).is_none());
+        // Only where two fields share a hash is there none: then any will do.
+        (endless.nth(rank - before)).or_else(|| self.big.at(low))
+    }
+
+    /// The first record in the leaf of that one, and how many before it never expire.
+    fn endless_before(&self, at: usize) -> (usize, usize) {
+        let (first, lowest) = self.big.leaf_of(at).unwrap_or_default();
+        (first, first.saturating_sub(self.times.count_below(lowest)))
+    }
+
+    fn hash(&self, record: Record<'_>) -> u64 {
+        hash_of(self.big.hasher(), record.key)
     }
 }
 
@@ -117,7 +145,7 @@ impl<'a> Hash<'a> {
         Some(Hiding { big, times, due })
     }
 
-    /// How many fields are shown. The cost grows with how many have expired.
+    /// How many fields are shown.
     #[must_use]
     pub fn shown(&self) -> usize {
         match self.hidden() {

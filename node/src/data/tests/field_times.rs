@@ -1,5 +1,7 @@
 //! Fields that expire, beside a plain map.
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::data::rounds;
 use crate::data::table::next_random;
@@ -311,6 +313,46 @@ fn an_access_removes_some_of_what_is_due_and_hides_the_rest() {
     });
     assert_eq!(shown, 3);
     assert_eq!(data.take_expired().len(), 1);
+}
+
+#[test]
+fn each_rank_below_the_number_of_shown_fields_is_another_one_of_them() {
+    let mut data = partition(Layout::Databases(1));
+    data.set_expiry_policy(ExpiryPolicy::Hide);
+    let count = rounds(2000, 60) as usize;
+    // Of five fields, two have expired, two will, and one will not.
+    data.begin(at(0), true);
+    timed(&mut data, count);
+    let key = data.key(b"h");
+    data.change_hash(0, &key, LIMITS, |hash| {
+        for number in 0..count {
+            let time = [
+                Some(500),
+                Some(501),
+                Some(7000),
+                Some(7000 + number as i64),
+                None,
+            ];
+            hash.set_time(&name(number), time[number % 5]);
+        }
+        ((), Some(Event::HExpire))
+    })
+    .expect("it is a hash");
+    data.begin(at(6000), true);
+    let hash = data.get_hash(0, &key).unwrap().unwrap();
+    assert_eq!(hash.shown(), count / 5 * 3);
+    let expected: BTreeSet<_> = (0..count).filter(|it| it % 5 > 1).map(name).collect();
+    let by_one = (0..hash.shown()).map(|rank| hash.nth(rank).expect("it is shown"));
+    assert!(by_one.map(|it| text(it.0)).collect::<BTreeSet<_>>() == expected);
+    for ranks in [0..hash.shown(), 3..5, hash.shown() - 7..hash.shown()] {
+        let (len, mut found) = (ranks.len(), BTreeSet::new());
+        hash.nth_each(ranks, |(field, _)| {
+            found.insert(text(field));
+        });
+        assert_eq!(found.len(), len);
+        assert!(found.is_subset(&expected));
+    }
+    assert!(hash.nth(hash.shown()).is_none());
 }
 
 #[test]

@@ -68,6 +68,13 @@ impl<const VALUED: bool> BigRecords<VALUED> {
         self.tree.by_hash(|bytes| self.hasher.hash(bytes), hash)
     }
 
+    /// Of the leaf with the record of that rank: the rank of its first record, and a hash that parts
+    /// it from those before.
+    pub fn leaf_of(&self, rank: usize) -> Option<(usize, u64)> {
+        let (first, lowest) = self.tree.leaf_of(rank as u64)?;
+        Some((first as usize, lowest))
+    }
+
     /// When a field expires, in unix milliseconds.
     pub fn time(&self, field: &[u8]) -> Option<i64> {
         self.times()?.get(self.hasher.hash(field))

@@ -91,6 +91,24 @@ impl FieldTimes {
         self.by_time.at(0).map(|entry| entry.at)
     }
 
+    /// How many fields expire at a time or before.
+    pub fn count_due(&self, until: i64) -> usize {
+        match until.checked_add(1) {
+            Some(next) => self.by_time.below((next, 0)) as usize,
+            None => self.len(),
+        }
+    }
+
+    /// The hash of the field that expires after so many others.
+    pub fn hash_at(&self, rank: usize) -> Option<u64> {
+        self.by_time.at(rank as u64).map(|entry| entry.hash)
+    }
+
+    /// How many of those that expire have a hash below that one.
+    pub fn count_below(&self, hash: u64) -> usize {
+        self.by_field.below(hash) as usize
+    }
+
     /// Sets when the field of that hash expires. Returns when it did.
     pub fn set(&mut self, heap: &mut Heap, hash: u64, at: Option<i64>) -> Option<i64> {
         let old = self.get(hash);
