@@ -2,7 +2,6 @@
 
 mod append;
 mod delifeq;
-mod expiration;
 mod get;
 mod getdel;
 mod getex;

@@ -1,5 +1,6 @@
 //! EXPIRE and its siblings. Replicas get a PEXPIREAT, so that a delay changes nothing.
 
+use crate::command::expiry::{CONDITION, Condition, Scale};
 use crate::command::parse::{integer, invalid_expire_time, lossy};
 use crate::command::{Definition, Effect, Exec, Refused};
 use crate::resp::number::Decimal;
@@ -8,33 +9,17 @@ use crate::spec::Flag::{Fast, Write};
 use crate::spec::KeyFlag::{RW, Update};
 use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
 
-const CONDITION: Argument = Argument::one_of(
-    "condition",
-    &[
-        Argument::word("nx", "NX"),
-        Argument::word("xx", "XX"),
-        Argument::word("gt", "GT"),
-        Argument::word("lt", "LT"),
-    ],
-)
-.optional()
-.since("7.0.0");
+/// They came later than the command.
+const SINCE_7: Argument = CONDITION.since("7.0.0");
 
 pub(super) static EXPIRE: Definition = Definition {
     spec: Spec {
         name: "expire",
         summary: "Sets the time to live of a key in seconds",
-        arguments: &[
-            Argument::key("key"),
-            Argument::integer("seconds"),
-            CONDITION,
-        ],
+        arguments: &[Argument::key("key"), Argument::integer("seconds"), SINCE_7],
         ..family()
     },
-    ..Definition::run(|exec, args, reply| {
-        let now = exec.now.unix_ms();
-        expire(exec, args, reply, ("expire", SECOND, now))
-    })
+    ..Definition::run(|exec, args, reply| expire(exec, args, reply, ("expire", Scale::Seconds)))
 };
 
 pub(super) static PEXPIRE: Definition = Definition {
@@ -45,14 +30,11 @@ pub(super) static PEXPIRE: Definition = Definition {
         arguments: &[
             Argument::key("key"),
             Argument::integer("milliseconds"),
-            CONDITION,
+            SINCE_7,
         ],
         ..family()
     },
-    ..Definition::run(|exec, args, reply| {
-        let now = exec.now.unix_ms();
-        expire(exec, args, reply, ("pexpire", MILLISECOND, now))
-    })
+    ..Definition::run(|exec, args, reply| expire(exec, args, reply, ("pexpire", Scale::Millis)))
 };
 
 pub(super) static EXPIREAT: Definition = Definition {
@@ -63,11 +45,11 @@ pub(super) static EXPIREAT: Definition = Definition {
         arguments: &[
             Argument::key("key"),
             Argument::unix_time("unix-time-seconds"),
-            CONDITION,
+            SINCE_7,
         ],
         ..family()
     },
-    ..Definition::run(|exec, args, reply| expire(exec, args, reply, ("expireat", SECOND, 0)))
+    ..Definition::run(|exec, args, reply| expire(exec, args, reply, ("expireat", Scale::AtSeconds)))
 };
 
 pub(super) static PEXPIREAT: Definition = Definition {
@@ -78,15 +60,12 @@ pub(super) static PEXPIREAT: Definition = Definition {
         arguments: &[
             Argument::key("key"),
             Argument::unix_time("unix-time-milliseconds"),
-            CONDITION,
+            SINCE_7,
         ],
         ..family()
     },
-    ..Definition::run(|exec, args, reply| expire(exec, args, reply, ("pexpireat", MILLISECOND, 0)))
+    ..Definition::run(|exec, args, reply| expire(exec, args, reply, ("pexpireat", Scale::AtMillis)))
 };
-
-const SECOND: i64 = 1000;
-const MILLISECOND: i64 = 1;
 
 const fn family() -> Spec {
     Spec {
@@ -98,18 +77,15 @@ const fn family() -> Spec {
     }
 }
 
-/// `unit`: milliseconds of one; `from`: where counting begins, in unix milliseconds.
 fn expire(
     exec: &mut Exec<'_>,
     args: &Args<'_>,
     reply: &mut Reply,
-    (name, unit, from): (&str, i64, i64),
+    (name, scale): (&str, Scale),
 ) -> Result<Effect, Refused> {
-    let condition = Condition::parse(args)?;
-    let at = integer(args.get(2))?
-        .checked_mul(unit)
-        .and_then(|millis| millis.checked_add(from))
-        .ok_or_else(|| invalid_expire_time(name))?;
+    let condition = condition(args)?;
+    let at = scale.at(integer(args.get(2))?, exec.now);
+    let at = at.ok_or_else(|| invalid_expire_time(name))?;
     let (db, key) = (exec.session.db, args.key(exec.data, 1));
     let entry = exec.data.peek(db, &key);
     if !entry.is_some_and(|entry| condition.holds(entry.expire_at(), at)) {
@@ -136,52 +112,32 @@ pub(in crate::command) fn expire_at(
     Effect::rewritten(&[b"PEXPIREAT", key.bytes, Decimal::new(at).as_bytes()])
 }
 
-#[derive(Default)]
-struct Condition {
-    nx: bool,
-    xx: bool,
-    gt: bool,
-    lt: bool,
-}
-
-impl Condition {
-    fn parse(args: &Args<'_>) -> Result<Condition, Refused> {
-        let mut condition = Condition::default();
-        for option in args.from(3) {
-            match option.to_ascii_lowercase().as_slice() {
-                b"nx" => condition.nx = true,
-                b"xx" => condition.xx = true,
-                b"gt" => condition.gt = true,
-                b"lt" => condition.lt = true,
-                _ => {
-                    return Err(Refused::text(format!(
-                        "ERR Unsupported option {}",
-                        lossy(option)
-                    )));
-                }
-            }
+/// The options, of which some exclude each other.
+fn condition(args: &Args<'_>) -> Result<Condition, Refused> {
+    let mut condition = Condition::default();
+    for option in args.from(3) {
+        if !condition.ask(option) {
+            let text = format!("ERR Unsupported option {}", lossy(option));
+            return Err(Refused::text(text));
         }
-        let Condition { nx, xx, gt, lt } = condition;
-        if nx && (xx || gt || lt) {
-            return Err(Refused::new(
-                "ERR NX and XX, GT or LT options at the same time are not compatible",
-            ));
-        }
-        if gt && lt {
-            return Err(Refused::new(
-                "ERR GT and LT options at the same time are not compatible",
-            ));
-        }
-        Ok(condition)
     }
-
-    /// Whether a time to live may be replaced; none counts as endless.
-    fn holds(&self, old: Option<i64>, new: i64) -> bool {
-        !(self.nx && old.is_some()
-            || self.xx && old.is_none()
-            || self.gt && old.is_none_or(|old| new <= old)
-            || self.lt && old.is_some_and(|old| new >= old))
+    let Condition {
+        none,
+        some,
+        later,
+        earlier,
+    } = condition;
+    if none && (some || later || earlier) {
+        return Err(Refused::new(
+            "ERR NX and XX, GT or LT options at the same time are not compatible",
+        ));
     }
+    if later && earlier {
+        return Err(Refused::new(
+            "ERR GT and LT options at the same time are not compatible",
+        ));
+    }
+    Ok(condition)
 }
 
 #[cfg(test)]

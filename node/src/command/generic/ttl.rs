@@ -1,5 +1,6 @@
 //! TTL and its siblings.
 
+use crate::command::expiry::Scale;
 use crate::command::{Definition, Effect, Exec, Refused};
 use crate::resp::{Args, Reply};
 use crate::spec::Flag::{Fast, ReadOnly};
@@ -14,10 +15,7 @@ pub(super) static TTL: Definition = Definition {
         summary: "Returns the seconds until a key expires; -1 for never, -2 for no key",
         ..family()
     },
-    ..Definition::run(|exec, args, reply| {
-        let now = exec.now.unix_ms();
-        show(exec, args, reply, |at| seconds((at - now).max(0)))
-    })
+    ..Definition::run(|exec, args, reply| show(exec, args, reply, Scale::Seconds))
 };
 
 pub(super) static PTTL: Definition = Definition {
@@ -29,10 +27,7 @@ pub(super) static PTTL: Definition = Definition {
         summary: "Returns the milliseconds until a key expires; -1 for never, -2 for no key",
         ..family()
     },
-    ..Definition::run(|exec, args, reply| {
-        let now = exec.now.unix_ms();
-        show(exec, args, reply, |at| (at - now).max(0))
-    })
+    ..Definition::run(|exec, args, reply| show(exec, args, reply, Scale::Millis))
 };
 
 pub(super) static EXPIRETIME: Definition = Definition {
@@ -42,7 +37,7 @@ pub(super) static EXPIRETIME: Definition = Definition {
         summary: "Returns the unix time in seconds at which a key expires; -1 for never, -2 for no key",
         ..family()
     },
-    ..Definition::run(|exec, args, reply| show(exec, args, reply, seconds))
+    ..Definition::run(|exec, args, reply| show(exec, args, reply, Scale::AtSeconds))
 };
 
 pub(super) static PEXPIRETIME: Definition = Definition {
@@ -52,7 +47,7 @@ pub(super) static PEXPIRETIME: Definition = Definition {
         summary: "Returns the unix time in milliseconds at which a key expires; -1 for never, -2 for no key",
         ..family()
     },
-    ..Definition::run(|exec, args, reply| show(exec, args, reply, |at| at))
+    ..Definition::run(|exec, args, reply| show(exec, args, reply, Scale::AtMillis))
 };
 
 const fn family() -> Spec {
@@ -65,21 +60,25 @@ const fn family() -> Spec {
     }
 }
 
-/// Rounded to the nearest.
-fn seconds(millis: i64) -> i64 {
-    millis.div_euclid(1000) + i64::from(millis.rem_euclid(1000) >= 500)
-}
-
 fn show(
     exec: &mut Exec<'_>,
     args: &Args<'_>,
     reply: &mut Reply,
-    shown: impl Fn(i64) -> i64,
+    scale: Scale,
 ) -> Result<Effect, Refused> {
     let key = args.key(exec.data, 1);
+    let (unit, from) = (scale.unit(), scale.from(exec.now));
     reply.integer(match exec.data.probe(exec.session.db, &key) {
         None => -2,
-        Some(entry) => entry.expire_at().map_or(-1, shown),
+        Some(entry) => entry.expire_at().map_or(-1, |at| {
+            let left = if scale.is_moment() {
+                at
+            } else {
+                (at - from).max(0)
+            };
+            // To the nearest.
+            left.div_euclid(unit) + i64::from(left.rem_euclid(unit) > (unit - 1) / 2)
+        }),
     });
     Ok(Effect::None)
 }

@@ -2,24 +2,14 @@
 //! delay changes nothing.
 
 use super::limits;
-use super::timed::{FIELDS, Scale, check_type, fields, hdel, hpexpireat, is_past};
+use super::timed::{FIELDS, check_type, fields, hdel, hpexpireat, is_past, time};
+use crate::command::expiry::{CONDITION, Condition, Scale};
 use crate::command::{Definition, Effect, Exec, Refused};
 use crate::data::Event;
 use crate::resp::{Args, Reply};
 use crate::spec::Flag::{DenyOom, Fast, Write};
 use crate::spec::KeyFlag::{RW, Update};
 use crate::spec::{Argument, Flags, Group, KeySpec, Spec};
-
-const CONDITION: Argument = Argument::one_of(
-    "condition",
-    &[
-        Argument::word("nx", "NX"),
-        Argument::word("xx", "XX"),
-        Argument::word("gt", "GT"),
-        Argument::word("lt", "LT"),
-    ],
-)
-.optional();
 
 pub(super) static HEXPIRE: Definition = Definition {
     spec: Spec {
@@ -33,10 +23,7 @@ pub(super) static HEXPIRE: Definition = Definition {
         ],
         ..family()
     },
-    ..Definition::run(|exec, args, reply| {
-        let from = exec.now.unix_ms();
-        hexpire(exec, args, reply, ("hexpire", Scale { unit: 1000, from }))
-    })
+    ..Definition::run(|exec, args, reply| hexpire(exec, args, reply, ("hexpire", Scale::Seconds)))
 };
 
 pub(super) static HPEXPIRE: Definition = Definition {
@@ -51,10 +38,7 @@ pub(super) static HPEXPIRE: Definition = Definition {
         ],
         ..family()
     },
-    ..Definition::run(|exec, args, reply| {
-        let from = exec.now.unix_ms();
-        hexpire(exec, args, reply, ("hpexpire", Scale { unit: 1, from }))
-    })
+    ..Definition::run(|exec, args, reply| hexpire(exec, args, reply, ("hpexpire", Scale::Millis)))
 };
 
 pub(super) static HEXPIREAT: Definition = Definition {
@@ -70,11 +54,7 @@ pub(super) static HEXPIREAT: Definition = Definition {
         ..family()
     },
     ..Definition::run(|exec, args, reply| {
-        let scale = Scale {
-            unit: 1000,
-            from: 0,
-        };
-        hexpire(exec, args, reply, ("hexpireat", scale))
+        hexpire(exec, args, reply, ("hexpireat", Scale::AtSeconds))
     })
 };
 
@@ -91,12 +71,7 @@ pub(super) static HPEXPIREAT: Definition = Definition {
         ..family()
     },
     ..Definition::run(|exec, args, reply| {
-        hexpire(
-            exec,
-            args,
-            reply,
-            ("hpexpireat", Scale { unit: 1, from: 0 }),
-        )
+        hexpire(exec, args, reply, ("hpexpireat", Scale::AtMillis))
     })
 };
 
@@ -127,9 +102,10 @@ fn hexpire(
 ) -> Result<Effect, Refused> {
     let (db, key, limits) = (exec.session.db, args.key(exec.data, 1), limits(exec));
     check_type(exec, &key)?;
-    let at = scale.time(args.get(2), name)?;
-    let condition = Condition::parse(args.get(3));
-    let fields = fields(args, 3 + usize::from(condition.is_some()), NO_COUNT)?;
+    let at = time(exec, scale, args.get(2), name)?;
+    let mut condition = Condition::default();
+    let is_asked = condition.ask(args.get(3));
+    let fields = fields(args, 3 + usize::from(is_asked), NO_COUNT)?;
     let is_past = is_past(exec, at);
     let mut codes = Vec::with_capacity(fields.len());
     let mut concerned = Vec::new();
@@ -138,7 +114,7 @@ fn hexpire(
             let view = hash.view();
             let code = match view.get(field) {
                 None => MISSING,
-                Some(_) if condition.is_some_and(|it| !it.holds(view.time(field), at)) => NOT_MET,
+                Some(_) if !condition.holds(view.time(field), at) => NOT_MET,
                 Some(_) if is_past => DELETED,
                 Some(_) => SET,
             };
@@ -172,36 +148,6 @@ fn hexpire(
         }
         false => vec![hpexpireat(&key, at, &concerned)],
     }))
-}
-
-#[derive(Clone, Copy)]
-enum Condition {
-    Nx,
-    Xx,
-    Gt,
-    Lt,
-}
-
-impl Condition {
-    fn parse(word: &[u8]) -> Option<Condition> {
-        match word.to_ascii_lowercase().as_slice() {
-            b"nx" => Some(Condition::Nx),
-            b"xx" => Some(Condition::Xx),
-            b"gt" => Some(Condition::Gt),
-            b"lt" => Some(Condition::Lt),
-            _ => None,
-        }
-    }
-
-    /// Whether a time may be replaced; none counts as endless.
-    fn holds(self, old: Option<i64>, new: i64) -> bool {
-        match self {
-            Condition::Nx => old.is_none(),
-            Condition::Xx => old.is_some(),
-            Condition::Gt => old.is_some_and(|old| new > old),
-            Condition::Lt => old.is_none_or(|old| new < old),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! HGETEX: replicas get what it did to the times.
 
 use super::timed::{
-    FIELDS, NO_COUNT, Scale, check_type, command, fields, hdel, hpexpireat, is_past,
+    FIELDS, NO_COUNT, check_type, command, fields, hdel, hpexpireat, is_past, time,
 };
 use super::{limits, show};
+use crate::command::expiry::{EXPIRATION_OR_PERSIST, Scale};
 use crate::command::{Definition, Effect, Exec, Refused};
 use crate::data::{Event, Key};
 use crate::resp::number::Decimal;
@@ -21,21 +22,7 @@ pub(super) static HGETEX: Definition = Definition {
         since: "8.0.0",
         complexity: "O(N) with N the number of fields",
         summary: "Returns the values of fields of a hash, and sets or removes their time to live",
-        arguments: &[
-            Argument::key("key"),
-            Argument::one_of(
-                "expiration",
-                &[
-                    Argument::integer("seconds").token("EX"),
-                    Argument::integer("milliseconds").token("PX"),
-                    Argument::unix_time("unix-time-seconds").token("EXAT"),
-                    Argument::unix_time("unix-time-milliseconds").token("PXAT"),
-                    Argument::word("persist", "PERSIST"),
-                ],
-            )
-            .optional(),
-            FIELDS,
-        ],
+        arguments: &[Argument::key("key"), EXPIRATION_OR_PERSIST, FIELDS],
         ..Spec::new(Group::Hash)
     },
     ..Definition::run(hgetex)
@@ -53,8 +40,8 @@ enum Change {
 impl Change {
     /// With the index of FIELDS.
     fn parse(exec: &Exec<'_>, args: &Args<'_>) -> Result<(Change, usize), Refused> {
-        if let Some(scale) = Scale::of(exec, args.get(2)) {
-            let at = scale.time(args.get(3), "hgetex")?;
+        if let Some(scale) = Scale::of(args.get(2)) {
+            let at = time(exec, scale, args.get(3), "hgetex")?;
             let change = match is_past(exec, at) {
                 true => Change::Delete,
                 false => Change::At(at),

@@ -1,7 +1,8 @@
 //! HSETEX: replicas get an HSET, and an HPEXPIREAT for what expires.
 
 use super::limits;
-use super::timed::{Scale, check_type, command, hdel, hpexpireat, is_past};
+use super::timed::{check_type, command, hdel, hpexpireat, is_past, time};
+use crate::command::expiry::{EXPIRATION_OR_KEEPTTL, Scale};
 use crate::command::parse::lossy;
 use crate::command::{Definition, Effect, Exec, Refused, wrong_arity};
 use crate::data::{Event, HashMut};
@@ -27,17 +28,7 @@ pub(super) static HSETEX: Definition = Definition {
                 &[Argument::word("fnx", "FNX"), Argument::word("fxx", "FXX")],
             )
             .optional(),
-            Argument::one_of(
-                "expiration",
-                &[
-                    Argument::integer("seconds").token("EX"),
-                    Argument::integer("milliseconds").token("PX"),
-                    Argument::unix_time("unix-time-seconds").token("EXAT"),
-                    Argument::unix_time("unix-time-milliseconds").token("PXAT"),
-                    Argument::word("keepttl", "KEEPTTL"),
-                ],
-            )
-            .optional(),
+            EXPIRATION_OR_KEEPTTL,
             Argument::block(
                 "fields",
                 &[
@@ -76,7 +67,7 @@ impl Options {
     fn parse(exec: &Exec<'_>, args: &Args<'_>) -> Result<Options, Refused> {
         let (mut exist, mut times, mut at) = (None, Times::Gone, 2);
         while let Some(word) = args.opt(at) {
-            let scale = Scale::of(exec, word);
+            let scale = Scale::of(word);
             let keeps = args.is(at, "keepttl");
             if args.is(at, "fields") {
                 let first = first_field(args, at)?;
@@ -96,7 +87,7 @@ impl Options {
                     at += 1;
                     let text = args.opt(at);
                     let text = text.ok_or(const { Refused::new("ERR missing expire time") })?;
-                    times = Times::At(scale.time(text, "hsetex")?);
+                    times = Times::At(time(exec, scale, text, "hsetex")?);
                 }
             } else if args.is(at, "fxx") || args.is(at, "fnx") {
                 if exist.is_some() {

@@ -1,6 +1,7 @@
 //! HTTL, HPTTL, HEXPIRETIME and HPEXPIRETIME.
 
-use super::timed::{FIELDS, NO_COUNT, Scale, check_type, fields};
+use super::timed::{FIELDS, NO_COUNT, check_type, fields};
+use crate::command::expiry::Scale;
 use crate::command::{Definition, Effect, Exec, Refused};
 use crate::resp::{Args, Reply};
 use crate::spec::Flag::{Fast, ReadOnly};
@@ -14,10 +15,7 @@ pub(super) static HTTL: Definition = Definition {
         summary: "Returns the time to live of fields of a hash in seconds",
         ..family()
     },
-    ..Definition::run(|exec, args, reply| {
-        let from = exec.now.unix_ms();
-        httl(exec, args, reply, Scale { unit: 1000, from })
-    })
+    ..Definition::run(|exec, args, reply| httl(exec, args, reply, Scale::Seconds))
 };
 
 pub(super) static HPTTL: Definition = Definition {
@@ -27,10 +25,7 @@ pub(super) static HPTTL: Definition = Definition {
         summary: "Returns the time to live of fields of a hash in milliseconds",
         ..family()
     },
-    ..Definition::run(|exec, args, reply| {
-        let from = exec.now.unix_ms();
-        httl(exec, args, reply, Scale { unit: 1, from })
-    })
+    ..Definition::run(|exec, args, reply| httl(exec, args, reply, Scale::Millis))
 };
 
 pub(super) static HEXPIRETIME: Definition = Definition {
@@ -39,13 +34,7 @@ pub(super) static HEXPIRETIME: Definition = Definition {
         summary: "Returns the unix time in seconds at which fields of a hash expire",
         ..family()
     },
-    ..Definition::run(|exec, args, reply| {
-        let scale = Scale {
-            unit: 1000,
-            from: 0,
-        };
-        httl(exec, args, reply, scale)
-    })
+    ..Definition::run(|exec, args, reply| httl(exec, args, reply, Scale::AtSeconds))
 };
 
 pub(super) static HPEXPIRETIME: Definition = Definition {
@@ -54,7 +43,7 @@ pub(super) static HPEXPIRETIME: Definition = Definition {
         summary: "Returns the unix time in milliseconds at which fields of a hash expire",
         ..family()
     },
-    ..Definition::run(|exec, args, reply| httl(exec, args, reply, Scale { unit: 1, from: 0 }))
+    ..Definition::run(|exec, args, reply| httl(exec, args, reply, Scale::AtMillis))
 };
 
 const fn family() -> Spec {
@@ -82,15 +71,14 @@ fn httl(
     let key = args.key(exec.data, 1);
     check_type(exec, &key)?;
     let fields = fields(args, 2, NO_COUNT)?;
+    let (unit, from) = (scale.unit(), scale.from(exec.now));
     let hash = exec.data.see_hash(exec.session.db, &key)?;
     reply.array(fields.len());
     for field in fields.map(|index| args.get(index)) {
         let hash = hash.filter(|hash| hash.get(field).is_some());
         reply.integer(hash.map_or(MISSING, |hash| {
             let at = hash.time(field);
-            at.map_or(ENDLESS, |at| {
-                (at - scale.from + scale.unit - 1) / scale.unit
-            })
+            at.map_or(ENDLESS, |at| (at - from + unit - 1) / unit)
         }));
     }
     Ok(Effect::None)

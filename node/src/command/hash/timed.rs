@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use crate::command::expiry::Scale;
 use crate::command::parse::{integer, invalid_expire_time};
 use crate::command::{Exec, Refused};
 use crate::data::Key;
@@ -58,38 +59,19 @@ pub(super) fn check_type(exec: &mut Exec<'_>, key: &Key<'_>) -> Result<(), Refus
     Ok(())
 }
 
-/// How a time is given: so many milliseconds a unit, counted from a unix time in milliseconds.
-#[derive(Clone, Copy)]
-pub(super) struct Scale {
-    pub unit: i64,
-    pub from: i64,
-}
-
-impl Scale {
-    /// That of the option, if it is one: EX, PX, EXAT, PXAT.
-    pub(super) fn of(exec: &Exec<'_>, option: &[u8]) -> Option<Scale> {
-        let now = exec.now.unix_ms();
-        let (unit, from) = match option.to_ascii_lowercase().as_slice() {
-            b"ex" => (1000, now),
-            b"px" => (1, now),
-            b"exat" => (1000, 0),
-            b"pxat" => (1, 0),
-            _ => return None,
-        };
-        Some(Scale { unit, from })
+/// The time of a field as it was given to a command, in unix milliseconds.
+pub(super) fn time(
+    exec: &Exec<'_>,
+    scale: Scale,
+    count: &[u8],
+    command: &str,
+) -> Result<i64, Refused> {
+    let count = integer(count)?;
+    if count < 0 {
+        return Err(Refused::new("ERR invalid expire time, must be >= 0"));
     }
-
-    /// The unix time in milliseconds.
-    pub(super) fn time(self, text: &[u8], command: &str) -> Result<i64, Refused> {
-        let count = integer(text)?;
-        if count < 0 {
-            return Err(Refused::new("ERR invalid expire time, must be >= 0"));
-        }
-        let at = count.checked_mul(self.unit);
-        at.and_then(|at| at.checked_add(self.from))
-            .filter(|at| *at <= LATEST)
-            .ok_or_else(|| invalid_expire_time(command))
-    }
+    let at = scale.at(count, exec.now).filter(|at| *at <= LATEST);
+    at.ok_or_else(|| invalid_expire_time(command))
 }
 
 /// Whether a field with that time goes at once: on a replica, only its master says so.

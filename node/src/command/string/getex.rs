@@ -1,6 +1,6 @@
 //! GETEX: replicas get what it did to the time to live.
 
-use super::expiration::Given;
+use crate::command::expiry::{EXPIRATION_OR_PERSIST, Given};
 use crate::command::generic::expire_at;
 use crate::command::parse::SYNTAX;
 use crate::command::{Definition, Effect, Exec, Refused};
@@ -18,20 +18,7 @@ pub(super) static GETEX: Definition = Definition {
         keys: &[KeySpec::one(1, &[RW, Access, Update]).note("It changes the time to live")],
         since: "6.2.0",
         summary: "Returns the value of a key, and sets or removes its time to live",
-        arguments: &[
-            Argument::key("key"),
-            Argument::one_of(
-                "expiration",
-                &[
-                    Argument::integer("seconds").token("EX"),
-                    Argument::integer("milliseconds").token("PX"),
-                    Argument::unix_time("unix-time-seconds").token("EXAT"),
-                    Argument::unix_time("unix-time-milliseconds").token("PXAT"),
-                    Argument::word("persist", "PERSIST"),
-                ],
-            )
-            .optional(),
-        ],
+        arguments: &[Argument::key("key"), EXPIRATION_OR_PERSIST],
         ..Spec::new(Group::String)
     },
     ..Definition::run(getex)
@@ -47,7 +34,7 @@ fn getex(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effe
     let change = parse(args)?;
     let (db, key) = (exec.session.db, args.key(exec.data, 1));
     let at = match change {
-        Change::Expire(given) => Some((given.at(exec, "getex"), given.is_moment())),
+        Change::Expire(given) => Some((given.at(exec, "getex"), given.scale.is_moment())),
         Change::None | Change::Persist => None,
     };
     let Some(entry) = exec.data.get(db, &key) else {

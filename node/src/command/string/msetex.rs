@@ -1,6 +1,6 @@
 //! MSETEX, as in Valkey 9.1. Replicas get commands that older ones know, too.
 
-use super::expiration::Given;
+use crate::command::expiry::{EXPIRATION_OR_KEEPTTL, Given};
 use crate::command::parse::SYNTAX;
 use crate::command::{Definition, Effect, Exec, Refused};
 use crate::data::Expire;
@@ -35,17 +35,7 @@ pub(super) static MSETEX: Definition = Definition {
                 &[Argument::word("nx", "NX"), Argument::word("xx", "XX")],
             )
             .optional(),
-            Argument::one_of(
-                "expiration",
-                &[
-                    Argument::integer("seconds").token("EX"),
-                    Argument::integer("milliseconds").token("PX"),
-                    Argument::unix_time("unix-time-seconds").token("EXAT"),
-                    Argument::unix_time("unix-time-milliseconds").token("PXAT"),
-                    Argument::word("keepttl", "KEEPTTL"),
-                ],
-            )
-            .optional(),
+            EXPIRATION_OR_KEEPTTL,
         ],
         ..Spec::new(Group::String)
     },

@@ -1,7 +1,7 @@
 //! SET with all its options, SETNX and GETSET. Replicas get the moment of expiry itself, and no
 //! comparison.
 
-use super::expiration::Given;
+use crate::command::expiry::Given;
 use crate::command::parse::SYNTAX;
 use crate::command::{Definition, Effect, Exec, Refused};
 use crate::data::{Entry, Expire, Key};

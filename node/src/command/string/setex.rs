@@ -1,6 +1,6 @@
 //! SETEX and PSETEX. Replicas get the moment of expiry itself.
 
-use super::expiration::Given;
+use crate::command::expiry::{Given, Scale};
 use crate::command::{Definition, Effect, Exec, Refused};
 use crate::data::Expire;
 use crate::resp::number::Decimal;
@@ -25,10 +25,7 @@ pub(super) static SETEX: Definition = Definition {
         ],
         ..family()
     },
-    ..Definition::run(|exec, args, reply| {
-        let at = Given::Seconds(args.get(2)).at(exec, "setex")?;
-        setex(exec, args, reply, at)
-    })
+    ..Definition::run(|exec, args, reply| setex(exec, args, reply, ("setex", Scale::Seconds)))
 };
 
 pub(super) static PSETEX: Definition = Definition {
@@ -47,10 +44,7 @@ pub(super) static PSETEX: Definition = Definition {
         ],
         ..family()
     },
-    ..Definition::run(|exec, args, reply| {
-        let at = Given::Millis(args.get(2)).at(exec, "psetex")?;
-        setex(exec, args, reply, at)
-    })
+    ..Definition::run(|exec, args, reply| setex(exec, args, reply, ("psetex", Scale::Millis)))
 };
 
 const fn family() -> Spec {
@@ -66,8 +60,10 @@ fn setex(
     exec: &mut Exec<'_>,
     args: &Args<'_>,
     reply: &mut Reply,
-    at: i64,
+    (name, scale): (&str, Scale),
 ) -> Result<Effect, Refused> {
+    let count = args.get(2);
+    let at = Given { scale, count }.at(exec, name)?;
     let (key, value) = (args.key(exec.data, 1), args.get(3));
     exec.data.set(exec.session.db, &key, value, Expire::At(at));
     reply.ok();
