@@ -11,6 +11,7 @@ mod cluster;
 mod connection;
 pub mod docs;
 mod draw;
+mod expiry;
 mod generic;
 mod geo;
 mod hash;

@@ -2,15 +2,12 @@
 
 use std::fmt;
 
+pub mod field_times;
 pub mod master;
 pub mod slow;
 pub mod stream;
 pub mod upstream;
 pub mod withhold;
-
-/// The capability (REPLCONF capa) by which our nodes say that they hold hashes whose fields expire.
-/// Others pass over the name.
-pub const FIELD_TIMES_CAPA: &str = "slotkeeper-field-times";
 
 /// Names one history of the data: two nodes with the same id and offset hold the same.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -13,7 +13,7 @@ use super::requests::Call;
 use crate::config::Limits;
 use crate::data::{Partition, WalkWait};
 use crate::io::SessionId;
-use crate::persistence::rdb::{BadDump, DumpReader};
+use crate::persistence::rdb::{BadDump, DumpReader, dump_version};
 use crate::request::Restore;
 use crate::resp::{Args, Reply};
 use crate::time::Now;
@@ -157,6 +157,9 @@ impl Engine {
                 );
             }
             return;
+        }
+        if let Some(version) = dump_version(args.get(3)) {
+            self.replication.foreign_dumps.restored(version);
         }
         let used = (wanted.idle_secs, wanted.uses);
         (self.data).adopt(&name_of(of), (db, &key), expire_at, used);

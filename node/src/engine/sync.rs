@@ -23,11 +23,12 @@ use crate::engine::{Acted, Engine};
 use crate::io::{Level, LinkId, Origin, Output, SessionId, Unsent};
 use crate::persistence::snapshot::Snapshots;
 use crate::random::Random;
+use crate::replication::ReplId;
+use crate::replication::field_times::{ForeignDumps, TimesReader};
 use crate::replication::master::{Replica, ReplicaState, Replicas};
 use crate::replication::slow::Resting;
 use crate::replication::stream::{Decision, Stream, decide};
 use crate::replication::withhold::{Held, Withholding};
-use crate::replication::{FIELD_TIMES_CAPA, ReplId};
 use crate::request::ReplicationRequest;
 use crate::resp::Reply;
 use crate::session::SessionRole;
@@ -45,6 +46,7 @@ pub(super) struct Replication {
     spool: Option<Spool>,
     pub(super) holding: Holding,
     resting: Resting,
+    pub(super) foreign_dumps: ForeignDumps,
     pub(super) following: Following,
     pub(super) snapshots: Snapshots,
     pub(super) load: Load,
@@ -70,6 +72,7 @@ impl Replication {
             spool: None,
             holding: Holding::default(),
             resting: Resting::default(),
+            foreign_dumps: ForeignDumps::default(),
             following: Following::default(),
             snapshots: Snapshots::new(now),
             load: Load::default(),
@@ -211,12 +214,12 @@ impl Engine {
             b"capa" => {
                 replica.reads_mark |= value.eq_ignore_ascii_case("eof");
                 replica.psync2 |= value.eq_ignore_ascii_case("psync2");
-                replica.holds_field_times |= value.eq_ignore_ascii_case(FIELD_TIMES_CAPA);
+                replica.field_times = replica.field_times.or(TimesReader::of_capability(value));
             }
             b"rdb-only" => replica.payload_only = value != "0",
-            // Valkey's replicas say their version; they all read what is written here, but for fields
-            // that expire.
-            b"version" => {}
+            b"version" => {
+                replica.field_times = replica.field_times.or(TimesReader::of_version(value));
+            }
             _ => {
                 let option = option.escape_ascii();
                 return Err(format!("ERR Unrecognized REPLCONF option: {option}"));
@@ -279,6 +282,7 @@ impl Engine {
         // What this turn has added goes to those that are online, not to the one who comes now.
         self.feed_replicas(now);
         let decision = match wanted {
+            Some((_, from)) if !self.may_continue(id, from, now) => Decision::Full,
             Some((wanted, from)) => decide(&self.replication.stream, wanted, from),
             None => Decision::Full,
         };
@@ -380,6 +384,7 @@ impl Engine {
     /// that take too little.
     pub(super) fn feed_replicas(&mut self, now: Now) {
         self.drop_those_without_field_times();
+        self.drop_those_that_cannot_restore();
         if self.replication.acks_wanted && !self.stream_rests() {
             self.replication.acks_wanted = false;
             if self.replication.replicas.count() > 0 && !self.is_replica {

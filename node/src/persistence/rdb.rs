@@ -1,12 +1,14 @@
 //! The RDB format: what a snapshot and the payload of a full sync consist of.
 //!
 //! Written is version 10, which Redis 7.0 and everything after it reads; but where fields of a hash
-//! expire version 12, which Redis reads since 7.4. Read is every version of Redis up to 12 and Valkey's
-//! own; of the types all but modules.
+//! expire version 12, which Redis reads since 7.4, or for a replica that is Valkey version 80, which it
+//! reads since 9.0. Read is every version of Redis up to 12 and Valkey's own; of the types all but
+//! modules.
 
 mod crc64;
 mod dump;
 mod encode;
+mod format;
 mod lzf;
 mod packed;
 mod partial;
@@ -16,29 +18,11 @@ mod streams;
 mod writer;
 
 pub use crc64::crc64;
-pub use dump::{BadDump, DumpReader, DumpWriter};
+pub use dump::{BadDump, DumpReader, DumpWriter, dump_version};
+pub use format::{Format, WRITTEN_VERSION};
+use format::{OLDEST_VALKEY, is_known};
 pub use reader::{Fed, PackedPairs, RdbItem, RdbReader};
 pub use writer::{History, RdbWriter, SECOND_ID};
-
-/// The version that is written where no field of a hash expires.
-pub const WRITTEN_VERSION: u32 = 10;
-
-/// The version that is written where one does.
-const TIMED_VERSION: u32 = 12;
-
-/// The newest version of Redis that is read.
-const NEWEST_REDIS: u32 = 12;
-
-/// The oldest version under Valkey's own signature.
-const OLDEST_VALKEY: u32 = 80;
-
-/// Whether a version is read: one of Redis, or one of Valkey's own.
-fn is_known(version: u32, is_valkey: bool) -> bool {
-    match is_valkey {
-        true => version >= OLDEST_VALKEY,
-        false => (1..=NEWEST_REDIS).contains(&version),
-    }
-}
 
 const TYPE_STRING: u8 = 0;
 const TYPE_SET: u8 = 2;

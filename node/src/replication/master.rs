@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::config::OutputLimit;
 use crate::io::{SessionId, Unsent};
+use crate::replication::field_times::TimesReader;
 
 /// What a session has said about itself as a replica, before and after PSYNC.
 #[derive(Debug)]
@@ -18,8 +19,8 @@ pub struct Replica {
     pub reads_mark: bool,
     /// It understands `+CONTINUE id`.
     pub psync2: bool,
-    /// It holds hashes whose fields expire, and reads them as they are written here.
-    pub holds_field_times: bool,
+    /// What it is, if it can hold hashes whose fields expire.
+    pub field_times: Option<TimesReader>,
     /// It wants the payload only, no stream.
     pub payload_only: bool,
     /// It sent SYNC, which gets no line about the history.
@@ -83,7 +84,7 @@ impl Replica {
             port: 0,
             reads_mark: false,
             psync2: false,
-            holds_field_times: false,
+            field_times: None,
             payload_only: false,
             plain_sync: false,
             state: ReplicaState::Handshake,
@@ -98,12 +99,6 @@ impl Replica {
             over_soft_since: None,
             slow: None,
         }
-    }
-
-    /// Whether it may get what it asks for where fields of hashes expire: a file says what is in it.
-    #[must_use]
-    pub fn takes_field_times(&self) -> bool {
-        self.holds_field_times || self.payload_only
     }
 
     /// How long ago it was last heard of, in seconds.

@@ -114,7 +114,8 @@ impl Engine {
              length first"
         );
         self.log_of(Origin::Replicas, Level::Notice, text);
-        self.start_walk(WalkTarget::Spool, now);
+        let format = self.format_for(&sessions);
+        self.start_walk(WalkTarget::Spool, format, now);
     }
 
     /// The file is whole: it is sent.

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::data::{Saver, WalkId, WalkState};
 use crate::engine::Engine;
 use crate::io::{DiskOp, Level, Origin, Output, SessionId};
-use crate::persistence::rdb::{History, RdbWriter};
+use crate::persistence::rdb::{Format, History, RdbWriter};
 use crate::persistence::snapshot::SnapshotState;
 use crate::replication::ReplId;
 use crate::replication::master::ReplicaState;
@@ -150,7 +150,7 @@ impl Engine {
         } else if self.replication.snapshots.state() == Some(SnapshotState::Open) {
             let keys = (0..self.data.databases()).map(|db| self.data.len(db) as u64);
             self.replication.snapshots.walking(keys.sum());
-            self.start_walk(WalkTarget::Snapshot, now);
+            self.start_walk(WalkTarget::Snapshot, self.format_for(&[]), now);
         }
     }
 
@@ -166,7 +166,7 @@ impl Engine {
         let (mut sessions, waited) = replicas.waiting(reads_mark, now.mono_ms());
         let late = waited >= delay * 1000 || (enough > 0 && sessions.len() >= enough);
         sessions.truncate(if late { usize::MAX } else { 0 });
-        sessions
+        self.alike(sessions)
     }
 
     /// The state of this moment goes to replicas, and the stream after it: its id and offset.
@@ -206,10 +206,11 @@ impl Engine {
             format!("Sending the data set at {id}:{offset} to {count} replicas"),
         );
         self.begin_holding();
-        self.start_walk(WalkTarget::Sync { sessions, mark }, now);
+        let format = self.format_for(&sessions);
+        self.start_walk(WalkTarget::Sync { sessions, mark }, format, now);
     }
 
-    pub(super) fn start_walk(&mut self, walk: WalkTarget, now: Now) {
+    pub(super) fn start_walk(&mut self, walk: WalkTarget, format: Format, now: Now) {
         let stream = &self.replication.stream;
         let history = History {
             id: stream.id().to_string(),
@@ -217,11 +218,8 @@ impl Engine {
             second: stream.second().map(|(id, end)| (id.to_string(), end)),
         };
         let memory = self.data.stats().memory as u64;
-        let begin = match self.data.has_timed_hashes() {
-            true => RdbWriter::timed,
-            false => RdbWriter::new,
-        };
-        let writer = begin(&history, now.unix_ms() / 1000, memory, UNSENT_BOUND)
+        let unix_secs = now.unix_ms() / 1000;
+        let writer = RdbWriter::new(format, &history, unix_secs, memory, UNSENT_BOUND)
             .packing(self.config.rdbcompression);
         let started = self.data.start_walk(Box::new(writer));
         let id = started.expect("it was asked whether one can begin");

@@ -42,7 +42,7 @@ fn call(node: &mut Node, client: &mut Client, argv: &[&[u8]]) -> Vec<u8> {
 }
 
 /// The payload of a key.
-fn dump(node: &mut Node, client: &mut Client, key: &str) -> Vec<u8> {
+pub(super) fn dump(node: &mut Node, client: &mut Client, key: &str) -> Vec<u8> {
     let reply = call(node, client, &[b"DUMP", key.as_bytes()]);
     let head = reply
         .iter()
@@ -51,13 +51,18 @@ fn dump(node: &mut Node, client: &mut Client, key: &str) -> Vec<u8> {
     reply[head + 1..reply.len() - 2].to_vec()
 }
 
-fn restore(node: &mut Node, client: &mut Client, key: &str, payload: &[u8]) -> String {
+pub(super) fn restore(node: &mut Node, client: &mut Client, key: &str, payload: &[u8]) -> String {
     let argv: [&[u8]; 5] = [b"RESTORE", key.as_bytes(), b"0", payload, b"REPLACE"];
     String::from_utf8(call(node, client, &argv)).expect("a text")
 }
 
 fn seal(value: &[u8]) -> Vec<u8> {
-    let mut payload = [value, b"\x0A\0"].concat();
+    seal_as(value, 10)
+}
+
+/// Of that version: 80 is Valkey's own.
+fn seal_as(value: &[u8], version: u16) -> Vec<u8> {
+    let mut payload = [value, &version.to_le_bytes()].concat();
     payload.extend_from_slice(&crc64(0, &payload).to_le_bytes());
     payload
 }
@@ -434,7 +439,8 @@ fn damaged_payloads_of_every_type_harm_nothing() {
     let mut taken = 0;
     for value in &values {
         for _ in 0..rounds {
-            let mut damaged = value[..value.len() - 10].to_vec();
+            let (body, footer) = value.split_at(value.len() - 10);
+            let (mut damaged, version) = (body.to_vec(), u16::from(footer[0]));
             for _ in 0..=random.below(3) {
                 let at = random.below(damaged.len() as u64) as usize;
                 damaged[at] = match random.below(3) {
@@ -446,7 +452,7 @@ fn damaged_payloads_of_every_type_harm_nothing() {
             if random.below(8) == 0 {
                 damaged.truncate(random.below(damaged.len() as u64) as usize);
             }
-            let reply = restore(&mut node, &mut client, "a", &seal(&damaged));
+            let reply = restore(&mut node, &mut client, "a", &seal_as(&damaged, version));
             if reply == "+OK\r\n" {
                 taken += 1;
                 let again = dump(&mut node, &mut client, "a");
@@ -454,6 +460,8 @@ fn damaged_payloads_of_every_type_harm_nothing() {
                 let reply = restore(&mut node, &mut client, "a", &again);
                 assert_eq!(reply, "+OK\r\n", "{}", damaged.escape_ascii());
                 assert_eq!(digest(&mut node, &mut client, "a"), before);
+                // Those of the other types are refused.
+                node.ask(&mut client, USES);
             }
         }
     }
@@ -465,6 +473,11 @@ fn damaged_payloads_of_every_type_harm_nothing() {
     assert!(node.engine.data.aside(|data| data.is_empty()));
 }
 
+/// Commands that use and change a key of each type.
+const USES: &str = "HSET a new 1\nHPEXPIRE a 5000 FIELDS 1 new\nHRANDFIELD a -5\nHGETALL a\nSADD a new\nSPOP a 2\n\
+                    LPUSH a new\nLINSERT a BEFORE new more\nRPOP a 2\nZADD a 1 new\nZPOPMIN a 2\nXADD a * new 1\nXTRIM a MAXLEN 2\n\
+                    XINFO STREAM a FULL\nXREADGROUP GROUP group bob STREAMS a 0\nAPPEND a new";
+
 /// Values in the forms that older servers, and ours, do not write but read.
 fn compact_forms() -> Vec<Vec<u8>> {
     let packed = |code: u8, body: &[u8]| seal(&[&[code, body.len() as u8][..], body].concat());
@@ -472,6 +485,18 @@ fn compact_forms() -> Vec<Vec<u8>> {
     let ziplist = b"\x15\0\0\0\x12\0\0\0\x04\0\0\x01a\x03\xF2\x02\x01b\x03\xF3\xFF";
     let intset = b"\x02\0\0\0\x03\0\0\0\x01\0\x02\0\x03\0";
     let zipmap = b"\x01\x01a\x01\x001\xFF";
+    // A field with a time, and one without.
+    let first = 1_999_999_999_999u64.to_le_bytes();
+    let triples = b"\x17\0\0\0\x06\0\x81a\x02\x01\x01\x03\x01\x81b\x02\x82cc\x03\0\x01\xFF";
+    let timed = |head: &[u8], rest: &[u8]| seal_as(&[head, rest].concat(), 12);
+    let since = [&b"\x18"[..], &first].concat();
+    let of_valkey = [
+        &b"\x16\x02\x01a\x01b"[..],
+        &[0xFF; 8],
+        b"\x01c\x01d",
+        &first,
+    ]
+    .concat();
     vec![
         packed(9, zipmap),
         packed(11, intset),
@@ -484,5 +509,10 @@ fn compact_forms() -> Vec<Vec<u8>> {
         seal(&[&b"\x0E\x01\x15"[..], ziplist].concat()),
         seal(b"\x01\x02\x01a\xC0\x07"),
         seal(b"\x03\x01\x01a\x033.5"),
+        timed(&since, b"\x02\x01\x01a\x01b\0\x01c\x01d"),
+        timed(b"\x19", &[&first[..], b"\x17", triples].concat()),
+        timed(b"\x17\x17", triples),
+        timed(b"\x16", b"\x02\0\x01a\x01b\x80\x7F\0\0\0\x01c\x01d"),
+        seal_as(&of_valkey, 80),
     ]
 }

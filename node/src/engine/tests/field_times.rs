@@ -1,5 +1,6 @@
 //! Fields that expire: what the stream and replicas get, and when they go.
 
+use super::carried::{dump, restore};
 use super::stream::streamed;
 use super::{Client, Node};
 use crate::config::{Config, Gate};
@@ -7,6 +8,8 @@ use crate::io::Output;
 
 const CAPA: &str = "REPLCONF listening-port 1 capa eof capa psync2 capa slotkeeper-field-times";
 const OLDER: &str = "REPLCONF listening-port 1 capa eof capa psync2";
+const REDIS: &str = "REPLCONF capa eof capa psync2 capa rdb-channel-repl";
+const VALKEY: &str = "REPLCONF capa eof capa psync2 version 9.1.2";
 
 #[test]
 fn fields_expire_by_themselves_and_replicas_delete_them() {
@@ -95,6 +98,15 @@ fn closed(node: &mut Node, client: &Client) -> (bool, String) {
     (closed, log)
 }
 
+/// What a session was sent.
+fn pushed(node: &Node, to: &Client) -> String {
+    let pieces = node.outputs.iter().filter_map(|output| match output {
+        Output::Push(session, bytes) if *session == to.session => Some(bytes.to_vec()),
+        _ => None,
+    });
+    String::from_utf8_lossy(&pieces.collect::<Vec<_>>().concat()).into_owned()
+}
+
 #[test]
 fn a_replica_that_cannot_hold_times_gets_no_sync_and_the_key_is_named() {
     let mut node = Node::standalone();
@@ -111,13 +123,6 @@ fn a_replica_that_cannot_hold_times_gets_no_sync_and_the_key_is_named() {
     let mut ours = node.client();
     node.ask(&mut ours, &format!("{CAPA}\nPSYNC ? -1"));
     node.pass(6000);
-    let pushed = |node: &Node, to: &Client| {
-        let pieces = node.outputs.iter().filter_map(|output| match output {
-            Output::Push(session, bytes) if *session == to.session => Some(bytes.to_vec()),
-            _ => None,
-        });
-        String::from_utf8_lossy(&pieces.collect::<Vec<_>>().concat()).into_owned()
-    };
     let payload = pushed(&node, &ours);
     assert!(payload.contains("REDIS0012"), "{payload}");
     node.ask(&mut client, "HPERSIST h:1 FIELDS 1 a");
@@ -153,6 +158,83 @@ fn a_replica_that_cannot_hold_times_is_left_alone_from_the_first_one_on() {
         reply.contains("-ERR fields of the key 'h' expire"),
         "{reply}"
     );
+}
+
+#[test]
+fn each_replica_gets_the_times_as_it_reads_them_and_those_alike_share_a_sync() {
+    let mut node = Node::with(Config {
+        repl_diskless_sync_delay: 5,
+        ..Config::default()
+    });
+    let mut client = node.client();
+    node.ask(
+        &mut client,
+        "HSET h a 1 b 2\nHPEXPIREAT h 1999999999999 FIELDS 1 a",
+    );
+    let all = [VALKEY, CAPA, REDIS, VALKEY].map(|told| {
+        let mut replica = node.client();
+        node.ask(&mut replica, &format!("{told}\nPSYNC ? -1"));
+        replica
+    });
+    node.pass(6000);
+    node.pass(200);
+    let starts = all.map(|replica| {
+        let payload = pushed(&node, &replica);
+        let known = ["VALKEY080", "REDIS0012"].into_iter();
+        known.filter(|it| payload.contains(it)).collect::<String>()
+    });
+    let logs = node.outputs.iter().filter_map(|output| match output {
+        Output::Log(_, _, line) if line.starts_with("Sending the data set") => Some(&line[..]),
+        _ => None,
+    });
+    let logs: Vec<&str> = logs.collect();
+    assert_eq!(starts, ["VALKEY080", "REDIS0012", "REDIS0012", "VALKEY080"]);
+    assert!(
+        logs.len() == 2 && logs.iter().all(|it| it.ends_with("to 2 replicas")),
+        "{logs:?}"
+    );
+}
+
+#[test]
+fn a_replica_that_does_not_read_a_restored_payload_gets_a_full_sync_instead() {
+    let mut node = Node::standalone();
+    let mut client = node.client();
+    node.ask(
+        &mut client,
+        "HSET h a 1\nHPEXPIREAT h 1999999999999 FIELDS 1 a",
+    );
+    let all = [CAPA, REDIS, VALKEY].map(|told| {
+        let mut replica = node.client();
+        node.ask(&mut replica, &format!("{told}\nPSYNC ? -1"));
+        replica
+    });
+    node.pass(6000);
+    node.pass(200);
+    let from = node.engine.replication.stream.offset() + 1;
+    let id = node.engine.replication.stream.id();
+    let payload = dump(&mut node, &mut client, "h");
+    assert_eq!(restore(&mut node, &mut client, "copy", &payload), "+OK\r\n");
+    let is_there = |node: &Node, client: &Client| {
+        node.engine
+            .replication
+            .replicas
+            .of(client.session)
+            .is_some()
+    };
+    assert!(closed(&mut node, &all[2]).0);
+    assert_eq!(
+        [0, 1, 2].map(|at: usize| is_there(&node, &all[at])),
+        [true, true, false]
+    );
+    let again = |node: &mut Node, told: &str, from: u64| {
+        let mut replica = node.client();
+        node.ask(&mut replica, &format!("{told}\nPSYNC {id} {from}"))
+    };
+    assert!(again(&mut node, CAPA, from).contains("+CONTINUE"));
+    assert!(again(&mut node, REDIS, from).contains("+CONTINUE"));
+    let end = node.engine.replication.stream.offset() + 1;
+    assert!(again(&mut node, VALKEY, end).contains("+CONTINUE"));
+    assert!(!again(&mut node, VALKEY, from).contains("+CONTINUE"));
 }
 
 #[test]

@@ -5,10 +5,8 @@ use slotkeeper_tree::Part;
 
 use super::lzf::Packer;
 use super::reader::{Fed, Sink, ValueReader};
-use super::writer::value::{self, written_type};
-use super::{
-    OLDEST_VALKEY, RdbError, TIMED_VERSION, TYPE_STRING, WRITTEN_VERSION, crc64, encode, is_known,
-};
+use super::writer::value::{self, Parts, written_type};
+use super::{Format, OLDEST_VALKEY, RdbError, TYPE_STRING, crc64, encode, is_known};
 use crate::data::{Entry, Head};
 
 /// So much goes into the checksum in a step, in bytes.
@@ -25,8 +23,9 @@ pub struct DumpWriter {
     summed: usize,
     checksum: u64,
     packer: Option<Packer>,
-    /// Of a hash: when its first field expires.
-    first_time: Option<i64>,
+    format: Format,
+    /// A value of which not all parts have come.
+    parts: Option<Parts>,
 }
 
 impl DumpWriter {
@@ -38,7 +37,8 @@ impl DumpWriter {
             summed: 0,
             checksum: 0,
             packer: packing.then(Packer::new),
-            first_time: None,
+            format: Format::Plain,
+            parts: None,
         }
     }
 
@@ -58,14 +58,18 @@ impl DumpWriter {
 
     /// Begins a value that is written in parts.
     pub fn begin(&mut self, head: Head) {
-        self.out.push(value::type_of(head));
-        value::head(&mut self.out, head);
-        self.first_time = head.first_time;
+        if head.first_time.is_some() {
+            self.format = Format::Redis;
+        }
+        self.out.push(Parts::type_of(self.format, head));
+        self.parts = Some(Parts::begin(&mut self.out, self.format, head));
     }
 
     /// The next part of it.
     pub fn part(&mut self, part: Part<'_>) {
-        value::part(&mut self.out, part, self.first_time, self.packer.as_mut());
+        if let Some(parts) = &mut self.parts {
+            parts.part(&mut self.out, part, self.packer.as_mut());
+        }
     }
 
     /// Goes on with the checksum, for about 0.3 ms. Returns whether all is in it.
@@ -85,11 +89,10 @@ impl DumpWriter {
     /// The payload of what was written.
     #[must_use]
     pub fn finish(mut self) -> Vec<u8> {
-        let version = match self.first_time {
-            Some(_) => TIMED_VERSION as u16,
-            None => WRITTEN_VERSION as u16,
-        };
-        self.out.extend_from_slice(&version.to_le_bytes());
+        if let Some(parts) = self.parts.take() {
+            parts.end(&mut self.out);
+        }
+        (self.out).extend_from_slice(&self.format.version().to_le_bytes());
         while !self.sum() {}
         self.out.extend_from_slice(&self.checksum.to_le_bytes());
         self.out
@@ -174,6 +177,12 @@ impl DumpReader {
     pub fn memory(&self) -> usize {
         self.reader.memory()
     }
+}
+
+/// The version of a payload; none if it is too short for one.
+#[must_use]
+pub fn dump_version(payload: &[u8]) -> Option<u16> {
+    split(payload).map(|(_, version, _)| version)
 }
 
 /// The value of a payload, its version, and its checksum.

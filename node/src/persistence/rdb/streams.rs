@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use slotkeeper_tree::StreamId;
 use slotkeeper_tree::element::{Element, Text};
 
-use super::{History, RdbItem, RdbReader, RdbWriter};
+use super::{Format, History, RdbItem, RdbReader, RdbWriter};
 use crate::data::{
     Event, Group, Layout, Partition, Pending, Stream, StreamLimits, StreamMut, WalkState, rounds,
 };
@@ -344,7 +344,7 @@ impl Subject {
             offset: 0,
             second: None,
         };
-        let writer = RdbWriter::new(&history, 0, 0, 1 << 30);
+        let writer = RdbWriter::new(Format::Plain, &history, 0, 0, 1 << 30);
         self.data.start_walk(Box::new(writer));
     }
 

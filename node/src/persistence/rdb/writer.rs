@@ -5,17 +5,14 @@ pub(super) mod value;
 use bytes::Bytes;
 use slotkeeper_tree::Part;
 
-use self::value::written_type;
+use self::value::{Parts, written_type};
 use super::lzf::Packer;
-use super::{TIMED_VERSION, TYPE_STRING, WRITTEN_VERSION, crc64, encode, opcode};
+use super::{Format, TYPE_STRING, crc64, encode, opcode};
 use crate::data::{Entry, Head, Saver};
 
 /// The name of our own remark: the id that the history had before, and its first offset that is
 /// not part of it.
 pub const SECOND_ID: &[u8] = b"slotkeeper-second-id";
-
-/// The releases of Redis that write the same files: those of version 10, and of 12.
-const READABLE_SINCE: [&str; 2] = ["7.0.15", "7.4.0"];
 
 /// Which history the file shows, and at which offset.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,10 +39,9 @@ pub struct RdbWriter {
     /// Packs keys and values (`rdbcompression`). A value that is written in pieces stays as it is:
     /// its packed length would stand before the first piece.
     packer: Option<Packer>,
-    /// The file may have hashes whose fields expire.
-    timed: bool,
-    /// Of the hash that is being written: when its first field expires.
-    first_time: Option<i64>,
+    format: Format,
+    /// The value of which not all parts have come.
+    parts: Option<Parts>,
     /// Bytes that were taken and have not left yet.
     in_flight: usize,
     bound: usize,
@@ -65,35 +61,21 @@ impl RdbWriter {
     /// the walk takes one half at most; the other one is for those who change keys meanwhile, so
     /// that neither takes all the room that a slow reader gives.
     #[must_use]
-    pub fn new(history: &History, unix_secs: i64, used_memory: u64, bound: usize) -> RdbWriter {
-        RdbWriter::begin(false, history, unix_secs, used_memory, bound)
-    }
-
-    /// The same where there are hashes whose fields expire.
-    #[must_use]
-    pub fn timed(history: &History, unix_secs: i64, used_memory: u64, bound: usize) -> RdbWriter {
-        RdbWriter::begin(true, history, unix_secs, used_memory, bound)
-    }
-
-    fn begin(
-        timed: bool,
+    pub fn new(
+        format: Format,
         history: &History,
         unix_secs: i64,
         used_memory: u64,
         bound: usize,
     ) -> RdbWriter {
-        let version = if timed {
-            TIMED_VERSION
-        } else {
-            WRITTEN_VERSION
-        };
-        let mut out = format!("REDIS{version:04}").into_bytes();
+        let mut out = format.signature().into_bytes();
         let mut remark = |name: &[u8], value: &str| {
             out.push(opcode::AUX);
             encode::string(&mut out, name, None);
             encode::string(&mut out, value.as_bytes(), None);
         };
-        remark(b"redis-ver", READABLE_SINCE[usize::from(timed)]);
+        let (name, release) = format.release();
+        remark(name, release);
         remark(b"redis-bits", "64");
         remark(b"ctime", &unix_secs.to_string());
         remark(b"used-mem", &used_memory.to_string());
@@ -111,8 +93,8 @@ impl RdbWriter {
             db: None,
             aside: None,
             packer: None,
-            timed,
-            first_time: None,
+            format,
+            parts: None,
             in_flight: 0,
             bound,
             written: 0,
@@ -253,21 +235,22 @@ impl Saver for RdbWriter {
 
     fn begin(&mut self, db: usize, key: &[u8], expire_at: Option<i64>, head: Head) {
         assert!(
-            self.timed || head.first_time.is_none(),
+            self.format != Format::Plain || head.first_time.is_none(),
             "the version of the file covers what was there when it began"
         );
         begin(&mut self.out, &mut self.db, db, expire_at);
-        self.out.push(value::type_of(head));
+        self.out.push(Parts::type_of(self.format, head));
         encode::string(&mut self.out, key, self.packer.as_mut());
-        value::head(&mut self.out, head);
-        self.first_time = head.first_time;
+        self.parts = Some(Parts::begin(&mut self.out, self.format, head));
         self.aside = Some(Aside::default());
         self.keys += 1;
     }
 
     fn part(&mut self, part: Part<'_>) {
         let before = self.out.len();
-        value::part(&mut self.out, part, self.first_time, self.packer.as_mut());
+        if let Some(parts) = &mut self.parts {
+            parts.part(&mut self.out, part, self.packer.as_mut());
+        }
         self.serialised += (self.out.len() - before) as u64;
     }
 
@@ -277,6 +260,9 @@ impl Saver for RdbWriter {
     }
 
     fn end_large(&mut self) {
+        if let Some(parts) = self.parts.take() {
+            parts.end(&mut self.out);
+        }
         let aside = self.aside.take().unwrap_or_default();
         self.out.extend_from_slice(&aside.bytes);
         self.db = aside.db.or(self.db);

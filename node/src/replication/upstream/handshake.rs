@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::{HandshakeRequest, Level, LinkState, Now, PayloadEnd, ReplId, Step, Upstream};
-use crate::replication::FIELD_TIMES_CAPA;
+use crate::replication::field_times::FIELD_TIMES_CAPA;
 
 impl Upstream {
     /// A line of the handshake has arrived.

@@ -86,7 +86,7 @@ fn a_walk_becomes_a_file() {
         let key = data.key(key.as_bytes());
         data.set(db, &key, value.as_bytes(), expire);
     }
-    let writer = RdbWriter::new(&history(), 1_700_000_000, 4096, 1 << 20);
+    let writer = RdbWriter::new(Format::Plain, &history(), 1_700_000_000, 4096, 1 << 20);
     data.start_walk(Box::new(writer));
     while data.walk_step(64) != WalkState::Done {}
     let saver: Box<dyn std::any::Any> = data.stop_walk().expect("the walk");
@@ -138,7 +138,13 @@ fn a_list_is_one_listpack_or_a_node_for_each_page_and_each_long_element() {
         });
         assert_eq!(pushed, Ok(()));
     }
-    data.start_walk(Box::new(RdbWriter::new(&history(), 0, 0, 1 << 20)));
+    data.start_walk(Box::new(RdbWriter::new(
+        Format::Plain,
+        &history(),
+        0,
+        0,
+        1 << 20,
+    )));
     while data.walk_step(64) != WalkState::Done {}
     let saver: Box<dyn std::any::Any> = data.stop_walk().expect("the walk");
     let mut writer = *saver.downcast::<RdbWriter>().expect("the writer");
@@ -166,7 +172,7 @@ fn long_strings_are_packed_where_that_is_worth_it() {
         ("c", "yyyyyyyyyyyyyyyyyyyy".to_owned()),
     ];
     let file = |packing: bool| {
-        let mut writer = RdbWriter::new(&history(), 0, 0, 1 << 20).packing(packing);
+        let mut writer = RdbWriter::new(Format::Plain, &history(), 0, 0, 1 << 20).packing(packing);
         let mut data = Partition::new(Layout::Databases(1), [1, 2]);
         data.begin(Now::default(), true);
         for (key, value) in &values {
@@ -202,7 +208,7 @@ fn long_strings_are_packed_where_that_is_worth_it() {
 fn entries_wait_for_the_end_of_a_large_value() {
     let mut data = Partition::new(Layout::Databases(4), [1, 2]);
     data.begin(Now::default(), true);
-    let mut writer = RdbWriter::new(&history(), 0, 0, 100);
+    let mut writer = RdbWriter::new(Format::Plain, &history(), 0, 0, 100);
     writer.table(0, 2, 0);
     writer.begin_large(0, b"large", Some(5), 20_000);
     let mut file = Vec::new();
@@ -232,7 +238,7 @@ fn entries_wait_for_the_end_of_a_large_value() {
 
 #[test]
 fn the_walk_and_the_writers_have_their_shares_of_the_room() {
-    let mut writer = RdbWriter::new(&history(), 0, 0, 1000);
+    let mut writer = RdbWriter::new(Format::Plain, &history(), 0, 0, 1000);
     drop(writer.take());
     let mut at = |unsent: usize| {
         writer.set_in_flight(unsent);
@@ -252,7 +258,7 @@ fn the_walk_and_the_writers_have_their_shares_of_the_room() {
 fn what_is_put_aside_holds_writers_but_never_the_walk() {
     let mut data = Partition::new(Layout::Databases(1), [1, 2]);
     data.begin(Now::default(), true);
-    let mut writer = RdbWriter::new(&history(), 0, 0, 1000);
+    let mut writer = RdbWriter::new(Format::Plain, &history(), 0, 0, 1000);
     writer.begin_large(0, b"large", None, 10);
     drop(writer.take());
     writer.set_in_flight(499);
@@ -307,7 +313,8 @@ fn sorted_sets_small_and_big_are_written_with_all_their_members() {
     for number in 0..2000 {
         zadd(&mut data, b"big", &format!("m{number}"), -f64::from(number));
     }
-    let writer = RdbWriter::new(&history(), 1_700_000_000, 4096, 1 << 30).packing(true);
+    let writer =
+        RdbWriter::new(Format::Plain, &history(), 1_700_000_000, 4096, 1 << 30).packing(true);
     data.start_walk(Box::new(writer));
     // What changes after the start is not in the file.
     zadd(&mut data, b"big", "new", 3.0);
@@ -337,7 +344,8 @@ fn hashes_small_and_big_are_written_with_all_their_fields() {
         hset(&mut data, b"big", &big);
         data.set_expire(0, &data.key(b"big"), Some(4_102_444_800_123));
         data.set(0, &data.key(b"string"), b"x", Expire::Never);
-        let writer = RdbWriter::new(&history(), 1_700_000_000, 4096, 1 << 30).packing(packing);
+        let writer = RdbWriter::new(Format::Plain, &history(), 1_700_000_000, 4096, 1 << 30)
+            .packing(packing);
         data.start_walk(Box::new(writer));
         // What changes after the start is not in the file.
         hset(&mut data, b"big", &[pair(9999)]);
@@ -368,7 +376,7 @@ fn hashes_small_and_big_are_written_with_all_their_fields() {
 }
 
 /// A file with a hash of so many fields, every third of which expires.
-fn timed_file(data: &mut Partition, count: usize) -> Vec<u8> {
+fn timed_file(data: &mut Partition, format: Format, count: usize) -> Vec<u8> {
     let key = data.key(b"hash");
     let limits = HashLimits {
         entries: 8,
@@ -377,7 +385,9 @@ fn timed_file(data: &mut Partition, count: usize) -> Vec<u8> {
     data.change_hash(0, &key, limits, |hash| {
         for number in 0..count {
             let field = format!("field:{number}");
-            hash.set(field.as_bytes(), b"value");
+            // Some are handed out in pieces.
+            let len = if number % 50 < 2 { 20_000 } else { 5 };
+            hash.set(field.as_bytes(), &vec![b'v'; len]);
             if number % 3 == 0 {
                 hash.set_time(
                     field.as_bytes(),
@@ -388,7 +398,12 @@ fn timed_file(data: &mut Partition, count: usize) -> Vec<u8> {
         ((), Some(Event::HSet))
     })
     .expect("there is nothing");
-    let writer = RdbWriter::timed(&history(), 1_700_000_000, 4096, 1 << 20);
+    let writer = RdbWriter::new(format, &history(), 1_700_000_000, 4096, 1 << 20);
+    walked(data, writer)
+}
+
+/// The whole file.
+fn walked(data: &mut Partition, writer: RdbWriter) -> Vec<u8> {
     data.start_walk(Box::new(writer));
     while data.walk_step(64) != WalkState::Done {}
     let saver: Box<dyn std::any::Any> = data.stop_walk().expect("the walk");
@@ -398,30 +413,72 @@ fn timed_file(data: &mut Partition, count: usize) -> Vec<u8> {
 }
 
 #[test]
-fn fields_that_expire_make_a_file_of_version_12_that_says_when() {
-    for count in [2, 3000] {
-        let mut data = Partition::new(Layout::Databases(1), [1, 2]);
-        data.begin(Now::default(), true);
-        let file = timed_file(&mut data, count);
-        assert!(file.starts_with(b"REDIS0012"));
-        let (mut reader, mut fields, mut times) = (RdbReader::new(), 0, 0);
-        let fed = reader.feed(&file, &mut |item| {
-            match item {
-                RdbItem::Field { .. } => fields += 1,
-                RdbItem::FieldTime { field, at } => {
-                    let number: i64 = String::from_utf8_lossy(&field[6..]).parse().unwrap();
-                    assert_eq!((number % 3, at), (0, 1_900_000_000_000 + number * 7));
-                    times += 1;
+fn fields_that_expire_make_a_file_that_says_when_for_redis_or_for_valkey() {
+    for (format, signature, remark) in [
+        (Format::Redis, &b"REDIS0012"[..], "redis-ver=7.4.0"),
+        (Format::Valkey, b"VALKEY080", "valkey-ver=9.0.0"),
+    ] {
+        for count in [2, 300] {
+            let mut data = Partition::new(Layout::Databases(1), [1, 2]);
+            data.begin(Now::default(), true);
+            let file = timed_file(&mut data, format, count);
+            assert!(file.starts_with(signature));
+            let (mut reader, mut remarks) = (RdbReader::new(), Vec::new());
+            let (mut fields, mut times) = (0, 0);
+            let fed = reader.feed(&file, &mut |item| {
+                match item {
+                    RdbItem::Field { value, .. } => {
+                        assert!([5, 20_000].contains(&value.len()));
+                        fields += 1;
+                    }
+                    RdbItem::FieldTime { field, at } => {
+                        let number: i64 = String::from_utf8_lossy(&field[6..]).parse().unwrap();
+                        assert_eq!((number % 3, at), (0, 1_900_000_000_000 + number * 7));
+                        times += 1;
+                    }
+                    RdbItem::Aux { name, value } => {
+                        remarks.push(String::from_utf8_lossy(&[name, b"=", value].concat()).into());
+                    }
+                    _ => {}
                 }
-                RdbItem::Aux {
-                    name: b"redis-ver",
-                    value,
-                } => assert_eq!(value, b"7.4.0"),
-                _ => {}
-            }
-            Ok(())
-        });
-        assert!(fed.expect("a valid file").done);
-        assert_eq!((fields, times), (count, count.div_ceil(3)));
+                Ok(())
+            });
+            assert!(fed.expect("a valid file").done);
+            assert_eq!((fields, times), (count, count.div_ceil(3)));
+            assert!(remarks.contains(&remark.to_owned()), "{remarks:?}");
+        }
     }
+}
+
+/// What Valkey 9.1.2 wrote of such a hash, but for the order of the fields.
+#[test]
+fn for_valkey_times_stand_behind_the_values() {
+    let mut data = Partition::new(Layout::Databases(1), [1, 2]);
+    data.begin(Now::default(), true);
+    let (key, limits) = (
+        data.key(b"h"),
+        HashLimits {
+            entries: 8,
+            value: 8,
+        },
+    );
+    data.change_hash(0, &key, limits, |hash| {
+        hash.set(b"a", b"b");
+        hash.set(b"c", b"d");
+        hash.set_time(b"c", Some(1_900_000_000_000));
+        ((), Some(Event::HSet))
+    })
+    .expect("there is nothing");
+    let file = walked(
+        &mut data,
+        RdbWriter::new(Format::Valkey, &history(), 0, 0, 1 << 20),
+    );
+    let at = file.iter().position(|byte| *byte == opcode::RESIZEDB);
+    let value = &file[at.expect("a table") + 3..file.len() - 9];
+    let [a, c] = [
+        &b"\x01a\x01b\xff\xff\xff\xff\xff\xff\xff\xff"[..],
+        b"\x01c\x01d\x00\x38\xd3\x60\xba\x01\x00\x00",
+    ];
+    let either = [[a, c], [c, a]].map(|fields| [&b"\x16\x01h\x02"[..], &fields.concat()].concat());
+    assert!(either.contains(&value.to_vec()), "{}", value.escape_ascii());
 }
