@@ -156,6 +156,8 @@ pub struct Definition {
     pub run: Run,
     /// What it needs before it runs.
     pub preparation: Preparation,
+    /// It shows the value of its only key from the start on, as a rule.
+    pub shows_value: bool,
 }
 
 /// What has to be made, or has to end, before a command runs, so that running it takes no long call.
@@ -197,6 +199,7 @@ impl Definition {
             subcommands: &[],
             run,
             preparation: Preparation::None,
+            shows_value: false,
         }
     }
 }

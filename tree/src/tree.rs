@@ -13,6 +13,9 @@ use crate::path::{Path, child_of_rank, prefetch};
 use crate::records::AHEAD;
 use crate::space::Space;
 
+/// How much of a root is looked at by a walk from the first record on: its head, and some children.
+const ROOT_AHEAD: usize = 128;
+
 /// A counted B+tree of packed pages. It owns its pages, but not the heap, so it cannot free them
 /// when it is dropped: [`Tree::into_garbage`] does that in steps.
 ///
@@ -138,6 +141,32 @@ impl<C: Codec> Tree<C> {
             if !at.next::<C::Separator>() {
                 return;
             }
+        }
+    }
+
+    /// Brings the root into the cache, as far as a walk from the first record on looks at it.
+    #[inline]
+    pub fn prefetch_root(&self) {
+        if let Some(root) = self.root {
+            root.prefetch(ROOT_AHEAD);
+        }
+    }
+
+    /// Brings the first records into the cache, and pages on the way to them: those that the root
+    /// knows; some time after [`Tree::prefetch_root`].
+    pub fn prefetch_first(&self) {
+        let Some(root) = self.root else {
+            return;
+        };
+        if root.is_leaf() {
+            return root.prefetch(root.capacity());
+        }
+        let (inner, level) = (
+            Inner::<C::Separator>::new(root),
+            usize::from(root.level()) - 1,
+        );
+        for at in 0..inner.n().min(2) {
+            prefetch(inner.child(at), level);
         }
     }
 

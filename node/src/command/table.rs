@@ -50,6 +50,8 @@ pub struct Command {
     first_moves: bool,
     /// Looks in a hash or a set for the element that the argument behind the key names.
     finds_element: bool,
+    /// Shows the value of its only key from the start on, as a rule.
+    shows_value: bool,
     /// The id of its first subcommand, and how many it has.
     first_subcommand: usize,
     subcommand_count: usize,
@@ -123,6 +125,13 @@ impl Command {
     #[inline]
     pub fn finds_element(&self) -> bool {
         self.finds_element
+    }
+
+    /// Whether it shows the value of its only key from the start on, as a rule.
+    #[must_use]
+    #[inline]
+    pub fn shows_value(&self) -> bool {
+        self.shows_value
     }
 
     /// Whether a request names more than one key.
@@ -364,6 +373,7 @@ const fn command(definition: &'static Definition, id: usize, first_subcommand: u
         movable: !all_fixed(spec.keys),
         first_moves: first_moves(spec.keys),
         finds_element: finds_element(spec),
+        shows_value: definition.shows_value,
         first_subcommand,
         subcommand_count: definition.subcommands.len(),
     }

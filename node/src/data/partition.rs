@@ -3,6 +3,7 @@
 //! It decides what an access finds: whether a key has expired, and what is done about that. All
 //! that changes a key is left to the store, `store.rs`.
 
+mod ahead;
 mod aside;
 mod check;
 mod eviction;
@@ -16,9 +17,8 @@ mod walks;
 mod write;
 
 use slotkeeper_topology::Slot;
-use slotkeeper_tree::Aim;
 
-use super::entry::{Big, Entry, Heap};
+use super::entry::{Entry, Heap};
 use super::store::Store;
 use super::{
     Change, DataStats, ExpiryPolicy, HeapUse, Key, Layout, List, Scope, Set, Stream, Watched,
@@ -81,45 +81,6 @@ impl Partition {
     #[inline]
     pub fn key<'a>(&self, bytes: &'a [u8]) -> Key<'a> {
         self.store.key(bytes)
-    }
-
-    /// Brings the table of the key's slot into the processor's cache.
-    #[inline]
-    pub fn prefetch_table(&self, db: usize, key: &Key<'_>) {
-        self.store.dbs()[db].table(key.slot.index()).prefetch();
-    }
-
-    /// Brings the key's place in its table into the cache; some time after
-    /// [`Self::prefetch_table`].
-    #[inline]
-    pub fn prefetch_home(&self, db: usize, key: &Key<'_>) {
-        self.store.dbs()[db]
-            .table(key.slot.index())
-            .prefetch_home(key.hash);
-    }
-
-    /// Brings the key's entry into the cache; some time after [`Self::prefetch_home`].
-    #[inline]
-    pub fn prefetch_entry(&self, db: usize, key: &Key<'_>) {
-        self.store.dbs()[db]
-            .table(key.slot.index())
-            .prefetch_entry(key.hash);
-    }
-
-    /// Brings elements of a big hash, set or sorted set into the cache, and what their changes will look
-    /// at; some time after [`Self::prefetch_entry`].
-    pub fn prefetch_elements<'k>(
-        &self,
-        db: usize,
-        key: &Key<'_>,
-        elements: impl Iterator<Item = &'k [u8]>,
-    ) {
-        match self.store.get(db, key).and_then(|entry| entry.big()) {
-            Some(Big::Hash(hash)) => hash.look_ahead(elements, Aim::Insert),
-            Some(Big::Set(set)) => set.look_ahead(elements, Aim::Insert),
-            Some(Big::Zset(zset)) => zset.look_ahead(elements),
-            _ => {}
-        }
     }
 
     /// What accesses do with expired keys from now on.

@@ -397,8 +397,9 @@ fn prefetch_ahead(words: &[u64], at: usize) {
     }
 }
 
+/// Brings the line of that address into the cache.
 #[inline]
-fn prefetch(at: *const u8) {
+pub(super) fn prefetch(at: *const u8) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: a prefetch has no effect but on the cache, whatever the address.
     unsafe {

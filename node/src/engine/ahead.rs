@@ -1,7 +1,7 @@
 //! Looking ahead: what several requests will look for is brought into the processor's cache for
 //! all of them at a time, so that their misses overlap. It is a hint, and changes nothing.
 
-use crate::command::{Command, lookup};
+use crate::command::lookup;
 use crate::data::Key;
 use crate::engine::Engine;
 use crate::io::SessionId;
@@ -19,17 +19,21 @@ impl Engine {
     /// and of the inputs the first [`BATCH_MAX`].
     pub fn look_ahead<'a>(&self, inputs: impl Iterator<Item = (SessionId, &'a [u8])>) {
         let mut keys: [Option<(usize, Key<'a>)>; BATCH_MAX] = [None; BATCH_MAX];
-        for (place, (id, input)) in keys.iter_mut().zip(inputs) {
+        let mut shown = 0u32;
+        for (at, (place, (id, input))) in keys.iter_mut().zip(inputs).enumerate() {
             if let Some(session) = self.sessions.get(id)
                 && let Some([name, argument]) = first_arguments(input)
-                && lookup(name).is_some_and(|command| command.fixed_first_key() == Some(1))
+                && let Some(command) = lookup(name)
+                && command.fixed_first_key() == Some(1)
             {
                 let key = self.data.key(argument);
                 self.data.prefetch_table(session.db, &key);
                 *place = Some((session.db, key));
+                shown |= u32::from(command.shows_value()) << at;
             }
         }
-        self.fetch(keys.iter().flatten().map(|(db, key)| (*db, key)));
+        let places = keys.iter().map(Option::as_ref);
+        self.fetch(places.map(|place| place.map(|(db, key)| (*db, key))), shown);
     }
 
     /// Finds the first key of each request of a batch, and looks ahead for all of them.
@@ -40,22 +44,27 @@ impl Engine {
         batch: &'a Batch,
     ) -> FirstKeys<'a> {
         let mut keys: FirstKeys<'a> = [None; BATCH_MAX];
-        let (several, mut finders) = (batch.len() > 1, 0u32);
+        let several = batch.len() > 1;
+        let (mut finders, mut shown) = (0u32, 0u32);
         for (request, place) in keys.iter_mut().enumerate().take(batch.len()) {
             let args = batch.args(input, request);
             let command = lookup(args.get(0));
-            if let Some(first) = command.and_then(|command| command.first_key(&args)) {
+            if let Some(command) = command
+                && let Some(first) = command.first_key(&args)
+            {
                 let key = self.data.key(args.get(first));
                 if several {
                     self.data.prefetch_table(db, &key);
                 }
                 *place = Some((first, key));
-                let finds = command.is_some_and(Command::finds_element) && args.len() > first + 1;
+                let finds = command.finds_element() && args.len() > first + 1;
                 finders |= u32::from(finds) << request;
+                shown |= u32::from(command.shows_value()) << request;
             }
         }
         if several {
-            self.fetch(keys.iter().flatten().map(|(_, key)| (db, key)));
+            let places = keys.iter().map(Option::as_ref);
+            self.fetch(places.map(|place| place.map(|(_, key)| (db, key))), shown);
             if finders & finders >> 1 != 0 {
                 self.find_elements(db, &keys, finders, |request, index| {
                     batch.args(input, request).get(index)
@@ -96,17 +105,27 @@ impl Engine {
         }
     }
 
-    /// Once the tables are on their way: the places in them, then the entries that stand there.
-    fn fetch<'k>(&self, keys: impl Iterator<Item = (usize, &'k Key<'k>)> + Clone) {
-        for (db, key) in keys.clone() {
+    /// Once the tables are on their way: the places in them, then the entries that stand there, then
+    /// what is in those whose bit in `shown` is set.
+    #[inline]
+    fn fetch<'k>(
+        &self,
+        keys: impl Iterator<Item = Option<(usize, &'k Key<'k>)>> + Clone,
+        shown: u32,
+    ) {
+        for (db, key) in keys.clone().flatten() {
             self.data.prefetch_home(db, key);
             if let Some(cluster) = &self.cluster {
                 // Loaded for all at once, so that the misses of the cache overlap.
                 std::hint::black_box(cluster.route(key.slot));
             }
         }
-        for (db, key) in keys {
+        for (db, key) in keys.clone().flatten() {
             self.data.prefetch_entry(db, key);
+        }
+        if shown != 0 {
+            let those = keys.enumerate().filter(|(at, _)| shown >> at & 1 != 0);
+            self.data.prefetch_values(those.filter_map(|(_, key)| key));
         }
     }
 }

@@ -52,6 +52,21 @@ impl SortedTree {
         }
     }
 
+    /// See [`Tree::prefetch_root`].
+    ///
+    /// [`Tree::prefetch_root`]: crate::Tree::prefetch_root
+    #[inline]
+    pub fn prefetch_root(&self) {
+        self.records.prefetch_root();
+    }
+
+    /// See [`Tree::prefetch_first`].
+    ///
+    /// [`Tree::prefetch_first`]: crate::Tree::prefetch_first
+    pub fn prefetch_first(&self) {
+        self.records.prefetch_first();
+    }
+
     /// Calls with up to `count` records from a rank on, in order.
     pub fn show<'a>(&'a self, rank: u64, count: u64, mut visit: impl FnMut(Scored<'a>)) {
         let len = self.records.len;

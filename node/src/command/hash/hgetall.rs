@@ -13,6 +13,7 @@ pub(super) static HGETALL: Definition = Definition {
         summary: "Returns all fields of a hash with their values",
         ..family()
     },
+    shows_value: true,
     ..Definition::run(|exec, args, reply| show_all(exec, args, reply, Parts::Both))
 };
 
@@ -22,6 +23,7 @@ pub(super) static HKEYS: Definition = Definition {
         summary: "Returns all fields of a hash",
         ..family()
     },
+    shows_value: true,
     ..Definition::run(|exec, args, reply| show_all(exec, args, reply, Parts::Fields))
 };
 
@@ -31,6 +33,7 @@ pub(super) static HVALS: Definition = Definition {
         summary: "Returns all values of a hash",
         ..family()
     },
+    shows_value: true,
     ..Definition::run(|exec, args, reply| show_all(exec, args, reply, Parts::Values))
 };
 

@@ -19,6 +19,7 @@ pub(super) static SMEMBERS: Definition = Definition {
         arguments: &[Argument::key("key")],
         ..Spec::new(Group::Set)
     },
+    shows_value: true,
     ..Definition::run(smembers)
 };
 

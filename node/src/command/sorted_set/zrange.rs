@@ -43,6 +43,7 @@ pub(super) static ZRANGE: Definition = Definition {
         ],
         ..family()
     },
+    shows_value: true,
     ..Definition::run(|exec, args, reply| show(exec, args, reply, Kind::ANY))
 };
 

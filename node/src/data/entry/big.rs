@@ -83,6 +83,26 @@ impl Big {
         }
     }
 
+    /// Brings the root into the cache of a hash, a set or a sorted set.
+    pub fn prefetch_root(&self) {
+        match self {
+            Big::Hash(hash) => hash.prefetch_root(),
+            Big::Set(set) => set.prefetch_root(),
+            Big::Zset(zset) => zset.prefetch_root(),
+            Big::List(_) | Big::Stream(_) => {}
+        }
+    }
+
+    /// Brings its first records into the cache; some time after [`Big::prefetch_root`].
+    pub fn prefetch_first(&self) {
+        match self {
+            Big::Hash(hash) => hash.prefetch_first(),
+            Big::Set(set) => set.prefetch_first(),
+            Big::Zset(zset) => zset.prefetch_first(),
+            Big::List(_) | Big::Stream(_) => {}
+        }
+    }
+
     /// Another one with the same elements, made at once.
     pub fn copy(&self, heap: &mut Heap) -> Big {
         let mut copying = self.value().begin_copy();

@@ -53,6 +53,51 @@ fn a_pipeline_for_elements_of_one_key_is_answered_in_order() {
     assert_eq!(replies.replace("\r\n", "|"), expected);
 }
 
+/// Values that are shown as a whole are looked ahead for, whatever they are.
+#[test]
+fn a_pipeline_for_whole_values_is_answered_as_single_requests_are() {
+    let mut node = Node::standalone();
+    let mut client = node.client();
+    node.ask(&mut client, &format!("set long {}", "x".repeat(50_000)));
+    node.ask(&mut client, "rpush list a b");
+    for count in [1, 20, 60, 2000] {
+        let members: Vec<_> = (0..count * 2).map(|at| format!("{at}:name")).collect();
+        let pairs: Vec<_> = (0..count).map(|at| format!("{at} name:{at}")).collect();
+        node.ask(
+            &mut client,
+            &format!("sadd set:{count} {}", members.join(" ")),
+        );
+        node.ask(
+            &mut client,
+            &format!("hset hash:{count} {}", members.join(" ")),
+        );
+        node.ask(
+            &mut client,
+            &format!("zadd zset:{count} {}", pairs.join(" ")),
+        );
+    }
+    let mut lines = Vec::new();
+    for key in ["long", "list", "missing"] {
+        lines.extend([format!("smembers {key}"), format!("hgetall {key}")]);
+    }
+    for count in [1, 20, 60, 2000] {
+        for verb in ["smembers set", "hgetall hash", "hkeys hash", "hvals hash"] {
+            lines.push(format!("{verb}:{count}"));
+        }
+        lines.push(format!("zrange zset:{count} 0 -1"));
+        lines.push(format!("zrange zset:{count} -3 -1 withscores"));
+    }
+    lines.push("smembers".to_owned());
+    let single: String = (lines.iter())
+        .map(|line| node.send(&mut client, format!("{line}\r\n").as_bytes()))
+        .collect();
+    let pipeline = lines.join("\r\n") + "\r\n";
+    assert!(single.contains("name:1999") && !single.contains("-ERR Protocol"));
+    let first = (client.session, pipeline.as_bytes());
+    node.engine.look_ahead([first; 3].into_iter());
+    assert_eq!(node.send(&mut client, pipeline.as_bytes()), single);
+}
+
 fn wrong_arity(name: &str) -> String {
     format!("-ERR wrong number of arguments for '{name}' command")
 }

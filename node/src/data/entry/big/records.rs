@@ -134,6 +134,16 @@ impl<const VALUED: bool> BigRecords<VALUED> {
         while self.next_group(&mut group, &mut items, aim) {}
     }
 
+    /// Brings the root into the cache.
+    pub fn prefetch_root(&self) {
+        self.tree.prefetch_root();
+    }
+
+    /// Brings the first records into the cache; some time after [`Self::prefetch_root`].
+    pub fn prefetch_first(&self) {
+        self.tree.prefetch_first();
+    }
+
     /// Shows the records of ranks, which there are, in the order given.
     pub fn at_each<'a>(
         &'a self,

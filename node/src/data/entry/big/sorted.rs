@@ -77,6 +77,16 @@ impl BigZset {
         }
     }
 
+    /// Brings the root into the cache.
+    pub fn prefetch_root(&self) {
+        self.tree.prefetch_root();
+    }
+
+    /// Brings the first records into the cache; some time after [`Self::prefetch_root`].
+    pub fn prefetch_first(&self) {
+        self.tree.prefetch_first();
+    }
+
     /// How many records are before a cut.
     pub fn rank(&self, cut: Cut<'_>) -> usize {
         self.tree.rank(cut) as usize
