@@ -164,7 +164,7 @@ impl<'a> Encoded<'a> {
     pub fn is_at(&self, encoded: &[u8]) -> bool {
         // Most differ in the first byte.
         encoded.first() == Some(&self.header[0])
-            && (encoded.strip_prefix(self.header())).is_some_and(|rest| rest.starts_with(self.body))
+            && (encoded.strip_prefix(self.header())).is_some_and(|rest| begins(rest, self.body))
     }
 
     /// Appends it.
@@ -182,6 +182,29 @@ impl<'a> Encoded<'a> {
             header_len: LEN as u8,
             body,
         }
+    }
+}
+
+/// The bytes that are compared at a time.
+const WORD: usize = size_of::<u64>();
+/// Longer strings are worth a call.
+const WORDS_MAX: usize = 4 * WORD;
+
+/// Whether `bytes` starts with `start`. Most of what is compared is short, and equal.
+#[inline]
+fn begins(bytes: &[u8], start: &[u8]) -> bool {
+    let Some(bytes) = bytes.get(..start.len()) else {
+        return false;
+    };
+    match (start.last_chunk::<WORD>(), bytes.last_chunk::<WORD>()) {
+        (Some(last), Some(other)) if start.len() <= WORDS_MAX => {
+            let differ =
+                |a: &[u8; WORD], b: &[u8; WORD]| u64::from_ne_bytes(*a) ^ u64::from_ne_bytes(*b);
+            let (words, others) = (start.as_chunks::<WORD>().0, bytes.as_chunks::<WORD>().0);
+            let pairs = words.iter().zip(others);
+            pairs.fold(differ(last, other), |all, (a, b)| all | differ(a, b)) == 0
+        }
+        _ => bytes == start,
     }
 }
 

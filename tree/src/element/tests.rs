@@ -120,3 +120,20 @@ fn only_the_same_element_is_found_at_a_place() {
         }
     }
 }
+
+#[test]
+fn an_element_is_only_where_all_its_bytes_are() {
+    let text: Vec<u8> = (b'A'..b'A' + 50).collect();
+    for len in 1..=text.len() {
+        let sought = Encoded::new(&text[..len]);
+        let mut place = Vec::new();
+        sought.write_to(&mut place);
+        assert!(sought.is_at(&place));
+        assert!(!sought.is_at(&place[..place.len() - 1]));
+        for at in 0..place.len() {
+            place[at] ^= 0x20;
+            assert!(!sought.is_at(&place), "byte {at} of {len}");
+            place[at] ^= 0x20;
+        }
+    }
+}

@@ -11,7 +11,7 @@ use crate::tree::Tree;
 use super::{Key, Position, Record, Records, Separator, Way, leaf, walk_to_child};
 
 /// How many go down side by side.
-pub const AHEAD: usize = 16;
+pub const AHEAD: usize = 25;
 
 /// The part of a leaf that is looked at first: the head, and slots.
 const LEAF_HEAD: usize = 128;
