@@ -13,7 +13,7 @@ mod drain;
 mod segment;
 mod visit;
 
-use self::segment::{MAX_CODE, NoRoom, Segment, code_for, limit_of};
+use self::segment::{MAX_CODE, NoRoom, Segment, code_for, is_roomy, limit_of};
 use super::entry::{ADDRESS, EntryBox, EntryMut, EntryRef, Heap};
 use super::hash::HashKey;
 
@@ -247,7 +247,7 @@ impl Table {
             (segment.remove(at), segment.len())
         };
         self.len -= 1;
-        if segment.code > 0 && left * 3 < limit_of(segment.code) {
+        if is_roomy(segment.code, left) {
             // SAFETY: the smaller segment takes the place of this one.
             let smaller = unsafe { segment.resized(heap, code_for(left)) };
             self.put_segment(heap, hash, smaller);

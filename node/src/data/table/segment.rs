@@ -36,6 +36,12 @@ pub(super) fn limit_of(code: u8) -> usize {
     words - words / 8 - words / 16
 }
 
+/// Whether so few entries are left in a segment of that code that a smaller one holds them, with room
+/// for a few more: a segment that keeps about as many as it has does not stay as large as it was once.
+pub(super) fn is_roomy(code: u8, len: usize) -> bool {
+    code > 0 && len + len / 8 + 2 <= limit_of(code - 1)
+}
+
 /// The smallest code for so many entries and a few more.
 pub(super) fn code_for(len: usize) -> u8 {
     let wanted = len + len / 8;

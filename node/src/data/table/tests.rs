@@ -206,3 +206,20 @@ fn samples_every_key_about_as_often() {
     // 50 on average; seven deviations of the expected size either way.
     assert!(counts.values().all(|count| (5..=100).contains(count)));
 }
+
+/// Keys come and go, and their number stays the same: segments that were full once must not stay as
+/// large as that took.
+#[test]
+#[cfg_attr(miri, ignore = "counts what others have touched")]
+fn a_table_takes_little_more_after_a_churn_than_after_a_fill() {
+    let (keys, mut bench) = (20_000, Bench::new());
+    (0..keys).for_each(|number| bench.insert(&name(number)));
+    let filled = bench.table.memory();
+    for number in keys..20 * keys {
+        // The one that goes is as random as its hash.
+        assert!(bench.remove(&name(number - keys)));
+        bench.insert(&name(number));
+    }
+    let churned = bench.table.memory();
+    assert!(churned * 100 < filled * 109, "{filled} grew to {churned}");
+}
