@@ -94,6 +94,9 @@ pub struct DataStats {
     pub expired_fields: u64,
     /// Bytes that entries and tables take, those that wait to be freed included.
     pub memory: usize,
+    /// The part of it that tables and the times of keys take, beyond what a database takes without
+    /// a key.
+    pub tables: usize,
 }
 
 /// The slot of every key outside of cluster mode: it indexes the only table.

@@ -236,6 +236,7 @@ impl Engine {
         engine.measure();
         engine.keep_silent();
         engine.cluster_events(now);
+        engine.memory.empty = engine.data.empty_bytes();
         engine.memory.startup = engine.memory().total();
         Ok(engine)
     }

@@ -9,7 +9,7 @@ use super::Key;
 use super::entry::{Entry, EntryBox, EntryMut, EntryRef, Heap};
 use super::hash::HashKey;
 use super::table::{Drain, Table, next_random};
-use times::{TIME_BYTES, Times};
+use times::Times;
 
 /// How many neighbouring tables share a count of keys.
 const GROUP: usize = 128;
@@ -92,16 +92,24 @@ impl Database {
         )
     }
 
+    /// What it takes without a key, in bytes.
+    pub fn empty_bytes(&self) -> usize {
+        size_of_val(&*self.tables)
+            + size_of_val(&*self.groups)
+            + size_of_val(&*self.timed)
+            + size_of_val(&*self.hash_timed)
+    }
+
     /// The memory of its tables without their entries, and about that of the times at which its keys
-    /// expire, in bytes. What an empty database takes is no part of it, as it is no part of what is
-    /// used. The cost grows with the number of tables and the size of their directories.
+    /// expire, in bytes. The cost grows with the number of tables and the size of their directories.
     pub fn overhead(&self) -> (usize, usize) {
-        let tables: usize = self.tables.iter().map(|one| one.table.memory()).sum();
-        let words = self.timed.iter().zip(&self.hash_timed);
-        let timed: u32 = words.map(|(one, other)| (one | other).count_ones()).sum();
-        let known = self.expires + self.timed_hashes;
-        let times = timed as usize * size_of::<Times>() + known * TIME_BYTES;
-        (tables, times)
+        let parts = self.tables.iter().map(|one| {
+            let times = one.times.as_ref().map_or(0, |times| times.memory());
+            (one.table.memory(), times)
+        });
+        parts.fold((self.empty_bytes(), 0), |sum, part| {
+            (sum.0 + part.0, sum.1 + part.1)
+        })
     }
 
     pub fn tables(&self) -> usize {
@@ -137,8 +145,8 @@ impl Database {
             .insert(heap, hasher, key.hash, entry);
         self.len += 1;
         self.groups[index / GROUP] += 1;
-        self.retime(key, None, at);
-        self.retime_fields(key, None, field_at);
+        self.retime(heap, key, None, at);
+        self.retime_fields(heap, key, None, field_at);
     }
 
     /// Takes an entry out. If its table is left with a directory of nothing, that comes out, too,
@@ -151,8 +159,8 @@ impl Database {
         self.len -= 1;
         self.groups[index / GROUP] -= 1;
         let view = entry.view();
-        self.retime(key, view.expire_at(), None);
-        self.retime_fields(key, view.field_expire_at(), None);
+        self.retime(heap, key, view.expire_at(), None);
+        self.retime_fields(heap, key, view.field_expire_at(), None);
         Some((entry, hollow))
     }
 
@@ -295,8 +303,11 @@ impl Garbage {
                 }
                 self.drain = None;
             }
-            let Times { keys, hashes, .. } = &mut self.times;
-            while keys.pop_first().or_else(|| hashes.pop_first()).is_some() {
+            let mut memory = self.times.memory();
+            while self.times.pop() {
+                let less = self.times.memory();
+                heap.account_tables(memory, less);
+                memory = less;
                 *budget = budget.saturating_sub(1);
                 if *budget == 0 {
                     return false;
@@ -305,7 +316,10 @@ impl Garbage {
             let Some(slot_table) = self.tables.pop() else {
                 return true;
             };
-            self.times = slot_table.times.map_or_else(Times::default, |times| *times);
+            if let Some(times) = slot_table.times {
+                heap.account_tables(size_of::<Times>(), 0);
+                self.times = *times;
+            }
             self.drain = (slot_table.table.len() > 0 || slot_table.table.is_hollow())
                 .then(|| Drain::new(slot_table.table));
         }

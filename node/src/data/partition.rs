@@ -223,6 +223,13 @@ impl Partition {
         self.store.dbs()[db].expires()
     }
 
+    /// What all databases take without a key, in bytes. It does not change.
+    #[must_use]
+    pub fn empty_bytes(&self) -> usize {
+        let dbs = self.store.dbs().iter();
+        dbs.map(crate::data::database::Database::empty_bytes).sum()
+    }
+
     /// What the tables of a database take beside its keys and values, and about what the times to
     /// live of its keys take, in bytes. The cost grows with the number of tables and the size of
     /// their directories.
@@ -328,6 +335,7 @@ impl Partition {
             expired: self.expired_count,
             expired_fields: self.expired_fields,
             memory: self.store.memory(),
+            tables: self.store.tables_memory(),
         }
     }
 

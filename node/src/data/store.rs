@@ -137,6 +137,11 @@ impl Store {
         self.heap.used()
     }
 
+    /// The part of it that leads to entries.
+    pub fn tables_memory(&self) -> usize {
+        self.heap.tables()
+    }
+
     pub fn heap_usage(&self) -> HeapUse {
         self.heap.usage()
     }
@@ -233,7 +238,7 @@ impl Store {
             };
             entry.remake(&mut self.heap, meta);
         }
-        self.dbs[db].retime(key, old.expire_at, at);
+        self.dbs[db].retime(&mut self.heap, key, old.expire_at, at);
         true
     }
 
@@ -388,6 +393,11 @@ impl Store {
     /// Whether something is to be freed.
     pub fn is_freeing(&self) -> bool {
         !self.garbage.is_empty() || self.heap.has_waste()
+    }
+
+    /// Whether all tables that are not on their way to be freed are those of the databases.
+    pub fn is_whole(&self) -> bool {
+        self.walks.is_empty() && self.dropping.is_empty() && self.aside.is_none()
     }
 
     /// How many keys and big values wait to be freed in steps, and how many were.

@@ -43,7 +43,7 @@ impl Pointer {
 
     /// A new node with these pointers, a power of two of them.
     fn node(heap: &mut Heap, pointers: Vec<Pointer>) -> Pointer {
-        heap.account(0, size_of_val(&*pointers));
+        heap.account_tables(0, size_of_val(&*pointers));
         let bits = u64::from(pointers.len().trailing_zeros());
         let pointers: *mut [Pointer] = Box::into_raw(pointers.into_boxed_slice());
         let address = pointers.cast::<Pointer>().expose_provenance() as u64;
@@ -121,7 +121,7 @@ impl Pointer {
         let pointers = std::ptr::slice_from_raw_parts_mut(self.node_start(), 1 << self.bits());
         // SAFETY: `node` made it by `Box::into_raw`.
         let pointers = unsafe { Box::from_raw(pointers) };
-        heap.account(size_of_val(&*pointers), 0);
+        heap.account_tables(size_of_val(&*pointers), 0);
         pointers
     }
 

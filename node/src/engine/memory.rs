@@ -27,6 +27,8 @@ pub(super) struct Memory {
     pub(super) walk: usize,
     /// What was encoded for DUMP so far.
     pub(super) dumps: usize,
+    /// What the databases take without a key.
+    pub(super) empty: usize,
     /// What MIGRATEs hold, as of the last look.
     migrations: usize,
     /// All that was used at the start, before the data file was loaded.
@@ -37,8 +39,10 @@ pub(super) struct Memory {
 /// The node's memory by use, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Use {
-    /// Keys and values with their tables.
+    /// Keys and values.
     pub(super) dataset: usize,
+    /// The tables that lead to them, and the times at which they expire.
+    pub(super) tables: usize,
     /// Clients, what is encoded and sent for them, and the link to our master.
     pub(super) clients: usize,
     /// What waits for replicas.
@@ -61,7 +65,7 @@ impl Use {
 
     /// All but the data.
     pub(super) fn overhead(&self) -> usize {
-        self.clients + self.replicas + self.backlog + self.links + self.walk
+        self.tables + self.clients + self.replicas + self.backlog + self.links + self.walk
     }
 }
 
@@ -71,8 +75,10 @@ impl Engine {
         let backlog = self.replication.stream.memory();
         let replicas = self.replication.replicas.memory();
         let beyond = backlog.saturating_sub(self.config.repl_backlog_size);
+        let data = self.data.stats();
         Use {
-            dataset: self.data.stats().memory,
+            dataset: data.memory - data.tables,
+            tables: data.tables + self.memory.empty,
             clients: self.sessions.memory()
                 + self.replication.following.memory()
                 + self.memory.dumps
@@ -97,6 +103,7 @@ impl Engine {
     fn memory_counted(&self) -> usize {
         let backlog = self.replication.stream.memory();
         self.data.stats().memory
+            + self.memory.empty
             + self.sessions.memory()
             + self.replication.following.memory()
             + backlog.min(self.config.repl_backlog_size)

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Database, SlotTable};
 use crate::data::Key;
-use crate::data::entry::{Entry, EntryRef};
+use crate::data::entry::{Entry, EntryRef, Heap};
 use crate::data::hash::HashKey;
 use crate::data::table::next_random;
 
@@ -19,16 +19,51 @@ pub(super) struct Times {
     pub hashes: BTreeSet<(i64, u64)>,
 }
 
-/// What a time takes in the tree of them, in bytes: its nodes, of 11 times in 192 bytes, are about
-/// two thirds full.
-pub(super) const TIME_BYTES: usize = 28;
+/// What the nodes of a tree of times take, in bytes: 11 times of 16 bytes each, and within the tree 12
+/// pointers to others.
+const LEAF: usize = 192;
+const INNER: usize = 288;
+
+/// About what a tree of so many times takes, in bytes: it does not tell. Its nodes are about two
+/// thirds full.
+fn tree_bytes(len: usize) -> usize {
+    match len {
+        0 => 0,
+        1..=11 => LEAF,
+        _ => len.div_ceil(8) * LEAF + len.div_ceil(72) * INNER,
+    }
+}
+
+impl Times {
+    /// About what they take in a box of their own, in bytes.
+    pub fn memory(&self) -> usize {
+        size_of::<Times>() + tree_bytes(self.keys.len()) + tree_bytes(self.hashes.len())
+    }
+
+    /// Forgets one of them, if there is any.
+    pub fn pop(&mut self) -> bool {
+        let popped = self.keys.pop_first();
+        popped.or_else(|| self.hashes.pop_first()).is_some()
+    }
+}
 
 impl Database {
     /// Notes that a key's time to live has changed.
-    pub fn retime(&mut self, key: &Key<'_>, old: Option<i64>, new: Option<i64>) {
-        if old == new {
-            return;
+    #[inline]
+    pub fn retime(&mut self, heap: &mut Heap, key: &Key<'_>, old: Option<i64>, new: Option<i64>) {
+        if old != new {
+            let before = self.times_memory(key);
+            self.move_key(key, old, new);
+            heap.account_tables(before, self.times_memory(key));
         }
+    }
+
+    fn times_memory(&self, key: &Key<'_>) -> usize {
+        let times = self.tables[key.slot.index()].times.as_ref();
+        times.map_or(0, |times| times.memory())
+    }
+
+    fn move_key(&mut self, key: &Key<'_>, old: Option<i64>, new: Option<i64>) {
         let index = key.slot.index();
         let times = &mut self.tables[index].times;
         if let Some(at) = old {
@@ -55,9 +90,17 @@ impl Database {
 
     /// Notes that the next field of a hash expires at another time, or none does.
     #[inline]
-    pub fn retime_fields(&mut self, key: &Key<'_>, old: Option<i64>, new: Option<i64>) {
+    pub fn retime_fields(
+        &mut self,
+        heap: &mut Heap,
+        key: &Key<'_>,
+        old: Option<i64>,
+        new: Option<i64>,
+    ) {
         if old != new {
+            let before = self.times_memory(key);
             self.move_hash(key, old, new);
+            heap.account_tables(before, self.times_memory(key));
         }
     }
 

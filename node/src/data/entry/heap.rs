@@ -39,6 +39,8 @@ pub struct Heap {
     plain: bool,
     /// Bytes in use outside of the pools.
     outside: usize,
+    /// Of all bytes in use, those of tables and of the times of keys.
+    tables: usize,
     /// What is freed in steps.
     waste: VecDeque<Waste>,
     /// How many keys and big values were freed in steps.
@@ -93,6 +95,7 @@ impl Heap {
             medium: Pool::new(MEDIUM_SHAPE),
             plain: false,
             outside: 0,
+            tables: 0,
             waste: VecDeque::new(),
             freed_later: 0,
             stopped: 0,
@@ -125,6 +128,22 @@ impl Heap {
     /// Accounts for memory that entries own outside of this heap.
     pub fn account(&mut self, before: usize, after: usize) {
         self.outside = self.outside + after - before;
+    }
+
+    /// Accounts for memory outside of this heap that leads to entries.
+    pub fn account_tables(&mut self, before: usize, after: usize) {
+        self.account(before, after);
+        self.note_tables(before, after);
+    }
+
+    /// Notes that so much of what is in use leads to entries.
+    pub fn note_tables(&mut self, before: usize, after: usize) {
+        self.tables = self.tables + after - before;
+    }
+
+    /// What leads to entries, of all bytes in use.
+    pub fn tables(&self) -> usize {
+        self.tables
     }
 
     /// Gives memory that is not used back to the system, a few megabytes at most. Returns whether

@@ -50,7 +50,7 @@ impl Store {
             let change = change.filter(|_| is_missing).ok_or(WrongType)?;
             return Ok(self.make_collection(db, key, limits, clock, change));
         };
-        self.dbs[db].retime_fields(key, first, first_now);
+        self.dbs[db].retime_fields(&mut self.heap, key, first, first_now);
         self.scratch = changed.list;
         if changed.copied > 0 {
             self.walks.pay(&mut self.heap, changed.copied);

@@ -38,8 +38,8 @@ impl Store {
             let made = EntryBox::new(&mut self.heap, key.bytes, [value, b""], meta);
             entry.replace(made).release(&mut self.heap);
         }
-        self.dbs[db].retime(key, old, meta.expire_at);
-        self.dbs[db].retime_fields(key, fields, None);
+        self.dbs[db].retime(&mut self.heap, key, old, meta.expire_at);
+        self.dbs[db].retime_fields(&mut self.heap, key, fields, None);
     }
 
     /// Sets a key to a string that is owned, and `raw` whatever it holds. One that is large is not
@@ -71,8 +71,8 @@ impl Store {
         let clock = self.usage.again(had.clock, clock, event == Event::Set);
         let made = string_box(&mut self.heap, key, value, Meta { clock, ..meta });
         entry.replace(made).release(&mut self.heap);
-        self.dbs[db].retime(key, old, expire_at);
-        self.dbs[db].retime_fields(key, fields, None);
+        self.dbs[db].retime(&mut self.heap, key, old, expire_at);
+        self.dbs[db].retime_fields(&mut self.heap, key, fields, None);
     }
 
     /// Appends to a string. Returns its new length.

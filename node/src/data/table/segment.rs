@@ -79,6 +79,7 @@ impl Segment {
     pub fn new(heap: &mut Heap, code: u8, depth: u8) -> Segment {
         let words = 1 + words_of(code);
         let block = heap.allocate(words * 8).cast::<u64>();
+        heap.note_tables(0, words * 8);
         // SAFETY: the block is that long, and aligned to 8.
         unsafe { block.write_bytes(0, words) };
         Segment { block, code, depth }
@@ -91,6 +92,7 @@ impl Segment {
     pub unsafe fn release(self, heap: &mut Heap) {
         // SAFETY: promised by the caller.
         unsafe { heap.release(self.block.cast(), self.memory()) };
+        heap.note_tables(self.memory(), 0);
     }
 
     /// # Safety

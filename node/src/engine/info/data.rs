@@ -9,6 +9,7 @@ impl Engine {
         let memory = self.memory();
         let used = memory.total() as u64;
         let dataset = memory.dataset as u64;
+        let data = self.data.stats().memory as u64;
         let peak = used.max(self.stats.peak_memory as u64);
         let usage = self.stopwatch.usage();
         let limit = self.config.maxmemory;
@@ -25,15 +26,15 @@ impl Engine {
         fields.field("used_memory_startup", self.memory.startup);
         fields.field("used_memory_dataset", dataset);
         fields.percent("used_memory_dataset_perc", dataset, used);
-        fields.field("allocator_allocated", dataset);
+        fields.field("allocator_allocated", data);
         fields.field("allocator_active", heap.held);
         fields.field("allocator_resident", heap.resident);
         fields.bytes("total_system_memory", usage.machine);
         fields.constant(SCRIPTS);
         fields.bytes("maxmemory", limit);
         fields.field("maxmemory_policy", self.config.maxmemory_policy.name());
-        fields.field("allocator_frag_ratio", ratio(held, dataset));
-        fields.field("allocator_frag_bytes", more(held, dataset));
+        fields.field("allocator_frag_ratio", ratio(held, data));
+        fields.field("allocator_frag_bytes", more(held, data));
         fields.field("allocator_rss_ratio", ratio(resident, held));
         fields.field("allocator_rss_bytes", more(resident, held));
         fields.field("rss_overhead_ratio", ratio(usage.resident, resident));

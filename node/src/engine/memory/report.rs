@@ -16,7 +16,9 @@ struct Figures {
     used: usize,
     peak: usize,
     startup: usize,
+    /// Keys and values, and what leads to them.
     dataset: usize,
+    data: usize,
     overhead: usize,
     backlog: usize,
     replicas: usize,
@@ -67,17 +69,14 @@ impl Figures {
                 "peak.percentage",
                 Figure::Part(percent(self.used, self.peak)),
             ),
-            ("allocator.allocated", bytes(self.dataset)),
+            ("allocator.allocated", bytes(self.data)),
             ("allocator.active", bytes(self.held)),
             ("allocator.resident", bytes(self.kept)),
             (
                 "allocator-fragmentation.ratio",
-                Figure::Part(ratio(self.held, self.dataset)),
+                Figure::Part(ratio(self.held, self.data)),
             ),
-            (
-                "allocator-fragmentation.bytes",
-                more(self.held, self.dataset),
-            ),
+            ("allocator-fragmentation.bytes", more(self.held, self.data)),
             (
                 "allocator-rss.ratio",
                 Figure::Part(ratio(self.kept, self.held)),
@@ -150,6 +149,7 @@ impl Engine {
             peak: used.max(self.stats.peak_memory),
             startup: self.memory.startup,
             dataset: memory.dataset,
+            data: self.data.stats().memory,
             overhead: memory.overhead(),
             backlog: memory.backlog,
             replicas: memory.replicas,
@@ -164,14 +164,14 @@ impl Engine {
 
     fn malloc_stats(&self) -> String {
         let Figures {
-            dataset,
+            data,
             held,
             kept,
             resident,
             ..
         } = self.figures();
         format!(
-            "Keys and values: {dataset} bytes in use\n\
+            "Keys and values: {data} bytes in use\n\
              Their heap: {held} bytes of chunks in use, {kept} bytes resident\n\
              The process: {resident} bytes resident\n\
              What is neither a key nor a value comes from the system's allocator, which keeps no \

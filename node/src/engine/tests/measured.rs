@@ -103,6 +103,10 @@ fn memory_is_told_alike_by_info_and_by_memory_stats() {
         assert_eq!(number(&info, ours), number(&stats, other), "{ours}");
     }
     assert_eq!(number(&stats, "keys.count"), 2000);
+    assert_eq!(
+        number(&info, "used_memory_overhead"),
+        number(&stats, "overhead.total")
+    );
     let (data, active) = (
         number(&info, "allocator_allocated"),
         number(&info, "allocator_active"),
