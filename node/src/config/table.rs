@@ -20,6 +20,8 @@ const ERROR_VALUES: [PropagationErrors; 3] = [
     PropagationErrors::PanicOnReplicas,
 ];
 const INT_MAX: i64 = i32::MAX as i64;
+/// The highest `hz`.
+const HZ_MAX: i64 = 500;
 const MEMORY_MAX: u64 = i64::MAX as u64;
 
 const fn of(name: &'static str, change: Change, kind: Kind) -> Directive {
@@ -259,7 +261,17 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         Always,
         memory!(hll_sparse_max_bytes: usize, 0, MEMORY_MAX),
     ),
-    of("hz", Always, number!(hz: u64, 1, 500)),
+    of(
+        "hz",
+        Always,
+        // Beyond what it can be it is the nearest that it can, as in Redis.
+        Kind::Number(
+            0,
+            INT_MAX,
+            |c| c.hz as i64,
+            |c, n| c.hz = n.clamp(1, HZ_MAX) as u64,
+        ),
+    ),
     of(
         "key-load-delay",
         Always,

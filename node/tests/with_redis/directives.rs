@@ -8,7 +8,7 @@ use crate::process::{Client, Server};
 const WRONG: [&str; 6] = ["-1", "-2", "1.5", "x", "9223372036854775808", "1e3"];
 
 /// Directives whose limits are others here, and why.
-const LIMITS: [(&str, &str); 9] = [
+const LIMITS: [(&str, &str); 8] = [
     (
         "bind",
         "an address that may be left out, as in -10.0.0.1, must be one",
@@ -17,7 +17,6 @@ const LIMITS: [(&str, &str); 9] = [
     ("cluster-announce-ip", "takes only an IP address"),
     ("client-query-buffer-limit", "at most 1 GB"),
     ("cluster-node-timeout", "at least 1 ms, at most 24 days"),
-    ("hz", "a value beyond 500 is refused, not lowered"),
     (
         "maxmemory-clients",
         "names no percentage when there is none",
@@ -74,4 +73,28 @@ fn values_that_cannot_be_are_refused_as_redis_refuses_them() {
         }
     }
     assert!(compared > 300, "{compared}");
+}
+
+#[test]
+fn hz_beyond_its_range_is_brought_into_it_as_redis_does() {
+    let servers = [Server::node(&[]), Server::redis(&[])];
+    let [ours, theirs] = servers.each_ref().map(|server| {
+        let mut client = server.client();
+        [
+            "0",
+            "1",
+            "77",
+            "500",
+            "501",
+            "2147483647",
+            "2147483648",
+            "-5",
+        ]
+        .map(|value| {
+            let set = client.call(&["CONFIG", "SET", "hz", value]);
+            let get = client.call(&["CONFIG", "GET", "hz"]);
+            (value, set, get)
+        })
+    });
+    assert_eq!(ours, theirs);
 }

@@ -28,8 +28,8 @@ impl Engine {
         fields.field("server_time_usec", now.unix_us);
         fields.field("uptime_in_seconds", uptime);
         fields.field("uptime_in_days", uptime / 86_400);
-        fields.field("hz", 10);
-        fields.field("configured_hz", 10);
+        fields.field("hz", self.config.hz);
+        fields.field("configured_hz", self.config.hz);
         fields.field("lru_clock", (now.unix_ms() / 1000) & 0xff_ffff);
         fields.field("executable", &self.boot.executable);
         fields.field(
