@@ -56,6 +56,8 @@ const GENERATION_SHIFT: u8 = 4;
 pub(super) const GENERATIONS: u8 = 16;
 /// The access clock is counted modulo this.
 pub(super) const CLOCK_MODULUS: u64 = 1 << 24;
+/// It counts so many in a second.
+pub(super) const CLOCKS_PER_SECOND: u64 = 2;
 
 /// What an entry has beside key and value.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +68,7 @@ pub(super) struct Meta {
     pub kind: Kind,
     /// OBJECT ENCODING says `raw` whatever the string.
     pub raw: bool,
-    /// Seconds, modulo [`CLOCK_MODULUS`]; or how often it is used.
+    /// When it was used last by the access clock, modulo [`CLOCK_MODULUS`]; or how often it is.
     pub clock: u32,
     /// The last walk that has saved it, or during which it was born; modulo [`GENERATIONS`].
     pub generation: u8,
@@ -288,7 +290,7 @@ impl EntryBox {
             match parts.flags & (IS_LARGE | TYPED) {
                 IS_LARGE => {
                     let value = Box::from_raw(boxed_at::<Vec<u8>>(start, &parts));
-                    heap.account(value.capacity(), 0);
+                    heap.free_bytes(*value);
                 }
                 BIG => {
                     let mut value = Box::from_raw(boxed_at::<Big>(start, &parts));

@@ -2,6 +2,7 @@
 
 mod access;
 mod dropping;
+mod eviction;
 mod field_times;
 mod lists;
 mod model;

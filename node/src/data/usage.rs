@@ -1,16 +1,20 @@
 //! What an entry remembers of its use, in 24 bits: when it was used last, or how often.
 //!
-//! How often is a logarithmic counter of 8 bits, and 16 bits are the minute of the last use: a
-//! counter fades when its key is not used. Both are as in Redis. Another `maxmemory-policy` changes
-//! no entry: what it remembers means something else from then on, until it is used again.
+//! When is counted in half seconds, and a key that was only made counts as made in the one before:
+//! of keys that were used last at about the same time, those go first that were never used again.
+//! Redis counts seconds. How often is a logarithmic counter of 8 bits, and 16 bits are the minute of
+//! the last use: a counter fades when its key is not used, as in Redis. Another `maxmemory-policy`
+//! changes no entry: what it remembers means something else from then on, until it is used again.
 
-use super::entry::{CLOCK_MODULUS, EntryMut, clock_of};
+use super::entry::{CLOCK_MODULUS, CLOCKS_PER_SECOND, EntryMut, clock_of};
 use super::table::next_random;
 pub use crate::config::Frequency;
 use crate::time::Now;
 
 /// What the counter of a new key is, so that it does not go before it can be used again.
 const FIRST_COUNT: u8 = 5;
+/// The bits of the access clock.
+const CLOCK_MASK: u32 = (CLOCK_MODULUS - 1) as u32;
 
 /// How the use of keys is noted.
 #[derive(Debug, Default)]
@@ -27,7 +31,7 @@ impl Usage {
         if self.frequency.is_some() {
             return minute_of(now) << 8 | u32::from(FIRST_COUNT);
         }
-        clock_of(now)
+        clock_of(now).wrapping_sub(1) & CLOCK_MASK
     }
 
     /// What a key remembers that was put together from a payload: it was used last so long ago, or so
@@ -36,7 +40,7 @@ impl Usage {
         if self.frequency.is_some() {
             return count.map_or(stamp, |count| stamp & !0xFF | u32::from(count));
         }
-        let idle = idle_secs.min(CLOCK_MODULUS - 1);
+        let idle = (idle_secs.saturating_mul(CLOCKS_PER_SECOND)).min(CLOCK_MODULUS - 2);
         ((u64::from(stamp) + CLOCK_MODULUS - idle) % CLOCK_MODULUS) as u32
     }
 
@@ -44,7 +48,7 @@ impl Usage {
     #[inline]
     pub fn note(&mut self, entry: &mut EntryMut<'_>, stamp: u32) {
         match self.frequency {
-            None => entry.set_clock(stamp),
+            None => entry.set_clock(used(stamp)),
             Some(frequency) => {
                 let old = entry.view().meta().clock;
                 entry.set_clock(self.counted(frequency, old, stamp));
@@ -56,7 +60,7 @@ impl Usage {
     #[inline]
     pub fn again(&mut self, old: u32, stamp: u32, is_use: bool) -> u32 {
         match self.frequency {
-            None => stamp,
+            None => used(stamp),
             Some(frequency) if is_use => self.counted(frequency, old, stamp),
             Some(_) => old,
         }
@@ -72,6 +76,12 @@ impl Usage {
         let count = count.saturating_add(u8::from(counts));
         stamp & !0xFF | u32::from(count)
     }
+}
+
+/// What a key remembers that is used when one that is made remembers `stamp`.
+#[inline]
+fn used(stamp: u32) -> u32 {
+    (stamp + 1) & CLOCK_MASK
 }
 
 /// Minutes, modulo 2^16.
@@ -154,6 +164,22 @@ mod tests {
         let (old, stamp) = (7 << 8 | 90, 8 << 8 | 5);
         assert_eq!(counting.again(old, stamp, true), 8 << 8 | 91);
         assert_eq!(counting.again(old, stamp, false), old);
-        assert_eq!(Usage::default().again(old, stamp, false), stamp);
+        assert_eq!(Usage::default().again(old, stamp, false), stamp + 1);
+    }
+
+    #[test]
+    fn a_key_that_was_only_made_seems_idle_for_a_moment_more_than_one_that_was_used() {
+        let mut usage = Usage::default();
+        for mono_us in [0, 499_999, 500_000, (CLOCK_MODULUS - 1) * 500_000] {
+            let now = Now {
+                unix_us: 0,
+                mono_us,
+            };
+            let made = usage.stamp(now);
+            assert_eq!(usage.again(0, made, true), clock_of(now));
+            assert_eq!((made + 1) & CLOCK_MASK, clock_of(now));
+            let long_ago = usage.restored(made, u64::MAX, None);
+            assert_eq!((made + 2) & CLOCK_MASK, long_ago);
+        }
     }
 }

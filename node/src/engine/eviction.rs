@@ -16,6 +16,8 @@ const COST_MAX: u64 = 10_000;
 const COST_OF_KEY: u64 = 25;
 /// ... of which each costs so much.
 const COST_OF_LOOK: u64 = 2;
+/// How many bytes that are freed at once cost a tenth of a microsecond.
+const BYTES_FOR_COST: usize = 2048;
 /// How much is freed at a time of what was removed before, in keys, and what that costs.
 const FREED: usize = 64;
 const COST_OF_FREED: u64 = 200;
@@ -112,9 +114,12 @@ impl Engine {
                 return Room::None;
             }
             cost += COST_OF_KEY;
+            let before = self.data.stats().memory;
             let begun = self.stopwatch.nanos();
             match self.data.evict(&choice, self.random.bits()) {
                 Evicted::Key(db) => {
+                    let freed = before.saturating_sub(self.data.stats().memory);
+                    cost += (freed / BYTES_FOR_COST) as u64;
                     self.commit_eviction(db);
                     self.note_latency("eviction-del", begun, now);
                 }

@@ -1,6 +1,6 @@
 //! What others see of an entry.
 
-use super::{Big, CLOCK_MODULUS, LARGE, Meta, length_width, rounded};
+use super::{Big, CLOCK_MODULUS, CLOCKS_PER_SECOND, LARGE, Meta, length_width, rounded};
 use crate::data::usage::count_of;
 use crate::data::value::Kind;
 use crate::data::{Encoding, Hash, List, Set, Stream, Type, Value, WrongType, Zset};
@@ -157,7 +157,7 @@ impl<'a> Entry<'a> {
     #[must_use]
     pub fn idle_secs(&self, now: Now) -> u64 {
         let elapsed = clock_of(now).wrapping_sub(self.meta.clock);
-        u64::from(elapsed) % CLOCK_MODULUS
+        u64::from(elapsed) % CLOCK_MODULUS / CLOCKS_PER_SECOND
     }
 
     /// How often it is used, by a counter that goes down by one in so many minutes without a use; if
@@ -167,10 +167,10 @@ impl<'a> Entry<'a> {
         count_of(self.meta.clock, now, decay_minutes)
     }
 
-    /// When it was last accessed: seconds of a clock that starts over at 2^24. In place of that, how
+    /// When it was used last: half seconds of a clock that starts over at 2^24. In place of that, how
     /// often it is used.
     #[must_use]
-    pub fn accessed_secs(&self) -> u32 {
+    pub fn remembered_use(&self) -> u32 {
         self.meta.clock
     }
 
@@ -237,7 +237,7 @@ impl<'a> Entry<'a> {
 
 /// The access clock at a moment.
 pub(in crate::data) fn clock_of(now: Now) -> u32 {
-    (now.mono_us / 1_000_000 % CLOCK_MODULUS) as u32
+    (now.mono_us / (1_000_000 / CLOCKS_PER_SECOND) % CLOCK_MODULUS) as u32
 }
 
 /// Whether this is how a 64-bit integer is written: no sign but `-`, no leading zeros.

@@ -17,6 +17,8 @@ const POOL: usize = 64;
 const DATABASES: usize = 16;
 /// How often a sample is taken until a key is found that may go.
 const TRIES: usize = 4;
+/// How many looks at keys begin no further database.
+const LOOKS_MAX: u64 = 1000;
 /// Keys with a time to live are looked for among all keys if they are at least one of so many.
 const MIXED: usize = 16;
 
@@ -111,7 +113,7 @@ impl Pool {
 
 impl Eviction {
     fn score(&self, entry: &Entry<'_>) -> u64 {
-        let remembered = entry.accessed_secs();
+        let remembered = entry.remembered_use();
         match self.policy {
             EvictionPolicy::AllKeysLfu | EvictionPolicy::VolatileLfu => {
                 u64::from(u8::MAX - count_of(remembered, self.now, self.decay_minutes))
@@ -220,7 +222,11 @@ impl Partition {
         let mut random = random;
         let mut any = false;
         let count = self.store.dbs().len();
+        let looks_before = self.pool.looks;
         for _ in 0..count.min(DATABASES) {
+            if self.pool.looks - looks_before > LOOKS_MAX {
+                break;
+            }
             let db = self.pool.next_db % count;
             self.pool.next_db = db + 1;
             let database = &self.store.dbs()[db];
@@ -269,10 +275,12 @@ impl Sampler<'_> {
         };
         if self.how.policy == EvictionPolicy::VolatileTtl {
             let tables = samples.min(database.tables());
+            self.pool.looks += tables as u64;
             database.next_to_expire(random, tables, |table, (at, hash)| {
                 self.consider(table, sooner(at), || hash);
             });
         } else if volatile && !(all && database.expires() * MIXED >= database.len()) {
+            self.pool.looks += samples as u64;
             database.sample_timed(random, samples, |table, (_, hash)| {
                 if let Some(entry) = database.by_hash(self.hasher, table, hash) {
                     self.consider(table, self.how.score(&entry), || hash);
@@ -302,12 +310,12 @@ impl Sampler<'_> {
                     self.consider(table, score, || hasher.hash(entry.key()));
                 }
             });
+            self.pool.looks += shown.max(1) as u64;
             left = left.saturating_sub(shown.max(1));
         }
     }
 
     fn consider(&mut self, table: usize, score: u64, hash: impl FnOnce() -> u64) {
-        self.pool.looks += 1;
         if self.pool.takes(score) {
             self.pool.offer(Candidate {
                 score,
@@ -377,7 +385,7 @@ mod tests {
             let scores = pool.candidates.iter().map(|candidate| candidate.score);
             scores.collect::<Vec<_>>()
         };
-        assert_eq!(later(EvictionPolicy::AllKeysLru), [10, 12]);
+        assert_eq!(later(EvictionPolicy::AllKeysLru), [17, 19]);
         assert_eq!(later(EvictionPolicy::AllKeysLfu), [3, 5]);
         assert_eq!(later(EvictionPolicy::VolatileTtl), [3, 5]);
     }

@@ -202,3 +202,26 @@ fn a_walk_sends_a_big_hash_as_it_was_while_it_changes() {
     while data.reclaim_step(100) {}
     assert_eq!(data.stats().memory, 0);
 }
+
+#[test]
+fn a_long_string_is_freed_in_steps_and_counts_until_then() {
+    let mut data = partition(Layout::Databases(1));
+    let key = data.key(b"k");
+    let len = 20 << 20;
+    data.set(0, &key, &vec![b'x'; len], Expire::Never);
+    let used = data.stats().memory;
+    assert!(used >= len);
+    assert!(data.remove(0, &key));
+    assert!(data.stats().memory >= len && data.is_freeing());
+    assert_eq!(data.freed_later(), (1, 0));
+    let mut steps = 0;
+    while data.is_freeing() {
+        let before = data.stats().memory;
+        data.free_step(400);
+        let freed = before - data.stats().memory;
+        assert!((1..=1 << 20).contains(&freed), "{freed}");
+        steps += 1;
+    }
+    assert!(steps >= 20, "{steps}");
+    assert_eq!((data.stats().memory, data.freed_later()), (0, (0, 1)));
+}

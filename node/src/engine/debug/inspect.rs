@@ -33,7 +33,7 @@ impl Engine {
                  lru_seconds_idle:{}",
                 entry.encoding(),
                 entry.value_len(),
-                entry.accessed_secs(),
+                entry.remembered_use(),
                 entry.idle_secs(call.now),
             ))
         });

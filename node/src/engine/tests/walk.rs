@@ -143,12 +143,10 @@ fn a_writer_without_room_goes_on_when_there_is_room_and_not_before() {
 fn a_writer_that_needs_room_in_memory_waits_until_keys_may_go() {
     let (mut node, _replica, mut way) = start();
     let mut writer = node.client();
-    let used = node.engine.memory().total();
-    let limit = format!(
-        "CONFIG SET maxmemory-policy allkeys-random maxmemory {}",
-        used / 2
-    );
-    node.ask(&mut writer, &limit);
+    let memory = node.engine.memory();
+    let limit = memory.total() - memory.dataset / 2;
+    let request = format!("CONFIG SET maxmemory-policy allkeys-random maxmemory {limit}");
+    node.ask(&mut writer, &request);
     let replies = node.ask(&mut writer, &"SET new 1\n".repeat(3000));
     assert!(!replies.contains("OOM") && writer.state == SessionState::Parked);
     let mut resumed = Vec::new();
@@ -166,7 +164,7 @@ fn a_writer_that_needs_room_in_memory_waits_until_keys_may_go() {
         }
     }
     while node.engine.on_turn(node.now) {}
-    assert!(node.engine.memory().total() <= used / 2);
+    assert!(node.engine.memory().total() <= limit);
 }
 
 #[test]

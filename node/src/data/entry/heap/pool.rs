@@ -487,7 +487,7 @@ unsafe fn unmap(mapping: NonNull<u8>, len: usize) {
 ///
 /// # Safety
 /// Whole pages of a mapping, in which nothing is used any more.
-unsafe fn forget(start: NonNull<u8>, len: usize) {
+pub(super) unsafe fn forget(start: NonNull<u8>, len: usize) {
     // Miri knows no such call.
     if !cfg!(miri) {
         // SAFETY: promised by the caller. If the system declines, the memory stays, which is no
