@@ -145,6 +145,9 @@ fn run(options: &Options) -> Result<Verdicts, String> {
         if options.wants("strings") {
             pause::keyspace(options.growth, &mut verdicts)?;
         }
+        if options.wants(eviction::NAME) {
+            pause::eviction::measure(options.growth / 10, &mut verdicts)?;
+        }
         if options.wants(waiting::NAME) {
             waiting::measure(options.clients, &mut verdicts)?;
         }

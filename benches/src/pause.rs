@@ -1,6 +1,7 @@
 //! The longest single engine call, in CPU time of the calling thread.
 
 mod events;
+pub mod eviction;
 pub mod waiting;
 
 use crate::bounds::Verdicts;

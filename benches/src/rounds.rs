@@ -34,6 +34,11 @@ impl Rounds {
         median(self.ratios(|m| m.cpu_us))
     }
 
+    /// The CPU time per operation, ours and theirs, in microseconds.
+    pub fn cpu_us(&self) -> [f64; 2] {
+        self.medians(|m| m.cpu_us)
+    }
+
     /// The titles over what [`Rounds::print`] prints.
     pub fn print_titles(client: &str) {
         println!(
