@@ -19,6 +19,8 @@ mod idle;
 mod killed_container;
 #[path = "rig/lost_host.rs"]
 mod lost_host;
+#[path = "rig/maxmemory.rs"]
+mod maxmemory;
 #[path = "rig/operator_restarted.rs"]
 mod operator_restarted;
 #[path = "rig/readme.rs"]
