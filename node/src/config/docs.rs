@@ -135,6 +135,14 @@ fn render() -> String {
          replicas are told by DEL or UNLINK. `lazyfree-lazy-server-del`, `lazyfree-lazy-user-del` and\n\
          `lazyfree-lazy-user-flush` change nothing: small values are freed at once and big ones in\n\
          steps, by DEL as by UNLINK, and a flush is always in steps.\n\n\
+         `maxmemory` counts, as in Redis, what clients make this server hold: requests that are not\n\
+         complete yet, queued commands and replies. Only what waits for replicas beyond\n\
+         `repl-backlog-size` is left out. While clients take the memory, keys are evicted and commands\n\
+         that take memory are refused. But the rest of a request that has begun is read whatever\n\
+         `maxmemory` says, as in Redis: many clients with long unfinished requests can make the server\n\
+         hold more than `maxmemory`, each up to `client-query-buffer-limit`. `maxmemory-clients`\n\
+         bounds all of them together: with `20%`, the largest clients are closed while clients take\n\
+         more than a fifth of `maxmemory`.\n\n\
          | Directive | Default | CONFIG SET |\n|---|---|---|\n",
     );
     let default = Config::default();
