@@ -5,7 +5,6 @@ mod change;
 mod directive;
 #[cfg(test)]
 mod docs;
-mod endpoint;
 mod eviction;
 mod fixed;
 mod include;
@@ -22,15 +21,16 @@ mod table;
 mod tests;
 mod text;
 mod value;
+mod words;
 
 pub use change::Changes;
-pub use endpoint::EndpointType;
 pub use eviction::{EvictionPolicy, Frequency};
 pub use latency::Percentile;
 pub use limits::{HashLimits, Limits, ListLimits, SetLimits, ZsetLimits};
 pub use load::{ConfigError, Invocation, Source};
 pub use rewrite::transfer;
 pub use secrecy::{REDACTED, Secrecy, exposed_secret};
+pub use words::{EndpointType, Gate, PropagationErrors};
 
 use crate::io::Level;
 use crate::request::ShutdownRequest;
@@ -212,6 +212,8 @@ pub struct Config {
     pub cluster_announce_bus_port: u16,
     /// The host name that this node announces.
     pub cluster_announce_hostname: Option<String>,
+    /// Where this node runs, for clients that prefer a node near them; in INFO and HELLO.
+    pub availability_zone: Option<String>,
     /// A name of this node for people: it stands in logs beside its id.
     pub cluster_announce_human_nodename: Option<String>,
     /// What clients are told to connect to.
@@ -246,41 +248,6 @@ pub struct SavePoint {
     pub seconds: u64,
     /// Since the last one.
     pub changes: u64,
-}
-
-/// Who may use a dangerous command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gate {
-    /// No client.
-    No,
-    /// Every client.
-    Yes,
-    /// Clients on this machine.
-    Local,
-}
-
-impl Gate {
-    /// Whether a client may pass, which is on this machine or not.
-    #[must_use]
-    pub fn admits(self, local: bool) -> bool {
-        match self {
-            Gate::No => false,
-            Gate::Yes => true,
-            Gate::Local => local,
-        }
-    }
-}
-
-/// `propagation-error-behavior`. Only replicas repeat what others have executed, so the last two are
-/// the same here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PropagationErrors {
-    /// It counts the error, says so, and goes on.
-    Ignore,
-    /// It ends.
-    Panic,
-    /// It ends.
-    PanicOnReplicas,
 }
 
 /// `maxmemory-clients`.
@@ -459,6 +426,7 @@ impl Default for Config {
             cluster_announce_port: 0,
             cluster_announce_bus_port: 0,
             cluster_announce_hostname: None,
+            availability_zone: None,
             cluster_announce_human_nodename: None,
             cluster_preferred_endpoint_type: EndpointType::Ip,
             cluster_link_sendbuf_limit: 0,

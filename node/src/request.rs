@@ -276,6 +276,8 @@ pub struct ShutdownRequest {
     pub force: bool,
     /// ABORT: call a shutdown in progress off.
     pub abort: bool,
+    /// FAILOVER: a replica takes over first, as with `shutdown-handover`.
+    pub failover: bool,
 }
 
 /// SLOWLOG subcommands.

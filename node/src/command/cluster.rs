@@ -68,7 +68,7 @@ static HELP: Definition = Definition {
     ..Definition::run(docs::help)
 };
 
-const DISABLED: Refused = Refused::new("ERR This instance has cluster support disabled");
+pub(super) const DISABLED: Refused = Refused::new("ERR This instance has cluster support disabled");
 
 /// Asks for a request, if this is a cluster at all.
 fn ask(

@@ -31,6 +31,7 @@ fn set(request: &mut ShutdownRequest, words: &[Vec<u8>]) -> Result<(), Invalid> 
             b"nosave" => nosave = true,
             b"now" => asked.now = true,
             b"force" => asked.force = true,
+            b"failover" => asked.failover = true,
             _ => return Err(unknown()),
         }
     }
@@ -47,7 +48,8 @@ fn set(request: &mut ShutdownRequest, words: &[Vec<u8>]) -> Result<(), Invalid> 
 }
 
 fn unknown() -> Invalid {
-    let text = "argument(s) must be one of the following: default, save, nosave, now, force";
+    let text = "argument(s) must be one of the following: default, save, nosave, now, force, \
+                failover";
     Invalid(text.to_owned())
 }
 
@@ -57,6 +59,7 @@ fn show(request: &ShutdownRequest) -> String {
         ("nosave", request.save == Some(false)),
         ("now", request.now),
         ("force", request.force),
+        ("failover", request.failover),
     ];
     let words: Vec<&str> = words
         .iter()
@@ -91,6 +94,7 @@ mod tests {
             ("SAVE", "save"),
             ("default nosave", "nosave"),
             ("force now save", "save now force"),
+            ("failover save", "save failover"),
         ] {
             assert_eq!(after(given).as_deref(), Ok(shown));
         }

@@ -4,21 +4,10 @@ use super::directive::Change::{self, Always, AtStart, Protected};
 use super::directive::{Directive, Kind};
 use super::lists;
 use super::signals;
-use super::text::{address, file_name, hostname, human_nodename, not_empty};
+use super::text::{address, file_name, hostname, human_nodename, not_empty, printed};
 use super::value::Invalid;
-use super::{Gate, PropagationErrors};
-use crate::io::Level;
+use super::words;
 
-const LEVELS: &[&str] = &["debug", "verbose", "notice", "warning"];
-const LEVEL_VALUES: [Level; 4] = [Level::Debug, Level::Verbose, Level::Notice, Level::Warning];
-const GATES: &[&str] = &["no", "yes", "local"];
-const GATE_VALUES: [Gate; 3] = [Gate::No, Gate::Yes, Gate::Local];
-const ERRORS: &[&str] = &["ignore", "panic", "panic-on-replicas"];
-const ERROR_VALUES: [PropagationErrors; 3] = [
-    PropagationErrors::Ignore,
-    PropagationErrors::Panic,
-    PropagationErrors::PanicOnReplicas,
-];
 const INT_MAX: i64 = i32::MAX as i64;
 /// The highest `hz`.
 const HZ_MAX: i64 = 500;
@@ -106,16 +95,6 @@ macro_rules! secret {
     };
 }
 
-macro_rules! gate {
-    ($field:ident) => {
-        Kind::Word(
-            GATES,
-            |c| place(&GATE_VALUES, c.$field),
-            |c, i| c.$field = GATE_VALUES[i],
-        )
-    };
-}
-
 macro_rules! words {
     ($field:ident) => {
         Kind::Words(|c| &c.$field, |c| &mut c.$field)
@@ -128,6 +107,11 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         "active-expire-effort",
         Always,
         number!(active_expire_effort: usize, 1, 10),
+    ),
+    of(
+        "availability-zone",
+        Always,
+        optional_text!(availability_zone, printed),
     ),
     of("bind", Always, words!(bind)),
     of("bind-source-addr", AtStart, lists::SOURCE_ADDRESS),
@@ -188,7 +172,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     of(
         "cluster-link-sendbuf-limit",
         Always,
-        memory!(cluster_link_sendbuf_limit: u64, 0, MEMORY_MAX),
+        memory!(cluster_link_sendbuf_limit: u64, 0, u64::MAX),
     ),
     of(
         "cluster-migration-barrier",
@@ -208,7 +192,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     of(
         "cluster-preferred-endpoint-type",
         Always,
-        super::endpoint::PREFERRED,
+        words::ENDPOINT_TYPE,
     ),
     of(
         "cluster-replica-no-failover",
@@ -236,11 +220,11 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     of("dbfilename", Protected, text!(dbfilename, file_name)),
     of("dir", Protected, text!(dir, not_empty)),
     of("disable-thp", AtStart, yes_no!(disable_thp)),
-    of("enable-debug-command", AtStart, gate!(enable_debug_command)),
+    of("enable-debug-command", AtStart, words::DEBUG_COMMAND),
     of(
         "enable-protected-configs",
         AtStart,
-        gate!(enable_protected_configs),
+        words::PROTECTED_CONFIGS,
     ),
     of(
         "hash-max-listpack-entries",
@@ -335,15 +319,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
         number!(loading_process_events_interval_bytes: usize, 1024, 2 << 20),
     ),
     of("logfile", AtStart, text!(logfile)),
-    of(
-        "loglevel",
-        Always,
-        Kind::Word(
-            LEVELS,
-            |c| place(&LEVEL_VALUES, c.loglevel),
-            |c, i| c.loglevel = LEVEL_VALUES[i],
-        ),
-    ),
+    of("loglevel", Always, words::LOG_LEVEL),
     of("masterauth", Always, secret!(masterauth)),
     of("masteruser", Always, secret!(masteruser)),
     of(
@@ -382,11 +358,7 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     of(
         "propagation-error-behavior",
         Always,
-        Kind::Word(
-            ERRORS,
-            |c| place(&ERROR_VALUES, c.propagation_error_behavior),
-            |c, i| c.propagation_error_behavior = ERROR_VALUES[i],
-        ),
+        words::PROPAGATION_ERRORS,
     ),
     of("protected-mode", Always, yes_no!(protected_mode)),
     of("proto-max-bulk-len", Always, lists::BULK_LENGTH),
@@ -504,8 +476,3 @@ pub(super) static DIRECTIVES: &[Directive] = &[
     )
     .or("zset-max-ziplist-value"),
 ];
-
-fn place<T: Copy + PartialEq>(values: &[T], value: T) -> usize {
-    let found = values.iter().position(|known| *known == value);
-    found.expect("the list has every value of its type")
-}

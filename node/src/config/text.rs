@@ -48,3 +48,12 @@ pub(super) fn human_nodename(name: &str) -> Result<(), Invalid> {
         "Announced human node name contained invalid character".to_owned(),
     ))
 }
+
+/// One line: it is shown in INFO.
+pub(super) fn printed(text: &str) -> Result<(), Invalid> {
+    if text.len() <= 255 && !text.contains(char::is_control) {
+        return Ok(());
+    }
+    let why = "argument must be one line of at most 255 bytes";
+    Err(Invalid(why.to_owned()))
+}

@@ -136,7 +136,8 @@ pub(super) fn hello(
         reply.bulk(name.as_bytes());
         reply.bulk(value.as_bytes());
     };
-    reply.map(7);
+    let zone = config.availability_zone.as_deref();
+    reply.map(7 + usize::from(zone.is_some()));
     text(reply, "server", "redis");
     text(reply, "version", REDIS_VERSION);
     reply.bulk(b"proto");
@@ -148,6 +149,9 @@ pub(super) fn hello(
     text(reply, "role", role);
     reply.bulk(b"modules");
     reply.array(0);
+    if let Some(zone) = zone {
+        text(reply, "availability_zone", zone);
+    }
 }
 
 /// How the node calls its mode.

@@ -224,6 +224,21 @@ fn a_master_that_leaves_hands_over_first() {
     assert_eq!(network.info(3, "role"), "master");
 }
 
+#[test]
+fn shutdown_failover_hands_over_whatever_the_configuration_says() {
+    let mut network = Network::new();
+    for port in 7000..7004 {
+        network.start(config(port), None);
+    }
+    form(&mut network);
+    let client = network.connect(0);
+    network.call(0, client, &["SET", "b", "1"]);
+    network.send(0, client, b"SHUTDOWN FAILOVER\r\n");
+    network.until("it has left", |network| network.hosts[0].exited.is_some());
+    assert_eq!(network.hosts[0].exited, Some(0));
+    assert_eq!(network.info(3, "role"), "master");
+}
+
 /// Three masters, and a replica of the first, that save when they leave.
 fn handing_over() -> Network {
     let mut network = Network::new();

@@ -46,7 +46,7 @@ const ARITY: [(&str, &str); 3] = [
 ];
 
 /// What our documentation says of a command and that of 7.0 does not.
-const NEWER: [(&str, &str, &str); 15] = [
+const NEWER: [(&str, &str, &str); 16] = [
     ("client|pause", "since 3.0.0", "as in 7.2"),
     (
         "cluster|replicate",
@@ -62,6 +62,7 @@ const NEWER: [(&str, &str, &str); 15] = [
     ("setex", "deprecated_since 2.6.12", "as in 7.2"),
     ("setnx", "doc_flags [\"deprecated\"]", "as in 7.2"),
     ("setnx", "deprecated_since 2.6.12", "as in 7.2"),
+    ("shutdown", "changed in 9.0.0", "FAILOVER, as in Valkey"),
     ("xinfo|consumers", "changed in 7.2.0", "inactive"),
     ("xinfo|stream", "changed in 7.2.0", "active-time"),
     ("zrank", "changed in 7.2.0", "WITHSCORE"),

@@ -8,7 +8,7 @@ use crate::process::{Client, Server};
 const WRONG: [&str; 6] = ["-1", "-2", "1.5", "x", "9223372036854775808", "1e3"];
 
 /// Directives whose limits are others here, and why.
-const LIMITS: [(&str, &str); 8] = [
+const LIMITS: [(&str, &str); 10] = [
     (
         "bind",
         "an address that may be left out, as in -10.0.0.1, must be one",
@@ -23,6 +23,8 @@ const LIMITS: [(&str, &str); 8] = [
     ),
     ("maxmemory-samples", "at most 64"),
     ("proto-max-bulk-len", "at most 1 GB"),
+    ("shutdown-on-sigint", "failover is one more word"),
+    ("shutdown-on-sigterm", "failover is one more word"),
 ];
 
 /// Directives that take any text.

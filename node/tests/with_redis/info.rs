@@ -8,11 +8,12 @@ use crate::process::Server;
 use crate::sync::{CLUSTER, is_up, join, serve_all};
 
 /// What we have that Redis 7.0 has not, beside what begins with `slotkeeper_`.
-const OURS: [(&str, &str); 15] = [
+const OURS: [(&str, &str); 16] = [
     ("acl_access_denied_auth", "of 7.2"),
     ("acl_access_denied_channel", "of 7.2"),
     ("acl_access_denied_cmd", "of 7.2"),
     ("acl_access_denied_key", "of 7.2"),
+    ("availability_zone", "of Valkey"),
     ("client_output_buffer_limit_disconnections", "of 7.4"),
     ("client_query_buffer_limit_disconnections", "of 7.4"),
     ("eventloop_cycles", "of 7.2"),

@@ -1,5 +1,6 @@
 //! SHUTDOWN.
 
+use crate::command::cluster::DISABLED;
 use crate::command::parse::SYNTAX;
 use crate::command::{Definition, Effect, Exec, Refused};
 use crate::request::{Action, ShutdownRequest};
@@ -14,7 +15,10 @@ pub(super) static SHUTDOWN: Definition = Definition {
         flags: Flags::of(&[Admin, NoScript, Loading, Stale, NoMulti, AllowBusy]),
         complexity: "O(N) with N the number of keys when it saves, else O(1)",
         summary: "Waits for the replicas, saves if asked or configured, and stops the server",
-        history: &[("7.0.0", "With `NOW`, `FORCE` and `ABORT`.")],
+        history: &[
+            ("7.0.0", "With `NOW`, `FORCE` and `ABORT`."),
+            ("9.0.0", "With `FAILOVER`, as in Valkey."),
+        ],
         arguments: &[
             Argument::one_of(
                 "nosave_save",
@@ -27,13 +31,16 @@ pub(super) static SHUTDOWN: Definition = Definition {
             Argument::word("now", "NOW").optional().since("7.0.0"),
             Argument::word("force", "FORCE").optional().since("7.0.0"),
             Argument::word("abort", "ABORT").optional().since("7.0.0"),
+            Argument::word("failover", "FAILOVER")
+                .optional()
+                .since("9.0.0"),
         ],
         ..Spec::new(Group::Server)
     },
     ..Definition::run(shutdown)
 };
 
-fn shutdown(_: &mut Exec<'_>, args: &Args<'_>, _: &mut Reply) -> Result<Effect, Refused> {
+fn shutdown(exec: &mut Exec<'_>, args: &Args<'_>, _: &mut Reply) -> Result<Effect, Refused> {
     let mut request = ShutdownRequest::default();
     for at in 1..args.len() {
         if args.is(at, "save") && request.save != Some(false) {
@@ -44,15 +51,20 @@ fn shutdown(_: &mut Exec<'_>, args: &Args<'_>, _: &mut Reply) -> Result<Effect, 
             request.now = true;
         } else if args.is(at, "force") {
             request.force = true;
+        } else if args.is(at, "failover") {
+            request.failover = true;
         } else if args.is(at, "abort") {
             request.abort = true;
         } else {
             return Err(SYNTAX);
         }
     }
-    let others = request.save.is_some() || request.now || request.force;
+    let others = request.save.is_some() || request.now || request.force || request.failover;
     if request.abort && others {
         return Err(SYNTAX);
+    }
+    if request.failover && !exec.node.config.cluster_enabled {
+        return Err(DISABLED);
     }
     Ok(Effect::ask(Action::Shutdown(request)))
 }
@@ -71,14 +83,17 @@ mod tests {
                 save: Some(false),
                 now: true,
                 force: true,
-                abort: false
+                ..ShutdownRequest::default()
             })
         );
+        let disabled = "-ERR This instance has cluster support disabled";
+        assert_eq!(bench.reply("shutdown failover"), disabled);
         for line in [
             "shutdown foo",
             "shutdown save nosave",
             "shutdown nosave save",
             "shutdown abort now",
+            "shutdown abort failover",
         ] {
             assert_eq!(bench.reply(line), "-ERR syntax error", "{line}");
         }

@@ -46,6 +46,8 @@ impl Engine {
             let listener = format_args!("name=tcp{addresses},port={port}");
             fields.field("listener0", listener);
         }
+        let zone = self.config.availability_zone.as_deref();
+        fields.field("availability_zone", zone.unwrap_or_default());
     }
 
     pub(super) fn info_clients(&self, fields: &mut Fields) {

@@ -106,11 +106,12 @@ impl Engine {
     pub(super) fn begin_hand_over(&mut self, now: Now) {
         let shutdown = self.replication.shutdown.as_ref();
         let now_only = shutdown.is_none_or(|shutdown| shutdown.request.now);
+        let asked = shutdown.is_some_and(|shutdown| shutdown.request.failover);
         let offset = self.replication.stream.offset();
         let serves = |cluster: &crate::cluster::Cluster| {
             cluster.is_master() && !cluster.my_slots().is_empty()
         };
-        let wanted = self.config.shutdown_handover
+        let wanted = (asked || self.config.shutdown_handover)
             && !now_only
             && !self.is_withholding()
             && self.cluster.as_deref().is_some_and(serves)

@@ -186,6 +186,21 @@ fn before_auth_nothing_but_auth() {
 }
 
 #[test]
+fn clients_learn_in_which_zone_a_node_runs() {
+    let mut node = Node::with(Config::default());
+    let mut client = node.client();
+    assert!(node.ask(&mut client, "HELLO 3").starts_with("%7\r\n"));
+    let set = "CONFIG SET availability-zone eu-west-1b";
+    assert_eq!(node.ask(&mut client, set), "+OK\r\n");
+    let hello = node.ask(&mut client, "HELLO 3");
+    assert!(hello.starts_with("%8\r\n"), "{hello}");
+    let zone = "$17\r\navailability_zone\r\n$10\r\neu-west-1b\r\n";
+    assert!(hello.ends_with(zone), "{hello}");
+    let info = node.ask(&mut client, "INFO server");
+    assert!(info.contains("availability_zone:eu-west-1b\r\n"), "{info}");
+}
+
+#[test]
 fn a_long_request_may_follow_auth_at_once() {
     let mut node = Node::with(Config {
         requirepass: Some(b"p".to_vec()),
