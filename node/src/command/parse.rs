@@ -45,6 +45,11 @@ pub(super) fn c_text(text: &[u8]) -> &[u8] {
     text.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
+/// A word that says what is wanted, in lower case. As in Redis, what follows a zero byte does not count.
+pub(super) fn lower(word: &[u8]) -> Vec<u8> {
+    c_text(word).to_ascii_lowercase()
+}
+
 /// A number as C's strtod reads it as a whole, white space in front of it and nothing at all (0)
 /// included, but no NaN. What is too large is infinite.
 pub(super) fn c_double(text: &[u8]) -> Option<f64> {

@@ -37,7 +37,7 @@ pub fn make(draw: &mut Draw, spec: &Spec, request: &mut Request) {
     let at = first + draw.below(request.len() - first + 1);
     let is_there = at < request.len();
     let may_move = !spec.flags.has(Flag::Blocking) && !sets_time(spec.arguments);
-    match draw.below(11) {
+    match draw.below(12) {
         0 => request.truncate(at),
         1 if is_there => drop(request.remove(at)),
         2 if is_there && may_move => request[at] = values::content(draw),
@@ -60,6 +60,8 @@ pub fn make(draw: &mut Draw, spec: &Spec, request: &mut Request) {
         }
         8 if is_there => request[at] = values::key(draw, "", false),
         9 => request.insert(at, b"NOPE".to_vec()),
+        // Some words and numbers end here, and others are not what they were.
+        10 if is_there => request[at].extend(b"\0x"),
         _ => {
             let mut words = Vec::new();
             options(spec.arguments, &mut words);

@@ -2,7 +2,7 @@
 
 use super::field::{FieldType, Overflow};
 use super::{bit_offset, open};
-use crate::command::parse::{SYNTAX, integer};
+use crate::command::parse::{SYNTAX, integer, lower};
 use crate::command::{Definition, Effect, Exec, Refused};
 use crate::data::{Event, Key};
 use crate::resp::{Args, Reply};
@@ -143,7 +143,7 @@ fn parse(exec: &Exec<'_>, args: &Args<'_>) -> Result<Vec<Operation>, Refused> {
     while at < args.len() {
         let behind = args.len() - at - 1;
         if args.is(at, "overflow") && behind >= 1 {
-            overflow = match args.get(at + 1).to_ascii_lowercase().as_slice() {
+            overflow = match lower(args.get(at + 1)).as_slice() {
                 b"wrap" => Overflow::Wrap,
                 b"sat" => Overflow::Sat,
                 b"fail" => Overflow::Fail,

@@ -1,6 +1,6 @@
 //! BITOP: AND, OR, XOR and NOT of whole strings.
 
-use crate::command::parse::SYNTAX;
+use crate::command::parse::{SYNTAX, lower};
 use crate::command::{Definition, Effect, Exec, Refused};
 use crate::data::{Event, Key, Reader};
 use crate::resp::{Args, Reply};
@@ -48,7 +48,7 @@ enum Operation {
 
 impl Operation {
     fn parse(args: &Args<'_>) -> Result<Operation, Refused> {
-        match args.get(1).to_ascii_lowercase().as_slice() {
+        match lower(args.get(1)).as_slice() {
             b"and" => Ok(Operation::And),
             b"or" => Ok(Operation::Or),
             b"xor" => Ok(Operation::Xor),

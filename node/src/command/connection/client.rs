@@ -6,7 +6,7 @@ mod own;
 mod pause;
 mod unblock;
 
-use crate::command::parse::lossy;
+use crate::command::parse::{lossy, lower};
 use crate::command::{Definition, Refused, docs};
 use crate::request::ClientKind;
 use crate::spec::{Argument, Group, Spec};
@@ -56,7 +56,7 @@ const TYPE: Argument = Argument::one_of(
 
 /// The kind of clients that TYPE names.
 fn kind(name: &[u8]) -> Result<ClientKind, Refused> {
-    match name.to_ascii_lowercase().as_slice() {
+    match lower(name).as_slice() {
         b"normal" => Ok(ClientKind::Normal),
         b"master" => Ok(ClientKind::Master),
         b"replica" | b"slave" => Ok(ClientKind::Replica),

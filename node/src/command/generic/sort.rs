@@ -5,7 +5,7 @@ mod order;
 use slotkeeper_tree::element::{Element, Text};
 
 use self::order::sorted;
-use crate::command::parse::{SYNTAX, integer};
+use crate::command::parse::{SYNTAX, integer, lower};
 use crate::command::{Definition, Effect, Exec, Refused, show};
 use crate::data::{End, Event, Partition, Type, WrongType};
 use crate::resp::{Args, Reply};
@@ -133,7 +133,7 @@ impl<'a> Options<'a> {
         while at < args.len() {
             let behind = args.len() - at - 1;
             at += 1;
-            match args.get(at - 1).to_ascii_lowercase().as_slice() {
+            match lower(args.get(at - 1)).as_slice() {
                 b"asc" => options.descending = false,
                 b"desc" => options.descending = true,
                 b"alpha" => options.alpha = true,

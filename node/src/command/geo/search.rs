@@ -6,7 +6,7 @@ use slotkeeper_tree::element::{Element, Text};
 use super::area::{Area, Shape};
 use super::hash::Place;
 use super::{place, show_distance, show_place, unit};
-use crate::command::parse::{SYNTAX, double, integer, lossy};
+use crate::command::parse::{SYNTAX, double, integer, lossy, lower};
 use crate::command::{Effect, Exec, Refused, show};
 use crate::data::{Event, Zset};
 use crate::resp::{Args, Reply};
@@ -147,7 +147,7 @@ impl Request {
     ) -> Result<usize, Refused> {
         let behind = args.len() - at - 1;
         let search = form.is_search();
-        match args.get(at).to_ascii_lowercase().as_slice() {
+        match lower(args.get(at)).as_slice() {
             b"withdist" => self.with_dist = true,
             b"withhash" => self.with_hash = true,
             b"withcoord" => self.with_coord = true,

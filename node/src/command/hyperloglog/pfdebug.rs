@@ -1,7 +1,7 @@
 //! PFDEBUG: GETREG, DECODE, ENCODING and TODENSE.
 
 use super::{Hll, REGISTERS, Registers, sparse};
-use crate::command::parse::lossy;
+use crate::command::parse::{lossy, lower};
 use crate::command::{Definition, Effect, Exec, Refused};
 use crate::data::{Event, Key};
 use crate::resp::{Args, Reply};
@@ -31,7 +31,7 @@ fn pfdebug(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Ef
         return Err(Refused::new("ERR The specified key does not exist"));
     };
     let hll = Hll::of(entry.as_str()?)?;
-    match args.get(1).to_ascii_lowercase().as_slice() {
+    match lower(args.get(1)).as_slice() {
         b"getreg" => {
             let mut registers: Registers = [0; REGISTERS];
             hll.merge_into(&mut registers)?;

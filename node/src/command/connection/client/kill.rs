@@ -1,6 +1,6 @@
 //! CLIENT KILL.
 
-use crate::command::parse::{SYNTAX, lossy};
+use crate::command::parse::{SYNTAX, lossy, lower};
 use crate::command::{Definition, Effect, Exec, Refused};
 use crate::request::{Action, ClientRequest, KillFilter};
 use crate::resp::number::parse_integer;
@@ -72,7 +72,7 @@ fn filters(args: &Args<'_>) -> Result<KillFilter, Refused> {
         let (name, Some(value)) = (args.get(at), args.opt(at + 1)) else {
             return Err(SYNTAX);
         };
-        match name.to_ascii_lowercase().as_slice() {
+        match lower(name).as_slice() {
             b"id" => filter.id = Some(id(value)?),
             b"type" => filter.kind = Some(super::kind(value)?),
             b"user" => filter.user = Some(user(value)?),
