@@ -155,13 +155,18 @@ pub(super) fn invalid_expire_time(command: &str) -> Refused {
 pub(super) fn bad_subcommand(name: &[u8], container: &str) -> Refused {
     Refused::text(format!(
         "ERR unknown subcommand or wrong number of arguments for '{}'. Try {container} HELP.",
-        lossy(name)
+        shown(name)
     ))
 }
 
 /// A name for a text: bytes that are no UTF-8 are replaced.
 pub(super) fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// What an error's text shows of an argument: as in Redis, what is before a zero byte.
+pub(super) fn shown(argument: &[u8]) -> String {
+    lossy(c_text(argument))
 }
 
 /// Copies of the arguments from an index on.

@@ -65,8 +65,8 @@ fn change_group<R>(
 fn no_group(key: &[u8], group: &[u8]) -> Refused {
     Refused::text(format!(
         "NOGROUP No such key '{}' or consumer group '{}'",
-        parse::lossy(key),
-        parse::lossy(group)
+        parse::shown(key),
+        parse::shown(group)
     ))
 }
 
@@ -75,7 +75,7 @@ fn no_group(key: &[u8], group: &[u8]) -> Refused {
 fn no_such_group(key: &[u8], group: &[u8]) -> Refused {
     Refused::text(format!(
         "NOGROUP No such consumer group '{}' for key name '{}'",
-        parse::lossy(group),
-        parse::lossy(key)
+        parse::shown(group),
+        parse::shown(key)
     ))
 }

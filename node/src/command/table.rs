@@ -4,6 +4,7 @@ use super::{
     Definition, Preparation, Refused, Run, bitmap, cluster, connection, generic, geo, hash,
     hyperloglog, list, server, set, sorted_set, stream, string, transactions,
 };
+use crate::command::parse::c_text;
 use crate::resp::Args;
 use crate::spec::{ArgumentKind, Flag, Flags, Group, Indexes, InvalidKeys, KeyFlag, KeySpec, Spec};
 
@@ -290,10 +291,11 @@ fn unknown_command(args: &Args<'_>) -> Refused {
         }
         let room = SHOWN - shown.len();
         shown.push(b'\'');
+        let argument = c_text(argument);
         shown.extend_from_slice(&argument[..argument.len().min(room)]);
         shown.extend_from_slice(b"' ");
     }
-    let name = args.get(0);
+    let name = c_text(args.get(0));
     Refused::text(format!(
         "ERR unknown command '{}', with args beginning with: {}",
         String::from_utf8_lossy(&name[..name.len().min(SHOWN)]),
@@ -303,7 +305,7 @@ fn unknown_command(args: &Args<'_>) -> Refused {
 
 #[cold]
 fn unknown_subcommand(args: &Args<'_>) -> Refused {
-    let name = args.get(1);
+    let name = c_text(args.get(1));
     Refused::text(format!(
         "ERR unknown subcommand '{}'. Try {} HELP.",
         String::from_utf8_lossy(&name[..name.len().min(128)]),

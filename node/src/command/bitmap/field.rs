@@ -1,6 +1,7 @@
 //! Integers of any width at any bit of a string.
 
 use crate::command::Refused;
+use crate::command::parse::c_text;
 use crate::resp::number::parse_integer;
 
 /// A type of integers: `i1` to `i64`, `u1` to `u63`.
@@ -24,7 +25,7 @@ pub(super) enum Overflow {
 
 impl FieldType {
     pub(super) fn parse(text: &[u8]) -> Result<FieldType, Refused> {
-        let (signed, digits) = match text {
+        let (signed, digits) = match c_text(text) {
             [b'i', digits @ ..] => (true, digits),
             [b'u', digits @ ..] => (false, digits),
             _ => (false, &b""[..]),

@@ -3,7 +3,7 @@
 use slotkeeper_topology::Epoch;
 
 use super::{ask, node, refused};
-use crate::command::parse::{SYNTAX, bad_subcommand, integer, lossy};
+use crate::command::parse::{SYNTAX, bad_subcommand, integer, lossy, shown};
 use crate::command::{Definition, Effect, Exec, Refused};
 use crate::request::{ClusterRequest, Failover};
 use crate::resp::number::parse_integer;
@@ -186,7 +186,7 @@ fn port_number(text: &[u8], which: &str) -> Result<i64, Refused> {
         Some(number) => Ok(number),
         None => refused(format!(
             "ERR Invalid TCP {which} port specified: {}",
-            lossy(text)
+            shown(text)
         )),
     }
 }

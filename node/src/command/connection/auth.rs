@@ -1,6 +1,6 @@
 //! AUTH and HELLO: the engine knows the password.
 
-use crate::command::parse::{SYNTAX, lossy};
+use crate::command::parse::{SYNTAX, shown};
 use crate::command::{Definition, Effect, Exec, Refused};
 use crate::request::Action;
 use crate::resp::number::parse_integer;
@@ -97,7 +97,7 @@ fn hello(_: &mut Exec<'_>, args: &Args<'_>, _: &mut Reply) -> Result<Effect, Ref
         } else {
             return Err(Refused::text(format!(
                 "ERR Syntax error in HELLO option '{}'",
-                lossy(option)
+                shown(option)
             )));
         }
     }

@@ -6,7 +6,7 @@ mod own;
 mod pause;
 mod unblock;
 
-use crate::command::parse::{lossy, lower};
+use crate::command::parse::{lower, shown};
 use crate::command::{Definition, Refused, docs};
 use crate::request::ClientKind;
 use crate::spec::{Argument, Group, Spec};
@@ -63,7 +63,7 @@ fn kind(name: &[u8]) -> Result<ClientKind, Refused> {
         b"pubsub" => Ok(ClientKind::PubSub),
         _ => Err(Refused::text(format!(
             "ERR Unknown client type '{}'",
-            lossy(name)
+            shown(name)
         ))),
     }
 }

@@ -1,7 +1,7 @@
 //! EXPIRE and its siblings. Replicas get a PEXPIREAT, so that a delay changes nothing.
 
 use crate::command::expiry::{CONDITION, Condition, Scale};
-use crate::command::parse::{integer, invalid_expire_time, lossy};
+use crate::command::parse::{integer, invalid_expire_time, shown};
 use crate::command::{Definition, Effect, Exec, Refused};
 use crate::resp::number::Decimal;
 use crate::resp::{Args, Reply};
@@ -117,7 +117,7 @@ fn condition(args: &Args<'_>) -> Result<Condition, Refused> {
     let mut condition = Condition::default();
     for option in args.from(3) {
         if !condition.ask(option) {
-            let text = format!("ERR Unsupported option {}", lossy(option));
+            let text = format!("ERR Unsupported option {}", shown(option));
             return Err(Refused::text(text));
         }
     }

@@ -3,7 +3,7 @@
 use crate::command::scanning::{self, ScanOptions};
 use crate::command::{Definition, Effect, Exec, Refused};
 use crate::data::Entry;
-use crate::resp::{Args, Reply};
+use crate::resp::{Args, Reply, is_word};
 use crate::spec::Flag::ReadOnly;
 use crate::spec::{Argument, Flags, Group, Spec};
 
@@ -37,8 +37,8 @@ fn scan(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Effec
     scanning::answer(reply, |reply| {
         let (db, mut count) = (exec.session.db, 0);
         let mut show = |entry: &Entry<'_>| {
-            let name = entry.kind().name().as_bytes();
-            let typed = (options.kind).is_none_or(|kind| kind.eq_ignore_ascii_case(name));
+            let name = entry.kind().name();
+            let typed = (options.kind).is_none_or(|kind| is_word(kind, name));
             if typed && options.matches(entry.key()) {
                 reply.bulk(entry.key());
                 count += 1;

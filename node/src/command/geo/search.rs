@@ -6,7 +6,7 @@ use slotkeeper_tree::element::{Element, Text};
 use super::area::{Area, Shape};
 use super::hash::Place;
 use super::{place, show_distance, show_place, unit};
-use crate::command::parse::{SYNTAX, double, integer, lossy, lower};
+use crate::command::parse::{SYNTAX, double, integer, lower, shown};
 use crate::command::{Effect, Exec, Refused, show};
 use crate::data::{Event, Zset};
 use crate::resp::{Args, Reply};
@@ -229,7 +229,7 @@ impl Request {
             )));
         }
         let one_of = |what: &str| {
-            let name = lossy(args.get(0));
+            let name = shown(args.get(0));
             Refused::text(format!(
                 "ERR exactly one of {what} can be specified for {name}"
             ))

@@ -3,7 +3,7 @@
 use super::limits;
 use super::timed::{check_type, command, hdel, hpexpireat, is_past, time};
 use crate::command::expiry::{EXPIRATION_OR_KEEPTTL, Scale};
-use crate::command::parse::lossy;
+use crate::command::parse::shown;
 use crate::command::{Definition, Effect, Exec, Refused, wrong_arity};
 use crate::data::{Event, HashMut};
 use crate::resp::number::parse_integer;
@@ -97,7 +97,7 @@ impl Options {
                 }
                 exist = Some(args.is(at, "fxx"));
             } else {
-                let text = format!("ERR unknown argument: {}", lossy(word));
+                let text = format!("ERR unknown argument: {}", shown(word));
                 return Err(Refused::text(text));
             }
             at += 1;

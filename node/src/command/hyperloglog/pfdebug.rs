@@ -1,7 +1,7 @@
 //! PFDEBUG: GETREG, DECODE, ENCODING and TODENSE.
 
 use super::{Hll, REGISTERS, Registers, sparse};
-use crate::command::parse::{lossy, lower};
+use crate::command::parse::{lower, shown};
 use crate::command::{Definition, Effect, Exec, Refused};
 use crate::data::{Event, Key};
 use crate::resp::{Args, Reply};
@@ -58,7 +58,7 @@ fn pfdebug(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<Ef
         }
         _ => Err(Refused::text(format!(
             "ERR Unknown PFDEBUG subcommand '{}'",
-            lossy(args.get(1))
+            shown(args.get(1))
         ))),
     }
 }

@@ -139,7 +139,7 @@ impl Request {
 fn unknown(word: &[u8]) -> Refused {
     Refused::text(format!(
         "ERR Unrecognized XCLAIM option '{}'",
-        parse::lossy(word)
+        parse::shown(word)
     ))
 }
 

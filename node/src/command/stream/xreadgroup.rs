@@ -47,8 +47,8 @@ const MEANINGLESS: Refused = Refused::new(
 fn no_group(key: &[u8], group: &[u8]) -> Refused {
     Refused::text(format!(
         "NOGROUP No such key '{}' or consumer group '{}' in XREADGROUP with GROUP option",
-        parse::lossy(key),
-        parse::lossy(group)
+        parse::shown(key),
+        parse::shown(group)
     ))
 }
 

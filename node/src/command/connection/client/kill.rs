@@ -1,6 +1,6 @@
 //! CLIENT KILL.
 
-use crate::command::parse::{SYNTAX, lossy, lower};
+use crate::command::parse::{SYNTAX, lower, shown};
 use crate::command::{Definition, Effect, Exec, Refused};
 use crate::request::{Action, ClientRequest, KillFilter};
 use crate::resp::number::parse_integer;
@@ -54,7 +54,7 @@ fn kill(_: &mut Exec<'_>, args: &Args<'_>, _: &mut Reply) -> Result<Effect, Refu
     let filter = if args.len() == 3 {
         KillFilter {
             old_form: true,
-            addr: Some(lossy(args.get(2))),
+            addr: Some(shown(args.get(2))),
             ..KillFilter::default()
         }
     } else {
@@ -76,8 +76,8 @@ fn filters(args: &Args<'_>) -> Result<KillFilter, Refused> {
             b"id" => filter.id = Some(id(value)?),
             b"type" => filter.kind = Some(super::kind(value)?),
             b"user" => filter.user = Some(user(value)?),
-            b"addr" => filter.addr = Some(lossy(value)),
-            b"laddr" => filter.local_addr = Some(lossy(value)),
+            b"addr" => filter.addr = Some(shown(value)),
+            b"laddr" => filter.local_addr = Some(shown(value)),
             b"skipme" if is_word(value, "yes") => filter.skip_me = true,
             b"skipme" if is_word(value, "no") => filter.skip_me = false,
             _ => return Err(SYNTAX),
@@ -97,7 +97,7 @@ fn user(name: &[u8]) -> Result<Vec<u8>, Refused> {
     if name == b"default" {
         Ok(name.to_vec())
     } else {
-        Err(Refused::text(format!("ERR No such user '{}'", lossy(name))))
+        Err(Refused::text(format!("ERR No such user '{}'", shown(name))))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Subcommands of CLIENT that concern the own connection.
 
 use crate::command::connection::auth::client_name;
-use crate::command::parse::{SYNTAX, lossy};
+use crate::command::parse::{SYNTAX, shown};
 use crate::command::{Definition, Effect, Exec, Refused};
 use crate::resp::{Args, Reply};
 use crate::session::ReplyMode;
@@ -146,7 +146,7 @@ fn set_info(exec: &mut Exec<'_>, args: &Args<'_>, reply: &mut Reply) -> Result<E
     } else {
         return Err(Refused::text(format!(
             "ERR Unrecognized option '{}'",
-            lossy(name)
+            shown(name)
         )));
     };
     if !value.iter().all(u8::is_ascii_graphic) {
