@@ -17,8 +17,7 @@ pub const NAME: &str = "restart";
 /// So many keys are written while the replica is away.
 const WRITES: u32 = 10_000;
 /// With the names, 1 million keys are well over 100 MB in a file.
-const VALUE: &str = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\
-                     xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
+const VALUE_BYTES: usize = 128;
 const AT_ONCE: usize = 1000;
 const ROUNDS: usize = 3;
 /// How long a replica may take.
@@ -28,7 +27,7 @@ const SHARED: [&str; 10] = [
     "--save",
     "",
     "--cluster-enabled",
-    "no",
+    "yes",
     "--repl-backlog-size",
     "32mb",
     "--shutdown-on-sigterm",
@@ -100,10 +99,10 @@ pub fn compare(options: &Options, verdicts: &mut Verdicts) -> Result<(), String>
 /// The median of some restarts, by the time until the replica is in sync.
 fn measure(options: &Options, binary: &Path, has_file: bool) -> Result<Restart, String> {
     let master = Server::start_with(binary, options.port, &SHARED)?;
+    master.wait_for_slots()?;
     fill(&master, 0..options.keys)?;
-    let of_master = format!("127.0.0.1 {}", options.port);
-    let arguments = [&SHARED[..], &["--replicaof", &of_master]].concat();
-    let mut replica = Server::start_with(binary, options.port + 1, &arguments)?;
+    let mut replica = Server::start_with(binary, options.port + 1, &SHARED)?;
+    follow(&master, &replica)?;
     until_in_sync(&master, &replica)?;
     let mut restarts = Vec::new();
     for _ in 0..ROUNDS {
@@ -120,7 +119,7 @@ fn measure(options: &Options, binary: &Path, has_file: bool) -> Result<Restart, 
             number(&master, "sync_full")?,
         ];
         let began = Instant::now();
-        replica.start_again(&arguments)?;
+        replica.start_again(&SHARED)?;
         until_in_sync(&master, &replica)?;
         restarts.push(Restart {
             ending,
@@ -133,16 +132,49 @@ fn measure(options: &Options, binary: &Path, has_file: bool) -> Result<Restart, 
     Ok(restarts[ROUNDS / 2])
 }
 
+/// Makes a server a replica of the master; its files say so from then on.
+fn follow(master: &Server, replica: &Server) -> Result<(), String> {
+    let meet = format!("CLUSTER MEET 127.0.0.1 {}\r\n", master.port());
+    replica.ask(&meet)?;
+    let id = master.ask("CLUSTER MYID\r\n")?;
+    let id = id.lines().last().unwrap_or_default();
+    let deadline = Instant::now() + PATIENCE;
+    let replicate = format!("CLUSTER REPLICATE {id}\r\n");
+    // It has to know its master first.
+    while !replica.ask(&replicate)?.starts_with("+OK") {
+        if Instant::now() > deadline {
+            return Err("no replica of the master".to_owned());
+        }
+        sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
 /// Writes these keys.
 fn fill(server: &Server, keys: std::ops::Range<u32>) -> Result<(), String> {
     let mut client = Client::to(server)?;
     for first in keys.clone().step_by(AT_ONCE) {
         let last = keys.end.min(first + AT_ONCE as u32);
         let names: Vec<String> = (first..last).map(|n| format!("key:{n}")).collect();
-        client.send(names.iter().map(|name| vec!["SET", name, VALUE]))?;
+        let values: Vec<String> = (first..last).map(value).collect();
+        let pairs = names.iter().zip(&values);
+        client.send(pairs.map(|(name, value)| vec!["SET", name.as_str(), value.as_str()]))?;
         (0..names.len()).try_for_each(|_| client.expect("+OK"))?;
     }
     Ok(())
+}
+
+/// A value that cannot be compressed.
+fn value(number: u32) -> String {
+    let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut state = u64::from(number) + 1;
+    let letter = |_| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        char::from(letters[(state >> 58) as usize])
+    };
+    (0..VALUE_BYTES).map(letter).collect()
 }
 
 /// Waits until the replica has all of its master's stream.

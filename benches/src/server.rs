@@ -146,7 +146,8 @@ impl Server {
         Ok(())
     }
 
-    fn wait_for_slots(&self) -> Result<(), String> {
+    /// Gives it all slots and waits until it serves them.
+    pub fn wait_for_slots(&self) -> Result<(), String> {
         let deadline = Instant::now() + PATIENCE;
         call(self.port, "CLUSTER ADDSLOTSRANGE 0 16383\r\n")?;
         while !call(self.port, "CLUSTER INFO\r\n")?.contains("cluster_state:ok") {
