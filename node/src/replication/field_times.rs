@@ -4,6 +4,10 @@
 /// the name.
 pub const FIELD_TIMES_CAPA: &str = "slotkeeper-field-times";
 
+/// The version that our nodes tell their master (`REPLCONF version`), as Valkey's replicas do: a master
+/// that is Valkey sends files that this version reads, and times of fields only from this one on.
+pub const VALKEY_VERSION: &str = "9.0.0";
+
 /// A capability of Redis since 8.0: it reads everything that Redis 7.4 writes. What a replica of 7.4
 /// says about itself is the same as what one of 7.0 does.
 const RDB_CHANNEL_CAPA: &str = "rdb-channel-repl";

@@ -92,6 +92,7 @@ enum HandshakeRequest {
     ListeningPort,
     Address,
     Capabilities,
+    Version,
 }
 
 /// What comes out of the machine beside the steps.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::{HandshakeRequest, Level, LinkState, Now, PayloadEnd, ReplId, Step, Upstream};
-use crate::replication::field_times::FIELD_TIMES_CAPA;
+use crate::replication::field_times::{FIELD_TIMES_CAPA, VALKEY_VERSION};
 
 impl Upstream {
     /// A line of the handshake has arrived.
@@ -64,6 +64,8 @@ impl Upstream {
         let words: Vec<&str> = std::iter::once("REPLCONF").chain(named).collect();
         self.request(&words);
         asked.push_back(HandshakeRequest::Capabilities);
+        self.request(&["REPLCONF", "version", VALKEY_VERSION]);
+        asked.push_back(HandshakeRequest::Version);
         self.state = LinkState::Handshake(asked);
     }
 
@@ -85,6 +87,8 @@ impl Upstream {
             Some(HandshakeRequest::ListeningPort) => "listening-port",
             Some(HandshakeRequest::Address) => "ip-address",
             Some(HandshakeRequest::Capabilities) => "capa",
+            // Redis never does.
+            Some(HandshakeRequest::Version) => "version",
         };
         if refused {
             let about = format!("(Non critical) Master does not understand REPLCONF {option}");

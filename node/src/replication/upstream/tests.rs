@@ -80,7 +80,7 @@ impl Harness {
         if password.is_some() {
             harness.line("+OK\r\n");
         }
-        harness.line("+OK\r\n+OK\r\n");
+        harness.line("+OK\r\n+OK\r\n-ERR Unrecognized REPLCONF option: version\r\n");
         harness
     }
 }
@@ -90,9 +90,9 @@ fn introduces_itself_and_asks_for_what_it_lacks() {
     let mut harness = Harness::new(Some("secret"));
     let sent = harness.line("+PONG\r\n").1;
     let expected = "<open>PING AUTH secret REPLCONF listening-port 6380 \
-                    REPLCONF capa eof capa psync2 capa slotkeeper-field-times ";
+                    REPLCONF capa eof capa psync2 capa slotkeeper-field-times REPLCONF version 9.0.0 ";
     assert_eq!(sent, expected);
-    assert_eq!(harness.line("+OK\r\n+OK\r\n").1, "");
+    assert_eq!(harness.line("+OK\r\n+OK\r\n+OK\r\n").1, "");
     assert_eq!(harness.line("+O").1, "");
     assert_eq!(harness.line("K\r\n").1, format!("PSYNC {ID} 11 "));
     let continued = harness.line(&format!("+CONTINUE {}\r\n", ReplId::NONE)).0;
@@ -115,7 +115,7 @@ fn introduces_itself_and_asks_for_what_it_lacks() {
 fn logs_a_missing_password_as_redis_does() {
     let mut harness = Harness::new(None);
     harness.line("-NOAUTH Authentication required.\r\n");
-    harness.line("-NOAUTH Authentication required.\r\n-NOAUTH Authentication required.\r\n");
+    harness.line(&"-NOAUTH Authentication required.\r\n".repeat(3));
     let sent = harness.line("-NOAUTH Authentication required.\r\n").1;
     assert_eq!(sent, "<close>");
     let expected = "MASTER aborted replication with an error: NOAUTH Authentication required.";
