@@ -22,6 +22,7 @@ mod sleep;
 mod snapshots;
 mod stream;
 mod streams;
+mod timed_model;
 mod timers;
 mod transactions;
 mod walk;
