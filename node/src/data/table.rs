@@ -144,6 +144,9 @@ fn index(hash: u64, used: u8, bits: u8) -> usize {
     ((hash << used) >> (64 - bits)) as usize
 }
 
+/// After one of so many insertions a segment is made smaller if it can be.
+const TIGHTEN_EVERY: u64 = 8;
+
 /// The table. It owns its entries, but has no `Drop`: a [`Drain`] frees them, in steps.
 #[derive(Default)]
 pub(super) struct Table {
@@ -228,7 +231,10 @@ impl Table {
             unsafe {
                 if segment.len() < limit_of(segment.code) {
                     match segment.insert(hash, entry) {
-                        Ok(()) => break,
+                        Ok(()) => {
+                            self.tighten(heap, hash, segment);
+                            break;
+                        }
                         Err(NoRoom(back)) => entry = back,
                     }
                 }
@@ -236,6 +242,21 @@ impl Table {
             self.make_room(heap, hasher, hash, segment);
         }
         self.len += 1;
+    }
+
+    /// Makes a segment smaller that has more room than it needs: where as many keys come as go, each
+    /// would keep the size of its fullest moment. Only after some insertions, so that it costs little;
+    /// and not after removals, of which more may follow.
+    #[inline]
+    fn tighten(&mut self, heap: &mut Heap, hash: u64, segment: Segment) {
+        // SAFETY: the segment is live; the smaller one takes its place.
+        unsafe {
+            let len = segment.len();
+            if hash.is_multiple_of(TIGHTEN_EVERY) && is_roomy(segment.code, len) {
+                let smaller = segment.resized(heap, code_for(len));
+                self.put_segment(heap, hash, smaller);
+            }
+        }
     }
 
     /// Takes a key's entry out.
@@ -247,7 +268,7 @@ impl Table {
             (segment.remove(at), segment.len())
         };
         self.len -= 1;
-        if is_roomy(segment.code, left) {
+        if segment.code > 0 && left * 3 < limit_of(segment.code) {
             // SAFETY: the smaller segment takes the place of this one.
             let smaller = unsafe { segment.resized(heap, code_for(left)) };
             self.put_segment(heap, hash, smaller);
