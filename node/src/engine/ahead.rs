@@ -45,26 +45,34 @@ impl Engine {
     ) -> FirstKeys<'a> {
         let mut keys: FirstKeys<'a> = [None; BATCH_MAX];
         let several = batch.len() > 1;
-        let (mut finders, mut shown) = (0u32, 0u32);
+        let (mut finders, mut shown, mut repeated) = (0u32, 0u32, 0u32);
+        let mut before: Option<Key<'a>> = None;
         for (request, place) in keys.iter_mut().enumerate().take(batch.len()) {
             let args = batch.args(input, request);
             let command = lookup(args.get(0));
             if let Some(command) = command
                 && let Some(first) = command.first_key(&args)
             {
-                let key = self.data.key(args.get(first));
-                if several {
+                let name = args.get(first);
+                let (finds, shows) = (command.finds_element(), command.shows_value());
+                // Several commands in a row for one collection are as usual as for one string rare.
+                let same = before.filter(|before| (finds | shows) && before.bytes == name);
+                let key = same.unwrap_or_else(|| self.data.key(name));
+                if several && same.is_none() {
                     self.data.prefetch_table(db, &key);
                 }
-                *place = Some((first, key));
-                let finds = command.finds_element() && args.len() > first + 1;
-                finders |= u32::from(finds) << request;
-                shown |= u32::from(command.shows_value()) << request;
+                (*place, before) = (Some((first, key)), Some(key));
+                finders |= u32::from(finds && args.len() > first + 1) << request;
+                shown |= u32::from(shows) << request;
+                repeated |= u32::from(same.is_some()) << request;
             }
         }
         if several {
-            let places = keys.iter().map(Option::as_ref);
-            self.fetch(places.map(|place| place.map(|(_, key)| (db, key))), shown);
+            let places = keys.iter().enumerate().map(|(request, place)| {
+                let place = place.as_ref().filter(|_| repeated >> request & 1 == 0);
+                place.map(|(_, key)| (db, key))
+            });
+            self.fetch(places, shown);
             if finders & finders >> 1 != 0 {
                 self.find_elements(db, &keys, finders, |request, index| {
                     batch.args(input, request).get(index)
