@@ -63,5 +63,5 @@ pub use heap::Heap;
 pub use messages::{Message, Messages, NodeLimits, Pairs, Range, StreamId, StreamTree};
 pub use records::{AHEAD, Aim, HashTree, Key, Record, Records, SetTree};
 pub use sequence::{Elements, ListTree, Sequence};
-pub use sorted::{Cut, Ranks, Scored, Sorted, SortedCopying, SortedGarbage, SortedTree};
+pub use sorted::{Cut, Scored, Sorted, SortedCopying, SortedGarbage, SortedTree};
 pub use tree::Tree;

@@ -96,6 +96,17 @@ impl Steps {
         }
     }
 
+    /// Brings the leaf before into the cache, if it has the same parent.
+    #[inline]
+    pub fn prefetch_previous<S: Copy>(&self) {
+        if let Some(depth) = self.depth.checked_sub(1) {
+            let Step { page, at } = self.get(depth);
+            if let Some(before) = at.checked_sub(1) {
+                prefetch(Inner::<S>::new(page).child(before), 0);
+            }
+        }
+    }
+
     /// Goes back to the leaf before, if there is one.
     pub fn previous<S: Copy>(&mut self) -> Option<Page> {
         while let Some(Step { page, at }) = self.pop() {

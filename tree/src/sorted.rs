@@ -28,7 +28,6 @@ use crate::tree::Tree;
 pub use life::{SortedCopying, SortedGarbage};
 use members::Members;
 pub use order::{Cut, Separator, Target};
-pub use read::Ranks;
 
 /// A sorted set. As a [`Tree`], it owns its memory, but not the heap.
 ///

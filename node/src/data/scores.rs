@@ -109,10 +109,12 @@ impl<'a> Zset<'a> {
 
     /// Shows records from a rank on, until `visit` returns false.
     pub fn show_while(&self, rank: usize, visit: impl FnMut(Scored<'a>) -> bool) {
-        let _ = match self.form {
-            Form::Small(list) => list::records(list).skip(rank).all(visit),
-            Form::Big(big) => big.ranks(rank).all(visit),
-        };
+        match self.form {
+            Form::Small(list) => {
+                let _ = list::records(list).skip(rank).all(visit);
+            }
+            Form::Big(big) => big.show_while(rank, visit),
+        }
     }
 
     /// Shows up to `count` records from a rank on, in one direction.
@@ -133,11 +135,7 @@ impl<'a> Zset<'a> {
                 all.into_iter().rev().take(count).for_each(visit);
             }
             (Form::Big(big), Direction::Up) => big.show(rank, count, visit),
-            (Form::Big(big), Direction::Down) => {
-                let mut ranks = big.ranks(rank);
-                let down = std::iter::from_fn(|| ranks.back());
-                down.take(count).for_each(visit);
-            }
+            (Form::Big(big), Direction::Down) => big.show_back(rank, count, visit),
         }
     }
 

@@ -103,20 +103,22 @@ pub unsafe fn record<'a>(leaf: Page, index: usize) -> Scored<'a> {
     }
 }
 
-/// Calls with records of these indices, in order.
+/// The records of these indices, in order or backwards.
 ///
 /// # Safety
 /// As for [`member`], of each of them.
 #[inline]
-pub unsafe fn each<'a>(leaf: Page, indices: Range<usize>, mut visit: impl FnMut(Scored<'a>)) {
+pub unsafe fn records<'a>(
+    leaf: Page,
+    indices: Range<usize>,
+) -> impl DoubleEndedIterator<Item = Scored<'a>> {
     let scores = &scores(leaf)[indices.clone()];
-    for (slot, score) in slots(leaf)[indices].iter().zip(scores) {
-        visit(Scored {
-            // SAFETY: promised by the caller.
-            member: unsafe { stored(from_member(leaf, *slot)) }.element,
-            score: *score,
-        });
-    }
+    let places = slots(leaf)[indices].iter().zip(scores);
+    places.map(move |(slot, score)| Scored {
+        // SAFETY: promised by the caller.
+        member: unsafe { stored(from_member(leaf, *slot)) }.element,
+        score: *score,
+    })
 }
 
 /// Whether the slot of a record has the tag of that part of a hash.

@@ -1,8 +1,6 @@
 //! Looking up, ranks, and going through records in either direction.
 #![expect(unsafe_code, reason = "records are borrowed from pages")]
 
-use std::marker::PhantomData;
-
 use crate::path::Path;
 use crate::records::Key;
 
@@ -41,17 +39,6 @@ impl SortedTree {
         self.records.at_each(ranks, visit);
     }
 
-    /// The records from a rank on: `next` goes up, `back` goes down from there, the record of
-    /// that rank being the first of both.
-    #[must_use]
-    pub fn ranks(&self, rank: u64) -> Ranks<'_> {
-        let root = self.records.root.filter(|_| rank < self.records.len);
-        Ranks {
-            place: root.map(|root| Path::to_rank::<Separator>(root, self.records.len, rank)),
-            tree: PhantomData,
-        }
-    }
-
     /// See [`Tree::prefetch_root`].
     ///
     /// [`Tree::prefetch_root`]: crate::Tree::prefetch_root
@@ -85,8 +72,50 @@ impl SortedTree {
                 path.steps.prefetch_next::<Separator>();
             }
             // SAFETY: there are such records, and nothing changes while the tree is borrowed.
-            unsafe { leaf::each(path.leaf, index..end, &mut visit) };
+            unsafe { leaf::records(path.leaf, index..end) }.for_each(&mut visit);
             if left == 0 || !path.next::<Separator>() {
+                return;
+            }
+            index = 0;
+        }
+    }
+
+    /// Calls with up to `count` records from a rank on, downwards.
+    pub fn show_back<'a>(&'a self, rank: u64, count: u64, mut visit: impl FnMut(Scored<'a>)) {
+        let len = self.records.len;
+        let Some(root) = self.records.root.filter(|_| rank < len) else {
+            return;
+        };
+        let (mut path, index) = Path::to_rank::<Separator>(root, len, rank);
+        let (mut end, mut left) = (index + 1, count.min(rank + 1));
+        loop {
+            let start = end - left.min(end as u64) as usize;
+            left -= (end - start) as u64;
+            if left > 0 {
+                path.steps.prefetch_previous::<Separator>();
+            }
+            // SAFETY: there are such records, and nothing changes while the tree is borrowed.
+            let records = unsafe { leaf::records(path.leaf, start..end) };
+            records.rev().for_each(&mut visit);
+            if left == 0 || !path.previous::<Separator>() {
+                return;
+            }
+            end = path.leaf.n();
+        }
+    }
+
+    /// Calls with records from a rank on, in order, until `visit` returns false.
+    pub fn show_while<'a>(&'a self, rank: u64, mut visit: impl FnMut(Scored<'a>) -> bool) {
+        let len = self.records.len;
+        let Some(root) = self.records.root.filter(|_| rank < len) else {
+            return;
+        };
+        let (mut path, mut index) = Path::to_rank::<Separator>(root, len, rank);
+        loop {
+            path.steps.prefetch_next::<Separator>();
+            // SAFETY: there are such records, and nothing changes while the tree is borrowed.
+            let mut records = unsafe { leaf::records(path.leaf, index..path.leaf.n()) };
+            if !records.all(&mut visit) || !path.next::<Separator>() {
                 return;
             }
             index = 0;
@@ -140,52 +169,5 @@ impl SortedTree {
             true
         });
         next
-    }
-}
-
-/// A place among the records.
-#[derive(Clone, Debug)]
-pub struct Ranks<'a> {
-    /// A leaf, and the index of the record that comes next.
-    place: Option<(Path, usize)>,
-    tree: PhantomData<&'a SortedTree>,
-}
-
-impl<'a> Ranks<'a> {
-    fn current(&self) -> Option<Scored<'a>> {
-        let (path, index) = self.place.as_ref()?;
-        // SAFETY: there is such a record, and nothing changes while the tree is borrowed.
-        Some(unsafe { leaf::record(path.leaf, *index) })
-    }
-
-    /// The record here; then goes down.
-    pub fn back(&mut self) -> Option<Scored<'a>> {
-        let record = self.current()?;
-        let (path, index) = self.place.as_mut()?;
-        if *index > 0 {
-            *index -= 1;
-        } else if path.previous::<Separator>() {
-            *index = path.leaf.n() - 1;
-        } else {
-            self.place = None;
-        }
-        Some(record)
-    }
-}
-
-impl<'a> Iterator for Ranks<'a> {
-    type Item = Scored<'a>;
-
-    fn next(&mut self) -> Option<Scored<'a>> {
-        let record = self.current()?;
-        let (path, index) = self.place.as_mut()?;
-        *index += 1;
-        if *index >= path.leaf.n() {
-            *index = 0;
-            if !path.next::<Separator>() {
-                self.place = None;
-            }
-        }
-        Some(record)
     }
 }

@@ -9,7 +9,8 @@ fn both_zeros_are_one_place_and_keep_their_sign() {
     for (member, score) in [("b", 0.0), ("a", -0.0), ("c", -0.0), ("d", 0.0)] {
         subject.insert(member.as_bytes(), score);
     }
-    let all: Vec<_> = subject.tree.ranks(0).map(pair).collect();
+    let mut all = Vec::new();
+    (subject.tree).show(0, u64::MAX, |record| all.push(pair(record)));
     let names: Vec<_> = all.iter().map(|(member, _)| &member[..]).collect();
     assert_eq!(names, [b"a", b"b", b"c", b"d"]);
     assert_eq!(all[0].1, (-0.0f64).to_bits());
@@ -90,27 +91,34 @@ fn goes_through_records_from_any_rank_in_both_directions() {
         .step_by(rounds(37, 11))
         .chain([all.len() - 1])
     {
-        let up = subject.tree.ranks(rank as u64).map(pair);
-        assert!(up.eq(all[rank..].iter().cloned()));
-        let mut ranks = subject.tree.ranks(rank as u64);
-        let down = std::iter::from_fn(|| ranks.back()).map(pair);
-        assert!(down.eq(all[..=rank].iter().rev().cloned()));
         for count in [0, 1, 30, 200, all.len()] {
             let mut shown = Vec::new();
             (subject.tree).show(rank as u64, count as u64, |record| shown.push(pair(record)));
             let wanted = all[rank..].iter().take(count);
             assert!(wanted.eq(&shown), "{count} from {rank}");
+            shown.clear();
+            (subject.tree).show_back(rank as u64, count as u64, |record| shown.push(pair(record)));
+            let wanted = all[..=rank].iter().rev().take(count);
+            assert!(wanted.eq(&shown), "{count} down from {rank}");
+            shown.clear();
+            (subject.tree).show_while(rank as u64, |record| {
+                shown.push(pair(record));
+                shown.len() < count
+            });
+            let wanted = all[rank..].iter().take(count.max(1));
+            assert!(wanted.eq(&shown), "{count} of those from {rank}");
         }
         assert_eq!(
             subject.tree.at(rank as u64).map(pair),
             Some(all[rank].clone())
         );
     }
-    assert!(subject.tree.ranks(all.len() as u64).next().is_none());
     assert!(subject.tree.at(all.len() as u64).is_none());
     subject
         .tree
         .show(all.len() as u64, 1, |_| panic!("there is none"));
+    (subject.tree).show_back(all.len() as u64, 1, |_| panic!("there is none"));
+    (subject.tree).show_while(all.len() as u64, |_| panic!("there is none"));
     subject.end();
 }
 

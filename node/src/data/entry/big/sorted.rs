@@ -1,7 +1,7 @@
 //! Big sorted sets: a tree in the order of scores, with its index of members.
 
 use slotkeeper_tree::{
-    Cut, Frozen, Key, Part, Ranks, Scored, Sorted, SortedCopying, SortedGarbage, SortedTree,
+    Cut, Frozen, Key, Part, Scored, Sorted, SortedCopying, SortedGarbage, SortedTree,
 };
 
 use super::copying::source;
@@ -97,14 +97,19 @@ impl BigZset {
         self.tree.at(rank as u64)
     }
 
-    /// The records from a rank on, in either direction.
-    pub fn ranks(&self, rank: usize) -> Ranks<'_> {
-        self.tree.ranks(rank as u64)
-    }
-
     /// Shows up to `count` records from a rank on, in order.
     pub fn show<'a>(&'a self, rank: usize, count: usize, visit: impl FnMut(Scored<'a>)) {
         self.tree.show(rank as u64, count as u64, visit);
+    }
+
+    /// Shows up to `count` records from a rank on, downwards.
+    pub fn show_back<'a>(&'a self, rank: usize, count: usize, visit: impl FnMut(Scored<'a>)) {
+        self.tree.show_back(rank as u64, count as u64, visit);
+    }
+
+    /// Shows records from a rank on, until `visit` returns false.
+    pub fn show_while<'a>(&'a self, rank: usize, visit: impl FnMut(Scored<'a>) -> bool) {
+        self.tree.show_while(rank as u64, visit);
     }
 
     /// Shows records in order, until `visit` returns false.
