@@ -11,6 +11,8 @@ use crate::data::entry::Leftover;
 
 /// How many consumers a chunk has.
 pub(super) const CHUNK: usize = 32;
+/// As much work as so many leaves of a tree is it to copy a chunk, whose names are put in order.
+pub(super) const CHUNK_LEAVES: usize = 4;
 /// How many chunks a block has.
 const BLOCK: usize = 512;
 

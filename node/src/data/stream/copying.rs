@@ -3,7 +3,7 @@
 use slotkeeper_tree::{Copying, Entries, Messages};
 
 use super::Stream;
-use super::consumers::{Consumers, Gone};
+use super::consumers::{CHUNK_LEAVES, Consumers, Gone};
 use super::group::{Group, Owned, Pending};
 use super::groups::{ByName, Groups, SharedGroups};
 use super::life::dispose_groups;
@@ -46,7 +46,8 @@ impl StreamCopying {
             (self.next).get_or_insert_with(|| (new_copy(), new_copy(), Consumers::default()));
         let all_pending = pending.step(heap, &group.pending, leaves);
         let all_owned = owned.step(heap, &group.owned, leaves);
-        let all_consumers = (0..leaves).any(|_| consumers.copy_next(&group.consumers));
+        let chunks = leaves.div_ceil(CHUNK_LEAVES);
+        let all_consumers = (0..chunks).any(|_| consumers.copy_next(&group.consumers));
         if !all_pending || !all_owned || !all_consumers {
             return;
         }

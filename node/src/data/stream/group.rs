@@ -2,7 +2,7 @@
 
 use slotkeeper_tree::{Entries, Entry, StreamId, Tree};
 
-use super::consumers::{CHUNK, Consumer, Consumers};
+use super::consumers::{CHUNK, CHUNK_LEAVES, Consumer, Consumers};
 use crate::data::entry::new_tree;
 
 /// The most deliveries that are counted, and the latest time: both have 48 bits.
@@ -222,7 +222,9 @@ impl Group {
 
     /// Leaves of its trees and chunks of its consumers, about.
     pub(super) fn leaves(&self) -> u64 {
-        self.pending.leaves() + self.owned.leaves() + (self.consumers.len() / CHUNK) as u64
+        self.pending.leaves()
+            + self.owned.leaves()
+            + (self.consumers.len() / CHUNK * CHUNK_LEAVES) as u64
     }
 
     /// Bytes of its pages.
