@@ -1,7 +1,7 @@
 //! All connections, and who of them is ready: what the main loop serves, and the heartbeat while a
 //! command takes long.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::task::Waker;
@@ -13,7 +13,7 @@ use super::clock::Clock;
 use super::health::Probes;
 use super::link::{Link, Target};
 use super::log::Log;
-use super::ready::{ReadyQueue, Token};
+use super::ready::{Line, ReadyQueue, Token};
 use super::slab::Slab;
 use crate::io::{LinkId, LinkOp, SessionId};
 
@@ -37,7 +37,7 @@ pub(super) struct Net {
     pub(super) probes: Arc<Probes>,
     pub(super) keepalive_secs: u32,
     /// What is ready, in order.
-    pub(super) ready: VecDeque<Token>,
+    pub(super) ready: Line,
     /// Clients and links that got something into their outbox.
     pub(super) pushed: Vec<usize>,
     pub(super) sent: Vec<usize>,
@@ -47,7 +47,7 @@ pub(super) struct Net {
 
 impl Net {
     pub(super) fn serve_later(&mut self, token: Token) {
-        self.ready.push_back(token);
+        self.ready.push(token);
     }
 
     pub(super) fn operate_link(&mut self, id: LinkId, op: LinkOp) {

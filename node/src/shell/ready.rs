@@ -1,5 +1,6 @@
 //! What is ready: wakers put their token into one queue, which a turn drains.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
@@ -35,6 +36,58 @@ pub(super) struct ReadyQueue {
 struct Inner {
     tokens: Vec<Arc<Mark>>,
     main: Option<Waker>,
+}
+
+/// Those that are to be served, in their order.
+#[derive(Debug, Default)]
+pub(super) struct Line {
+    tokens: VecDeque<Token>,
+    /// Those for whom the turn was over before it was theirs.
+    put_off: Vec<Token>,
+}
+
+impl Line {
+    /// These, in this order.
+    pub(super) fn new(tokens: &[Token]) -> Line {
+        Line {
+            tokens: tokens.iter().copied().collect(),
+            put_off: Vec::new(),
+        }
+    }
+
+    /// A turn begins: those that were put off come first, so that who is served in every turn and takes
+    /// long does not keep them away for ever.
+    pub(super) fn begin_turn(&mut self, fresh: impl Iterator<Item = Token>) {
+        for token in self.put_off.drain(..).rev() {
+            self.tokens.push_front(token);
+        }
+        self.tokens.extend(fresh);
+    }
+
+    /// How many may be served in this turn.
+    pub(super) fn len(&self) -> usize {
+        self.tokens.len()
+    }
+
+    /// Whether nobody is to be served, in the next turn either.
+    pub(super) fn is_empty(&self) -> bool {
+        self.tokens.is_empty() && self.put_off.is_empty()
+    }
+
+    /// Who comes now.
+    pub(super) fn next(&mut self) -> Option<Token> {
+        self.tokens.pop_front()
+    }
+
+    /// It comes once more, after all others.
+    pub(super) fn push(&mut self, token: Token) {
+        self.tokens.push_back(token);
+    }
+
+    /// It was to come now, but comes first in the next turn.
+    pub(super) fn put_off(&mut self, token: Token) {
+        self.put_off.push(token);
+    }
 }
 
 /// One that may be ready.
@@ -119,5 +172,23 @@ mod tests {
         one.wake_by_ref();
         queue.drain(&mut out);
         assert_eq!(out.len(), 3);
+    }
+
+    #[test]
+    fn who_was_put_off_comes_before_those_that_were_served() {
+        let mut line = Line::default();
+        line.begin_turn([1, 2, 3, 4].map(Token::Client).into_iter());
+        let long = line.next().expect("there are four");
+        line.push(long);
+        for _ in 0..2 {
+            let late = line.next().expect("there are three");
+            line.put_off(late);
+        }
+        assert!(!line.is_empty());
+        line.begin_turn([Token::Timer].into_iter());
+        let order: Vec<Token> = std::iter::from_fn(|| line.next()).collect();
+        let clients = [2, 3, 4, 1].map(Token::Client);
+        assert_eq!(order, [&clients[..], &[Token::Timer]].concat());
+        assert!(line.is_empty());
     }
 }

@@ -16,10 +16,10 @@ impl Shell {
     pub(super) fn serve_ready(&mut self, until_us: u64) {
         let mut fresh = std::mem::take(&mut self.turn.fresh);
         self.net.queue.drain(&mut fresh);
-        self.net.ready.extend(fresh.drain(..));
+        self.net.ready.begin_turn(fresh.drain(..));
         self.turn.fresh = fresh;
         for _ in 0..self.net.ready.len() {
-            let Some(token) = self.net.ready.pop_front() else {
+            let Some(token) = self.net.ready.next() else {
                 break;
             };
             if let Token::Client(index) = token {
@@ -115,7 +115,7 @@ impl Shell {
             if now.mono_us >= until_us || turn.reply.len() > TURN_REPLY_BYTES {
                 client.put_off(fresh);
                 client.tell_received(&mut self.engine);
-                net.serve_later(Token::Client(index));
+                net.ready.put_off(Token::Client(index));
                 continue;
             }
             turn.batcher.serve(&mut client.tally);

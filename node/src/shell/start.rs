@@ -15,7 +15,7 @@ use super::health::{self, Probes};
 use super::listen::listen;
 use super::log::Log;
 use super::net::{Listener, Net};
-use super::ready::{ReadyQueue, Token};
+use super::ready::{Line, ReadyQueue, Token};
 use super::slab::Slab;
 use super::system::{self, reason};
 use super::turn::{Files, Shell, Signals, Turn};
@@ -127,7 +127,7 @@ pub(super) fn start(prepared: Prepared) -> Result<Shell, String> {
             by_link: Default::default(),
             probes,
             keepalive_secs: config.tcp_keepalive,
-            ready: [Token::Timer, Token::Signal, Token::Files, Token::Metrics].into(),
+            ready: Line::new(&[Token::Timer, Token::Signal, Token::Files, Token::Metrics]),
             pushed: Vec::new(),
             sent: Vec::new(),
             closing: Vec::new(),

@@ -231,7 +231,7 @@ impl Shell {
         }
         let accepting = (0..self.net.listeners.len()).map(Token::Listener);
         let accepting = accepting.chain((0..self.net.bus_listeners.len()).map(Token::BusListener));
-        self.net.ready.extend(accepting);
+        accepting.for_each(|token| self.net.ready.push(token));
         let late = |since: Option<u64>| since.is_some_and(|ms| ms + CLOSING_MS < now.mono_ms());
         let clients: Vec<usize> = self.net.clients.used().collect();
         for index in clients {
