@@ -11,8 +11,8 @@ use crate::net::{Endpoint, NodeIx};
 use crate::ops::words;
 use crate::simulation::Simulation;
 
-/// Room for some hundreds of keys, beside the backlog.
-const LIMIT: u64 = 400_000;
+/// Room for some hundreds of keys, beside the backlog and the tables of all slots.
+const LIMIT: u64 = 800_000;
 const BACKLOG: usize = 64 << 10;
 /// The client that asks how much is used takes some, too.
 const CLIENT: u64 = 16 << 10;
