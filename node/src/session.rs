@@ -117,8 +117,6 @@ pub struct Blocked {
     pub request: KeptRequests,
     /// Which of its arguments are the keys.
     pub keys: Range<usize>,
-    /// CLIENT REPLY SKIP was said before.
-    pub silent: bool,
     /// It waits at a master.
     pub at_master: bool,
     /// The memory that all of this takes, its places in the keyspace's queues included, in bytes.
@@ -134,7 +132,6 @@ impl Blocked {
             awaited: block.awaited.clone(),
             request,
             keys: block.keys.clone(),
-            silent: false,
             at_master: false,
             memory: 0,
         };

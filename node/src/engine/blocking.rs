@@ -19,7 +19,7 @@ use crate::engine::{Acted, Engine};
 use crate::io::SessionId;
 use crate::request::{Block, Nothing};
 use crate::resp::{Args, KeptRequests, Reply};
-use crate::session::{Blocked, ReplyMode, SessionRole};
+use crate::session::{Blocked, SessionRole};
 use crate::time::Now;
 
 /// How many waits end by their deadlines in one call; the rest in the next, at once.
@@ -61,7 +61,7 @@ impl Engine {
     ) -> Acted {
         self.commit_unserved(id, block);
         let session = self.sessions.at(id);
-        let (db, silent) = (session.db, session.reply_mode != ReplyMode::On);
+        let db = session.db;
         if self.in_exec() || session.role != SessionRole::Normal {
             match block.otherwise {
                 Nothing::Array => reply.null_array(),
@@ -82,7 +82,6 @@ impl Engine {
         let place = self.blocking.place;
         let waiter = Waiter { place, session: id };
         let mut blocked = Blocked::new(waiter, block, request);
-        blocked.silent = silent;
         blocked.at_master = !self.is_replica;
         for key in blocked.keys() {
             self.data.wait(db, key, &blocked.awaited, waiter);
@@ -127,9 +126,6 @@ impl Engine {
             if let Ok(command) = crate::command::resolve(&blocked.args()) {
                 self.stats.of_command(command.id).failed += 1;
             }
-        }
-        if blocked.silent {
-            reply.clear();
         }
         self.resume_with(id, reply);
     }

@@ -10,6 +10,7 @@ use crate::engine::parking::Parked;
 use crate::engine::route::redirect;
 use crate::io::{Output, SessionId};
 use crate::resp::Reply;
+use crate::session::ReplyMode;
 use crate::spec::Flag;
 
 /// How many are looked at in one turn.
@@ -121,8 +122,8 @@ impl Engine {
     /// go on asking a node that cannot serve it.
     fn dismiss(&mut self, id: SessionId) {
         self.stats.count_error(DEMOTED.as_bytes());
-        let silent = self.end_block(id).is_some_and(|blocked| blocked.silent);
-        if !silent {
+        self.end_block(id);
+        if self.sessions.at(id).reply_mode == ReplyMode::On {
             let mut reply = Reply::new();
             reply.error(DEMOTED);
             self.out(Output::Push(id, reply.take().into()));
