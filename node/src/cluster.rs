@@ -38,7 +38,6 @@ use std::net::{IpAddr, SocketAddr};
 
 use election::Election;
 pub use event::{ClusterEvent, Facts, NodeRef, Route};
-pub use handshake::is_human_nodename;
 use links::Links;
 use manual::Manual;
 use migration::Migration;

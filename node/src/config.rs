@@ -30,6 +30,7 @@ pub use limits::{HashLimits, Limits, ListLimits, SetLimits, ZsetLimits};
 pub use load::{ConfigError, Invocation, Source};
 pub use rewrite::transfer;
 pub use secrecy::{REDACTED, Secrecy, exposed_secret};
+pub use text::is_human_nodename;
 pub use words::{EndpointType, Gate, PropagationErrors};
 
 use crate::io::Level;

@@ -7,6 +7,7 @@ use slotkeeper_topology::NodeId;
 use super::bus::{Extension, Gossip, Header};
 use super::node::{Flags, Moment, Node};
 use super::{Cluster, ClusterEvent, NodeRef};
+use crate::config::is_human_nodename;
 use crate::io::{Level, LinkId};
 
 /// How long CLUSTER FORGET keeps a node unknown, in milliseconds.
@@ -321,13 +322,4 @@ impl Cluster {
 pub(super) fn valid_hostname(text: &str) -> bool {
     let valid = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
     text.len() <= 255 && text.bytes().all(valid)
-}
-
-/// A name for people, as Redis 7.2 takes it, and nothing that nodes.conf could not hold: at most 255
-/// printed letters.
-#[must_use]
-pub fn is_human_nodename(text: &str) -> bool {
-    let refused = b"!#$%&()*+:;<>?@[]^{|}~,=\"'\\";
-    text.len() <= 255
-        && (text.bytes()).all(|byte| byte.is_ascii_graphic() && !refused.contains(&byte))
 }

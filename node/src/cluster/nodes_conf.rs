@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use slotkeeper_topology::{Epoch, NodeFlags, NodeId, NodeLine, OpenSlot, Slot};
 
-use super::handshake::is_human_nodename;
 use super::node::{Flags, Moment, Node};
 use super::nodes::Nodes;
 use super::slots::Slots;
 use super::{Cluster, Random};
+use crate::config::is_human_nodename;
 use crate::time::Now;
 
 /// What nodes.conf holds, read and checked.

@@ -41,7 +41,7 @@ pub(super) fn hostname(name: &str) -> Result<(), Invalid> {
 
 /// As Redis 7.2 takes it: it stands in nodes.conf, between commas.
 pub(super) fn human_nodename(name: &str) -> Result<(), Invalid> {
-    if crate::cluster::is_human_nodename(name) {
+    if is_human_nodename(name) {
         return Ok(());
     }
     Err(Invalid(
@@ -56,4 +56,13 @@ pub(super) fn printed(text: &str) -> Result<(), Invalid> {
     }
     let why = "argument must be one line of at most 255 bytes";
     Err(Invalid(why.to_owned()))
+}
+
+/// A name for people, as Redis 7.2 takes it, and nothing that nodes.conf could not hold: at most 255
+/// printed letters.
+#[must_use]
+pub fn is_human_nodename(text: &str) -> bool {
+    let refused = b"!#$%&()*+:;<>?@[]^{|}~,=\"'\\";
+    text.len() <= 255
+        && (text.bytes()).all(|byte| byte.is_ascii_graphic() && !refused.contains(&byte))
 }

@@ -187,7 +187,7 @@ fn a_nodes_conf_is_taken_or_refused() {
 /// What a master says to a replica, from the first answer to the stream.
 fn sync() -> Vec<u8> {
     let (id, mark) = ("c".repeat(40), "d".repeat(40));
-    let head = format!("+PONG\r\n+OK\r\n+OK\r\n+FULLRESYNC {id} 100\r\n\n$EOF:{mark}\r\n");
+    let head = format!("+PONG\r\n+OK\r\n+OK\r\n+OK\r\n+FULLRESYNC {id} 100\r\n\n$EOF:{mark}\r\n");
     let mut bytes = head.into_bytes();
     bytes.extend_from_slice(&single_key_file());
     bytes.extend_from_slice(mark.as_bytes());
