@@ -1,6 +1,6 @@
 //! What the node tells of its own work: LATENCY, MEMORY, CLUSTER SLOT-STATS.
 
-use super::Node;
+use super::{Client, Node};
 
 #[test]
 fn calls_are_counted_by_command_while_they_are_tracked() {
@@ -70,6 +70,17 @@ fn a_slow_command_is_noted_whatever_the_slow_log_says() {
     assert_eq!(node.ask(&mut client, "LATENCY RESET"), ":1\r\n");
 }
 
+/// A node with 2000 keys, and its client.
+fn filled() -> (Node, Client) {
+    let mut node = Node::standalone();
+    let mut client = node.client();
+    let fill: String = (0..2000)
+        .map(|n| format!("SET key:{n} {n:0300}\n"))
+        .collect();
+    node.ask(&mut client, &fill);
+    (node, client)
+}
+
 /// A number of INFO memory or MEMORY STATS.
 fn number(text: &str, name: &str) -> u64 {
     let mut lines = text.lines();
@@ -84,12 +95,7 @@ fn number(text: &str, name: &str) -> u64 {
 
 #[test]
 fn memory_is_told_alike_by_info_and_by_memory_stats() {
-    let mut node = Node::standalone();
-    let mut client = node.client();
-    let fill: String = (0..2000)
-        .map(|n| format!("SET key:{n} {n:0300}\n"))
-        .collect();
-    node.ask(&mut client, &fill);
+    let (mut node, mut client) = filled();
     let (info, stats) = (
         node.ask(&mut client, "INFO memory"),
         node.ask(&mut client, "MEMORY STATS"),
@@ -159,4 +165,29 @@ fn slots_are_ordered_by_what_is_asked_of_them() {
     node.ask(&mut client, "CONFIG RESETSTAT");
     let shown = node.ask(&mut client, &range);
     assert!(shown.contains("network-bytes-in\r\n:0\r\n"), "{shown}");
+}
+
+#[test]
+fn tables_and_times_of_keys_are_part_of_what_is_used() {
+    let (mut node, mut client) = filled();
+    let mut measure = |requests: &str| {
+        node.ask(&mut client, requests);
+        let info = node.ask(&mut client, "INFO memory");
+        ["used_memory", "used_memory_overhead", "used_memory_dataset"]
+            .map(|name| number(&info, name).cast_signed())
+    };
+    let [used, overhead, dataset] = measure("PING");
+    assert_eq!(used, overhead + dataset);
+    assert!(overhead > 2000 * 8, "{overhead}");
+    let times: String = (0..2000)
+        .map(|n| format!("EXPIRE key:{n} {}\n", 100 + n))
+        .collect();
+    let timed = measure(&times);
+    // An entry has 8 bytes more, and each time stands in a tree.
+    let more = timed[1] - overhead;
+    assert!((2000 * 16..2000 * 64).contains(&more), "{more}");
+    assert!(timed[0] >= used + more + 2000 * 8, "{timed:?}");
+    let persist: String = (0..2000).map(|n| format!("PERSIST key:{n}\n")).collect();
+    let [.., overhead_after, dataset_after] = measure(&persist);
+    assert_eq!((overhead_after, dataset_after), (overhead, dataset));
 }

@@ -420,37 +420,3 @@ fn each_database_with_keys_is_told_of() {
     assert!(of("db.3", "overhead.hashtable.expires") > 0);
     assert_eq!(of("db.3", "overhead.hashtable.slot-to-keys"), 0);
 }
-
-#[test]
-fn tables_and_times_of_keys_are_part_of_what_is_used() {
-    let mut node = Node::standalone();
-    let mut client = node.client();
-    let fill: String = (0..2000)
-        .map(|n| format!("SET key:{n} {n:0300}\n"))
-        .collect();
-    node.ask(&mut client, &fill);
-    let mut measure = |requests: &str| {
-        node.ask(&mut client, requests);
-        let info = node.ask(&mut client, "INFO memory");
-        ["used_memory", "used_memory_overhead", "used_memory_dataset"].map(|name| {
-            let found = info
-                .lines()
-                .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-            found.expect("a field").parse::<i64>().expect("a number")
-        })
-    };
-    let [used, overhead, dataset] = measure("PING");
-    assert_eq!(used, overhead + dataset);
-    assert!(overhead > 2000 * 8, "{overhead}");
-    let times: String = (0..2000)
-        .map(|n| format!("EXPIRE key:{n} {}\n", 100 + n))
-        .collect();
-    let timed = measure(&times);
-    // An entry has 8 bytes more, and each time stands in a tree.
-    let more = timed[1] - overhead;
-    assert!((2000 * 16..2000 * 64).contains(&more), "{more}");
-    assert!(timed[0] >= used + more + 2000 * 8, "{timed:?}");
-    let persist: String = (0..2000).map(|n| format!("PERSIST key:{n}\n")).collect();
-    let [.., overhead_after, dataset_after] = measure(&persist);
-    assert_eq!((overhead_after, dataset_after), (overhead, dataset));
-}
